@@ -1,0 +1,201 @@
+package decider
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// Metric names a signal that a revision can be scaled on, as users write it in
+// the annotation autoscaling.knative.dev/metric.
+type Metric string
+
+// The metrics. Concurrency and RPS are Knative's, measured at the queue-proxy;
+// the rest come from the engine's own page and are read from every pod.
+const (
+	// Concurrency is requests in flight, summed over pods; its target is requests in flight per replica.
+	Concurrency Metric = "concurrency"
+	// RPS is requests per second, summed over pods; its target is requests per second per replica.
+	RPS Metric = "rps"
+	// Running is requests in the engine's batch, summed over pods; its target is requests per replica.
+	Running Metric = "num_requests_running"
+	// Waiting is requests queued inside the engine, summed over pods; its target is requests per replica.
+	Waiting Metric = "num_requests_waiting"
+	// KVCache is KV-cache usage in percent (0..100), averaged over pods; its target is the percentage to hold.
+	KVCache Metric = "kv_cache_usage_percent"
+	// PromptTokens is prompt tokens per second, summed over pods; its target is tokens per second per replica.
+	PromptTokens Metric = "prompt_tokens_per_second"
+	// GenerationTokens is generated tokens per second, summed over pods; its target is tokens per second per replica.
+	GenerationTokens Metric = "generation_tokens_per_second"
+)
+
+// Target is one signal with the value that a replica should carry.
+type Target struct {
+	Metric Metric
+	// Value is per replica, in the metric's unit, greater than 0. For
+	// Concurrency and RPS it already includes the target utilization.
+	Value float64
+}
+
+// Spec is what the user asked for, validated at the edge (see pkg/config).
+// Times are durations, rates are factors. A Spec is never modified by Decide.
+type Spec struct {
+	// Targets holds one or more signals; the largest want wins.
+	Targets []Target
+	// MinReplicas and MaxReplicas bound every decision; MaxReplicas 0 is unlimited.
+	MinReplicas, MaxReplicas int32
+	// ActivationScale lifts a non-zero want to at least this many replicas; 0 or 1 is off.
+	ActivationScale int32
+	// Reachable is false for a revision that no route points to.
+	Reachable bool
+	// StableWindow is the averaging window of the stable mode and the time that
+	// an engine metric's want must stay low before it is followed down.
+	StableWindow time.Duration
+	// PanicThreshold is panic want / ready pods from which panic begins, e.g. 2.
+	PanicThreshold float64
+	// MaxScaleUpRate and MaxScaleDownRate bound one decision relative to the ready pods, both > 1.
+	MaxScaleUpRate, MaxScaleDownRate float64
+	// ScaleDownDelay holds the largest count of this much past time; 0 is off.
+	ScaleDownDelay time.Duration
+	// Tolerance is the relative distance from an engine metric's target within which nothing changes, e.g. 0.1.
+	Tolerance float64
+	// StartupDeadline is how long a starting pod counts as coming capacity.
+	StartupDeadline time.Duration
+	// EarlyPanic lets the engines' own count of requests start the panic mode of
+	// Concurrency before the queue-proxies' averages show the burst.
+	EarlyPanic bool
+}
+
+// Reading is a measured number that may be unknown. Unknown is never zero: it
+// is NaN in memory and null in JSON.
+type Reading float64
+
+// Unknown returns the reading of something that could not be measured.
+func Unknown() Reading { return Reading(math.NaN()) }
+
+// Known reports whether the reading is a finite number.
+func (r Reading) Known() bool { return !math.IsNaN(float64(r)) && !math.IsInf(float64(r), 0) }
+
+// MarshalJSON writes null for an unknown reading.
+func (r Reading) MarshalJSON() ([]byte, error) {
+	if !r.Known() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(r))
+}
+
+// UnmarshalJSON reads null as unknown.
+func (r *Reading) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*r = Unknown()
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(r))
+}
+
+// Windowed is a demand signal averaged over the stable and the panic window,
+// summed over the pods of the revision. Both are unknown when nothing was measured.
+type Windowed struct {
+	Stable, Panic Reading
+}
+
+// Phase says what a pod can do for the revision now.
+type Phase int
+
+// The phases of a pod. Pods being deleted are not observed at all.
+const (
+	// Ready pods receive traffic.
+	Ready Phase = iota
+	// Starting pods exist but are not Ready: scheduling, pulling, loading, or broken.
+	Starting
+)
+
+// Pod is one pod's engine at the time of the observation. Fields that could
+// not be measured, or whose last measurement is stale, are unknown.
+type Pod struct {
+	Name  string
+	Phase Phase
+	// Age is the time since the pod's creation.
+	Age time.Duration
+	// Running and Waiting are requests in the engine now.
+	Running, Waiting Reading
+	// KVCache is the KV cache's use in percent, 0..100.
+	KVCache Reading
+	// PromptTokens and GenerationTokens are tokens per second over the last seconds.
+	PromptTokens, GenerationTokens Reading
+}
+
+// Observation is all that is known about one revision at one instant.
+type Observation struct {
+	Time time.Time
+	// Replicas is what the scale target asks for now (spec.replicas).
+	Replicas int32
+	// Ready is the number of Ready pods, as Kubernetes counts them.
+	Ready int32
+	// Concurrency and RPS come from the queue-proxies.
+	Concurrency, RPS Windowed
+	// InFlight is the number of requests inside the engines right now (running
+	// and waiting, all Ready pods, the smaller of each pod's last two samples);
+	// unknown unless every Ready pod is known.
+	InFlight Reading
+	// Pods holds every pod that is not being deleted, in any order.
+	Pods []Pod
+}
+
+// Reason says why a count is what it is; the names HPA users know are kept.
+type Reason string
+
+// The reasons of a decision, and of the steps of its trace.
+const (
+	DesiredWithinRange  Reason = "DesiredWithinRange"  // nothing but the wants decided
+	NoData              Reason = "NoData"              // no signal is known: the count is held
+	PartialData         Reason = "PartialData"         // a signal is unknown: the count is not lowered
+	Panicking           Reason = "Panicking"           // panic mode holds the largest count since it began
+	ScaleUpLimit        Reason = "ScaleUpLimit"        // max-scale-up-rate
+	ScaleDownLimit      Reason = "ScaleDownLimit"      // max-scale-down-rate
+	ScaleDownStabilized Reason = "ScaleDownStabilized" // an engine metric was higher within the stable window
+	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay
+	ActivationScale     Reason = "ActivationScale"     // activation-scale
+	StartingCapacity    Reason = "StartingCapacity"    // the queue that starting pods will take asks for no more pods
+	InFlightRequests    Reason = "InFlightRequests"    // an unreachable revision still has work, or may have
+	Unreachable         Reason = "Unreachable"         // no route and no work: the pods are given back
+	TooFewReplicas      Reason = "TooFewReplicas"      // min-scale
+	TooManyReplicas     Reason = "TooManyReplicas"     // max-scale
+)
+
+// Want is what one target asks for, with what it was computed from.
+type Want struct {
+	Metric Metric
+	// Observed is the signal the want was computed from: the stable (or, in
+	// panic, the larger of stable and panic) sum for Concurrency and RPS, the
+	// mean percentage for KVCache, the sum over known pods for the rest.
+	Observed Reading
+	// Target is the value per replica.
+	Target float64
+	// Replicas is the want; -1 when the signal is unknown.
+	Replicas int32
+	// Reason says what shaped the want, DesiredWithinRange when nothing did.
+	Reason Reason
+}
+
+// Step is one rule's change of the count.
+type Step struct {
+	Rule          string
+	Before, After int32
+	Reason        Reason
+}
+
+// Decision is a replica count that explains itself.
+type Decision struct {
+	// Replicas is within [Spec.MinReplicas, Spec.MaxReplicas].
+	Replicas int32
+	// Reason is that of the last rule which moved the count, or of the winning
+	// want, or DesiredWithinRange.
+	Reason Reason
+	// Metric is the target whose want won; empty when none is known.
+	Metric Metric
+	Wants  []Want
+	Trace  []Step
+	// Panicking reports whether a demand target is in panic mode.
+	Panicking bool
+}
