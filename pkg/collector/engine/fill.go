@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"bytes"
+	"math"
+	"slices"
+)
+
+// fill writes the folded rows into the Stat.
+func (p *Parser) fill(s *Stat) {
+	s.reset(p.current.name)
+	var known [fields]bool
+	for i := range p.totals {
+		r, t := &p.current.rows[i], &p.totals[i]
+		if t.n == 0 || known[r.field] && !r.plus {
+			continue
+		}
+		p.set(s, r, t)
+		known[r.field] = true
+	}
+}
+
+func (p *Parser) set(s *Stat, r *row, t *total) {
+	switch r.field {
+	case ttft:
+		s.TTFT.copy(&t.hist)
+	case itl:
+		s.ITL.copy(&t.hist)
+	case e2e:
+		s.E2E.copy(&t.hist)
+	case adapters:
+		s.setLoRA(t.lists)
+	case awake:
+		s.Asleep = t.result(r.fold) == 0
+	default:
+		to := s.scalar(r.field)
+		if r.plus {
+			*to += t.result(r.fold)
+		} else {
+			*to = t.result(r.fold)
+		}
+	}
+}
+
+// idle turns what is absent because nothing happened yet into zeros. A Python
+// client declares a family that has no series yet; a Go client does not even
+// declare it, so without anything running or waiting, absent token counters are zero.
+func (p *Parser) idle(s *Stat) {
+	for i := range p.totals {
+		r, t := &p.current.rows[i], &p.totals[i]
+		if t.n == 0 && t.declared && !r.plus && r.field < kvCapacity {
+			zero(s.scalar(r.field))
+		}
+	}
+	counted := !math.IsNaN(s.PromptTokens) || !math.IsNaN(s.GenerationTokens) || !math.IsNaN(s.Finished)
+	if s.Running == 0 && s.Waiting == 0 && !counted {
+		s.PromptTokens, s.GenerationTokens, s.Finished = 0, 0, 0
+	}
+}
+
+func zero(v *float64) {
+	if math.IsNaN(*v) {
+		*v = 0
+	}
+}
+
+func (s *Stat) scalar(f field) *float64 {
+	switch f {
+	case running:
+		return &s.Running
+	case waiting:
+		return &s.Waiting
+	case kvUsage:
+		return &s.KVUsage
+	case kvCapacity:
+		return &s.KVCapacity
+	case promptTokens:
+		return &s.PromptTokens
+	case generationTokens:
+		return &s.GenerationTokens
+	case steps:
+		return &s.Steps
+	case preemptions:
+		return &s.Preemptions
+	case finished:
+		return &s.Finished
+	case prefixQueries:
+		return &s.PrefixQueries
+	case prefixHits:
+		return &s.PrefixHits
+	default:
+		return &s.Created
+	}
+}
+
+// reset makes everything unknown and keeps the slices for reuse.
+func (s *Stat) reset(name string) {
+	old := *s
+	*s = NewStat(name)
+	s.TTFT.keep(old.TTFT)
+	s.ITL.keep(old.ITL)
+	s.E2E.keep(old.E2E)
+	s.LoRA = old.LoRA[:0]
+}
+
+func (h *Histogram) keep(old Histogram) {
+	h.Bounds, h.Counts = old.Bounds[:0], old.Counts[:0]
+}
+
+func (h *Histogram) copy(from *Histogram) {
+	h.Bounds = append(h.Bounds[:0], from.Bounds...)
+	h.Counts = append(h.Counts[:0], from.Counts...)
+	h.Count, h.Sum = from.Count, from.Sum
+}
+
+// setLoRA splits comma-separated lists. A name that stood at the same place on
+// the last page is kept rather than allocated again.
+func (s *Stat) setLoRA(lists [2][]byte) {
+	old := s.LoRA[:cap(s.LoRA)]
+	s.LoRA = s.LoRA[:0]
+	for _, list := range lists {
+		for len(list) > 0 {
+			var name []byte
+			name, list, _ = bytes.Cut(list, []byte{','})
+			name = bytes.TrimSpace(name)
+			if len(name) > 0 && !slices.ContainsFunc(s.LoRA, func(l string) bool { return l == string(name) }) {
+				s.LoRA = append(s.LoRA, intern(old, len(s.LoRA), name))
+			}
+		}
+	}
+}
+
+func intern(old []string, i int, name []byte) string {
+	if i < len(old) && old[i] == string(name) {
+		return old[i]
+	}
+	return string(name)
+}

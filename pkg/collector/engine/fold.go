@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"slices"
+)
+
+// A page with more ranks or buckets than these is not an engine's.
+const (
+	maxRanks   = 1024
+	maxBuckets = 512
+)
+
+var (
+	errRanks   = errors.New("more than 1024 data-parallel ranks")
+	errBuckets = errors.New("more than 512 buckets in one histogram")
+)
+
+// total folds the series of one row.
+type total struct {
+	// declared: the family has a TYPE line; n: series seen.
+	declared bool
+	n        int
+	value    float64
+	ranks    []rankValue
+	hist     Histogram
+	// lists are the label values of the newest lora series.
+	lists [2][]byte
+}
+
+type rankValue struct {
+	rank  []byte
+	value float64
+}
+
+func (t *total) reset() {
+	*t = total{
+		ranks: t.ranks[:0],
+		hist:  Histogram{Bounds: t.hist.Bounds[:0], Counts: t.hist.Counts[:0], Count: math.NaN(), Sum: math.NaN()},
+	}
+}
+
+// add folds one series in.
+func (t *total) add(f fold, rank []byte, v float64) error {
+	t.n++
+	switch f {
+	case sum, mean:
+		t.value += v
+	case largest:
+		if t.n == 1 {
+			t.value = v
+		}
+		t.value = math.Max(t.value, v)
+	case sumRanks, meanRanks:
+		return t.addRank(rank, v)
+	}
+	return nil
+}
+
+func (t *total) addRank(rank []byte, v float64) error {
+	for i := range t.ranks {
+		if bytes.Equal(t.ranks[i].rank, rank) {
+			t.ranks[i].value = math.Max(t.ranks[i].value, v)
+			return nil
+		}
+	}
+	if len(t.ranks) == maxRanks {
+		return errRanks
+	}
+	t.ranks = append(t.ranks, rankValue{rank, v})
+	return nil
+}
+
+// result is the folded value; it is only asked for when a series was seen.
+func (t *total) result(f fold) float64 {
+	switch f {
+	case mean:
+		return t.value / float64(t.n)
+	case sumRanks, meanRanks:
+		v := 0.0
+		for _, r := range t.ranks {
+			v += r.value
+		}
+		if f == meanRanks {
+			v /= float64(len(t.ranks))
+		}
+		return v
+	default:
+		return t.value
+	}
+}
+
+// addHistogram folds one series of a histogram in; ranks are added bucket by bucket.
+func (t *total) addHistogram(p part, s *sample) error {
+	t.n++
+	switch p {
+	case histogramSum:
+		accumulate(&t.hist.Sum, s.value)
+	case histogramCount:
+		accumulate(&t.hist.Count, s.value)
+	case bucket:
+		return t.addBucket(s)
+	}
+	return nil
+}
+
+func accumulate(to *float64, v float64) {
+	if math.IsNaN(*to) {
+		*to = 0
+	}
+	*to += v
+}
+
+func (t *total) addBucket(s *sample) error {
+	text, ok := s.label("le")
+	if !ok {
+		return nil
+	}
+	le, err := parseFloat(text)
+	if err != nil {
+		return errors.New("expected a number as label le")
+	}
+	if math.IsNaN(le) || math.IsInf(le, 1) {
+		return nil
+	}
+	h := &t.hist
+	i, found := len(h.Bounds), false
+	if i > 0 && le <= h.Bounds[i-1] {
+		i, found = slices.BinarySearch(h.Bounds, le)
+	}
+	if found {
+		h.Counts[i] += s.value
+		return nil
+	}
+	if len(h.Bounds) == maxBuckets {
+		return errBuckets
+	}
+	h.Bounds = slices.Insert(h.Bounds, i, le)
+	h.Counts = slices.Insert(h.Counts, i, s.value)
+	return nil
+}
+
+// addLoRA keeps the lists of the newest series: the value is the time of writing.
+func (t *total) addLoRA(s *sample) {
+	t.n++
+	if t.n > 1 && !(s.value > t.value) {
+		return
+	}
+	t.value = s.value
+	t.lists[0], _ = s.label("running_lora_adapters")
+	t.lists[1], _ = s.label("waiting_lora_adapters")
+}
+
+// product multiplies the labels of the first list that is numeric throughout; NaN when none is.
+func product(s *sample, lists [][]string) float64 {
+	for _, list := range lists {
+		v := 1.0
+		for _, name := range list {
+			v *= number(s, name)
+		}
+		if !math.IsNaN(v) {
+			return v
+		}
+	}
+	return math.NaN()
+}
+
+// number reads a label as an unsigned number. vLLM writes "None" for what it
+// does not have; telling that by the first byte spares an allocated error.
+func number(s *sample, name string) float64 {
+	text, ok := s.label(name)
+	if !ok || len(text) == 0 || !isDigit(text[0]) {
+		return math.NaN()
+	}
+	v, err := parseFloat(text)
+	if err != nil {
+		return math.NaN()
+	}
+	return v
+}

@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+)
+
+// ErrNotEngine says that the page carries no family of the engine: a wrong
+// port, path or engine, or an engine that is not known.
+var ErrNotEngine = errors.New("no family of an inference engine on the page")
+
+// Parser reads pages of one target. It reads only the families that its
+// engine's table names; other lines are passed over after their name. It keeps
+// its buffers from page to page, so a steady page allocates nothing. A Parser
+// is not safe for concurrent use.
+type Parser struct {
+	tables  *Tables
+	maxLine int
+	// named is the engine the user named; nil asks for detection.
+	named *compiled
+	// current is the engine of the last page.
+	current *compiled
+	totals  []total
+	sample  sample
+	// seen holds the identity of every series read from this page.
+	seen map[uint64]struct{}
+	seed maphash.Seed
+	// last is the name of the last sample with the byte that ended it: most
+	// lines repeat it. lastSlots is what it is read by.
+	last      []byte
+	lastSlots []slot
+}
+
+// NewParser returns a parser for pages of the named engine, or of any known
+// engine when the name is "". Lines longer than maxLine bytes are an error.
+func (t *Tables) NewParser(name string, maxLine int) (*Parser, error) {
+	e, err := t.engine(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Parser{
+		tables: t, maxLine: maxLine, named: e, current: e,
+		seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(),
+	}, nil
+}
+
+// Parse reads one page in the text format of Prometheus (0.0.4) or OpenMetrics
+// into s, whose slices are reused. After an error s is unusable. Numbers are
+// passed on as the page has them, however absurd.
+func (p *Parser) Parse(page []byte, s *Stat) error {
+	if err := p.detect(page); err != nil {
+		return err
+	}
+	p.reset()
+	for n := 1; len(page) > 0; n++ {
+		line, rest, ended := bytes.Cut(page, []byte{'\n'})
+		if err := p.line(line, ended); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		page = rest
+	}
+	if !p.recognised() {
+		return p.notEngine()
+	}
+	p.fill(s)
+	p.idle(s)
+	return nil
+}
+
+func (p *Parser) reset() {
+	if len(p.totals) != len(p.current.rows) {
+		p.totals = make([]total, len(p.current.rows))
+	}
+	for i := range p.totals {
+		p.totals[i].reset()
+	}
+	p.last, p.lastSlots = nil, nil
+	clear(p.seen)
+}
+
+// detect finds the engine by the first known prefix. The engine of the last
+// page is kept as long as the page still has its prefix.
+func (p *Parser) detect(page []byte) error {
+	if p.named != nil || p.current != nil && bytes.Contains(page, []byte(p.current.prefix)) {
+		return nil
+	}
+	for line := range bytes.Lines(page) {
+		for _, e := range p.tables.engines {
+			if knownPrefix(line, e.prefix) {
+				p.current = e
+				return nil
+			}
+		}
+	}
+	return p.notEngine()
+}
+
+func (p *Parser) notEngine() error {
+	if p.named != nil {
+		return fmt.Errorf("%w: nothing begins with %q as engine %s has it", ErrNotEngine, p.named.prefix, p.named.name)
+	}
+	return fmt.Errorf("%w: known are %s", ErrNotEngine, strings.Join(p.tables.Names(), ", "))
+}
+
+// recognised reports whether any family of the engine's own was on the page.
+func (p *Parser) recognised() bool {
+	for i := range p.totals {
+		if (p.totals[i].n > 0 || p.totals[i].declared) && strings.HasPrefix(p.current.rows[i].family, p.current.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Parser) line(line []byte, ended bool) error {
+	if len(line) > p.maxLine {
+		return fmt.Errorf("longer than %d bytes", p.maxLine)
+	}
+	line = skipBlank(bytes.TrimSuffix(line, []byte{'\r'}))
+	if len(line) == 0 {
+		return nil
+	}
+	if line[0] == '#' {
+		p.declare(line)
+		return nil
+	}
+	if !ended {
+		return errors.New("the page ends within a line")
+	}
+	return p.series(line)
+}
+
+// declare notes the families that have a TYPE line.
+func (p *Parser) declare(line []byte) {
+	if name := typeName(line); name != nil {
+		for _, s := range p.current.names[string(name)] {
+			p.totals[s.row].declared = true
+		}
+	}
+}
+
+func (p *Parser) series(line []byte) error {
+	if p.last == nil || !bytes.HasPrefix(line, p.last) {
+		n := nameEnd(line)
+		if n == 0 || n == len(line) || line[n] != '{' && line[n] != ' ' && line[n] != '\t' {
+			return fmt.Errorf("expected a metric name, found %.40q", line)
+		}
+		p.last, p.lastSlots = line[:n+1], p.current.names[string(line[:n])]
+	}
+	if p.lastSlots == nil {
+		return nil
+	}
+	if err := p.sample.lex(line[len(p.last)-1:]); err != nil {
+		return err
+	}
+	if p.duplicate() {
+		return fmt.Errorf("duplicate series of %s", p.last[:len(p.last)-1])
+	}
+	for _, s := range p.lastSlots {
+		if err := p.add(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// duplicate reports whether the lexed series was on this page before, its labels
+// in any order. Folding it twice would count its requests twice.
+func (p *Parser) duplicate() bool {
+	id := maphash.Bytes(p.seed, p.last[:len(p.last)-1])
+	for _, l := range p.sample.labels {
+		id += maphash.Bytes(p.seed, l.name) * (maphash.Bytes(p.seed, l.raw) | 1)
+	}
+	if _, ok := p.seen[id]; ok {
+		return true
+	}
+	p.seen[id] = struct{}{}
+	return false
+}
+
+// add gives the lexed sample to one row.
+func (p *Parser) add(s slot) error {
+	r, t := &p.current.rows[s.row], &p.totals[s.row]
+	if r.where.label != "" {
+		if v, _ := p.sample.label(r.where.label); !r.where.keeps(string(v)) {
+			return nil
+		}
+	}
+	switch r.kind {
+	case histogram:
+		return t.addHistogram(s.part, &p.sample)
+	case lora:
+		t.addLoRA(&p.sample)
+		return nil
+	case info:
+		return t.add(r.fold, nil, product(&p.sample, r.product))
+	}
+	var rank []byte
+	if r.fold == sumRanks || r.fold == meanRanks {
+		rank, _ = p.sample.label(p.current.rank)
+	}
+	return t.add(r.fold, rank, p.sample.value)
+}

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var nan = math.NaN()
+
+func parse(t *testing.T, name string, page []byte) (Stat, error) {
+	t.Helper()
+	p, err := NewTables().NewParser(name, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Stat
+	err = p.Parse(page, &s)
+	return s, err
+}
+
+func TestParse_pages(t *testing.T) {
+	unknown := Histogram{Count: nan, Sum: nan}
+	tests := []struct {
+		page string
+		want Stat
+	}{
+		{"vllm-v0-synthetic.prom.txt", Stat{
+			Engine: "vllm", Running: 5, Waiting: 3 + 2, KVUsage: 0.42, KVCapacity: 16000,
+			PromptTokens: 1200, GenerationTokens: 3400, Finished: 10,
+			Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan,
+			TTFT: Histogram{Bounds: []float64{0.5}, Counts: []float64{9}, Count: 10, Sum: 2.5},
+			ITL:  Histogram{Bounds: []float64{0.05}, Counts: []float64{300}, Count: 340, Sum: 12},
+			E2E:  Histogram{Bounds: []float64{10}, Counts: []float64{8}, Count: 10, Sum: 60},
+		}},
+		{"vllm-dp2-synthetic.prom.txt", Stat{
+			Engine: "vllm", Running: 8 + 2, Waiting: 5, KVUsage: 0.5, KVCapacity: 16000 + 500*16,
+			PromptTokens: 150, GenerationTokens: 15, Steps: 100, Preemptions: 3, Finished: 3 + 1,
+			PrefixQueries: nan, PrefixHits: nan, Created: 1.7952516080593286e+09,
+			TTFT: Histogram{Bounds: []float64{0.1, 0.5}, Counts: []float64{1, 3}, Count: 4, Sum: 1.75},
+			ITL:  unknown, E2E: unknown,
+			LoRA: []string{"sql", "chat", "code"}, Asleep: true,
+		}},
+		{"sglang-synthetic.prom.txt", Stat{
+			Engine: "sglang", Running: 6 + 4, Waiting: 3 + 1, KVUsage: 0.5, KVCapacity: 200000,
+			PromptTokens: 8128902, GenerationTokens: 7557572, Preemptions: 2, Finished: 10,
+			PrefixQueries: 8128902, PrefixHits: 2000, Steps: nan, Created: nan,
+			TTFT: Histogram{Bounds: []float64{0.1, 0.5}, Counts: []float64{1, 9}, Count: 10, Sum: 2.3},
+			ITL:  Histogram{Bounds: []float64{0.02}, Counts: []float64{20}, Count: 25, Sum: 0.5},
+			E2E:  Histogram{Bounds: []float64{5}, Counts: []float64{2}, Count: 10, Sum: 116},
+		}},
+	}
+	all := pages(t)
+	for _, tt := range tests {
+		t.Run(tt.page, func(t *testing.T) {
+			got, err := parse(t, "", all[tt.page])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParse_agreesWithExpfmt(t *testing.T) {
+	for name, page := range pages(t) {
+		t.Run(name, func(t *testing.T) { checkAgainstExpfmt(t, page) })
+	}
+	for _, page := range oddPages {
+		checkAgainstExpfmt(t, []byte(page))
+	}
+}
+
+func TestParse_edges(t *testing.T) {
+	tests := []struct {
+		name, page       string
+		running, waiting float64
+	}{
+		{"absent is unknown", "vllm:num_requests_running 1\n", 1, nan},
+		{"blanks, trailing comma, exponent", " \tvllm:num_requests_running \t { engine = \"0\" , } \t +1e1 \n", 10, nan},
+		{"timestamp and no space after the brace", "vllm:num_requests_running{engine=\"0\"}3 1700000000000\n", 3, nan},
+		{"brace and quote inside a label", "vllm:num_requests_running{m=\"a}\\\" 9\"} 2\n", 2, nan},
+		{"OpenMetrics", "# TYPE vllm:num_requests_running gauge\n# UNIT x y\nvllm:num_requests_running 7 1.5 # {t=\"x\"} 1 2\nvllm:num_requests_waiting 1 # {} 1\n# EOF\n", 7, 1},
+		{"OpenMetrics without a last newline", "vllm:num_requests_running 7\n# EOF", 7, nan},
+		{"CRLF", "vllm:num_requests_running 1\r\nvllm:num_requests_waiting 2\r\n", 1, 2},
+		{"one rank unknown makes the pod unknown", "vllm:num_requests_running{engine=\"0\"} NaN\nvllm:num_requests_running{engine=\"1\"} 4\n", nan, nan},
+		{"absurd values are passed on", "vllm:num_requests_running -1\nvllm:num_requests_waiting 1e12\n", -1, 1e12},
+		{"declared without a series is idle", "# TYPE vllm:num_requests_running gauge\n# TYPE vllm:num_requests_waiting gauge\n", 0, 0},
+		{"a longer name is another family", "vllm:num_requests_running_max 3\nvllm:num_requests_waiting 2\n", nan, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parse(t, "", []byte(tt.page))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !same(got.Running, tt.running) || !same(got.Waiting, tt.waiting) {
+				t.Errorf("running, waiting = %v, %v, want %v, %v", got.Running, got.Waiting, tt.running, tt.waiting)
+			}
+		})
+	}
+}
+
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+func TestParse_refusals(t *testing.T) {
+	tests := []struct{ name, engine, page, want string }{
+		{"html", "", "<html>vllm: down</html>\n", "no family of an inference engine"},
+		{"html, engine named", "vllm", "<html>\n", `line 1: expected a metric name, found "<html>"`},
+		{"other program", "", "python_info 1\n", "known are vllm, sglang"},
+		{"other engine than named", "sglang", "vllm:num_requests_running 1\n", `nothing begins with "sglang:" as engine sglang has it`},
+		{"cut page", "", "vllm:num_requests_running 1\nvllm:num_requests_waiting 12", "line 2: the page ends within a line"},
+		{"no value", "", "vllm:num_requests_running \n", `line 1: expected a number as value, found ""`},
+		{"word as value", "", "vllm:num_requests_running many\n", `found "many"`},
+		{"out of range", "", "vllm:num_requests_running 1e999\n", `found "1e999"`},
+		{"bad escape", "", "vllm:num_requests_running{a=\"\\x\"} 1\n", "may follow a backslash"},
+		{"open quote", "", "vllm:num_requests_running{a=\"} 1\n", "closing quote is missing"},
+		{"open escape", "", "vllm:num_requests_running{a=\"\\\"} 1\n", "closing quote is missing"},
+		{"no equals sign", "", "vllm:num_requests_running{a} 1\n", "expected '=' after label a"},
+		{"two commas", "", "vllm:num_requests_running{a=\"\",,} 1\n", "expected a label name"},
+		{"trailing text", "", "vllm:num_requests_running 1 2 3\n", "after the timestamp"},
+		{"duplicate", "", "vllm:num_requests_running{a=\"1\",b=\"2\"} 1\nvllm:num_requests_running{b=\"2\",a=\"1\"} 1\n", "line 2: duplicate series of vllm:num_requests_running"},
+		{"bad bound", "", "vllm:e2e_request_latency_seconds_bucket{le=\"x\"} 1\n", "label le"},
+		{"long line", "", "# " + strings.Repeat("x", 64<<10) + "\nvllm:num_requests_running 1\n", "line 1: longer than 65536 bytes"},
+		{"many buckets", "", manyBuckets(), "more than 512 buckets"},
+		{"many ranks", "", manyRanks(), "more than 1024 data-parallel ranks"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parse(t, tt.engine, []byte(tt.page))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("err = %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
+
+func manyBuckets() string {
+	var b strings.Builder
+	for i := range maxBuckets + 1 {
+		b.WriteString("vllm:e2e_request_latency_seconds_bucket{le=\"" + strconv.Itoa(i) + "\"} 1\n")
+	}
+	return b.String()
+}
+
+func manyRanks() string {
+	var b strings.Builder
+	for i := range maxRanks + 1 {
+		b.WriteString("sglang:num_running_reqs{dp_rank=\"" + strings.Repeat("x", i) + "\"} 1\n")
+	}
+	return b.String()
+}
+
+func TestParse_unknownEngineName(t *testing.T) {
+	_, err := NewTables().NewParser("vlm", 100)
+	if err == nil || err.Error() != `engine "vlm" is not known; known are vllm, sglang` {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// A Go client does not declare a counter that was never incremented: while
+// nothing runs or waits that is zero, and when something runs it is unknown.
+func TestParse_absentCountersAreZeroOnlyWhenIdle(t *testing.T) {
+	idle, err := parse(t, "", []byte("vllm:num_requests_running 0\nvllm:num_requests_waiting 0\n"))
+	if err != nil || idle.PromptTokens != 0 || idle.GenerationTokens != 0 {
+		t.Errorf("idle page: tokens = %v, %v (%v), want 0", idle.PromptTokens, idle.GenerationTokens, err)
+	}
+	busy, err := parse(t, "", []byte("vllm:num_requests_running 1\nvllm:num_requests_waiting 0\n"))
+	if err != nil || !math.IsNaN(busy.PromptTokens) || !math.IsNaN(busy.GenerationTokens) {
+		t.Errorf("busy page: tokens = %v, %v (%v), want unknown", busy.PromptTokens, busy.GenerationTokens, err)
+	}
+}
+
+// One parser may meet another engine on the same target, and forgets the last page.
+func TestParse_reuse(t *testing.T) {
+	p, err := NewTables().NewParser("", 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Stat
+	all := pages(t)
+	for _, name := range []string{"vllm-dp2-synthetic.prom.txt", "sglang-synthetic.prom.txt", "vllm-v0-synthetic.prom.txt"} {
+		if err := p.Parse(all[name], &s); err != nil {
+			t.Fatal(err)
+		}
+		fresh, _ := parse(t, "", all[name])
+		if diff := cmp.Diff(fresh, s, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s by a used parser (-fresh +used):\n%s", name, diff)
+		}
+	}
+	if err := p.Parse([]byte("python_info 1\n"), &s); !errors.Is(err, ErrNotEngine) {
+		t.Errorf("err = %v, want ErrNotEngine", err)
+	}
+}
+
+func TestParse_steadyPageAllocatesNothing(t *testing.T) {
+	for name, page := range pages(t) {
+		p, err := NewTables().NewParser("", 64<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s Stat
+		n := testing.AllocsPerRun(100, func() {
+			if err := p.Parse(page, &s); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations a page, want 0", name, n)
+		}
+	}
+}
+
+// No prefix of a real page may panic, and a cut never yields a smaller number.
+func TestParse_cutPages(t *testing.T) {
+	page := pages(t)["vllm-dp2-synthetic.prom.txt"]
+	p, _ := NewTables().NewParser("", 64<<10)
+	var s Stat
+	for i := range page {
+		err := p.Parse(page[:i], &s)
+		line := page[bytes.LastIndexByte(page[:i], '\n')+1 : i]
+		if err == nil && len(line) > 0 && line[0] != '#' {
+			t.Fatalf("page cut after %q was accepted", line)
+		}
+	}
+}
