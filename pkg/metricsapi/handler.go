@@ -1,0 +1,97 @@
+package metricsapi
+
+import (
+	"fmt"
+	"net/http"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/endpoints"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/rest"
+	"k8s.io/metrics/pkg/apis/custom_metrics/v1beta1"
+	"k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
+	"sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
+
+	apidiscovery "k8s.io/api/apidiscovery/v2"
+)
+
+// component names this API server in logs and in discovery.
+const component = "autoscaler-adapter"
+
+// versions are the served versions, the preferred one first.
+func versions() []string {
+	return []string{v1beta2.SchemeGroupVersion.Version, v1beta1.SchemeGroupVersion.Version}
+}
+
+// access is how callers reach the API and who may.
+type access struct {
+	serving *genericapiserver.SecureServingInfo // nil in tests, which call the handler directly
+	authn   genericapiserver.AuthenticationInfo
+	authz   genericapiserver.AuthorizationInfo
+}
+
+// newAPIServer builds the generic API server around a view. What this API has no use
+// for is off: etcd, admission, flow control, profiling, OpenAPI and the library's own
+// /metrics (see latency).
+func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPIServer, error) {
+	config := genericapiserver.NewConfig(apiserver.Codecs)
+	config.EnableIndex = false
+	config.EnableProfiling = false
+	config.EnableMetrics = false
+	config.SkipOpenAPIInstallation = true
+	config.SecureServing = a.serving
+	config.Authentication = a.authn
+	config.Authorization = a.authz
+	config.LoopbackClientConfig = &rest.Config{} // required by the library, but nothing calls back
+	config.ExternalAddress = "localhost:443"     // likewise: only shown in the root discovery document
+	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
+		return l.observe(genericapiserver.DefaultBuildHandlerChain(api, c))
+	}
+
+	completed := (&apiserver.Config{GenericConfig: config}).Complete(nil)
+	server, err := completed.New(component, viewProvider{view: view}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("installing %s: %w", GroupName, err)
+	}
+	return server.GenericAPIServer, addDiscovery(server.GenericAPIServer)
+}
+
+// addDiscovery completes what the library leaves out: both versions in the list of
+// groups, and the group in aggregated discovery, which would otherwise be empty and
+// hide the API from kubectl. Aggregated discovery names every metric that can be
+// served; the list endpoint of a version names those with values.
+func addDiscovery(s *genericapiserver.GenericAPIServer) error {
+	group := metav1.APIGroup{Name: GroupName}
+	resources, err := endpoints.ConvertGroupVersionIntoToDiscovery(allResources())
+	if err != nil {
+		return fmt.Errorf("describing %s: %w", GroupName, err)
+	}
+	for i, version := range versions() {
+		gv := metav1.GroupVersion{Group: GroupName, Version: version}
+		group.Versions = append(group.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: version})
+		s.AggregatedDiscoveryGroupManager.AddGroupVersion(GroupName, apidiscovery.APIVersionDiscovery{
+			Version: version, Resources: resources, Freshness: apidiscovery.DiscoveryFreshnessCurrent,
+		})
+		s.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(gv, groupPriority, versionPriority(i))
+	}
+	group.PreferredVersion = group.Versions[0]
+	s.DiscoveryGroupManager.AddGroup(group)
+	return nil
+}
+
+// The priorities that metrics adapters use: the newest version first.
+const groupPriority = 100
+
+func versionPriority(index int) int { return 100 * (len(versions()) - index) }
+
+func allResources() []metav1.APIResource {
+	var all []metav1.APIResource
+	for _, resource := range resources() {
+		for _, metric := range Metrics() {
+			all = append(all, metav1.APIResource{
+				Name: resource.String() + "/" + metric, Namespaced: true, Kind: "MetricValueList", Verbs: metav1.Verbs{"get"},
+			})
+		}
+	}
+	return all
+}

@@ -1,0 +1,47 @@
+package metricsapi
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Sample is one value with its own time and the window it covers.
+type Sample struct {
+	// Metric is a name out of Metrics; samples of other names are not served.
+	Metric string
+	// Value is in the metric's unit. NaN, infinite and negative values are taken as unknown.
+	Value float64
+	// Time is when the value was measured, not when it was asked for.
+	Time time.Time
+	// Window is the time that the value was averaged over, up to Time; 0 is an instant.
+	Window time.Duration
+}
+
+// Object is one object with its known samples; unknown or stale values are absent.
+// What a View returns is shared with it, so the labels and samples are only read.
+type Object struct {
+	Namespace, Name string
+	UID             types.UID
+	Labels          map[string]string
+	Samples         []Sample
+}
+
+// sample finds the known value of one metric.
+func (o Object) sample(metric string) (Sample, bool) {
+	for _, s := range o.Samples {
+		if s.Metric == metric && isKnown(s.Value) {
+			return s, true
+		}
+	}
+	return Sample{}, false
+}
+
+// View is what the API serves. Both methods are called concurrently and must be cheap.
+type View interface {
+	// Get returns one object; false when it is not known.
+	Get(resource schema.GroupResource, namespace, name string) (Object, bool)
+	// List returns the objects of a namespace, or of every namespace for "", in any order.
+	List(resource schema.GroupResource, namespace string) []Object
+}
