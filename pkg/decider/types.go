@@ -172,6 +172,9 @@ type Want struct {
 	Observed Reading
 	// Target is the value per replica.
 	Target float64
+	// Asked is the count that the signal alone asks for, before rate limits,
+	// activation scale and memory; -1 when the signal is unknown.
+	Asked int32
 	// Replicas is the want; -1 when the signal is unknown.
 	Replicas int32
 	// Reason says what shaped the want, DesiredWithinRange when nothing did.

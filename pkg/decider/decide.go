@@ -1,0 +1,66 @@
+package decider
+
+// Decide returns the replica count of one revision at obs.Time, and the state
+// to pass to the next call. It is deterministic and neither changes nor keeps
+// its arguments.
+//
+// An error means that spec or obs is malformed and names the field; the state
+// is then returned as it came. Missing numbers are no error: they are unknown,
+// and a count is held rather than lowered on what is not known.
+func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
+	if err := validate(spec, obs); err != nil {
+		return Decision{}, st, err
+	}
+	next := st.forTargets(spec, obs).observeWork(obs)
+	d := Decision{Wants: make([]Want, len(spec.Targets))}
+	for i, t := range spec.Targets {
+		d.Wants[i], next.Targets[i] = targetWant(spec, t, next.Targets[i], obs)
+		d.Panicking = d.Panicking || !next.Targets[i].PanicSince.IsZero()
+	}
+	d.largestWant(obs)
+
+	// The rules, in order: each moves the count or leaves it.
+	d.move("partial data", partialData(d, obs))
+	d.move("unreachable", unreachable(spec, next, obs, d))
+	delayed, window := scaleDownDelay(spec, next.Delay, obs.Time, d)
+	d.move("scale-down delay", delayed)
+	next.Delay = window
+	d.move("bounds", bounds(spec, d)) // the user's min and max always win
+	return d, next, nil
+}
+
+// targetWant is the want of one target, and what to remember of it.
+func targetWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
+	if t.Metric.demand() {
+		return demandWant(spec, t, ts, obs)
+	}
+	return engineWant(spec, t, ts, obs)
+}
+
+// largestWant makes the largest known want the count; of equals the first in
+// the spec wins. Without any the present count is held.
+func (d *Decision) largestWant(obs Observation) {
+	d.Replicas, d.Reason = obs.Replicas, NoData
+	most := int32(-1)
+	for _, w := range d.Wants {
+		if w.Replicas > most {
+			most = w.Replicas
+			d.Replicas, d.Reason, d.Metric = w.Replicas, w.Reason, w.Metric
+		}
+	}
+}
+
+// outcome is a rule's answer: the count after it, and why if it differs.
+type outcome struct {
+	replicas int32
+	why      Reason
+}
+
+// move applies a rule's outcome and leaves a line in the trace if it matters.
+func (d *Decision) move(rule string, o outcome) {
+	if o.replicas == d.Replicas {
+		return
+	}
+	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
+	d.Replicas, d.Reason = o.replicas, o.why
+}

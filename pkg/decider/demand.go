@@ -1,0 +1,128 @@
+package decider
+
+import (
+	"math"
+	"time"
+)
+
+// maxDemand is the largest believable number of requests, or requests per
+// second, at one revision.
+const maxDemand = 1e9
+
+// demandWant is the want of Concurrency or RPS. It is Knative's
+// scaling.autoscaler.Scale without the scale-down delay, which is a rule on
+// the count (see rules.go), and the excess burst capacity, which this
+// autoscaler does not use. TestDemand_answersAsKPA walks both side by side.
+func demandWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
+	stableLoad, panicLoad, ok := demandLoad(spec, t, obs)
+	if !ok {
+		return unknownWant(t), ts
+	}
+	w := demandCount(spec, obs, t, stableLoad)
+	burst := demandCount(spec, obs, t, panicLoad)
+
+	over := math.Ceil(panicLoad/t.Value)/readyPods(obs) >= spec.PanicThreshold
+	ts = ts.panicMode(spec, obs.Time, over)
+	if ts.PanicSince.IsZero() {
+		return w, ts
+	}
+	// The stable average may be the larger one; provision for both.
+	if burst.Replicas > w.Replicas {
+		w = burst
+		if w.Reason == DesiredWithinRange {
+			w.Reason = Panicking
+		}
+	}
+	w.Observed = Reading(max(stableLoad, panicLoad))
+	if w.Replicas < ts.PanicPods { // no way down while in panic
+		w.Replicas, w.Reason = ts.PanicPods, Panicking
+	}
+	ts.PanicPods = w.Replicas
+	return w, ts
+}
+
+// panicMode begins and extends the panic mode while the load is over the
+// threshold, and ends it a stable window after it last was: by then the surge
+// has made its way into the stable average.
+func (ts TargetState) panicMode(spec Spec, now time.Time, over bool) TargetState {
+	switch {
+	case over:
+		ts.PanicSince = now
+	case !ts.PanicSince.IsZero() && ts.PanicSince.Add(spec.StableWindow).Before(now):
+		ts.PanicSince, ts.PanicPods = time.Time{}, 0
+	}
+	return ts
+}
+
+// demandLoad is the load of both windows, or not ok while nothing was measured.
+func demandLoad(spec Spec, t Target, obs Observation) (stable, burst float64, ok bool) {
+	load := obs.Concurrency
+	if t.Metric == RPS {
+		load = obs.RPS
+	}
+	if !believable(load.Stable, maxDemand) {
+		return 0, 0, false
+	}
+	if !believable(load.Panic, maxDemand) {
+		load.Panic = load.Stable
+	}
+	return float64(load.Stable), max(float64(load.Panic), earlyLoad(spec, t, obs)), true
+}
+
+// earlyLoad is the requests that the engines hold now, when they alone are
+// enough for panic. The queue-proxies average over a second and the panic
+// window over six, so with target 2 on one pod a burst of 12 shows there as 2
+// after the first second; the engines' own count shows it whole.
+func earlyLoad(spec Spec, t Target, obs Observation) float64 {
+	ready := readyPods(obs)
+	if !spec.EarlyPanic || !spec.Reachable || t.Metric != Concurrency || !believable(obs.InFlight, ready*maxRequests) {
+		return 0
+	}
+	if inFlight := float64(obs.InFlight); inFlight/t.Value/ready >= spec.PanicThreshold {
+		return inFlight
+	}
+	return 0
+}
+
+// demandCount is the count that one window's load asks for, within the rate
+// limits and lifted by the activation scale.
+func demandCount(spec Spec, obs Observation, t Target, load float64) Want {
+	asked := math.Ceil(load / t.Value)
+	n, why := limitRate(spec, obs, asked)
+	if asked > 0 && spec.ActivationScale > n {
+		n, why = spec.ActivationScale, ActivationScale
+	}
+	return Want{Metric: t.Metric, Observed: Reading(load), Target: t.Value, Asked: toCount(asked), Replicas: n, Reason: why}
+}
+
+// limitRate keeps a count within what the Ready pods allow, as Knative does:
+// with rate 1.1 and 2 Ready pods up to ceil(2.2) = 3, so that a slow rate can
+// still grow by one; with rate 2 and 5 Ready pods down to floor(2.5) = 2.
+func limitRate(spec Spec, obs Observation, asked float64) (int32, Reason) {
+	ready := readyPods(obs)
+	most, least := math.Ceil(spec.MaxScaleUpRate*ready), 0.
+	if spec.Reachable {
+		least = math.Floor(ready / spec.MaxScaleDownRate)
+	}
+	switch {
+	case asked > most:
+		return toCount(most), ScaleUpLimit
+	case asked < least:
+		return toCount(least), ScaleDownLimit
+	}
+	return toCount(asked), DesiredWithinRange
+}
+
+// readyPods is the number of Ready pods to compute with: at least 1.
+func readyPods(obs Observation) float64 { return float64(max(1, obs.Ready)) }
+
+// believable reports whether r is known and not absurd. Numbers come from
+// pages that others write: a queue of 1e12 is a broken page, not a queue. A
+// trace below zero is the rounding of an average.
+func believable(r Reading, most float64) bool {
+	return r.Known() && r >= -0.001 && float64(r) <= most
+}
+
+func unknownWant(t Target) Want {
+	return Want{Metric: t.Metric, Observed: Unknown(), Target: t.Value, Asked: -1, Replicas: -1, Reason: NoData}
+}

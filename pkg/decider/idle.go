@@ -1,0 +1,58 @@
+package decider
+
+import "time"
+
+// observeWork keeps EngineSeen and IdleSince.
+func (st State) observeWork(obs Observation) State {
+	for _, p := range obs.Pods {
+		st.EngineSeen = st.EngineSeen || reading(p, Running).Known() || reading(p, Waiting).Known()
+	}
+	switch {
+	case !idle(obs, st.EngineSeen):
+		st.IdleSince = time.Time{}
+	case st.IdleSince.IsZero():
+		st.IdleSince = obs.Time
+	}
+	return st
+}
+
+// idleFor reports whether nothing was in flight for at least d.
+func (st State) idleFor(d time.Duration, now time.Time) bool {
+	return !st.IdleSince.IsZero() && now.Sub(st.IdleSince) >= d
+}
+
+// idle reports whether it is known that no request is in flight. Unknown is
+// not idle: a pod whose page cannot be read may be streaming. Only a revision
+// whose engines never told anything (no engine page at all) is judged by the
+// queue-proxies alone.
+func idle(obs Observation, engineSeen bool) bool {
+	if load := newest(obs.Concurrency); load > 0 || !engineSeen && !load.Known() {
+		return false
+	}
+	return !engineSeen || enginesIdle(obs)
+}
+
+// newest is the average over the panic window, or else over the stable one.
+func newest(w Windowed) Reading {
+	for _, r := range [...]Reading{w.Panic, w.Stable} {
+		if believable(r, maxDemand) {
+			return r
+		}
+	}
+	return Unknown()
+}
+
+// enginesIdle reports whether every Ready pod is known to hold no request.
+func enginesIdle(obs Observation) bool {
+	ready := int32(0)
+	for _, p := range obs.Pods {
+		if p.Phase != Ready {
+			continue
+		}
+		ready++
+		if reading(p, Running) != 0 || reading(p, Waiting) != 0 {
+			return false
+		}
+	}
+	return ready >= obs.Ready // fewer: a Ready pod nobody has looked at yet
+}

@@ -1,0 +1,74 @@
+package decider
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
+)
+
+// delayGranularity is Knative's: the interval of its ticks.
+const delayGranularity = 2 * time.Second
+
+// partialData does not lower the count while one of the signals is unknown:
+// it might be the one that wants more.
+func partialData(d Decision, obs Observation) outcome {
+	for _, w := range d.Wants {
+		if w.Replicas < 0 {
+			return outcome{max(d.Replicas, obs.Replicas), PartialData}
+		}
+	}
+	return outcome{replicas: d.Replicas}
+}
+
+// unreachable gives the pods of a revision without a route back: at once when
+// none is Ready, otherwise when all work has ended for a whole stable window.
+// Until then every pod stays, for Kubernetes chooses the pods to delete without
+// knowing which of them still streams an answer; and none is added, for no new
+// request will come.
+func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
+	if spec.Reachable {
+		return outcome{replicas: d.Replicas}
+	}
+	if obs.Ready == 0 || st.idleFor(spec.StableWindow, obs.Time) && noDemand(d) {
+		return outcome{0, Unreachable}
+	}
+	return outcome{obs.Replicas, InFlightRequests}
+}
+
+// noDemand reports whether no known demand signal wants a pod.
+func noDemand(d Decision) bool {
+	for _, w := range d.Wants {
+		if w.Metric.demand() && w.Replicas > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// scaleDownDelay holds the largest count of the past delay, exactly as Knative
+// does: in buckets of its tick, for reachable revisions only. A count that was
+// merely held for want of data is not remembered.
+func scaleDownDelay(spec Spec, past window.Max, now time.Time, d Decision) (outcome, window.Max) {
+	if spec.ScaleDownDelay <= 0 {
+		return outcome{replicas: d.Replicas}, window.Max{}
+	}
+	if !spec.Reachable || d.Metric == "" {
+		return outcome{replicas: d.Replicas}, past
+	}
+	if past.IsEmpty() {
+		past = window.NewMax(spec.ScaleDownDelay, delayGranularity)
+	}
+	past = past.Resize(spec.ScaleDownDelay).Record(now, d.Replicas)
+	return outcome{past.Current(), ScaleDownDelayed}, past
+}
+
+// bounds are min-scale and max-scale.
+func bounds(spec Spec, d Decision) outcome {
+	if d.Replicas < spec.MinReplicas {
+		return outcome{spec.MinReplicas, TooFewReplicas}
+	}
+	if spec.MaxReplicas > 0 && d.Replicas > spec.MaxReplicas {
+		return outcome{spec.MaxReplicas, TooManyReplicas}
+	}
+	return outcome{replicas: d.Replicas}
+}

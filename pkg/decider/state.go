@@ -1,0 +1,89 @@
+package decider
+
+import (
+	"math"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
+)
+
+// State is what earlier decisions left for the next one. The zero State is
+// that of a revision never decided on. It is a value: Decide returns a new one
+// and leaves its argument untouched, so a State may be copied, stored as JSON
+// and continued apart (what-if, replay, restart).
+type State struct {
+	// Targets holds the memory of each target, in the order of the spec.
+	Targets []TargetState `json:"targets,omitempty"`
+	// Delay holds the counts of the past ScaleDownDelay.
+	Delay window.Max `json:"delay,omitzero"`
+	// EngineSeen tells that a pod's running or waiting requests were known at
+	// least once: from then on an unknown engine is not an idle one.
+	EngineSeen bool `json:"engineSeen,omitempty"`
+	// IdleSince is when the revision was first seen without any request in
+	// flight, and has been ever since; zero while it works or may be working.
+	IdleSince time.Time `json:"idleSince,omitzero"`
+}
+
+// TargetState is the memory of one target.
+type TargetState struct {
+	Metric Metric `json:"metric"`
+	// PanicSince is when the panic mode began or was last confirmed; zero when
+	// it is off. PanicPods is the largest count since it began.
+	PanicSince time.Time `json:"panicSince,omitzero"`
+	PanicPods  int32     `json:"panicPods,omitempty"`
+	// Recent holds the wants of the past StableWindow, engine metrics only.
+	Recent window.Max `json:"recent,omitzero"`
+	// Ordered is the want, and OrderedRPS the rate of arrivals, of the last
+	// decision made before pods had been starting for long; Waiting only.
+	Ordered    int32   `json:"ordered,omitempty"`
+	OrderedRPS Reading `json:"orderedRPS"`
+}
+
+// forTargets returns the state with one TargetState per target of the spec, in
+// a slice of its own. A metric which is new to the state starts from the pods
+// that are there.
+func (st State) forTargets(spec Spec, obs Observation) State {
+	targets := make([]TargetState, len(spec.Targets))
+	for i, t := range spec.Targets {
+		targets[i] = st.target(t.Metric, spec, obs)
+	}
+	st.Targets = targets
+	return st
+}
+
+func (st State) target(m Metric, spec Spec, obs Observation) TargetState {
+	for _, ts := range st.Targets {
+		if ts.Metric == m {
+			return ts
+		}
+	}
+	return newTargetState(m, spec, obs)
+}
+
+// newTargetState knows no history, so it keeps what is there until there is
+// one: a demand target with more than one Ready pod starts in panic mode, as
+// Knative's does; an engine target remembers the present replicas for a stable
+// window, as HPA does. Otherwise a restart of the autoscaler, or a rollout that
+// begins at its predecessor's eight replicas, would scale down at once.
+func newTargetState(m Metric, spec Spec, obs Observation) TargetState {
+	ts := TargetState{Metric: m, OrderedRPS: Unknown()}
+	if m.demand() {
+		ts.PanicPods = obs.Ready
+		if obs.Ready > 1 {
+			ts.PanicSince = obs.Time
+		}
+		return ts
+	}
+	ts.Recent = window.NewMax(spec.StableWindow, time.Second).Record(obs.Time, obs.Replicas)
+	ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
+	return ts
+}
+
+// demand tells Knative's metrics, measured at the queue-proxy, from the engine's.
+func (m Metric) demand() bool { return m == Concurrency || m == RPS }
+
+// toCount turns a computed number of replicas into a count; int32 of a float
+// out of range is not defined, so it is clamped first.
+func toCount(f float64) int32 {
+	return int32(min(max(f, 0), math.MaxInt32))
+}

@@ -1,0 +1,65 @@
+package decider
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// String says the decision in one line, for events, conditions and tables:
+//
+//	3 replicas: kv_cache_usage_percent=91.2 of 70 wants 6, concurrency=1.5 of 8 wants 1; bounds 6->3 TooManyReplicas
+//
+// A signal is "observed of target"; "wants ?" is an unknown one. A want that
+// limits or memory changed is written "asks 9 wants 4 ScaleUpLimit".
+func (d Decision) String() string {
+	var b strings.Builder
+	b.WriteString(strconv.Itoa(int(d.Replicas)))
+	b.WriteString(" replica")
+	if d.Replicas != 1 {
+		b.WriteByte('s')
+	}
+	for i, w := range d.Wants {
+		b.WriteString([]string{": ", ", "}[min(i, 1)])
+		b.WriteString(w.String())
+	}
+	if d.Reason == NoData {
+		b.WriteString("; held, no signal is known")
+	}
+	for _, s := range d.Trace {
+		b.WriteString("; " + s.String())
+	}
+	return b.String()
+}
+
+// String says the want as Decision.String shows it.
+func (w Want) String() string {
+	s := string(w.Metric) + "=" + number(float64(w.Observed)) + " of " + number(w.Target)
+	if w.Replicas < 0 {
+		return s + " wants ?"
+	}
+	if w.Asked != w.Replicas {
+		s += " asks " + strconv.Itoa(int(w.Asked))
+	}
+	s += " wants " + strconv.Itoa(int(w.Replicas))
+	if w.Reason != DesiredWithinRange {
+		s += " " + string(w.Reason)
+	}
+	return s
+}
+
+// String says the step as "rule before->after reason".
+func (s Step) String() string {
+	return s.Rule + " " + strconv.Itoa(int(s.Before)) + "->" + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
+}
+
+// number writes at most two decimals, and ? for unknown.
+func number(f float64) string {
+	switch {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		return "?"
+	case math.Abs(f) >= 1e9 || f != 0 && math.Abs(f) < 0.01:
+		return strconv.FormatFloat(f, 'g', 3, 64)
+	}
+	return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
+}
