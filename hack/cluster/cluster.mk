@@ -1,0 +1,25 @@
+# Targets for the real one-node cluster; included by the root Makefile, and usable alone:
+# make -f hack/cluster/cluster.mk cluster
+CLUSTER ?= hack/cluster/cluster.sh
+VLLM ?= hack/cluster/vllm.sh
+ARGS ?= get pods -A
+
+.PHONY: cluster cluster-build cluster-down cluster-status kubectl vllm
+
+cluster: ## Real one-node Kubernetes with Knative and Kourier (first time 8-10 min, then under 45 s)
+	@$(CLUSTER) up
+
+cluster-build: ## Only build what the cluster needs, without starting it
+	@$(CLUSTER) build
+
+cluster-down: ## End the cluster and leave nothing behind
+	@$(CLUSTER) down
+
+cluster-status: ## What runs and how to use it
+	@$(CLUSTER) status
+
+kubectl: ## kubectl against the cluster: make kubectl ARGS="get pods -A"
+	@$(CLUSTER) kubectl $(ARGS)
+
+vllm: ## Install real vLLM for the CPU outside the tree (about 2 min, 6.2 GB)
+	@$(VLLM) install
