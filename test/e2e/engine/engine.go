@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// page is what /metrics says. A nil number is measured.
+type page struct {
+	// Mode is ok, garbage (200 with bytes that are no page), hang (never
+	// answers) or absurd (well formed, with 1e12 requests waiting).
+	Mode string `json:"mode"`
+	// Running and Waiting are requests; KV is the cache's use, 0 to 1.
+	Running *float64 `json:"running"`
+	Waiting *float64 `json:"waiting"`
+	KV      *float64 `json:"kv"`
+	// PromptRate and GenerationRate are tokens per second that the counters grow by.
+	PromptRate     float64 `json:"promptRate"`
+	GenerationRate float64 `json:"generationRate"`
+}
+
+// engine is safe for concurrent use.
+type engine struct {
+	token time.Duration
+	ready time.Time // zero: never
+
+	mu                 sync.Mutex
+	page               page
+	running            int
+	prompt, generation float64   // counters up to since
+	since              time.Time // when the rates last changed
+}
+
+func newEngine(token, startup time.Duration) *engine {
+	e := &engine{token: token, since: time.Now(), page: page{Mode: "ok"}}
+	if startup >= 0 {
+		e.ready = time.Now().Add(startup)
+	}
+	return e
+}
+
+func (e *engine) health(w http.ResponseWriter, _ *http.Request) {
+	if e.ready.IsZero() || time.Now().Before(e.ready) {
+		http.Error(w, "starting", http.StatusServiceUnavailable)
+	}
+}
+
+// complete takes max_tokens times the time per token.
+func (e *engine) complete(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		MaxTokens int `json:"max_tokens"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&ask); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	e.run(1)
+	defer e.run(-1)
+	select {
+	case <-time.After(time.Duration(ask.MaxTokens) * e.token):
+	case <-r.Context().Done():
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"choices":[{"index":0,"text":"","finish_reason":"length"}],"usage":{"completion_tokens":%d}}`, ask.MaxTokens)
+}
+
+func (e *engine) run(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.running += n
+}
+
+// set replaces the page; counters never fall.
+func (e *engine) set(w http.ResponseWriter, r *http.Request) {
+	next := page{Mode: "ok"}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&next); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.prompt, e.generation = e.counters(time.Now())
+	e.since = time.Now()
+	e.page = next
+}
+
+// counters must be called with the lock held.
+func (e *engine) counters(now time.Time) (prompt, generation float64) {
+	s := now.Sub(e.since).Seconds()
+	return e.prompt + s*e.page.PromptRate, e.generation + s*e.page.GenerationRate
+}
+
+func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	p := e.page
+	running := or(p.Running, float64(e.running))
+	prompt, generation := e.counters(time.Now())
+	e.mu.Unlock()
+	waiting := or(p.Waiting, 0)
+	switch p.Mode {
+	case "garbage":
+		fmt.Fprint(w, "\x00\x01<html>vllm:num_requests_running{ nonsense 12 12 12\n\xff\xfe")
+		return
+	case "hang":
+		<-r.Context().Done()
+		return
+	case "absurd":
+		waiting = 1e12
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	for _, f := range []struct {
+		name, kind string
+		value      float64
+	}{
+		{"num_requests_running", "gauge", running},
+		{"num_requests_waiting", "gauge", waiting},
+		{"kv_cache_usage_perc", "gauge", or(p.KV, 0)},
+		{"prompt_tokens_total", "counter", prompt},
+		{"generation_tokens_total", "counter", generation},
+	} {
+		fmt.Fprintf(w, "# TYPE vllm:%s %s\nvllm:%s{engine=\"0\",model_name=\"stand-in\"} %g\n", f.name, f.kind, f.name, f.value)
+	}
+}
+
+func or(v *float64, measured float64) float64 {
+	if v == nil {
+		return measured
+	}
+	return *v
+}

@@ -1,0 +1,33 @@
+// Command engine stands in for an inference engine in the end-to-end tests. It
+// is not a simulator of one: it exists for what the simulator cannot show, an
+// engine whose page is garbage, hangs or is absurd, and for exact values of a
+// metric. It answers completions after a fixed time, and its page, which has
+// vLLM's names, says what POST /set told it to say.
+//
+// It also fetches a URL on behalf of a test (POST /fetch), because the test runs
+// outside the cluster's network.
+package main
+
+import (
+	"flag"
+	"log"
+	"net/http"
+	"time"
+)
+
+func main() {
+	addr := flag.String("addr", ":8000", "address to serve on")
+	token := flag.Duration("token", 50*time.Millisecond, "time per generated token")
+	startup := flag.Duration("startup", 0, "time until /health says 200; negative is never")
+	flag.Parse()
+
+	e := newEngine(*token, *startup)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", e.health)
+	mux.HandleFunc("POST /v1/completions", e.complete)
+	mux.HandleFunc("GET /metrics", e.metrics)
+	mux.HandleFunc("POST /set", e.set)
+	mux.HandleFunc("POST /fetch", fetch)
+	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}

@@ -1,0 +1,122 @@
+// Package load sends completions to an OpenAI-compatible server behind a
+// Knative ingress and counts which answers came back whole. It serves the
+// end-to-end tests and the demo.
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Target is where requests go.
+type Target struct {
+	// Ingress is host:port of the ingress; Host is the Knative Service's host name.
+	Ingress, Host string
+	// Model is the model's name in the request.
+	Model string
+}
+
+// Shape is what one request asks for.
+type Shape struct {
+	// Prompt is the length of the prompt in words, at least 1. Words are random,
+	// so that no prompt shares cache blocks with another.
+	Prompt int
+	// Tokens is the number of tokens to generate; exactly so many make an answer whole.
+	Tokens int
+}
+
+// Sender sends requests over kept connections. It is safe for concurrent use.
+type Sender struct {
+	target Target
+	client *http.Client
+}
+
+// NewSender returns a Sender; each request takes at most timeout.
+func NewSender(target Target, timeout time.Duration) *Sender {
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second}
+	return &Sender{target: target, client: &http.Client{Transport: transport, Timeout: timeout}}
+}
+
+type completion struct {
+	Model     string `json:"model"`
+	Prompt    string `json:"prompt"`
+	MaxTokens int    `json:"max_tokens"`
+	IgnoreEOS bool   `json:"ignore_eos"`
+}
+
+type answer struct {
+	Choices []struct {
+		FinishReason string `json:"finish_reason"`
+	} `json:"choices"`
+	Usage struct {
+		CompletionTokens int `json:"completion_tokens"`
+	} `json:"usage"`
+}
+
+// Send sends one request and returns nil when its answer is whole: status 200,
+// finish_reason stop or length, and every token that was asked for. A server
+// that is cut off may still say 200 and end its stream in good order.
+func (s *Sender) Send(ctx context.Context, shape Shape) error {
+	body, err := json.Marshal(completion{s.target.Model, prompt(shape.Prompt), shape.Tokens, true})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.target.Ingress+"/v1/completions", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Host = s.target.Host
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("no answer: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	if err != nil {
+		return fmt.Errorf("answer cut off after %d bytes: %w", len(text), err)
+	}
+	return whole(resp.StatusCode, text, shape.Tokens)
+}
+
+func whole(status int, text []byte, tokens int) error {
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %s", status, firstLine(text))
+	}
+	var a answer
+	if err := json.Unmarshal(text, &a); err != nil {
+		return fmt.Errorf("answer is not JSON: %s", firstLine(text))
+	}
+	if len(a.Choices) != 1 {
+		return fmt.Errorf("%d choices in place of 1", len(a.Choices))
+	}
+	if r := a.Choices[0].FinishReason; r != "stop" && r != "length" {
+		return fmt.Errorf("finish_reason %q", r)
+	}
+	if a.Usage.CompletionTokens != tokens {
+		return fmt.Errorf("%d tokens in place of %d", a.Usage.CompletionTokens, tokens)
+	}
+	return nil
+}
+
+// prompt returns n random words; each is one token to the simulator, and about
+// two to a byte-pair tokenizer.
+func prompt(n int) string {
+	var b strings.Builder
+	for range max(n, 1) {
+		fmt.Fprintf(&b, "%05x ", rand.Uint32N(1<<20)) //nolint:gosec // not a secret
+	}
+	return b.String()
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line[:min(len(line), 200)]
+}
