@@ -95,15 +95,9 @@ func demandCount(spec Spec, obs Observation, t Target, load float64) Want {
 	return Want{Metric: t.Metric, Observed: Reading(load), Target: t.Value, Asked: toCount(asked), Replicas: n, Reason: why}
 }
 
-// limitRate keeps a count within what the Ready pods allow, as Knative does:
-// with rate 1.1 and 2 Ready pods up to ceil(2.2) = 3, so that a slow rate can
-// still grow by one; with rate 2 and 5 Ready pods down to floor(2.5) = 2.
+// limitRate keeps a count within what the Ready pods allow, as Knative does.
 func limitRate(spec Spec, obs Observation, asked float64) (int32, Reason) {
-	ready := readyPods(obs)
-	most, least := math.Ceil(spec.MaxScaleUpRate*ready), 0.
-	if spec.Reachable {
-		least = math.Floor(ready / spec.MaxScaleDownRate)
-	}
+	most, least := mostPods(spec, obs), leastPods(spec, obs)
 	switch {
 	case asked > most:
 		return toCount(most), ScaleUpLimit
@@ -111,6 +105,21 @@ func limitRate(spec Spec, obs Observation, asked float64) (int32, Reason) {
 		return toCount(least), ScaleDownLimit
 	}
 	return toCount(asked), DesiredWithinRange
+}
+
+// mostPods is how far one decision may grow. A slow rate still grows by one:
+// 1.1 with 2 Ready pods gives ceil(2.2) = 3.
+func mostPods(spec Spec, obs Observation) float64 {
+	return math.Ceil(spec.MaxScaleUpRate * readyPods(obs))
+}
+
+// leastPods is how far one decision may shrink: rate 2 with 5 Ready pods gives
+// floor(2.5) = 2. An unreachable revision may go at once.
+func leastPods(spec Spec, obs Observation) float64 {
+	if !spec.Reachable {
+		return 0
+	}
+	return math.Floor(readyPods(obs) / spec.MaxScaleDownRate)
 }
 
 // readyPods is the number of Ready pods to compute with: at least 1.

@@ -14,26 +14,38 @@ const (
 // replicas are 3, not 4.
 const epsilon = 1e-9
 
-// engineWant is the want of an engine metric: the load that HPA's replica
-// calculator would compute, within the rate limits, lifted by the activation
-// scale, held while ordered pods load (Waiting) and for a stable window.
+// engineWant is the want of an engine metric: the count that HPA's replica
+// calculator would ask for, shaped step by step. The scale-down limit comes
+// last, as in HPA: it depends on the pods there are now, so remembering its
+// result would make every halving wait for a stable window of its own.
 func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	pods := survey(spec, t.Metric, obs)
 	if pods.known == 0 {
 		return unknownWant(t), ts
 	}
-	w := Want{Metric: t.Metric, Observed: pods.observed(t.Metric), Target: t.Value}
-	w.Asked = pods.count(spec, t, obs)
-	w.Replicas, w.Reason = limitEngine(spec, obs, w.Asked)
-	if w.Asked > 0 && spec.ActivationScale > w.Replicas {
+	asked := pods.count(spec, t, obs)
+	w := Want{
+		Metric: t.Metric, Observed: pods.observed(t.Metric), Target: t.Value,
+		Asked: asked, Replicas: asked, Reason: DesiredWithinRange,
+	}
+	w = limitGrowth(spec, w, obs)
+	if asked > 0 && spec.ActivationScale > w.Replicas {
 		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
 	}
 	if t.Metric == Waiting {
 		w, ts = startingCapacity(spec, w, ts, obs)
 	}
-	if !spec.Reachable {
-		return w, ts
+	if spec.Reachable {
+		w, ts = stabilize(spec, w, ts, obs)
 	}
+	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
+		w.Replicas, w.Reason = least, ScaleDownLimit
+	}
+	return w, ts
+}
+
+// stabilize holds the largest want of the past stable window.
+func stabilize(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
 	ts.Recent = ts.Recent.Resize(spec.StableWindow).Record(obs.Time, w.Replicas)
 	if recent := ts.Recent.Current(); recent > w.Replicas {
 		w.Replicas, w.Reason = recent, ScaleDownStabilized
@@ -132,17 +144,14 @@ func (s podSum) hold(obs Observation) int32 {
 	return obs.Replicas
 }
 
-// limitEngine is limitRate for a count that may be a hold: the rate bounds
-// growth, it never takes back what was ordered before pods became unready.
-func limitEngine(spec Spec, obs Observation, asked int32) (int32, Reason) {
-	n, why := limitRate(spec, obs, float64(asked))
-	switch {
-	case why != ScaleUpLimit || n >= obs.Replicas:
-		return n, why
-	case asked <= obs.Replicas:
-		return asked, DesiredWithinRange
+// limitGrowth is the scale-up limit. It bounds growth and never takes back what
+// was ordered before pods became unready: with rate 2, 8 replicas and 2 Ready
+// pods the want is at most 8, not 4.
+func limitGrowth(spec Spec, w Want, obs Observation) Want {
+	if most := max(toCount(mostPods(spec, obs)), obs.Replicas); w.Replicas > most {
+		w.Replicas, w.Reason = most, ScaleUpLimit
 	}
-	return obs.Replicas, ScaleUpLimit
+	return w
 }
 
 // startingCapacity keeps a slow model load from multiplying the ask. While the

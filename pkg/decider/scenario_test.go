@@ -238,7 +238,7 @@ func (s *story) observation(fields []string) (obs Observation, first, last, step
 			return obs, 0, 0, 0, fmt.Errorf("%s: %w", f, err)
 		}
 	}
-	if obs.Ready < 0 {
+	if obs.Ready == -1 {
 		obs.Ready = 0
 		for _, p := range obs.Pods {
 			if p.Phase == Ready {

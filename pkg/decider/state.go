@@ -36,7 +36,7 @@ type TargetState struct {
 	// Ordered is the want, and OrderedRPS the rate of arrivals, of the last
 	// decision made before pods had been starting for long; Waiting only.
 	Ordered    int32   `json:"ordered,omitempty"`
-	OrderedRPS Reading `json:"orderedRPS"`
+	OrderedRPS Reading `json:"orderedRPS,omitzero"`
 }
 
 // forTargets returns the state with one TargetState per target of the spec, in
@@ -66,7 +66,7 @@ func (st State) target(m Metric, spec Spec, obs Observation) TargetState {
 // window, as HPA does. Otherwise a restart of the autoscaler, or a rollout that
 // begins at its predecessor's eight replicas, would scale down at once.
 func newTargetState(m Metric, spec Spec, obs Observation) TargetState {
-	ts := TargetState{Metric: m, OrderedRPS: Unknown()}
+	ts := TargetState{Metric: m}
 	if m.demand() {
 		ts.PanicPods = obs.Ready
 		if obs.Ready > 1 {
@@ -75,7 +75,9 @@ func newTargetState(m Metric, spec Spec, obs Observation) TargetState {
 		return ts
 	}
 	ts.Recent = window.NewMax(spec.StableWindow, time.Second).Record(obs.Time, obs.Replicas)
-	ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
+	if m == Waiting {
+		ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
+	}
 	return ts
 }
 
