@@ -23,13 +23,6 @@ func versions() []string {
 	return []string{v1beta2.SchemeGroupVersion.Version, v1beta1.SchemeGroupVersion.Version}
 }
 
-// access is how callers reach the API and who may.
-type access struct {
-	serving *genericapiserver.SecureServingInfo // nil in tests, which call the handler directly
-	authn   genericapiserver.AuthenticationInfo
-	authz   genericapiserver.AuthorizationInfo
-}
-
 // newAPIServer builds the generic API server around a view. What this API has no use
 // for is off: etcd, admission, flow control, profiling, OpenAPI and the library's own
 // /metrics (see latency).
@@ -53,7 +46,10 @@ func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPI
 	if err != nil {
 		return nil, fmt.Errorf("installing %s: %w", GroupName, err)
 	}
-	return server.GenericAPIServer, addDiscovery(server.GenericAPIServer)
+	if err := addDiscovery(server.GenericAPIServer); err != nil {
+		return nil, err
+	}
+	return server.GenericAPIServer, nil
 }
 
 // addDiscovery completes what the library leaves out: both versions in the list of

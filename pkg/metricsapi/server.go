@@ -1,0 +1,176 @@
+package metricsapi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+)
+
+// retryInterval is the pause after a failed start, e.g. while the API server is away.
+const retryInterval = 2 * time.Second
+
+// Options configure a Server. RESTConfig and View are required.
+type Options struct {
+	// RESTConfig reaches the cluster: for the Secret, the delegated reviews and the APIServices.
+	RESTConfig *rest.Config
+	View       View
+	// Registerer takes the server's own metrics; nil drops them.
+	Registerer prometheus.Registerer
+	// Namespace is where the Service and the Secret live; knative-inference by default.
+	Namespace string
+	// Name is that of the Service, the Deployment and the ClusterRole; the Secret is
+	// Name-tls. autoscaler-adapter by default.
+	Name string
+	// BindAddress and Port are what to listen on; every address and 8443 by default.
+	BindAddress string
+	Port        int
+	// Log is slog.Default() by default. The library underneath logs to klog.
+	Log *slog.Logger
+}
+
+// Server serves the API and keeps its certificate and its registration.
+type Server struct {
+	o         Options
+	client    kubernetes.Interface
+	latency   *latency
+	certs     *Certificates
+	registrar *Registrar
+	events    record.EventBroadcaster
+	ready     atomic.Bool
+}
+
+// New checks the options and registers the metrics; it does not reach the cluster.
+func New(o Options) (*Server, error) {
+	if o.RESTConfig == nil {
+		return nil, errors.New("metricsapi: RESTConfig is missing")
+	}
+	client, err := kubernetes.NewForConfig(o.RESTConfig)
+	if err != nil {
+		return nil, fmt.Errorf("metricsapi: making a client: %w", err)
+	}
+	dyn, err := dynamic.NewForConfig(o.RESTConfig)
+	if err != nil {
+		return nil, fmt.Errorf("metricsapi: making a dynamic client: %w", err)
+	}
+	return newServer(o, client, dyn)
+}
+
+func newServer(o Options, client kubernetes.Interface, dyn dynamic.Interface) (*Server, error) {
+	if o.View == nil {
+		return nil, errors.New("metricsapi: View is missing")
+	}
+	o.Namespace = cmp.Or(o.Namespace, "knative-inference")
+	o.Name = cmp.Or(o.Name, component)
+	o.Port = cmp.Or(o.Port, 8443)
+	o.Log = cmp.Or(o.Log, slog.Default())
+	latency, err := newLatency(o.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("metricsapi: registering metrics: %w", err)
+	}
+	s := &Server{o: o, client: client, latency: latency, events: record.NewBroadcaster()}
+	s.certs = newCertificates(client.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
+	s.registrar = NewRegistrar(RegistrarOptions{
+		Client: dyn, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
+		Events: s.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
+	})
+	return s, nil
+}
+
+// Ready tells whether the API is being served. Being registered is no part of it:
+// another adapter may have the API.
+func (s *Server) Ready() bool { return s.ready.Load() }
+
+// Run serves until ctx ends, and then returns nil once open requests are answered.
+// Trouble with the cluster is logged and tried again; only a port that cannot be
+// had is an error.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(s.o.BindAddress, strconv.Itoa(s.o.Port)))
+	if err != nil {
+		return fmt.Errorf("metricsapi: %w", err)
+	}
+	defer listener.Close()
+	return s.serve(ctx, listener)
+}
+
+func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	defer s.events.Shutdown()
+	s.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: s.client.CoreV1().Events(s.o.Namespace)})
+
+	api := s.start(ctx, listener)
+	if api == nil {
+		return nil
+	}
+	listening := make(chan struct{})
+	if err := api.AddPostStartHook("listening", func(genericapiserver.PostStartHookContext) error {
+		s.ready.Store(true)
+		close(listening)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("metricsapi: %w", err)
+	}
+	defer s.ready.Store(false)
+
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { s.certs.syncUntilDone(ctx) })
+	background.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-listening: // not before: an APIService that leads nowhere slows every client's discovery
+			s.registrar.Run(ctx)
+		}
+	})
+	if err := api.PrepareRun().RunWithContext(ctx); err != nil {
+		return fmt.Errorf("metricsapi: serving: %w", err)
+	}
+	return nil
+}
+
+// start repeats build until it succeeds; nil when ctx ended first.
+func (s *Server) start(ctx context.Context, listener net.Listener) *genericapiserver.GenericAPIServer {
+	for {
+		api, err := s.build(ctx, listener)
+		if err == nil {
+			return api
+		}
+		if ctx.Err() == nil {
+			s.o.Log.Warn("metrics API is not up yet; trying again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryInterval):
+		}
+	}
+}
+
+// build gets what requests cannot be answered without.
+func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapiserver.GenericAPIServer, error) {
+	if err := s.certs.Sync(ctx, time.Now()); err != nil {
+		return nil, err
+	}
+	a, err := delegated(ctx, s.client, listener, s.certs)
+	if err != nil {
+		return nil, err
+	}
+	return newAPIServer(s.o.View, a, s.latency)
+}
