@@ -1,0 +1,74 @@
+# Everything a developer, CI and a newcomer types. `make` alone explains itself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+IMAGE ?= dev.local/autoscaler-adapter:dev
+OUTPUT ?= _output
+export VERSION OUTPUT
+
+# make cluster, cluster-down, kubectl, ...; see hack/cluster/README.md.
+-include hack/cluster/cluster.mk
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Watch a Service that serves a model grow and shrink (needs root; ENGINE=vllm, KEEP=1)
+	@hack/demo.sh
+
+.PHONY: test
+test: ## Unit and package tests, race detector, shuffled; needs only Go
+	@hack/test.sh
+
+.PHONY: verify
+verify: ## Every static check: format, vet, architecture, config, docs, modules, scripts
+	@hack/verify.sh
+
+.PHONY: e2e
+e2e: ## End-to-end tests on a real one-node cluster (needs root)
+	@hack/e2e.sh
+
+.PHONY: e2e-vllm
+e2e-vllm: ## The same against real vLLM on the CPU (downloads it once)
+	@hack/e2e.sh vllm
+
+.PHONY: e2e-full
+e2e-full: e2e e2e-vllm ## Both
+
+.PHONY: bench
+bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run
+	@hack/bench.sh
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (10s)
+	@hack/fuzz.sh
+
+.PHONY: build
+build: ## The static binary, _output/bin/autoscaler-adapter
+	@hack/build.sh binary
+
+.PHONY: image
+image: ## The container image as an archive, _output/images/autoscaler-adapter.tar
+	@IMAGE=$(IMAGE) hack/build.sh image
+
+.PHONY: release
+release: ## One YAML file and the image as an OCI archive, _output/release/<version>/
+	@hack/release.sh
+
+.PHONY: fmt
+fmt: ## Format all Go code
+	@gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: tidy
+tidy: ## Tidy every Go module
+	@for m in $$(git ls-files -co --exclude-standard '*go.mod'); do (cd $$(dirname $$m) && echo "$$m" && go mod tidy); done
+
+.PHONY: ci
+ci: ## What CI runs: verify, test, e2e, e2e-vllm
+	@.ci/run
+
+.PHONY: clean
+clean: ## Remove what the targets above wrote (_output); the cluster's cache stays
+	@rm -rf $(OUTPUT)

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestCheckSources(t *testing.T) {
+	f := func(name, src, want string) {
+		t.Helper()
+		tree := fstest.MapFS{"pkg/doc.go": {Data: []byte("package pkg\n")}, "cmd/doc.go": {Data: []byte("package cmd\n")}, name: {Data: []byte(src)}}
+		got, err := checkSources(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(got, "\n"); want == "" && text != "" || !strings.Contains(text, want) {
+			t.Errorf("%s: got %q, want %q", name, text, want)
+		}
+	}
+	f("pkg/decider/a.go", "package decider\nimport \"time\"\nfunc f() time.Time { return time.Now() }\n", "pkg/decider/a.go:3: no clock")
+	f("pkg/decider/a.go", "package decider\nimport \"time\"\nfunc f(t time.Time) time.Time { return t } // time.Now\n", "")
+	f("pkg/window/a.go", "package window\nfunc f() { panic(1) }\n", "pkg/window/a.go:2: no panic")
+	f("pkg/window/a.go", "package window\nvar n = 1\n", "pkg/window/a.go:2: no package variable")
+	f("pkg/window/a.go", "package window\nvar _ error = nil\n", "")
+	f("pkg/collector/a.go", "package collector\nimport \"time\"\nfunc f() time.Time { return time.Now() }\n", "")
+	f("pkg/collector/a.go", "package collector\nfunc init() {}\n", "pkg/collector/a.go:2: no init()")
+	f("pkg/collector/a_test.go", "package collector\nimport \"time\"\nfunc f() { time.Sleep(1) }\n", "a_test.go:3: time.Sleep in a test")
+	f("pkg/collector/a_test.go", "package collector\nimport (\"time\"; \"testing/synctest\")\nfunc f() { synctest.Wait(); time.Sleep(1) }\n", "")
+	f("cmd/x/main.go", "package main\n"+strings.Repeat("\n", 60), "61 lines, at most 60")
+}
+
+func TestCheckImports(t *testing.T) {
+	f := func(p goPackage, want string) {
+		t.Helper()
+		p.ImportPath = module + p.ImportPath
+		if got := strings.Join(checkImports([]goPackage{p}), "\n"); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", p.ImportPath, got, want)
+		}
+	}
+	f(goPackage{ImportPath: "pkg/decider", Imports: []string{"math", module + "pkg/window"}, Deps: []string{"math", "unsafe", module + "pkg/window"}}, "")
+	f(goPackage{ImportPath: "pkg/decider", Imports: []string{"github.com/x/y"}, Deps: []string{"github.com/x/y"}}, "reaches github.com/x/y")
+	f(goPackage{ImportPath: "pkg/decider", Imports: []string{module + "pkg/collector"}, Deps: []string{module + "pkg/collector"}}, "imports pkg/collector")
+	f(goPackage{ImportPath: "pkg/collector", Imports: []string{"k8s.io/api/core/v1"}}, "imports k8s.io/api/core/v1, never")
+	f(goPackage{ImportPath: "pkg/config", Imports: []string{"k8s.io/api/core/v1"}}, "")
+	f(goPackage{ImportPath: "pkg/config", Imports: []string{module + "pkg/server"}}, "imports pkg/server")
+	f(goPackage{ImportPath: "pkg/new"}, "pkg/new: not in the architecture")
+}
+
+// Only the command may import the composition root.
+func TestArchitecture_serverIsImportedByCmdOnly(t *testing.T) {
+	for _, r := range architecture() {
+		if slices.Contains(r.repo, "pkg/server") != strings.HasPrefix(r.pkg, "cmd/") {
+			t.Errorf("%s: imports of pkg/server: only cmd may", r.pkg)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+const module = "github.com/knative-inference/autoscaler-adapter/"
+
+// rule says what one package may import besides the standard library.
+type rule struct {
+	// pkg is the package, relative to the module.
+	pkg string
+	// repo lists the packages of this repository it may import directly.
+	repo []string
+	// pure packages may import nothing else, not even through others.
+	pure bool
+	// never lists import path prefixes that must not be imported directly.
+	never []string
+	why   string
+}
+
+// architecture is the tree as docs/ARCHITECTURE.md draws it: imports point
+// inward only. Tests may import what they like.
+func architecture() []rule {
+	kubernetes := []string{"k8s.io/"}
+	return []rule{
+		{pkg: "pkg/window", pure: true, why: "a leaf that the simulator shares"},
+		{pkg: "pkg/decider", repo: []string{"pkg/window"}, pure: true, why: "the pure core: values in, values out"},
+		{pkg: "pkg/apis/autoscaling", pure: true, why: "constants without logic"},
+		{pkg: "pkg/collector/engine", pure: true, why: "bytes in, values out"},
+		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},
+		{pkg: "pkg/config", repo: []string{"pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
+		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
+		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling"}, why: "it serves a view and knows no collector"},
+		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/multiscaler"}, why: "it acts and never aggregates"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/metricsapi", "pkg/multiscaler", "pkg/reconciler/podautoscaler"}, why: "the composition root"},
+		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals only"},
+	}
+}
+
+// goPackage is what `go list -json` tells.
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func listPackages() ([]goPackage, error) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Standard,Imports,Deps", "./pkg/...", "./cmd/...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, stderr.String())
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func checkImports(packages []goPackage) (findings []string) {
+	rules := architecture()
+	for _, p := range packages {
+		name, ok := strings.CutPrefix(p.ImportPath, module)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(rules, func(r rule) bool { return r.pkg == name })
+		if i < 0 {
+			findings = append(findings, fmt.Sprintf("%s: not in the architecture; add it to hack/archcheck/imports.go and docs/ARCHITECTURE.md", name))
+			continue
+		}
+		findings = append(findings, rules[i].check(p)...)
+	}
+	return findings
+}
+
+func (r rule) check(p goPackage) (findings []string) {
+	bad := func(format string, args ...any) {
+		findings = append(findings, fmt.Sprintf("%s (%s): ", r.pkg, r.why)+fmt.Sprintf(format, args...))
+	}
+	for _, i := range p.Imports {
+		own, ours := strings.CutPrefix(i, module)
+		if ours && !slices.Contains(r.repo, own) {
+			bad("imports %s; it may import %s. Move the code, or pass the value in", own, orNothing(r.repo))
+		}
+		for _, prefix := range r.never {
+			if strings.HasPrefix(i, prefix) {
+				bad("imports %s, never %s*. Take a plain value or a small interface instead", i, prefix)
+			}
+		}
+	}
+	if !r.pure {
+		return findings
+	}
+	for _, d := range p.Deps {
+		own, ours := strings.CutPrefix(d, module)
+		if ours && slices.Contains(r.repo, own) || isStandard(d) {
+			continue
+		}
+		bad("reaches %s; it may reach only the standard library and %s", d, orNothing(r.repo))
+	}
+	return findings
+}
+
+// isStandard tells the standard library by its first element, which has no dot.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+func orNothing(list []string) string {
+	if len(list) == 0 {
+		return "nothing of this repository"
+	}
+	return strings.Join(list, ", ")
+}

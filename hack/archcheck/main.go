@@ -1,0 +1,40 @@
+// Command archcheck holds the tree against its architecture:
+//
+//	archcheck imports   who may import whom, from the table in imports.go
+//	archcheck sources   no clock, panic, global or init() where the rules forbid it
+//
+// It prints one line per finding: the file or package, the rule, the fix.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	findings, err := run(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "archcheck:", err)
+		os.Exit(2)
+	}
+	for _, f := range findings {
+		fmt.Println(f)
+	}
+	if len(findings) > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(args []string) ([]string, error) {
+	if len(args) != 1 {
+		return nil, fmt.Errorf("usage: archcheck imports|sources")
+	}
+	switch args[0] {
+	case "imports":
+		packages, err := listPackages()
+		return checkImports(packages), err
+	case "sources":
+		return checkSources(os.DirFS("."))
+	}
+	return nil, fmt.Errorf("no check %q; there are imports and sources", args[0])
+}

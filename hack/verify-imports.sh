@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Imports point inward only; the pure core stays pure. The table is in hack/archcheck/imports.go.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go run ./hack/archcheck imports
