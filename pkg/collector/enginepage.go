@@ -1,0 +1,80 @@
+package collector
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+)
+
+// What one pod's engine may say and be believed. A value beyond is unknown.
+const (
+	maxEngineRequests = 1e5
+	maxKVUsage        = 1.005
+	maxTokens         = 1e18
+)
+
+// engineSample is what is kept of one page; NaN is unknown.
+type engineSample struct {
+	// at is when the page came; zero when there is no sample.
+	at                             time.Time
+	running, waiting, kvUsage      float64
+	promptTokens, generationTokens float64
+	created                        float64
+	// implausible is true when a value was not believed.
+	implausible bool
+}
+
+// inFlight is the number of requests inside the engine.
+func (e engineSample) inFlight() float64 { return e.running + e.waiting }
+
+// equal compares what decisions are made from; two unknowns are equal.
+func (e engineSample) equal(o engineSample) bool {
+	return same(e.running, o.running) && same(e.waiting, o.waiting) && same(e.kvUsage, o.kvUsage) &&
+		same(e.promptTokens, o.promptTokens) && same(e.generationTokens, o.generationTokens)
+}
+
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+// decodeEngine parses the page in s.body.
+func (c *Collector) decodeEngine(name string, s *scratch) error {
+	p, ok := s.parsers[name]
+	if !ok {
+		var err error
+		if p, err = c.tables.NewParser(name, c.o.MaxLine); err != nil {
+			return failure{"config", err}
+		}
+		s.parsers[name] = p
+	}
+	if err := p.Parse(s.body.Bytes(), &s.stat); err != nil {
+		if errors.Is(err, engine.ErrNotEngine) {
+			return failure{"not_engine", err}
+		}
+		return failure{"parse", err}
+	}
+	s.engine = plausible(&s.stat)
+	return nil
+}
+
+// plausible keeps what can be believed of a page that could be parsed.
+func plausible(st *engine.Stat) engineSample {
+	e := engineSample{created: st.Created}
+	e.running = e.within(st.Running, maxEngineRequests)
+	e.waiting = e.within(st.Waiting, maxEngineRequests)
+	e.kvUsage = math.Min(e.within(st.KVUsage, maxKVUsage), 1)
+	e.promptTokens = e.within(st.PromptTokens, maxTokens)
+	e.generationTokens = e.within(st.GenerationTokens, maxTokens)
+	return e
+}
+
+// within returns v when it lies in [0,largest], otherwise NaN.
+func (e *engineSample) within(v, largest float64) float64 {
+	if v >= 0 && v <= largest {
+		return v
+	}
+	if !math.IsNaN(v) {
+		e.implausible = true
+	}
+	return math.NaN()
+}

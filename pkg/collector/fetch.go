@@ -1,0 +1,122 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// newTransport speaks plain HTTP/1.1 to pods, directly. It asks for gzip and
+// decodes it; each pod keeps one idle connection, dropped soon after its pod left.
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        10 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		ReadBufferSize:         16 << 10,
+		WriteBufferSize:        1 << 10,
+	}
+}
+
+// failure is a scrape that gave no sample, with a cause from a short list: the
+// label result of the scrapes counter.
+type failure struct {
+	cause string
+	err   error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+// Causes that more than one place names.
+const (
+	causeImplausible = "implausible"
+	causeWrongPod    = "wrong_pod"
+)
+
+func failed(cause, format string, args ...any) error {
+	return failure{cause, fmt.Errorf(format, args...)}
+}
+
+// cause names why err happened, in one word.
+func cause(err error) string {
+	var f failure
+	var timeout net.Error
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &f):
+		return f.cause
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused"
+	default:
+		return "network"
+	}
+}
+
+// fetch reads the target's page into s.body and returns when the response
+// came. The transport is asked directly: no redirect is followed, no cookie kept.
+func (c *Collector) fetch(ctx context.Context, t *target, s *scratch) (time.Time, error) {
+	s.body.Reset()
+	response, err := c.o.Transport.RoundTrip(t.request.WithContext(ctx))
+	at := time.Now()
+	if err != nil {
+		return at, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return at, failed("status", "HTTP status %d", response.StatusCode)
+	}
+	s.kind = response.Header.Get("Content-Type")
+	n, err := s.body.ReadFrom(io.LimitReader(response.Body, c.o.MaxBody+1))
+	if err == nil && n > c.o.MaxBody {
+		err = failed("too_large", "page larger than %d bytes", c.o.MaxBody)
+	}
+	return at, err
+}
+
+// scrape reads one sample and stores it. It reports whether the sample shows a
+// burst that a second look should confirm.
+func (c *Collector) scrape(ctx context.Context, t *target, s *scratch) (confirm bool) {
+	within, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	start := time.Now()
+	at, err := c.fetch(within, t, s)
+	if err == nil {
+		err = c.decode(t, s)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.body.Len())
+	changed, confirm := t.rev.store(t, s, at, err)
+	if changed {
+		c.changed(t.rev.key)
+	}
+	return confirm
+}
+
+// result is the scrape's label: a page of which only some values were believed
+// is a good sample, but not an ok one.
+func (c *Collector) result(t *target, s *scratch, err error) string {
+	if err == nil && t.source == enginePage && s.engine.implausible {
+		return causeImplausible
+	}
+	return cause(err)
+}
+
+// decode turns s.body into the source's sample.
+func (c *Collector) decode(t *target, s *scratch) error {
+	if t.source == queueProxy {
+		return decodeRequests(s, t.podName)
+	}
+	return c.decodeEngine(t.engine, s)
+}

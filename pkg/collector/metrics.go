@@ -1,0 +1,77 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are the collector's own. No label names a pod or a revision.
+type metrics struct {
+	scrapes  *prometheus.CounterVec
+	duration [sources]prometheus.Observer
+	bytes    [sources]prometheus.Counter
+	targets  [sources]prometheus.Gauge
+	stale    [sources]prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	f := promauto.With(r)
+	label := []string{"source"}
+	duration := f.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "ipa_collector_scrape_duration_seconds",
+		Help:    "Time from the request to the decoded sample, failures included, by source.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+	}, label)
+	bytes := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "ipa_collector_scrape_bytes_total",
+		Help: "Bytes of pages read, after decompression, by source.",
+	}, label)
+	targets := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ipa_collector_targets",
+		Help: "Ready pods that are scraped, by source.",
+	}, label)
+	stale := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "ipa_collector_stale_pods",
+		Help: "Ready pods whose values are unknown, because they were never read or the last good sample is too old, by source.",
+	}, label)
+	m := &metrics{scrapes: f.NewCounterVec(prometheus.CounterOpts{
+		Name: "ipa_collector_scrapes_total",
+		Help: "Scrapes by source and result: ok, or the cause of the failure; implausible also counts pages of which only some values were not believed.",
+	}, []string{"source", "result"})}
+	for s := range sources {
+		name := s.String()
+		m.duration[s] = duration.WithLabelValues(name)
+		m.bytes[s] = bytes.WithLabelValues(name)
+		m.targets[s] = targets.WithLabelValues(name)
+		m.stale[s] = stale.WithLabelValues(name)
+		m.scrapes.WithLabelValues(name, "ok")
+	}
+	return m
+}
+
+func (m *metrics) observe(s source, result string, d time.Duration, bytes int) {
+	m.scrapes.WithLabelValues(s.String(), result).Inc()
+	m.duration[s].Observe(d.Seconds())
+	m.bytes[s].Add(float64(bytes))
+}
+
+// targetCounts are counted over all revisions once a second.
+type targetCounts struct{ all, stale [sources]int }
+
+func newTargetCounts() targetCounts { return targetCounts{} }
+
+func (n *targetCounts) add(t *target) {
+	n.all[t.source]++
+	if !t.known {
+		n.stale[t.source]++
+	}
+}
+
+func (m *metrics) setTargets(n targetCounts) {
+	for s := range sources {
+		m.targets[s].Set(float64(n.all[s]))
+		m.stale[s].Set(float64(n.stale[s]))
+	}
+}

@@ -1,0 +1,70 @@
+package collector
+
+import (
+	"math"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// Observe returns what is known of a revision at now: everything but Replicas.
+// It is false when the revision is not watched.
+func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, bool) {
+	r := c.lookup(key)
+	if r == nil {
+		return decider.Observation{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flush()
+	o := decider.Observation{
+		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
+		Pods: make([]decider.Pod, 0, len(r.pods)),
+	}
+	inFlight := 0.0
+	for _, p := range r.pods {
+		if p.Ready {
+			o.Ready++
+			inFlight += p.inFlight(now)
+		}
+		o.Pods = append(o.Pods, p.observe(now))
+	}
+	o.InFlight = reading(inFlight)
+	return o, true
+}
+
+// observe is the pod's engine as decisions see it.
+func (p *pod) observe(now time.Time) decider.Pod {
+	d := decider.Pod{
+		Name: p.Name, Phase: decider.Starting, Age: now.Sub(p.Created),
+		Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
+		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
+	}
+	if p.Ready {
+		d.Phase = decider.Ready
+	}
+	if !p.targets[enginePage].fresh(now) {
+		return d
+	}
+	d.Running, d.Waiting = reading(p.engine.running), reading(p.engine.waiting)
+	d.KVCache = reading(100 * p.engine.kvUsage)
+	prompt, generation, _ := p.rates.perSecond()
+	d.PromptTokens, d.GenerationTokens = reading(prompt), reading(generation)
+	return d
+}
+
+// inFlight is the smaller of the last two samples' requests, so that a burst
+// counts when it lasted over two samples; NaN without two.
+func (p *pod) inFlight(now time.Time) float64 {
+	if !p.targets[enginePage].fresh(now) || p.before.at.IsZero() {
+		return math.NaN()
+	}
+	return math.Min(p.engine.inFlight(), p.before.inFlight())
+}
+
+func reading(v float64) decider.Reading {
+	if !known(v) {
+		return decider.Unknown()
+	}
+	return decider.Reading(v)
+}

@@ -1,0 +1,45 @@
+package collector
+
+import (
+	"math"
+	"mime"
+	"time"
+
+	netheader "knative.dev/networking/pkg/http/header"
+)
+
+// reportPeriod is how often a queue-proxy renews its report, and so the time
+// that its values cover.
+const reportPeriod = time.Second
+
+// maxRequests is the largest concurrency and rate of one pod that is believed.
+const maxRequests = 1e6
+
+// requestSample is what a queue-proxy says of the last second.
+type requestSample struct{ concurrency, rps float64 }
+
+// decodeRequests reads Knative's Stat as its own autoscaler does: requests that
+// came through the activator are subtracted, because the activator reports them.
+func decodeRequests(s *scratch, pod string) error {
+	if kind, _, _ := mime.ParseMediaType(s.kind); kind != netheader.ProtobufMIMEType {
+		return failed("content_type", "content type %.60q instead of %s", s.kind, netheader.ProtobufMIMEType)
+	}
+	s.report.Reset()
+	if err := s.report.Unmarshal(s.body.Bytes()); err != nil {
+		return failed("parse", "decoding the queue-proxy's report: %w", err)
+	}
+	r := &s.report
+	if r.PodName != "" && r.PodName != pod {
+		return failed(causeWrongPod, "the report is that of pod %.60q: its IP was given to another pod", r.PodName)
+	}
+	for _, v := range []float64{r.AverageConcurrentRequests, r.AverageProxiedConcurrentRequests, r.RequestCount, r.ProxiedRequestCount} {
+		if !(v >= 0 && v <= maxRequests) {
+			return failed(causeImplausible, "the report has the value %v", v)
+		}
+	}
+	s.requests = requestSample{
+		concurrency: math.Max(r.AverageConcurrentRequests-r.AverageProxiedConcurrentRequests, 0),
+		rps:         math.Max(r.RequestCount-r.ProxiedRequestCount, 0),
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package collector
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// revision is what is known of one watched revision. Its mutex guards
+// everything below it, the pods' and targets' readings included; the set of
+// pods and their targets changes only with Collector.mu held as well.
+type revision struct {
+	c   *Collector
+	key Revision
+
+	mu     sync.Mutex
+	target Target
+	pods   map[string]*pod // by UID
+	demand demand
+}
+
+// pod is one pod with the readings of its two targets.
+type pod struct {
+	Pod
+	targets [sources]*target
+
+	requests requestSample
+	// engine is the last sample, before the one before it.
+	engine, before engineSample
+	rates          rates
+}
+
+func newRevision(c *Collector, key Revision) *revision {
+	return &revision{c: c, key: key, pods: map[string]*pod{}}
+}
+
+// watch takes a new target; c.mu is held.
+func (r *revision) watch(t Target, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.target
+	r.target = t
+	r.demand.resize(now, t.StableWindow, t.PanicWindow)
+	if old.Engine == t.Engine && old.Port == t.Port && old.Path == t.Path {
+		return
+	}
+	for _, p := range r.pods {
+		p.drop(enginePage)
+		r.aim(p)
+	}
+}
+
+// setPods takes the current pods and reports whether any came, left or changed
+// its readiness; c.mu is held.
+func (r *revision) setPods(pods []Pod) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current := make(map[string]*pod, len(pods))
+	for _, now := range pods {
+		p := r.pods[now.UID]
+		if p == nil {
+			p, changed = &pod{}, true
+		}
+		changed = changed || p.Ready != now.Ready
+		if !now.Ready || now.IP != p.IP {
+			p.dropAll()
+		}
+		p.Pod = now
+		r.aim(p)
+		current[now.UID] = p
+		delete(r.pods, now.UID)
+	}
+	for _, gone := range r.pods {
+		gone.dropAll()
+		changed = true
+	}
+	r.pods = current
+	return changed
+}
+
+// aim gives a Ready pod the targets it lacks.
+func (r *revision) aim(p *pod) {
+	if !p.Ready || p.IP == "" {
+		return
+	}
+	if p.targets[queueProxy] == nil {
+		p.targets[queueProxy] = newTarget(queueProxy, r, p)
+	}
+	if p.targets[enginePage] == nil && r.target.Port != 0 {
+		p.targets[enginePage] = newTarget(enginePage, r, p)
+	}
+}
+
+// drop ends a target and forgets what it read.
+func (p *pod) drop(s source) {
+	if t := p.targets[s]; t != nil && t.cancel != nil {
+		t.cancel()
+	}
+	p.targets[s] = nil
+	if s == enginePage {
+		p.forgetEngine()
+	}
+}
+
+func (p *pod) dropAll() {
+	p.drop(queueProxy)
+	p.drop(enginePage)
+}
+
+func (p *pod) forgetEngine() {
+	p.engine, p.before = engineSample{}, engineSample{}
+	p.rates.reset()
+}
+
+// idleTargets lists targets without a poller; c.mu is held.
+func (r *revision) idleTargets() []*target {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var idle []*target
+	for _, p := range r.pods {
+		for _, t := range p.targets {
+			if t != nil && t.cancel == nil {
+				idle = append(idle, t)
+			}
+		}
+	}
+	return idle
+}
+
+// stop ends every target; c.mu is held.
+func (r *revision) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.pods {
+		p.dropAll()
+	}
+}
+
+// store takes the outcome of a scrape. changed is true when the picture of the
+// revision is another now; confirm when the sample shows a sudden burst.
+func (r *revision) store(t *target, s *scratch, at time.Time, err error) (changed, confirm bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := t.pod
+	if p.targets[t.source] != t {
+		return false, false // the pod left while it answered
+	}
+	if err != nil {
+		return r.miss(t, at, err), false
+	}
+	if t.misses >= r.c.o.StaleAfter {
+		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
+	}
+	t.misses, t.good = 0, at
+	if t.source == queueProxy {
+		changed = r.storeRequests(p, s.requests, at)
+	} else {
+		changed, confirm = r.storeEngine(p, s.engine, at)
+	}
+	return r.tell(t, at) || changed, confirm
+}
+
+// miss counts a failed scrape. A report that cannot be true makes the pod
+// unknown at once: its last value is no better.
+func (r *revision) miss(t *target, at time.Time, err error) bool {
+	t.misses++
+	if c := cause(err); c == causeImplausible || c == causeWrongPod {
+		t.good = time.Time{}
+	}
+	if t.misses == r.c.o.StaleAfter {
+		r.c.o.Log.Warn("target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
+	}
+	return r.tell(t, at)
+}
+
+// tell notes whether the target is known and reports a change.
+func (r *revision) tell(t *target, now time.Time) (changed bool) {
+	known := t.fresh(now)
+	changed = known != t.known
+	t.known = known
+	if changed && !known && t.source == enginePage {
+		t.pod.forgetEngine()
+	}
+	return changed
+}
+
+func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
+	if !sameSecond(at, r.demand.dirty) {
+		r.flush()
+	}
+	changed := p.requests != s
+	p.requests = s
+	r.demand.dirty = at
+	return changed
+}
+
+func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, confirm bool) {
+	last := p.engine
+	e.at = at
+	p.before, p.engine = last, e
+	p.rates.add(e, r.target.PanicWindow)
+	if last.at.IsZero() {
+		return true, false
+	}
+	grown := e.inFlight() - last.inFlight()
+	confirm = grown >= 2 && e.inFlight() >= 2*last.inFlight()
+	return !e.equal(last), confirm
+}
+
+// flush writes the newest queue-proxy reports into the windows.
+func (r *revision) flush() {
+	if !r.demand.dirty.IsZero() {
+		r.record(r.demand.dirty)
+		r.demand.dirty = time.Time{}
+	}
+}
+
+// record sums concurrency and rps over the Ready pods and writes the sums into
+// the bucket of now. As in Knative, pods that could not be read count as the
+// mean of those that could; when none could, nothing is written.
+func (r *revision) record(now time.Time) {
+	var sum requestSample
+	ready, known := 0, 0
+	for _, p := range r.pods {
+		if !p.Ready {
+			continue
+		}
+		ready++
+		if p.targets[queueProxy].fresh(now) {
+			known++
+			sum.concurrency += p.requests.concurrency
+			sum.rps += p.requests.rps
+		}
+	}
+	if known == 0 {
+		return
+	}
+	share := float64(ready) / float64(known)
+	r.demand.set(now, requestSample{sum.concurrency * share, sum.rps * share})
+}
+
+// tick carries the values into the new second and finds targets gone stale.
+func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flush()
+	r.record(now)
+	for _, p := range r.pods {
+		for _, t := range p.targets {
+			if t != nil {
+				changed = r.tell(t, now) || changed
+				counts.add(t)
+			}
+		}
+	}
+	return changed
+}
+
+func sameSecond(a, b time.Time) bool { return b.IsZero() || a.Unix() == b.Unix() }
+
+func known(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,107 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// Sample is a value with the time of its measurement and the window before
+// that time which it covers; 0 is an instant.
+type Sample struct {
+	Value  decider.Reading
+	Time   time.Time
+	Window time.Duration
+}
+
+// PodSnapshot is what is known of one pod. Unknown and stale values are absent.
+type PodSnapshot struct {
+	Pod    Pod
+	Values map[decider.Metric]Sample
+}
+
+// Snapshot is what is known of one revision. Its values are, for concurrency
+// and rps, averages over the stable window of the sum over pods; for engine
+// metrics sums over the Ready pods that are known, for KV-cache usage their
+// mean, with the time of the oldest sample. A value of which nothing is known
+// is absent.
+type Snapshot struct {
+	Values map[decider.Metric]Sample
+	Pods   []PodSnapshot
+}
+
+// Snapshot returns the current values with their times, for the metrics API.
+// It is false when the revision is not watched.
+func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
+	r := c.lookup(key)
+	if r == nil {
+		return Snapshot{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flush()
+	s := Snapshot{Values: map[decider.Metric]Sample{}, Pods: make([]PodSnapshot, 0, len(r.pods))}
+	count := map[decider.Metric]int{}
+	for _, p := range r.pods {
+		one := p.snapshot(now)
+		s.Pods = append(s.Pods, one)
+		for m, v := range one.Values {
+			count[m]++
+			s.Values[m] = combine(s.Values[m], v, count[m])
+		}
+	}
+	if kv, ok := s.Values[decider.KVCache]; ok {
+		kv.Value /= decider.Reading(count[decider.KVCache])
+		s.Values[decider.KVCache] = kv
+	}
+	r.snapshotDemand(s.Values, now)
+	return s, true
+}
+
+// combine adds the n-th pod's sample; the sum is as old as its oldest part.
+func combine(sum, v Sample, n int) Sample {
+	if n == 1 {
+		return v
+	}
+	sum.Value += v.Value
+	if v.Time.Before(sum.Time) {
+		sum.Time = v.Time
+	}
+	sum.Window = max(sum.Window, v.Window)
+	return sum
+}
+
+// snapshotDemand replaces the pods' last reports by the windows' averages.
+func (r *revision) snapshotDemand(values map[decider.Metric]Sample, now time.Time) {
+	delete(values, decider.Concurrency)
+	delete(values, decider.RPS)
+	if !r.demand.known(now) {
+		return
+	}
+	at, covered := r.demand.last, r.demand.covered()
+	values[decider.Concurrency] = Sample{r.demand.concurrency(now).Stable, at, covered}
+	values[decider.RPS] = Sample{r.demand.rps(now).Stable, at, covered}
+}
+
+func (p *pod) snapshot(now time.Time) PodSnapshot {
+	s := PodSnapshot{Pod: p.Pod, Values: map[decider.Metric]Sample{}}
+	put := func(m decider.Metric, v float64, at time.Time, window time.Duration) {
+		if known(v) {
+			s.Values[m] = Sample{decider.Reading(v), at, window}
+		}
+	}
+	if t := p.targets[queueProxy]; t.fresh(now) {
+		put(decider.Concurrency, p.requests.concurrency, t.good, reportPeriod)
+		put(decider.RPS, p.requests.rps, t.good, reportPeriod)
+	}
+	if p.targets[enginePage].fresh(now) {
+		e := p.engine
+		put(decider.Running, e.running, e.at, 0)
+		put(decider.Waiting, e.waiting, e.at, 0)
+		put(decider.KVCache, 100*e.kvUsage, e.at, 0)
+		prompt, generation, window := p.rates.perSecond()
+		put(decider.PromptTokens, prompt, e.at, window)
+		put(decider.GenerationTokens, generation, e.at, window)
+	}
+	return s
+}

@@ -1,0 +1,196 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"hash/fnv"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	asmetrics "knative.dev/serving/pkg/autoscaler/metrics"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+)
+
+// source is what a target speaks.
+type source int
+
+const (
+	queueProxy source = iota
+	enginePage
+	sources
+)
+
+func (s source) String() string { return [...]string{"queue_proxy", "engine"}[s] }
+
+// userAgent is not one that the queue-proxy would take for a probe.
+const userAgent = "knative-inference-autoscaler"
+
+// target is one URL of one pod, polled by one goroutine while the pod is Ready.
+//
+//	idle --start--> polling --cancel--> gone
+//
+// A target that was cancelled is never used again: its pod gets a new one.
+type target struct {
+	source source
+	rev    *revision
+	pod    *pod
+	// podName and engine are those of the target's making; engine "" detects.
+	podName  string
+	engine   string
+	request  *http.Request
+	interval time.Duration
+	// offset spreads targets over the interval.
+	offset time.Duration
+	// cancel is nil until the poller is launched; guarded by Collector.mu.
+	cancel context.CancelFunc
+
+	// The rest is guarded by rev.mu. misses counts failed scrapes in a row;
+	// good is the time of the last good one.
+	misses int
+	good   time.Time
+	// known is what was last told about the target's state.
+	known bool
+}
+
+// newTarget returns a target that is not polled yet.
+func newTarget(s source, r *revision, p *pod) *target {
+	t := &target{source: s, rev: r, pod: p, podName: p.Name, interval: r.c.o.QueueProxyInterval}
+	port, path, accept := r.c.o.QueueProxyPort, "/metrics", "application/protobuf"
+	if s == enginePage {
+		t.engine, t.interval = r.target.Engine, r.c.o.EngineInterval
+		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
+		if path == "" {
+			path = r.c.tables.Path(t.engine)
+		}
+	}
+	u := &url.URL{Scheme: "http", Host: net.JoinHostPort(p.IP, strconv.Itoa(port)), Path: path}
+	t.request = &http.Request{
+		Method: http.MethodGet, URL: u, Host: u.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Accept": {accept}, "User-Agent": {userAgent}},
+	}
+	t.offset = offset(p.UID, s, t.interval)
+	return t
+}
+
+// offset is where in the interval a target is scraped: the same on every
+// replica and after every restart, and spread evenly over pods.
+func offset(uid string, s source, interval time.Duration) time.Duration {
+	h := fnv.New64a()
+	h.Write([]byte(uid))
+	h.Write([]byte{byte(s)})
+	return time.Duration(mix(h.Sum64()) % uint64(interval))
+}
+
+// mix spreads FNV's low bits, which differ little between UIDs alike.
+func mix(x uint64) uint64 {
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	return x
+}
+
+// untilNext is the time to the next point of the target's grid.
+func (t *target) untilNext(now time.Time) time.Duration {
+	since := (now.UnixNano() - int64(t.offset)) % int64(t.interval)
+	return t.interval - time.Duration(since)
+}
+
+// fresh reports whether the target's last sample may still be used.
+func (t *target) fresh(now time.Time) bool {
+	if t == nil || t.good.IsZero() || t.misses >= t.rev.c.o.StaleAfter {
+		return false
+	}
+	return now.Sub(t.good) <= time.Duration(t.rev.c.o.StaleAfter)*t.interval+t.rev.c.o.Timeout
+}
+
+// confirmAfter is when a sudden burst is looked at a second time.
+const confirmAfter = 100 * time.Millisecond
+
+// poll scrapes one target until ctx ends.
+func (c *Collector) poll(ctx context.Context, t *target) {
+	timer := time.NewTimer(t.untilNext(time.Now()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		lane := c.lanes.of(t)
+		s := lane.acquire(ctx)
+		if s == nil {
+			return
+		}
+		confirm := c.scrape(ctx, t, s)
+		lane.release(s)
+		wait := t.untilNext(time.Now())
+		if confirm {
+			wait = confirmAfter
+		}
+		timer.Reset(wait)
+	}
+}
+
+// scratch is what one scrape needs, handed from scrape to scrape. The number
+// of scratches bounds the scrapes under way.
+type scratch struct {
+	body    bytes.Buffer
+	kind    string
+	parsers map[string]*engine.Parser
+	stat    engine.Stat
+	report  asmetrics.Stat
+	// requests and engine are the decoded sample of the one or the other source.
+	requests requestSample
+	engine   engineSample
+}
+
+type lane chan *scratch
+
+// lanes keep targets that do not answer, each of which holds its scratch for a
+// whole timeout, apart from those that do.
+type lanes struct{ healthy, failing lane }
+
+func newLanes(parallelism int) lanes {
+	failing := max(parallelism/4, 1)
+	return lanes{newLane(parallelism - failing), newLane(failing)}
+}
+
+func newLane(n int) lane {
+	l := make(lane, n)
+	for range n {
+		l <- &scratch{parsers: map[string]*engine.Parser{}}
+	}
+	return l
+}
+
+func (l lanes) of(t *target) lane {
+	t.rev.mu.Lock()
+	defer t.rev.mu.Unlock()
+	if t.misses >= t.rev.c.o.StaleAfter {
+		return l.failing
+	}
+	return l.healthy
+}
+
+// acquire waits for a scratch; nil when ctx ended first.
+func (l lane) acquire(ctx context.Context) *scratch {
+	select {
+	case <-ctx.Done():
+		return nil
+	case s := <-l:
+		return s
+	}
+}
+
+// release gives the scratch back, without the memory of an exceptional page.
+func (l lane) release(s *scratch) {
+	if s.body.Cap() > 1<<20 {
+		s.body = bytes.Buffer{}
+	}
+	l <- s
+}
