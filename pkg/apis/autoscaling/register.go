@@ -22,3 +22,31 @@ const (
 	// the one it replaces) or "initial" (Knative's initial-scale alone decides).
 	StartScaleKey = Domain + "/start-scale"
 )
+
+// What we write on a PodAutoscaler.
+const (
+	// AcceptedKey holds the last autoscaling annotations that were accepted, as
+	// JSON, so that a refused edit keeps its last good spec over a restart.
+	AcceptedKey = Domain + "/accepted-annotations"
+
+	// ConditionScaling carries the newest decision's reason and why-line.
+	ConditionScaling = "Scaling"
+	// ConditionAnnotationsAccepted is False while an annotation is refused.
+	ConditionAnnotationsAccepted = "AnnotationsAccepted"
+	// ConditionScaleToZero is False while annotations ask for zero replicas,
+	// which this class does not do yet for a reachable revision.
+	ConditionScaleToZero = "ScaleToZero"
+)
+
+// Event and condition reasons.
+const (
+	ReasonRefused          = "AnnotationRefused"
+	ReasonAccepted         = "AnnotationsAccepted"
+	ReasonKeptAtOne        = "OnePodKept"
+	ReasonScaled           = "Scaled"
+	ReasonProgressDeadline = "ProgressDeadlineMissed"
+	ReasonStartScale       = "StartScale"
+)
+
+// RequestsPerSecond is the custom metrics API's name of the metric rps.
+const RequestsPerSecond = "requests_per_second"

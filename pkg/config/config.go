@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	cm "knative.dev/pkg/configmap"
+)
+
+// Name is the name of our config map, in our own namespace.
+const Name = "config-ipa"
+
+// Config holds the cluster-wide defaults of config-ipa.
+type Config struct {
+	// Tolerance is the relative distance from an engine metric's target within
+	// which nothing changes, in [0, 1).
+	Tolerance float64
+	// EarlyPanic starts panic mode for concurrency as soon as the engines hold
+	// the requests of a burst.
+	EarlyPanic bool
+	// StartupDeadline is how long a starting pod counts as coming capacity.
+	StartupDeadline time.Duration
+	// KVCacheTarget is the default target of kv_cache_usage_percent, in (0, 100].
+	KVCacheTarget float64
+	// WaitingTarget is the default target of num_requests_waiting, per replica.
+	WaitingTarget float64
+}
+
+// Default returns what an empty config-ipa means. The shipped config map's
+// _example says the same; a test holds one against the other.
+func Default() *Config {
+	return &Config{
+		Tolerance:       0.1,
+		EarlyPanic:      true,
+		StartupDeadline: 15 * time.Minute,
+		KVCacheTarget:   70,
+		WaitingTarget:   5,
+	}
+}
+
+// FromConfigMap reads config-ipa. The error names the key, the value and the allowed range.
+func FromConfigMap(c *corev1.ConfigMap) (*Config, error) { return FromMap(c.Data) }
+
+// FromMap reads the data of config-ipa; keys that are absent keep their default.
+func FromMap(data map[string]string) (*Config, error) {
+	c := Default()
+	if err := cm.Parse(data,
+		cm.AsFloat64("tolerance", &c.Tolerance),
+		cm.AsBool("early-panic", &c.EarlyPanic),
+		cm.AsDuration("startup-deadline", &c.StartupDeadline),
+		cm.AsFloat64("kv-cache-usage-percent-target-default", &c.KVCacheTarget),
+		cm.AsFloat64("num-requests-waiting-target-default", &c.WaitingTarget),
+	); err != nil {
+		return nil, fmt.Errorf("%s: %w", Name, err)
+	}
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	switch {
+	case !(c.Tolerance >= 0 && c.Tolerance < 1):
+		return fmt.Errorf("%s: tolerance = %v, must be in [0, 1)", Name, c.Tolerance)
+	case c.StartupDeadline <= 0:
+		return fmt.Errorf("%s: startup-deadline = %v, must be positive", Name, c.StartupDeadline)
+	case !(c.KVCacheTarget > 0 && c.KVCacheTarget <= 100):
+		return fmt.Errorf("%s: kv-cache-usage-percent-target-default = %v, must be in (0, 100]", Name, c.KVCacheTarget)
+	case !(c.WaitingTarget > 0 && c.WaitingTarget <= maxTarget):
+		return fmt.Errorf("%s: num-requests-waiting-target-default = %v, must be in (0, %g]", Name, c.WaitingTarget, maxTarget)
+	}
+	return nil
+}

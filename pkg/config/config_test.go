@@ -1,0 +1,110 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+func TestFromMap_defaults(t *testing.T) {
+	for _, data := range []map[string]string{nil, {}, {"_example": "tolerance: 0.9"}, {"some-other-key": "1"}} {
+		got, err := FromMap(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Default(), got); diff != "" {
+			t.Errorf("FromMap(%v) (-default +got):\n%s", data, diff)
+		}
+	}
+}
+
+func TestFromMap_everyKey(t *testing.T) {
+	got, err := FromMap(map[string]string{
+		"tolerance": "0", "early-panic": "false", "startup-deadline": "1h",
+		"kv-cache-usage-percent-target-default": "100", "num-requests-waiting-target-default": "0.5",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{Tolerance: 0, EarlyPanic: false, StartupDeadline: time.Hour, KVCacheTarget: 100, WaitingTarget: 0.5}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("FromMap (-want +got):\n%s", diff)
+	}
+}
+
+func TestFromMap_refused(t *testing.T) {
+	f := func(key, value string) {
+		t.Helper()
+		got, err := FromMap(map[string]string{key: value})
+		if err == nil {
+			t.Errorf("FromMap(%s: %q) = %+v, want an error", key, value, got)
+			return
+		}
+		for _, part := range []string{Name, key} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("FromMap(%s: %q): error %q does not name %s", key, value, err, part)
+			}
+		}
+	}
+	for _, value := range []string{"", "x", "-0.1", "1", "NaN", "+Inf", "-Inf"} {
+		f("tolerance", value)
+	}
+	f("early-panic", "sometimes")
+	for _, value := range []string{"", "0s", "-5m", "15"} {
+		f("startup-deadline", value)
+	}
+	for _, value := range []string{"0", "-1", "100.1", "NaN", "Inf", "70%"} {
+		f("kv-cache-usage-percent-target-default", value)
+	}
+	for _, value := range []string{"0", "-1", "1e10", "NaN", "Inf", "five"} {
+		f("num-requests-waiting-target-default", value)
+	}
+}
+
+// The shipped config map shows the defaults, each of them, and nothing else.
+func TestExample_isTheDefaults(t *testing.T) {
+	shipped, err := os.ReadFile("../../config/300-config-ipa.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cm corev1.ConfigMap
+	if err := yaml.UnmarshalStrict(shipped, &cm); err != nil {
+		t.Fatal(err)
+	}
+	if cm.Name != Name {
+		t.Errorf("the shipped config map is called %q, the program follows %q", cm.Name, Name)
+	}
+	if len(cm.Data) != 1 {
+		t.Errorf("the shipped config map sets values outside of _example: %v", cm.Data)
+	}
+	var example map[string]string
+	if err := yaml.UnmarshalStrict([]byte(cm.Data["_example"]), &example); err != nil {
+		t.Fatalf("_example is not a map of strings: %v", err)
+	}
+	got, err := FromMap(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), got); diff != "" {
+		t.Errorf("config/300-config-ipa.yaml _example differs from Default() in pkg/config (-default +example):\n%s", diff)
+	}
+	// Every key matters: changed, it changes the configuration.
+	for key := range example {
+		changed := map[string]string{key: map[string]string{"early-panic": "false", "startup-deadline": "1m"}[key]}
+		if changed[key] == "" {
+			changed[key] = "0.5"
+		}
+		if got, err := FromMap(changed); err != nil || cmp.Equal(got, Default()) {
+			t.Errorf("_example has the key %s, which does nothing in pkg/config (%v)", key, err)
+		}
+	}
+	if got, want := len(example), reflect.TypeFor[Config]().NumField(); got != want {
+		t.Errorf("_example has %d keys, Config has %d fields: show every one", got, want)
+	}
+}

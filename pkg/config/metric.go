@@ -1,0 +1,84 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// maxTarget bounds a target per replica; no engine serves more of anything.
+const maxTarget = 1e9
+
+var metrics = []decider.Metric{
+	decider.Concurrency, decider.RPS, decider.Running, decider.Waiting,
+	decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
+}
+
+// target is one entry of the metric annotation; Value 0 means none was given.
+type target struct {
+	Metric decider.Metric
+	Value  float64
+}
+
+// parseMetrics reads autoscaling.knative.dev/metric: one name, or a list of
+// name=target. The empty string is concurrency, as for Knative's own class.
+func parseMetrics(value string) ([]target, error) {
+	if strings.TrimSpace(value) == "" {
+		return []target{{Metric: decider.Concurrency}}, nil
+	}
+	var targets []target
+	for entry := range strings.SplitSeq(value, ",") {
+		t, err := parseMetric(entry)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(targets, func(o target) bool { return o.Metric == t.Metric }) {
+			return nil, fmt.Errorf("%s: %q names %s twice; give each metric once", knautoscaling.MetricAnnotationKey, value, t.Metric)
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+func parseMetric(entry string) (target, error) {
+	name, number, given := strings.Cut(entry, "=")
+	t := target{Metric: decider.Metric(strings.TrimSpace(name))}
+	if !slices.Contains(metrics, t.Metric) {
+		return t, fmt.Errorf("%s: unknown metric %q; one of %s", knautoscaling.MetricAnnotationKey, t.Metric, metricNames())
+	}
+	if !given {
+		return t, nil
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil {
+		return t, fmt.Errorf("%s: target %q of %s is not a number", knautoscaling.MetricAnnotationKey, number, t.Metric)
+	}
+	t.Value = v
+	return t, checkTarget(knautoscaling.MetricAnnotationKey, t)
+}
+
+// checkTarget holds a given target against the metric's range.
+func checkTarget(key string, t target) error {
+	limit := maxTarget
+	if t.Metric == decider.KVCache {
+		limit = 100
+	}
+	if math.IsNaN(t.Value) || t.Value < knautoscaling.TargetMin || t.Value > limit {
+		return fmt.Errorf("%s: target %v of %s must be in [%v, %v]", key, t.Value, t.Metric, knautoscaling.TargetMin, limit)
+	}
+	return nil
+}
+
+func metricNames() string {
+	names := make([]string, len(metrics))
+	for i, m := range metrics {
+		names[i] = string(m)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,91 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+)
+
+// A refusal names the annotation, its value and what to do. pairs are key and
+// value; want are further words of the message.
+func TestResolve_refused(t *testing.T) {
+	f := func(want []string, pairs ...string) {
+		t.Helper()
+		s, err := newResolver(t).Resolve(newPA(pairs...))
+		if err == nil {
+			t.Errorf("%v was accepted: %+v", pairs, s)
+			return
+		}
+		last := len(pairs) - 2
+		for _, part := range append(want, pairs[last], pairs[last+1]) {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v: error %q does not say %q", pairs, err, part)
+			}
+		}
+	}
+	says := func(s ...string) []string { return s }
+
+	// Unknown, or known to other classes only.
+	f(says("unknown annotation", "max-scale"), kn+"maxscale", "3")
+	f(says("unknown annotation"), kn+"tick-interval", "1s")
+	f(says("unknown metric", "num_requests_running"), kn+"metric", "cpu")
+	f(says(`use "linear" or remove it`), kn+"metric-aggregation-algorithm", "weighted-exponential")
+	f(says(`use "linear" or remove it`), kn+"metricAggregationAlgorithm", "weightedExponential")
+	f(says(`use "0" or remove it`), kn+"target-burst-capacity", "211")
+	f(says(`use "0" or remove it`), kn+"targetBurstCapacity", "-1")
+
+	// Out of range, or no number at all.
+	f(says("2147483647"), kn+"min-scale", "-1")
+	f(nil, kn+"min-scale", "one")
+	f(says("2147483647"), kn+"max-scale", "99999999999")
+	f(says("is less than min-scale=5"), kn+"max-scale", "3", kn+"min-scale", "5")
+	f(says("0.01"), kn+"target", "0")
+	f(says("0.01"), kn+"target", "-3")
+	f(nil, kn+"target", "many")
+	f(says("must be in"), kn+"target", "NaN")
+	f(says("must be in"), kn+"target", "+Inf")
+	f(says("must be in"), kn+"target", "1e+300")
+	f(says("must be in [0.01, 100]"), kn+"metric", "kv_cache_usage_percent", kn+"target", "101")
+	f(says("1", "100"), kn+"target-utilization-percentage", "0")
+	f(says("1", "100"), kn+"target-utilization-percentage", "101")
+	f(says("1", "100"), kn+"target-utilization-percentage", "NaN")
+	f(says("6s", "1h"), kn+"window", "5s")
+	f(says("6s", "1h"), kn+"window", "2h")
+	f(nil, kn+"window", "soon")
+	f(says("1", "100"), kn+"panic-window-percentage", "0.5")
+	f(says("1", "100"), kn+"panic-window-percentage", "NaN")
+	f(says("110", "1000"), kn+"panic-threshold-percentage", "100")
+	f(says("110", "1000"), kn+"panic-threshold-percentage", "NaN")
+	f(says("1h"), kn+"scale-down-delay", "2h")
+	f(says("1h"), kn+"scale-to-zero-pod-retention-period", "-1s")
+	f(says("must be greater than 1"), kn+"activation-scale", "1")
+	f(says("is less than activation-scale=4"), kn+"max-scale", "2", kn+"activation-scale", "4")
+	f(says("must be greater than 0"), kn+"initial-scale", "-1")
+	f(says("not allowed by cluster"), kn+"initial-scale", "0")
+	f(says("2147483647"), kn+"initial-scale", "5000000000")
+
+	// Of one another.
+	f(says("needs a target", "num_requests_running=<target per replica>"), kn+"metric", "num_requests_running")
+	f(says("needs a target"), kn+"metric", "concurrency=2,prompt_tokens_per_second")
+	f(says("already has the target 2", "remove one"), kn+"metric", "concurrency=2", kn+"target", "5")
+	f(says("cannot stand beside several metrics", "name=target"), kn+"metric", "concurrency,kv_cache_usage_percent", kn+"target", "5")
+	f(says("concurrency and rps only", "remove it"), kn+"metric", "kv_cache_usage_percent", kn+"target-utilization-percentage", "80")
+	f(says("concurrency and rps only", "remove it"), kn+"metric", "kv_cache_usage_percent=80", kn+"panic-threshold-percentage", "150")
+	f(says("concurrency and rps only", "remove it"), kn+"metric", "kv_cache_usage_percent", kn+"panicWindowPercentage", "50")
+
+	// Ours.
+	f(says("one of vllm, sglang", "detect"), ours+"engine", "tgi")
+	f(says("1 to 65535"), ours+"metrics-port", "0")
+	f(says("1 to 65535"), ours+"metrics-port", "65536")
+	f(says("1 to 65535"), ours+"metrics-port", "http")
+	f(says("queue-proxy", "count as traffic"), ours+"metrics-port", "8012")
+	f(says(`must begin with "/"`), ours+"metrics-path", "metrics")
+	f(says("predecessor", "initial"), ours+"start-scale", "zero")
+	f(says("unknown annotation", "metrics-port"), ours+"metric-port", "8000")
+}
+
+// What the program itself writes on a PodAutoscaler is not refused.
+func TestResolve_acceptsOwnNotes(t *testing.T) {
+	mustResolve(t, newResolver(t), newPA(autoscaling.AcceptedKey, `{"a":"b"}`))
+}

@@ -1,0 +1,215 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
+	kparesources "knative.dev/serving/pkg/reconciler/autoscaling/kpa/resources"
+	aresources "knative.dev/serving/pkg/reconciler/autoscaling/resources"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// The values of the annotation knative-inference.dev/start-scale.
+const (
+	StartAtPredecessor = "predecessor"
+	StartAtInitial     = "initial"
+)
+
+// Settings is what one revision's annotations mean.
+type Settings struct {
+	Spec decider.Spec
+	// PanicWindow is the short averaging window, at least one second.
+	PanicWindow time.Duration
+	// InitialScale is Knative's initial scale, at least 0.
+	InitialScale int32
+	// StartAtPredecessor starts a new revision with the replicas of the one it replaces.
+	StartAtPredecessor bool
+	// Engine is empty when it is to be detected; MetricsPort is 0 when the user
+	// container's own port serves the page; MetricsPath is empty for the engine's default.
+	Engine      string
+	MetricsPort int
+	MetricsPath string
+	// KeptAtOne says which annotations ask for zero replicas while this class
+	// keeps one; empty when none does.
+	KeptAtOne string
+}
+
+// Resolver holds the cluster-wide configuration that annotations are read against.
+type Resolver struct {
+	Own     *Config
+	Knative *autoscalerconfig.Config
+	// Engines lists the engine names that knative-inference.dev/engine accepts.
+	Engines []string
+}
+
+// Resolve reads a PodAutoscaler. The error names the annotation, its value and the fix.
+func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
+	if err := checkAnnotations(pa.Annotations, r.Knative); err != nil {
+		return Settings{}, err
+	}
+	s, err := r.Collection(pa)
+	if err != nil {
+		return Settings{}, err
+	}
+	s.PanicWindow = aresources.MakeMetric(pa, "", r.Knative).Spec.PanicWindow
+	s.InitialScale = kparesources.GetInitialScale(r.Knative, pa)
+	s.StartAtPredecessor = pa.Annotations[autoscaling.StartScaleKey] != StartAtInitial
+	if s.Spec, err = r.spec(pa); err != nil {
+		return Settings{}, err
+	}
+	s.keepOne(pa, r.Knative)
+	return s, nil
+}
+
+// Collection reads only where the engine's page is: engine, port and path.
+func (r Resolver) Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
+	if err := checkOwn(pa.Annotations); err != nil {
+		return Settings{}, err
+	}
+	s.MetricsPath = pa.Annotations[autoscaling.MetricsPathKey]
+	if s.Engine, err = r.engine(pa); err != nil {
+		return Settings{}, err
+	}
+	if s.MetricsPort, err = metricsPort(pa); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
+}
+
+// spec resolves everything that Knative's own decider spec holds, plus ours.
+func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
+	kn := kparesources.MakeDecider(pa, r.Knative).Spec
+	minScale, maxScale := pa.ScaleBounds(r.Knative)
+	spec := decider.Spec{
+		MinReplicas: minScale, MaxReplicas: maxScale,
+		ActivationScale: kn.ActivationScale,
+		Reachable:       kn.Reachable,
+		StableWindow:    kn.StableWindow,
+		PanicThreshold:  kn.PanicThreshold,
+		MaxScaleUpRate:  kn.MaxScaleUpRate, MaxScaleDownRate: kn.MaxScaleDownRate,
+		ScaleDownDelay:  kn.ScaleDownDelay,
+		Tolerance:       r.Own.Tolerance,
+		StartupDeadline: r.Own.StartupDeadline,
+		EarlyPanic:      r.Own.EarlyPanic,
+	}
+	targets, err := parseMetrics(pa.Metric())
+	if err != nil {
+		return spec, err
+	}
+	_, annotated := pa.Target()
+	if annotated && len(targets) > 1 {
+		return spec, fmt.Errorf("%s: cannot stand beside several metrics; give each its target as name=target in %s", knautoscaling.TargetAnnotationKey, knautoscaling.MetricAnnotationKey)
+	}
+	for _, t := range targets {
+		resolved, err := r.target(pa, t)
+		if err != nil {
+			return spec, err
+		}
+		spec.Targets = append(spec.Targets, resolved)
+	}
+	return spec, nil
+}
+
+// target resolves one metric's target value: the list's own, the target
+// annotation, the cluster's default, in this order.
+func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, error) {
+	if v, ok := pa.Target(); ok {
+		if t.Value != 0 {
+			return decider.Target{}, fmt.Errorf("%s: %s already has the target %v in %s; remove one", knautoscaling.TargetAnnotationKey, t.Metric, t.Value, knautoscaling.MetricAnnotationKey)
+		}
+		t.Value = v
+		if err := checkTarget(knautoscaling.TargetAnnotationKey, t); err != nil {
+			return decider.Target{}, err
+		}
+	}
+	switch t.Metric {
+	case decider.Concurrency, decider.RPS:
+		return decider.Target{Metric: t.Metric, Value: r.knativeTarget(pa, t)}, nil
+	case decider.KVCache:
+		return withDefault(t, r.Own.KVCacheTarget), nil
+	case decider.Waiting:
+		return withDefault(t, r.Own.WaitingTarget), nil
+	case decider.Running, decider.PromptTokens, decider.GenerationTokens:
+		if t.Value == 0 {
+			return decider.Target{}, fmt.Errorf("%s: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
+		}
+	}
+	return decider.Target{Metric: t.Metric, Value: t.Value}, nil
+}
+
+func withDefault(t target, value float64) decider.Target {
+	if t.Value != 0 {
+		value = t.Value
+	}
+	return decider.Target{Metric: t.Metric, Value: value}
+}
+
+// knativeTarget asks Knative's own code, as if the metric stood alone, so that
+// containerConcurrency, target utilization and cluster defaults keep their meaning.
+func (r Resolver) knativeTarget(pa *v1alpha1.PodAutoscaler, t target) float64 {
+	alone := pa.DeepCopy()
+	if alone.Annotations == nil {
+		alone.Annotations = map[string]string{}
+	}
+	alone.Annotations[knautoscaling.MetricAnnotationKey] = string(t.Metric)
+	if t.Value != 0 {
+		alone.Annotations[knautoscaling.TargetAnnotationKey] = strconv.FormatFloat(t.Value, 'g', -1, 64)
+	}
+	value, _ := aresources.ResolveMetricTarget(alone, r.Knative)
+	return value
+}
+
+func (r Resolver) engine(pa *v1alpha1.PodAutoscaler) (string, error) {
+	name := pa.Annotations[autoscaling.EngineKey]
+	if name == "" || slices.Contains(r.Engines, name) {
+		return name, nil
+	}
+	return "", fmt.Errorf("%s: unknown engine %q; one of %s, or remove it to detect the engine from its page", autoscaling.EngineKey, name, strings.Join(r.Engines, ", "))
+}
+
+func metricsPort(pa *v1alpha1.PodAutoscaler) (int, error) {
+	v, ok := pa.Annotations[autoscaling.MetricsPortKey]
+	if !ok {
+		return 0, nil
+	}
+	port, err := strconv.Atoi(v)
+	if err != nil || port < 1 || port > 65535 {
+		return 0, fmt.Errorf("%s: %q is not a port (1 to 65535)", autoscaling.MetricsPortKey, v)
+	}
+	if port == 8012 || port == 8013 || port == 8112 {
+		return 0, fmt.Errorf("%s: %d is the queue-proxy's port; a page read through it would count as traffic. Name the engine's own port", autoscaling.MetricsPortKey, port)
+	}
+	return port, nil
+}
+
+// keepOne lifts a reachable revision's minimum to one pod and remembers which
+// annotations asked for less.
+func (s *Settings) keepOne(pa *v1alpha1.PodAutoscaler, kn *autoscalerconfig.Config) {
+	if !s.Spec.Reachable || s.Spec.MinReplicas > 0 {
+		return
+	}
+	s.Spec.MinReplicas = 1
+	var asked []string
+	for _, keys := range [][]string{knautoscaling.MinScaleAnnotation, knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation} {
+		for _, key := range keys {
+			if v, ok := pa.Annotations[key]; ok {
+				asked = append(asked, fmt.Sprintf("%s: %q", key, v))
+			}
+		}
+	}
+	if s.InitialScale == 0 {
+		asked = append(asked, "initial-scale 0")
+	}
+	if len(asked) == 0 && kn.EnableScaleToZero {
+		asked = append(asked, "min-scale 0 (the cluster's default)")
+	}
+	s.KeptAtOne = strings.Join(asked, ", ")
+}

@@ -1,0 +1,91 @@
+package multiscaler
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// Metrics are the loop's own metrics. Series are bounded by the revisions of
+// our class and go away with them.
+type Metrics struct {
+	decisions *prometheus.CounterVec
+	errors    prometheus.Counter
+	desired   *prometheus.GaugeVec
+	ready     *prometheus.GaugeVec
+	want      *prometheus.GaugeVec
+	actuation prometheus.Histogram
+}
+
+// NewMetrics registers the loop's metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	revision := []string{"namespace", "revision"}
+	m := &Metrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ipa_decisions_total", Help: "Decisions made, by the reason of the count.",
+		}, []string{"reason"}),
+		errors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ipa_decision_errors_total", Help: "Decisions that failed on an invalid spec or observation.",
+		}),
+		desired: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ipa_desired_replicas", Help: "Replicas of the newest decision.",
+		}, revision),
+		ready: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ipa_ready_replicas", Help: "Ready pods the newest decision was made from.",
+		}, revision),
+		want: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ipa_want_replicas", Help: "Replicas that one signal asks for; absent while the signal is unknown.",
+		}, append(revision, "metric")),
+		actuation: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ipa_actuation_duration_seconds", Help: "Time from a decision that changes the count to the patched scale target.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}),
+	}
+	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.actuation)
+	return m
+}
+
+// Actuated records the time from a decision to the patched scale target, in seconds.
+func (m *Metrics) Actuated(seconds float64) {
+	if m != nil {
+		m.actuation.Observe(seconds)
+	}
+}
+
+func (m *Metrics) failed() {
+	if m != nil {
+		m.errors.Inc()
+	}
+}
+
+func (m *Metrics) decided(r collector.Revision, rec Record) {
+	if m == nil {
+		return
+	}
+	m.decisions.WithLabelValues(string(rec.Decision.Reason)).Inc()
+	m.desired.WithLabelValues(r.Namespace, r.Name).Set(float64(rec.Decision.Replicas))
+	m.ready.WithLabelValues(r.Namespace, r.Name).Set(float64(rec.Observation.Ready))
+	for _, w := range rec.Decision.Wants {
+		m.wanted(r, w)
+	}
+}
+
+// wanted sets the want of one signal, and removes it while it is unknown.
+func (m *Metrics) wanted(r collector.Revision, w decider.Want) {
+	if w.Replicas < 0 {
+		m.want.DeleteLabelValues(r.Namespace, r.Name, string(w.Metric))
+		return
+	}
+	m.want.WithLabelValues(r.Namespace, r.Name, string(w.Metric)).Set(float64(w.Replicas))
+}
+
+func (m *Metrics) forget(r collector.Revision) {
+	if m == nil {
+		return
+	}
+	match := prometheus.Labels{"namespace": r.Namespace, "revision": r.Name}
+	m.desired.DeletePartialMatch(match)
+	m.ready.DeletePartialMatch(match)
+	m.want.DeletePartialMatch(match)
+}

@@ -1,0 +1,118 @@
+package multiscaler
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+const (
+	// tick is the longest time between two decisions of one revision, as Knative's.
+	tick = 2 * time.Second
+	// settle is the shortest: samples of several pods that arrive together are
+	// decided on together.
+	settle = 20 * time.Millisecond
+	// quiet is the shortest time between two notices that tell only of a new reason.
+	quiet = 10 * time.Second
+)
+
+// Observer tells what is known about a revision; replicas are not its business.
+type Observer interface {
+	Observe(r collector.Revision, now time.Time) (decider.Observation, bool)
+}
+
+// Scales tells what a revision's scale target asks for now (spec.replicas);
+// false when there is no such target yet.
+type Scales interface {
+	Replicas(r collector.Revision) (int32, bool)
+}
+
+// Record is a decision with what it was made from.
+type Record struct {
+	Time        time.Time
+	Spec        decider.Spec
+	Observation decider.Observation
+	Decision    decider.Decision
+}
+
+// Options are the parts a MultiScaler is made of; all are required but Metrics.
+type Options struct {
+	Observer Observer
+	Scales   Scales
+	Log      *slog.Logger
+	Metrics  *Metrics
+}
+
+// MultiScaler decides for many revisions. It is safe for concurrent use.
+type MultiScaler struct {
+	Options
+	ctx     context.Context
+	changed func(collector.Revision)
+
+	mu      sync.RWMutex
+	runners map[collector.Revision]*runner
+}
+
+// New returns a MultiScaler whose loops end with ctx. changed is called
+// whenever a revision's count or the reason for it changed; it must not block.
+func New(ctx context.Context, o Options, changed func(collector.Revision)) *MultiScaler {
+	return &MultiScaler{Options: o, ctx: ctx, changed: changed, runners: map[collector.Revision]*runner{}}
+}
+
+// Ensure starts or updates a revision's loop and returns the decision that
+// holds under the spec. State is kept when the spec changes. A decision made
+// from another count than the scale target's present one is made again, so
+// that a count held on old knowledge never undoes a newer one.
+func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas int32) Record {
+	m.mu.Lock()
+	run, ok := m.runners[r]
+	if !ok {
+		run = newRunner(m, r)
+		m.runners[r] = run
+	}
+	m.mu.Unlock()
+	if run.outdated(spec, replicas) {
+		run.decide(time.Now())
+	}
+	if !ok {
+		go run.loop()
+	}
+	return run.last()
+}
+
+// Forget ends a revision's loop.
+func (m *MultiScaler) Forget(r collector.Revision) {
+	m.mu.Lock()
+	run, ok := m.runners[r]
+	delete(m.runners, r)
+	m.mu.Unlock()
+	if ok {
+		run.cancel()
+		m.Metrics.forget(r)
+	}
+}
+
+// Poke asks for a decision now, because a sample changed the picture.
+func (m *MultiScaler) Poke(r collector.Revision) {
+	m.mu.RLock()
+	run, ok := m.runners[r]
+	m.mu.RUnlock()
+	if ok {
+		run.poke()
+	}
+}
+
+// Last returns the newest decision of a revision.
+func (m *MultiScaler) Last(r collector.Revision) (Record, bool) {
+	m.mu.RLock()
+	run, ok := m.runners[r]
+	m.mu.RUnlock()
+	if !ok {
+		return Record{}, false
+	}
+	return run.last(), true
+}

@@ -1,0 +1,179 @@
+package multiscaler
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+var rev = collector.Revision{Namespace: "default", Name: "llm-00001"}
+
+// world is one revision whose pods run a number of requests.
+type world struct {
+	mu       sync.Mutex
+	running  float64
+	replicas int32
+	observed bool
+	changes  int
+}
+
+func (w *world) Observe(_ collector.Revision, now time.Time) (decider.Observation, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	unknown := decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
+	return decider.Observation{
+		Time: now, Ready: 1, Concurrency: unknown, RPS: unknown, InFlight: decider.Unknown(),
+		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running)}},
+	}, w.observed
+}
+
+func (w *world) Replicas(collector.Revision) (int32, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.replicas, w.replicas >= 0
+}
+
+func (w *world) set(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *world) changed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes
+}
+
+func start(ctx context.Context, w *world) (*MultiScaler, *Metrics) {
+	metrics := NewMetrics(prometheus.NewRegistry())
+	m := New(ctx, Options{Observer: w, Scales: w, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics},
+		func(collector.Revision) { w.set(func() { w.changes++ }) })
+	return m, metrics
+}
+
+func spec(maxReplicas int32) decider.Spec {
+	return decider.Spec{
+		Targets:     []decider.Target{{Metric: decider.Running, Value: 10}},
+		MinReplicas: 1, MaxReplicas: maxReplicas, Reachable: true, StableWindow: 10 * time.Second, PanicThreshold: 2,
+		MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: .1, StartupDeadline: time.Minute,
+	}
+}
+
+func TestEnsure_decidesAtOnceAndOnEveryTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 1, observed: true}
+		m, metrics := start(t.Context(), w)
+		if got := m.Ensure(rev, spec(8), w.replicas).Decision.Replicas; got != 1 {
+			t.Fatalf("first decision = %d, want 1", got)
+		}
+		w.set(func() { w.running = 40 })
+		time.Sleep(tick)
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.Decision.Replicas != 4 {
+			t.Errorf("after a tick: %v, want 4", got.Decision)
+		}
+		if got := testutil.ToFloat64(metrics.desired.WithLabelValues("default", "llm-00001")); got != 4 {
+			t.Errorf("ipa_desired_replicas = %v, want 4", got)
+		}
+	})
+}
+
+func TestPoke_decidesBeforeTheTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 1, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		w.set(func() { w.running = 40 })
+		m.Poke(rev)
+		m.Poke(rev) // pokes fold into one
+		time.Sleep(settle)
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.Decision.Replicas != 4 {
+			t.Errorf("after a poke: %v, want 4", got.Decision)
+		}
+	})
+}
+
+func TestRespec_keepsStateAndTakesEffectAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 40, replicas: 1, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		if got := m.Ensure(rev, spec(3), w.replicas).Decision.Replicas; got != 3 {
+			t.Errorf("after max-scale 3: %d, want 3", got)
+		}
+		// The load is gone, but the want of the last stable window is kept over the edit.
+		w.set(func() { w.running = 0 })
+		if got := m.Ensure(rev, spec(8), w.replicas).Decision.Replicas; got != 4 {
+			t.Errorf("after the second edit: %d, want the stabilised 4", got)
+		}
+	})
+}
+
+func TestDecide_nothingWithoutObservationOrTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 40, replicas: 1}
+		m, _ := start(t.Context(), w)
+		if got := m.Ensure(rev, spec(8), w.replicas); !got.Time.IsZero() {
+			t.Errorf("not observed: decided %v", got.Decision)
+		}
+		w.set(func() { w.observed, w.replicas = true, -1 })
+		m.Poke(rev)
+		time.Sleep(tick)
+		synctest.Wait()
+		if got, ok := m.Last(rev); !ok || !got.Time.IsZero() {
+			t.Errorf("no scale target: decided %v", got.Decision)
+		}
+	})
+}
+
+func TestForget_endsTheLoopAndItsSeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 1, observed: true}
+		m, metrics := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		m.Forget(rev)
+		synctest.Wait() // the bubble fails the test if the loop still runs at its end
+		if _, ok := m.Last(rev); ok {
+			t.Error("still known after Forget")
+		}
+		if n := testutil.CollectAndCount(metrics.desired); n != 0 {
+			t.Errorf("%d series left, want 0", n)
+		}
+		m.Forget(rev) // twice is harmless
+		m.Poke(rev)
+	})
+}
+
+func TestNotice_untilTheScaleTargetFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 40, replicas: 1, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		time.Sleep(3 * tick)
+		synctest.Wait()
+		if n := w.changed(); n < 2 {
+			t.Errorf("%d notices while the scale target lags, want one a tick", n)
+		}
+		w.set(func() { w.replicas = 4 })
+		time.Sleep(tick)
+		synctest.Wait()
+		before := w.changed()
+		time.Sleep(5 * tick)
+		synctest.Wait()
+		if n := w.changed(); n != before {
+			t.Errorf("%d notices after the scale target followed, want none", n-before)
+		}
+	})
+}

@@ -1,0 +1,207 @@
+package podautoscaler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	appsv1listers "k8s.io/client-go/listers/apps/v1"
+	"k8s.io/client-go/tools/cache"
+	networkingclient "knative.dev/networking/pkg/client/injection/client"
+	sksinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/serverlessservice"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	deploymentinformer "knative.dev/pkg/client/injection/kube/informers/apps/v1/deployment/filtered"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/logging"
+	"knative.dev/pkg/reconciler"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	"knative.dev/serving/pkg/apis/serving"
+	servingclient "knative.dev/serving/pkg/client/injection/client"
+	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
+	pareconciler "knative.dev/serving/pkg/client/injection/reconciler/autoscaling/v1alpha1/podautoscaler"
+	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+	areconciler "knative.dev/serving/pkg/reconciler/autoscaling"
+	knconfig "knative.dev/serving/pkg/reconciler/autoscaling/config"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+)
+
+// Selector is the label that the filtered informers must select on: the
+// context given to NewController carries it (filtered.WithSelectors).
+const Selector = serving.RevisionUID
+
+// Options are the parts that NewController wires to the cluster; all required.
+type Options struct {
+	// Knative watches the config maps of knative-serving.
+	Knative configmap.Watcher
+	// Own returns the current config-ipa.
+	Own       func() *config.Config
+	Engines   []string
+	Collector interface {
+		Collector
+		multiscaler.Observer
+	}
+	Metrics *multiscaler.Metrics
+	Log     *slog.Logger
+}
+
+// Controller is the class's controller with what others read from it.
+type Controller struct {
+	*controller.Impl
+	// Scaler holds the decision of every revision.
+	Scaler *multiscaler.MultiScaler
+	// Resync reconciles every PodAutoscaler of the class, after a change of configuration.
+	Resync func()
+}
+
+// NewController builds the class's controller on the informers in ctx.
+func NewController(ctx context.Context, o Options) (*Controller, error) {
+	paInformer, sksInformer := painformer.Get(ctx), sksinformer.Get(ctx)
+	podInformer, deployments := podinformer.Get(ctx, Selector).Informer(), deploymentinformer.Get(ctx, Selector)
+	if err := podInformer.AddIndexers(revisionIndexer()); err != nil {
+		return nil, fmt.Errorf("indexing pods by revision: %w", err)
+	}
+	if err := podInformer.SetTransform(slim); err != nil {
+		return nil, fmt.Errorf("slimming pods: %w", err)
+	}
+	r := &Reconciler{
+		Base: &areconciler.Base{
+			Client: servingclient.Get(ctx), NetworkingClient: networkingclient.Get(ctx), SKSLister: sksInformer.Lister(),
+		},
+		kube:        kubeclient.Get(ctx),
+		deployments: deployments.Lister(),
+		autoscalers: paInformer.Lister(),
+		pods:        podIndex{podInformer.GetIndexer()},
+		collector:   o.Collector,
+		own:         o.Own,
+		engines:     o.Engines,
+		metrics:     o.Metrics,
+		log:         o.Log,
+	}
+	ours := reconciler.AnnotationFilterFunc(knautoscaling.ClassAnnotationKey, autoscaling.Class, false)
+	c := &Controller{}
+	c.Impl = pareconciler.NewImpl(ctx, r, autoscaling.Class, func(impl *controller.Impl) controller.Options {
+		c.Resync = func() { impl.FilteredGlobalResync(ours, paInformer.Informer()) }
+		store := knconfig.NewStore(logging.FromContext(ctx).Named("config-store"), func(string, any) { c.Resync() })
+		store.WatchConfigs(o.Knative)
+		return controller.Options{ConfigStore: store}
+	})
+	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics,
+	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
+	r.scaler = c.Scaler
+	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
+	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(), pods: podInformer, deployments: deployments.Informer()})
+}
+
+type handlers struct {
+	ours                        func(any) bool
+	pas, sks, pods, deployments cache.SharedIndexInformer
+}
+
+// handleEvents tells the controller, and for pods the collector at once, what changed.
+func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
+	controlled := controller.FilterController(&v1alpha1.PodAutoscaler{})
+	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
+		h.pas: cache.ResourceEventHandlerFuncs{
+			AddFunc: func(obj any) { r.paChanged(impl, obj.(*v1alpha1.PodAutoscaler)) },
+			UpdateFunc: func(old, obj any) {
+				if pa := obj.(*v1alpha1.PodAutoscaler); Observed(old.(*v1alpha1.PodAutoscaler)) && old.(*v1alpha1.PodAutoscaler).Class() != pa.Class() {
+					r.forget(revisionOf(pa))
+				}
+				r.paChanged(impl, obj.(*v1alpha1.PodAutoscaler))
+			},
+			DeleteFunc: r.paDeleted(impl),
+		},
+		h.sks:         cache.FilteringResourceEventHandler{FilterFunc: reconciler.ChainFilterFuncs(h.ours, controlled), Handler: controller.HandleAll(impl.EnqueueControllerOf)},
+		h.deployments: controller.HandleAll(func(obj any) { r.revisionChanged(impl, obj) }),
+		h.pods:        controller.HandleAll(func(obj any) { r.podChanged(impl, obj) }),
+	} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return fmt.Errorf("watching: %w", err)
+		}
+	}
+	return nil
+}
+
+// paChanged enqueues what is of our class and collects what is only observed.
+func (r *Reconciler) paChanged(impl *controller.Impl, pa *v1alpha1.PodAutoscaler) {
+	switch {
+	case pa.Class() == autoscaling.Class:
+		impl.Enqueue(pa)
+	case servedToHPA(pa):
+		r.observe(pa)
+	}
+}
+
+func (r *Reconciler) paDeleted(impl *controller.Impl) func(any) {
+	return func(obj any) {
+		if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+			obj = gone.Obj
+		}
+		if pa, ok := obj.(*v1alpha1.PodAutoscaler); ok && Observed(pa) {
+			r.forget(revisionOf(pa))
+			impl.Enqueue(pa)
+		}
+	}
+}
+
+// podChanged tells the collector at once which pods a revision has now.
+func (r *Reconciler) podChanged(impl *controller.Impl, obj any) {
+	if rev, ok := r.revisionChanged(impl, obj); ok {
+		r.collector.SetPods(rev, r.pods.of(rev))
+	}
+}
+
+// revisionChanged passes a change of an object that carries a revision label on
+// to its PodAutoscaler; false when that is not observed.
+func (r *Reconciler) revisionChanged(impl *controller.Impl, obj any) (collector.Revision, bool) {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	object, ok := obj.(interface {
+		GetNamespace() string
+		GetLabels() map[string]string
+	})
+	if !ok {
+		return collector.Revision{}, false
+	}
+	rev := collector.Revision{Namespace: object.GetNamespace(), Name: object.GetLabels()[serving.RevisionLabelKey]}
+	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
+	if err != nil || !Observed(pa) {
+		return rev, false
+	}
+	r.paChanged(impl, pa)
+	return rev, true
+}
+
+func keyOf(rev collector.Revision) types.NamespacedName {
+	return types.NamespacedName{Namespace: rev.Namespace, Name: rev.Name}
+}
+
+// scales reads spec.replicas of a revision's Deployment from the cache.
+type scales struct {
+	deployments appsv1listers.DeploymentLister
+	autoscalers palisters.PodAutoscalerLister
+}
+
+// Replicas implements multiscaler.Scales.
+func (s scales) Replicas(rev collector.Revision) (int32, bool) {
+	pa, err := s.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
+	if err != nil {
+		return 0, false
+	}
+	d, err := s.deployments.Deployments(rev.Namespace).Get(pa.Spec.ScaleTargetRef.Name)
+	if err != nil {
+		return 0, false
+	}
+	return replicasOf(d), true
+}

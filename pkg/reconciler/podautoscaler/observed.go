@@ -1,0 +1,49 @@
+package podautoscaler
+
+import (
+	"time"
+
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// Observed reports whether a PodAutoscaler's numbers are collected: those of
+// our class, and those of Knative's hpa class whose metric our API serves.
+func Observed(pa *v1alpha1.PodAutoscaler) bool {
+	return pa.Class() == autoscaling.Class || servedToHPA(pa)
+}
+
+func servedToHPA(pa *v1alpha1.PodAutoscaler) bool {
+	return pa.Class() == knautoscaling.HPA && servedMetric(pa.Metric())
+}
+
+// servedMetric reports whether the custom metrics API serves a metric by this name.
+func servedMetric(name string) bool {
+	switch decider.Metric(name) {
+	case decider.Concurrency, decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens:
+		return true
+	}
+	return name == autoscaling.RequestsPerSecond
+}
+
+// observe collects for a PodAutoscaler of Knative's hpa class: its decisions
+// are the HPA controller's, its numbers are ours.
+func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
+	target, err := r.scaleTarget(pa)
+	if err != nil {
+		return // the Deployment's own event comes back here
+	}
+	s, err := config.Resolver{Own: r.own(), Engines: r.engines}.Collection(pa)
+	if err != nil {
+		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "error", err)
+		return
+	}
+	s.Spec.StableWindow, s.PanicWindow = time.Minute, 6*time.Second
+	rev := revisionOf(pa)
+	r.collector.Watch(collectionTarget(rev, s, target))
+	r.collector.SetPods(rev, r.pods.of(rev))
+}

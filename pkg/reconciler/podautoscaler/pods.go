@@ -1,0 +1,102 @@
+package podautoscaler
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+)
+
+// byRevision is the name of the pod informer's index on namespace/revision.
+const byRevision = "knative-inference.dev/revision"
+
+// podIndex answers which pods a revision has, from the informer's index.
+type podIndex struct{ cache.Indexer }
+
+// podCounts counts a revision's pods that are not being deleted.
+type podCounts struct{ ready, unschedulable int32 }
+
+// revisionIndexer adds the index that podIndex reads.
+func revisionIndexer() cache.Indexers {
+	return cache.Indexers{byRevision: func(obj any) ([]string, error) {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok {
+			return nil, nil
+		}
+		return []string{pod.Namespace + "/" + pod.Labels[serving.RevisionLabelKey]}, nil
+	}}
+}
+
+func (p podIndex) list(rev collector.Revision) []*corev1.Pod {
+	objs, err := p.ByIndex(byRevision, rev.Namespace+"/"+rev.Name)
+	if err != nil {
+		return nil // only when the index is missing, which NewController adds
+	}
+	var pods []*corev1.Pod
+	for _, obj := range objs {
+		if pod := obj.(*corev1.Pod); alive(pod) {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
+// of returns the revision's pods as the collector wants them.
+func (p podIndex) of(rev collector.Revision) []collector.Pod {
+	var pods []collector.Pod
+	for _, pod := range p.list(rev) {
+		pods = append(pods, collector.Pod{
+			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
+			Ready: isReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
+		})
+	}
+	return pods
+}
+
+func (p podIndex) counts(rev collector.Revision) podCounts {
+	var c podCounts
+	for _, pod := range p.list(rev) {
+		switch {
+		case isReady(pod):
+			c.ready++
+		case isUnschedulable(pod):
+			c.unschedulable++
+		}
+	}
+	return c
+}
+
+// alive reports whether a pod is neither being deleted nor finished.
+func alive(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded
+}
+
+func isReady(pod *corev1.Pod) bool { return condition(pod, corev1.PodReady) == corev1.ConditionTrue }
+
+// isUnschedulable reports whether the scheduler found no node for the pod.
+func isUnschedulable(pod *corev1.Pod) bool {
+	return condition(pod, corev1.PodScheduled) == corev1.ConditionFalse
+}
+
+func condition(pod *corev1.Pod, kind corev1.PodConditionType) corev1.ConditionStatus {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == kind {
+			return c.Status
+		}
+	}
+	return corev1.ConditionUnknown
+}
+
+// slim drops what nobody here reads before a pod enters the cache.
+func slim(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	pod.ManagedFields = nil
+	pod.Annotations = nil
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: pod.Status.Conditions}
+	return pod, nil
+}

@@ -1,0 +1,151 @@
+package podautoscaler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	appsv1listers "k8s.io/client-go/listers/apps/v1"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	pkgreconciler "knative.dev/pkg/reconciler"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	pareconciler "knative.dev/serving/pkg/client/injection/reconciler/autoscaling/v1alpha1/podautoscaler"
+	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+	areconciler "knative.dev/serving/pkg/reconciler/autoscaling"
+	knconfig "knative.dev/serving/pkg/reconciler/autoscaling/config"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+)
+
+// Collector is what the reconciler tells the collector.
+type Collector interface {
+	Watch(t collector.Target)
+	SetPods(r collector.Revision, pods []collector.Pod)
+	Forget(r collector.Revision)
+}
+
+// Scaler is what the reconciler asks of the decision loops.
+type Scaler interface {
+	Ensure(r collector.Revision, spec decider.Spec, replicas int32) multiscaler.Record
+	Last(r collector.Revision) (multiscaler.Record, bool)
+	Forget(r collector.Revision)
+}
+
+// Reconciler implements the class. Its fields are set by NewController.
+type Reconciler struct {
+	*areconciler.Base
+
+	kube        kubernetes.Interface
+	deployments appsv1listers.DeploymentLister
+	autoscalers palisters.PodAutoscalerLister
+	pods        podIndex
+	collector   Collector
+	scaler      Scaler
+	own         func() *config.Config
+	engines     []string
+	metrics     *multiscaler.Metrics
+	requeue     func(types.NamespacedName, time.Duration)
+	deadlines   deadlines
+	log         *slog.Logger
+}
+
+var (
+	_ pareconciler.Interface            = (*Reconciler)(nil)
+	_ pareconciler.ReadOnlyInterface    = (*Reconciler)(nil)
+	_ pkgreconciler.OnDeletionInterface = (*Reconciler)(nil)
+)
+
+// ReconcileKind acts for one PodAutoscaler; only the leader of its bucket gets here.
+func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) pkgreconciler.Event {
+	ctx, cancel := context.WithTimeout(ctx, pkgreconciler.DefaultTimeout)
+	defer cancel()
+
+	target, err := r.scaleTarget(pa)
+	if err != nil {
+		return err
+	}
+	settings, refused := r.settle(ctx, pa)
+	if refused != nil && settings == nil {
+		return r.refuse(ctx, pa, target, refused)
+	}
+	if err := r.remember(ctx, pa, refused); err != nil {
+		return err
+	}
+	start := r.startScale(ctx, pa, *settings, target)
+	want := r.decide(pa, *settings, target, start)
+	if err := r.scale(ctx, pa, target, want); err != nil {
+		return err
+	}
+	// 0 activators means all of them, as Knative's hpa class has it.
+	sks, err := r.ReconcileSKS(ctx, pa, nv1alpha1.SKSOperationModeServe, 0)
+	if err != nil {
+		return fmt.Errorf("reconciling the ServerlessService: %w", err)
+	}
+	r.report(ctx, pa, report{settings: *settings, refused: refused, sks: sks, want: want, start: start, target: target})
+	return nil
+}
+
+// ObserveKind keeps a standby's windows warm: it collects and decides, and writes nothing.
+func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) pkgreconciler.Event {
+	target, err := r.scaleTarget(pa)
+	if err != nil {
+		return err
+	}
+	settings, _ := r.settle(ctx, pa)
+	if settings != nil {
+		r.decide(pa, *settings, target, r.startScale(ctx, pa, *settings, target))
+	}
+	return nil
+}
+
+// ObserveDeletion ends collecting and deciding for a PodAutoscaler that is gone.
+func (r *Reconciler) ObserveDeletion(_ context.Context, key types.NamespacedName) error {
+	r.forget(collector.Revision{Namespace: key.Namespace, Name: key.Name})
+	return nil
+}
+
+func (r *Reconciler) forget(rev collector.Revision) {
+	r.scaler.Forget(rev)
+	r.collector.Forget(rev)
+}
+
+// scaleTarget returns the Deployment that the PodAutoscaler scales.
+func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment, error) {
+	ref := pa.Spec.ScaleTargetRef
+	if ref.Kind != "Deployment" {
+		return nil, fmt.Errorf("spec.scaleTargetRef: kind %q cannot be scaled by this class; only Deployment can", ref.Kind)
+	}
+	d, err := r.deployments.Deployments(pa.Namespace).Get(ref.Name)
+	if apierrs.IsNotFound(err) {
+		return nil, fmt.Errorf("scale target Deployment %s/%s is not there yet: %w", pa.Namespace, ref.Name, err)
+	}
+	return d, err
+}
+
+// decide keeps the collector and the decision loop in step with the settings
+// and returns the count that holds now, or -1 when none is known yet.
+func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment, start int32) int32 {
+	rev := revisionOf(pa)
+	r.collector.Watch(collectionTarget(rev, s, target))
+	r.collector.SetPods(rev, r.pods.of(rev))
+	s.Spec.MinReplicas = max(s.Spec.MinReplicas, start)
+	record := r.scaler.Ensure(rev, s.Spec, replicasOf(target))
+	if record.Time.IsZero() {
+		return -1
+	}
+	return record.Decision.Replicas
+}
+
+func revisionOf(pa *v1alpha1.PodAutoscaler) collector.Revision {
+	return collector.Revision{Namespace: pa.Namespace, Name: pa.Name}
+}
+
+func knative(ctx context.Context) *knconfig.Config { return knconfig.FromContext(ctx) }

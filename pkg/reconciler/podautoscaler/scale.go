@@ -1,0 +1,53 @@
+package podautoscaler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"knative.dev/pkg/controller"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+)
+
+// scale brings the scale target to want; -1 leaves it as it is.
+func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *appsv1.Deployment, want int32) error {
+	now := replicasOf(d)
+	if want < 0 || want == now {
+		return nil
+	}
+	if err := r.patchScale(ctx, d, want); err != nil {
+		return err
+	}
+	why := "bounds"
+	if record, ok := r.lastRecord(pa); ok {
+		r.metrics.Actuated(time.Since(record.Time).Seconds())
+		why = record.Decision.String()
+	}
+	r.log.Info("scaled", "namespace", pa.Namespace, "revision", pa.Name, "from", now, "to", want, "why", why)
+	controller.GetEventRecorder(ctx).Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonScaled, "Scaled from %d to %d: %s", now, want, why)
+	return nil
+}
+
+// patchScale sets spec.replicas through the scale subresource, as Knative does.
+func (r *Reconciler) patchScale(ctx context.Context, d *appsv1.Deployment, want int32) error {
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, want)
+	_, err := r.kube.AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
+	if err != nil {
+		return fmt.Errorf("scaling Deployment %s/%s to %d: %w", d.Namespace, d.Name, want, err)
+	}
+	return nil
+}
+
+// replicasOf returns spec.replicas, 1 when it is not set (the API's default).
+func replicasOf(d *appsv1.Deployment) int32 {
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return *d.Spec.Replicas
+}

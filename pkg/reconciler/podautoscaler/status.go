@@ -1,0 +1,163 @@
+package podautoscaler
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	"knative.dev/pkg/apis"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/ptr"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+)
+
+// report is what one reconciliation found, for the status.
+type report struct {
+	settings    config.Settings
+	refused     error
+	sks         *nv1alpha1.ServerlessService
+	want, start int32
+	target      *appsv1.Deployment
+}
+
+// report writes the status as Knative's own class does, plus our conditions.
+func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report) {
+	pa.Status.MetricsServiceName = rep.sks.Status.PrivateServiceName
+	pa.Status.ServiceName = rep.sks.Status.ServiceName
+	if rep.sks.IsReady() {
+		pa.Status.MarkSKSReady()
+	} else {
+		pa.Status.MarkSKSNotReady(rep.sks.Status.GetCondition(nv1alpha1.ServerlessServiceConditionReady).GetMessage())
+	}
+	counts := r.pods.counts(revisionOf(pa))
+	pa.Status.ActualScale = ptr.Int32(counts.ready)
+	if rep.want >= 0 {
+		pa.Status.DesiredScale = ptr.Int32(rep.want)
+	}
+	markActive(pa, rep, counts)
+	r.markAnnotations(ctx, pa, rep.refused)
+	markScaleToZero(pa, rep.settings)
+	if record, ok := r.lastRecord(pa); ok {
+		markScaling(pa, record)
+	}
+	r.warnProgressDeadline(ctx, pa, rep.target)
+}
+
+// markActive follows the table at computeActiveCondition in knative.dev/serving
+// pkg/reconciler/autoscaling/kpa/kpa.go v0.50: want 0 is inactive, too few
+// ready pods is activating, enough is active.
+func markActive(pa *v1alpha1.PodAutoscaler, rep report, counts podCounts) {
+	threshold := activeThreshold(pa, rep, counts)
+	if counts.ready >= threshold && pa.Status.ServiceName != "" && rep.want != 0 {
+		pa.Status.MarkScaleTargetInitialized()
+	}
+	switch {
+	case rep.want == 0:
+		pa.Status.MarkInactive("NoTraffic", "The target is not receiving traffic.")
+	case counts.ready < threshold && (rep.want > 0 || !pa.Status.IsInactive()):
+		pa.Status.MarkActivating("Queued", "Requests to the target are being buffered as resources are provisioned.")
+	case counts.ready >= threshold && (rep.want > 0 || !pa.Status.IsInactive()):
+		pa.Status.MarkActive()
+	default:
+		pa.Status.MarkInactive("NoTraffic", "The target is not receiving traffic.")
+	}
+}
+
+// activeThreshold is how many Ready pods the revision needs to take traffic.
+// Pods of a new revision that cannot be scheduled are not waited for: the
+// predecessor may hold the GPUs that they need.
+func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report, counts podCounts) int32 {
+	if pa.Status.IsScaleTargetInitialized() {
+		return max(rep.settings.Spec.MinReplicas, 1)
+	}
+	return max(rep.settings.Spec.MinReplicas, rep.start-counts.unschedulable, 1)
+}
+
+func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record) {
+	set(pa, apis.Condition{
+		Type: autoscaling.ConditionScaling, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
+		Reason: string(record.Decision.Reason), Message: record.Decision.String(),
+	})
+}
+
+func markScaleToZero(pa *v1alpha1.PodAutoscaler, s config.Settings) {
+	if s.KeptAtOne == "" {
+		return
+	}
+	set(pa, apis.Condition{
+		Type: autoscaling.ConditionScaleToZero, Status: corev1.ConditionFalse, Severity: apis.ConditionSeverityInfo,
+		Reason:  autoscaling.ReasonKeptAtOne,
+		Message: fmt.Sprintf("A reachable revision of class %s keeps one pod; %s has no effect yet.", autoscaling.Class, s.KeptAtOne),
+	})
+}
+
+// markAnnotations says whether the annotations in force are those on the object.
+func (r *Reconciler) markAnnotations(ctx context.Context, pa *v1alpha1.PodAutoscaler, refused error) {
+	c := apis.Condition{
+		Type: autoscaling.ConditionAnnotationsAccepted, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
+		Reason: autoscaling.ReasonAccepted,
+	}
+	if refused != nil {
+		c.Status, c.Severity, c.Reason = corev1.ConditionFalse, apis.ConditionSeverityWarning, autoscaling.ReasonRefused
+		c.Message = fmt.Sprintf("The last good annotations stay in force: %v", refused)
+		if old := pa.Status.GetCondition(autoscaling.ConditionAnnotationsAccepted); old == nil || old.Message != c.Message {
+			r.warnOwners(ctx, pa, autoscaling.ReasonRefused, c.Message)
+		}
+	}
+	set(pa, c)
+}
+
+// refuse holds a revision whose annotations were never accepted: no service
+// name, Ready=False with our reason, and no pod that would burn a GPU. A
+// revision that another class has been serving keeps its pods.
+func (r *Reconciler) refuse(ctx context.Context, pa *v1alpha1.PodAutoscaler, target *appsv1.Deployment, refused error) error {
+	r.forget(revisionOf(pa))
+	message := refused.Error()
+	if old := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); old == nil || old.Message != message {
+		r.warnOwners(ctx, pa, autoscaling.ReasonRefused, message)
+	}
+	pa.Status.MarkInactive(autoscaling.ReasonRefused, message)
+	if pa.Status.ServiceName != "" || replicasOf(target) == 0 {
+		return nil
+	}
+	return r.patchScale(ctx, target, 0)
+}
+
+// warnProgressDeadline names the annotation that a slow model load needs.
+func (r *Reconciler) warnProgressDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *appsv1.Deployment) {
+	for _, c := range d.Status.Conditions {
+		if c.Type != appsv1.DeploymentProgressing || c.Reason != "ProgressDeadlineExceeded" {
+			continue
+		}
+		if r.deadlines.seen(pa.UID, c.LastTransitionTime.Time) {
+			return
+		}
+		deadline := knative(ctx).Deployment.ProgressDeadline
+		if own, ok := pa.ProgressDeadline(); ok {
+			deadline = own
+		}
+		r.warnOwners(ctx, pa, autoscaling.ReasonProgressDeadline, fmt.Sprintf(
+			"No pod became Ready within %v. If the model takes longer to load, raise the annotation serving.knative.dev/progress-deadline under spec.template.", deadline))
+	}
+}
+
+// set writes a condition that does not take part in Ready.
+func set(pa *v1alpha1.PodAutoscaler, c apis.Condition) {
+	pa.GetConditionSet().Manage(&pa.Status).SetCondition(c)
+}
+
+// warnOwners puts a warning where users look: on the PodAutoscaler, its
+// Revision and its Service, because a Service never carries its PodAutoscaler's reason.
+func (r *Reconciler) warnOwners(ctx context.Context, pa *v1alpha1.PodAutoscaler, reason, message string) {
+	recorder := controller.GetEventRecorder(ctx)
+	recorder.Event(pa, corev1.EventTypeWarning, reason, message)
+	for _, ref := range r.owners(ctx, pa) {
+		recorder.Event(ref, corev1.EventTypeWarning, reason, message)
+	}
+}

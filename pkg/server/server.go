@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	cminformer "knative.dev/pkg/configmap/informer"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/injection"
+	kle "knative.dev/pkg/leaderelection"
+	"knative.dev/pkg/logging"
+	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+)
+
+// component names the program in leases, events and labels.
+const component = "autoscaler-adapter"
+
+// Options are what the command line sets; NewOptions has the defaults.
+type Options struct {
+	// Kubeconfig is empty inside a cluster.
+	Kubeconfig string
+	// Namespace is our own, KnativeNamespace that of knative-serving.
+	Namespace, KnativeNamespace string
+	// QueueProxyInterval and EngineInterval are the times between two scrapes of one pod.
+	QueueProxyInterval, EngineInterval time.Duration
+	// MetricsAPIPort serves custom.metrics.k8s.io over TLS, MetricsPort our own
+	// metrics, HealthPort /healthz and /readyz.
+	MetricsAPIPort, MetricsPort, HealthPort int
+	// LeaseDuration is how long a dead leader is waited for.
+	LeaseDuration time.Duration
+	// Buckets is the number of leases that the revisions are spread over.
+	Buckets uint32
+	Version string
+}
+
+// NewOptions returns the defaults.
+func NewOptions() Options {
+	return Options{
+		Namespace:          "knative-inference",
+		KnativeNamespace:   "knative-serving",
+		QueueProxyInterval: 500 * time.Millisecond,
+		EngineInterval:     500 * time.Millisecond,
+		MetricsAPIPort:     8443,
+		MetricsPort:        9090,
+		HealthPort:         8080,
+		LeaseDuration:      10 * time.Second,
+		Buckets:            1,
+	}
+}
+
+// Run builds the program and runs it until ctx ends or a part of it fails.
+func Run(ctx context.Context, o Options, log *slog.Logger) error {
+	cfg, err := restConfig(o)
+	if err != nil {
+		return err
+	}
+	zlog, err := zapLogger()
+	if err != nil {
+		return err
+	}
+	ctx = logging.WithLogger(ctx, zlog)
+	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
+	ctx, startInformers := injection.EnableInjectionOrDie(ctx, cfg)
+	ctx = withLeaderElection(ctx, o, kubeclient.Get(ctx))
+
+	reg := newRegistry(o.Version)
+	col := newCollector(o, reg, log)
+	own, ownWatcher := watchOwn(kubeclient.Get(ctx), o.Namespace, log)
+	knativeWatcher := cminformer.NewInformedWatcher(kubeclient.Get(ctx), o.KnativeNamespace)
+	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
+		Knative: knativeWatcher, Own: own.get, Engines: engine.NewTables().Names(),
+		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	own.changed = ctrl.Resync
+	col.Notify(ctrl.Scaler.Poke)
+
+	for _, w := range []*cminformer.InformedWatcher{ownWatcher, knativeWatcher} {
+		if err := w.Start(ctx.Done()); err != nil {
+			return fmt.Errorf("watching config maps: %w", err)
+		}
+	}
+	klog.SetSlogLogger(log)
+	api, err := metricsapi.New(metricsapi.Options{
+		RESTConfig: cfg, Registerer: reg, Namespace: o.Namespace, Name: component, Port: o.MetricsAPIPort, Log: log,
+		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister()},
+	})
+	if err != nil {
+		return fmt.Errorf("building the metrics API: %w", err)
+	}
+	return runAll(ctx,
+		func(ctx context.Context) error { return serveHealth(ctx, o.HealthPort, api.Ready) },
+		func(ctx context.Context) error { return serveMetrics(ctx, o.MetricsPort, reg) },
+		func(ctx context.Context) error {
+			startInformers() // blocks until the caches are synced
+			return runAll(ctx,
+				func(ctx context.Context) error { col.Run(ctx); return nil },
+				func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+				api.Run,
+			)
+		},
+	)
+}
+
+// runAll runs parts side by side; the first to fail ends the others.
+func runAll(ctx context.Context, parts ...func(context.Context) error) error {
+	eg, ctx := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		eg.Go(func() error { return part(ctx) })
+	}
+	return eg.Wait()
+}
+
+func newCollector(o Options, reg prometheus.Registerer, log *slog.Logger) *collector.Collector {
+	return collector.New(collector.Options{
+		QueueProxyInterval: o.QueueProxyInterval, EngineInterval: o.EngineInterval, Registerer: reg, Log: log,
+	})
+}
+
+// restConfig reads the cluster's address with limits that fit a controller of many revisions.
+func restConfig(o Options) (*rest.Config, error) {
+	cfg, err := injection.GetRESTConfig("", o.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("no cluster to talk to (set --kubeconfig outside a cluster): %w", err)
+	}
+	cfg.QPS, cfg.Burst = 100, 200
+	cfg.UserAgent = component + "/" + o.Version
+	return cfg, nil
+}
+
+// withLeaderElection makes the leases: the leader renews every retry period and
+// gives up before the lease ends, so that there is never more than one.
+func withLeaderElection(ctx context.Context, o Options, kube kubernetes.Interface) context.Context {
+	return kle.WithStandardLeaderElectorBuilder(ctx, kube, kle.ComponentConfig{
+		Component: component, Buckets: o.Buckets,
+		LeaseDuration: o.LeaseDuration, RenewDeadline: o.LeaseDuration * 2 / 3, RetryPeriod: o.LeaseDuration / 5,
+		LeaseName: func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", component, i, o.Buckets) },
+	})
+}
+
+// zapLogger is what knative.dev/pkg's controller writes to: warnings and errors, as JSON.
+func zapLogger() (*zap.SugaredLogger, error) {
+	cfg := zap.NewProductionConfig()
+	cfg.Level = zap.NewAtomicLevelAt(zap.WarnLevel)
+	l, err := cfg.Build()
+	if err != nil {
+		return nil, fmt.Errorf("building the logger: %w", err)
+	}
+	return l.Sugar().Named(component), nil
+}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	corev1listers "k8s.io/client-go/listers/core/v1"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	"knative.dev/serving/pkg/apis/serving"
+	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+)
+
+// snapshots is what the view reads from the collector.
+type snapshots interface {
+	Snapshot(r collector.Revision, now time.Time) (collector.Snapshot, bool)
+}
+
+// view serves the collector's numbers to the metrics API, from memory.
+type view struct {
+	collector   snapshots
+	autoscalers palisters.PodAutoscalerLister
+	pods        corev1listers.PodLister
+}
+
+// Get implements metricsapi.View.
+func (v view) Get(resource schema.GroupResource, namespace, name string) (metricsapi.Object, bool) {
+	switch resource {
+	case metricsapi.Pods():
+		pod, err := v.pods.Pods(namespace).Get(name)
+		if err != nil {
+			return metricsapi.Object{}, false
+		}
+		return v.pod(pod)
+	case metricsapi.Revisions():
+		pa, err := v.autoscalers.PodAutoscalers(namespace).Get(name)
+		if err != nil || !podautoscaler.Observed(pa) {
+			return metricsapi.Object{}, false
+		}
+		return v.revision(pa), true
+	case metricsapi.Services():
+		return find(v.services(v.observed(namespace, labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: name}))), name)
+	}
+	return metricsapi.Object{}, false
+}
+
+func find(objects []metricsapi.Object, name string) (metricsapi.Object, bool) {
+	i := slices.IndexFunc(objects, func(o metricsapi.Object) bool { return o.Name == name })
+	if i < 0 {
+		return metricsapi.Object{}, false
+	}
+	return objects[i], true
+}
+
+// List implements metricsapi.View.
+func (v view) List(resource schema.GroupResource, namespace string) []metricsapi.Object {
+	observed := v.observed(namespace, labels.Everything())
+	switch resource {
+	case metricsapi.Pods():
+		return v.podsOf(observed)
+	case metricsapi.Revisions():
+		objects := make([]metricsapi.Object, len(observed))
+		for i, pa := range observed {
+			objects[i] = v.revision(pa)
+		}
+		return objects
+	case metricsapi.Services():
+		return v.services(observed)
+	}
+	return nil
+}
+
+func (v view) observed(namespace string, selector labels.Selector) []*v1alpha1.PodAutoscaler {
+	all, err := v.autoscalers.PodAutoscalers(namespace).List(selector)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(pa *v1alpha1.PodAutoscaler) bool { return !podautoscaler.Observed(pa) })
+}
+
+func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
+	o := metricsapi.Object{Namespace: pa.Namespace, Name: pa.Name, Labels: pa.Labels}
+	if s, ok := v.snapshot(pa.Namespace, pa.Name); ok {
+		o.Samples = samples(s.Values)
+	}
+	return o
+}
+
+func (v view) snapshot(namespace, name string) (collector.Snapshot, bool) {
+	return v.collector.Snapshot(collector.Revision{Namespace: namespace, Name: name}, time.Now())
+}
+
+// pod looks one pod up in its revision's snapshot.
+func (v view) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
+	s, ok := v.snapshot(pod.Namespace, pod.Labels[serving.RevisionLabelKey])
+	if !ok {
+		return metricsapi.Object{}, false
+	}
+	for _, p := range s.Pods {
+		if p.Pod.Name == pod.Name {
+			return object(pod, p.Values), true
+		}
+	}
+	return metricsapi.Object{}, false
+}
+
+func (v view) podsOf(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
+	var objects []metricsapi.Object
+	for _, pa := range observed {
+		s, ok := v.snapshot(pa.Namespace, pa.Name)
+		if !ok {
+			continue
+		}
+		for _, p := range s.Pods {
+			if pod, err := v.pods.Pods(pa.Namespace).Get(p.Pod.Name); err == nil {
+				objects = append(objects, object(pod, p.Values))
+			}
+		}
+	}
+	return objects
+}
+
+func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metricsapi.Object {
+	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples(values)}
+}
+
+// services folds revisions into their Services: sums, and the mean over pods of KV-cache usage.
+func (v view) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
+	type key struct{ namespace, name string }
+	folds := map[key]fold{}
+	for _, pa := range observed {
+		k := key{pa.Namespace, pa.Labels[serving.ServiceLabelKey]}
+		s, ok := v.snapshot(pa.Namespace, pa.Name)
+		if k.name == "" || !ok {
+			continue
+		}
+		if folds[k] == nil {
+			folds[k] = fold{}
+		}
+		folds[k].add(s)
+	}
+	var objects []metricsapi.Object
+	for k, f := range folds {
+		objects = append(objects, metricsapi.Object{
+			Namespace: k.namespace, Name: k.name, Labels: map[string]string{serving.ServiceLabelKey: k.name}, Samples: samples(f.values()),
+		})
+	}
+	slices.SortFunc(objects, func(a, b metricsapi.Object) int {
+		return cmpStrings(a.Namespace, b.Namespace, a.Name, b.Name)
+	})
+	return objects
+}
+
+// samples orders a snapshot's known values by the API's metric names.
+func samples(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
+	out := make([]metricsapi.Sample, 0, len(values))
+	for _, m := range slices.Sorted(maps.Keys(values)) {
+		s := values[m]
+		if !s.Value.Known() {
+			continue
+		}
+		out = append(out, metricsapi.Sample{Metric: apiName(m), Value: float64(s.Value), Time: s.Time, Window: s.Window})
+	}
+	return out
+}
+
+func apiName(m decider.Metric) string {
+	if m == decider.RPS {
+		return autoscaling.RequestsPerSecond
+	}
+	return string(m)
+}
