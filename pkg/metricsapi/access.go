@@ -22,8 +22,6 @@ import (
 const (
 	// reviewTTL is how long the cluster's answers about a token or a permission are reused.
 	reviewTTL = 10 * time.Second
-	// reviewTimeout bounds one question to the cluster.
-	reviewTimeout = 10 * time.Second
 	// authConfigMap in kube-system says which CA signs the API server's own requests.
 	authConfigMap = "extension-apiserver-authentication"
 )
@@ -39,30 +37,30 @@ type access struct {
 // client certificate, or a token review) and what they may do (an access review). It
 // is what the library's own options do, with a client that was given instead of one
 // that they make from files.
-func delegated(ctx context.Context, client kubernetes.Interface, listener net.Listener, cert dynamiccertificates.CertKeyContentProvider) (access, error) {
+func delegated(ctx context.Context, c clients, listener net.Listener, cert dynamiccertificates.CertKeyContentProvider) (access, error) {
 	a := access{serving: &genericapiserver.SecureServingInfo{Listener: listener, Cert: cert}}
-	if err := a.authenticate(ctx, client); err != nil {
+	if err := a.authenticate(ctx, c); err != nil {
 		return access{}, fmt.Errorf("delegating authentication: %w", err)
 	}
-	if err := a.authorize(client); err != nil {
+	if err := a.authorize(c); err != nil {
 		return access{}, fmt.Errorf("delegating authorisation: %w", err)
 	}
 	return a, nil
 }
 
-func (a *access) authenticate(ctx context.Context, client kubernetes.Interface) error {
-	clientCA, err := authCA("client-ca-file", client)
+func (a *access) authenticate(ctx context.Context, c clients) error {
+	clientCA, err := authCA("client-ca-file", c.kube)
 	if err != nil {
 		return err
 	}
-	proxyCA, err := authCA("requestheader-client-ca-file", client)
+	proxyCA, err := authCA("requestheader-client-ca-file", c.kube)
 	if err != nil {
 		return err
 	}
 	proxy := &options.DynamicRequestHeaderController{
 		ConfigMapCAController: proxyCA,
 		RequestHeaderAuthRequestController: headerrequest.NewRequestHeaderAuthRequestController(
-			authConfigMap, metav1.NamespaceSystem, client,
+			authConfigMap, metav1.NamespaceSystem, c.kube,
 			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
 			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
 	}
@@ -84,7 +82,7 @@ func (a *access) authenticate(ctx context.Context, client kubernetes.Interface) 
 	}
 	a.authn.Authenticator, _, err = authenticatorfactory.DelegatingAuthenticatorConfig{
 		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // authorisation decides; probes have no name
-		TokenAccessReviewClient:            client.AuthenticationV1(),
+		TokenAccessReviewClient:            c.reviews.AuthenticationV1(),
 		TokenAccessReviewTimeout:           reviewTimeout,
 		WebhookRetryBackoff:                options.DefaultAuthWebhookRetryBackoff(),
 		CacheTTL:                           reviewTTL,
@@ -99,13 +97,13 @@ func authCA(key string, client kubernetes.Interface) (*dynamiccertificates.Confi
 	return dynamiccertificates.NewDynamicCAFromConfigMapController(key, metav1.NamespaceSystem, authConfigMap, key, client)
 }
 
-func (a *access) authorize(client kubernetes.Interface) error {
+func (a *access) authorize(c clients) error {
 	probes, err := path.NewAuthorizer([]string{"/healthz", "/readyz", "/livez"})
 	if err != nil {
 		return err
 	}
 	reviews, err := authorizerfactory.DelegatingAuthorizerConfig{
-		SubjectAccessReviewClient: client.AuthorizationV1(),
+		SubjectAccessReviewClient: c.reviews.AuthorizationV1(),
 		AllowCacheTTL:             reviewTTL,
 		DenyCacheTTL:              reviewTTL,
 		WebhookRetryBackoff:       options.DefaultAuthWebhookRetryBackoff(),

@@ -58,11 +58,11 @@ func (r *Registrar) report(live []*unstructured.Unstructured, now time.Time) (fo
 			continue
 		}
 		r.reported[name] = now
-		r.o.Log.Warn("another adapter serves "+GroupName+"; our metrics are not in this API until it goes",
+		r.o.Log.Warn("another adapter has an APIService of "+GroupName+"; it does not show our metrics until that is removed",
 			"apiservice", name, "owner", now.owner)
 		r.o.Events.Eventf(r.deployment(), corev1.EventTypeWarning, ReasonServedByAnother,
-			"APIService %s leads to Service %s: autoscaling goes on, but our metrics are not served on %s; remove that adapter or the APIService to let us serve it",
-			name, now.owner, GroupName)
+			"APIService %s leads to Service %s: what reads it does not see our metrics (our own class scales on); remove that adapter or the APIService and we take it up",
+			name, now.owner)
 	}
 	return foreign
 }

@@ -15,8 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -48,7 +46,7 @@ type Options struct {
 // Server serves the API and keeps its certificate and its registration.
 type Server struct {
 	o         Options
-	client    kubernetes.Interface
+	clients   clients
 	latency   *latency
 	certs     *Certificates
 	registrar *Registrar
@@ -61,18 +59,14 @@ func New(o Options) (*Server, error) {
 	if o.RESTConfig == nil {
 		return nil, errors.New("metricsapi: RESTConfig is missing")
 	}
-	client, err := kubernetes.NewForConfig(o.RESTConfig)
+	c, err := newClients(o.RESTConfig)
 	if err != nil {
 		return nil, fmt.Errorf("metricsapi: making a client: %w", err)
 	}
-	dyn, err := dynamic.NewForConfig(o.RESTConfig)
-	if err != nil {
-		return nil, fmt.Errorf("metricsapi: making a dynamic client: %w", err)
-	}
-	return newServer(o, client, dyn)
+	return newServer(o, c)
 }
 
-func newServer(o Options, client kubernetes.Interface, dyn dynamic.Interface) (*Server, error) {
+func newServer(o Options, c clients) (*Server, error) {
 	if o.View == nil {
 		return nil, errors.New("metricsapi: View is missing")
 	}
@@ -84,10 +78,10 @@ func newServer(o Options, client kubernetes.Interface, dyn dynamic.Interface) (*
 	if err != nil {
 		return nil, fmt.Errorf("metricsapi: registering metrics: %w", err)
 	}
-	s := &Server{o: o, client: client, latency: latency, events: record.NewBroadcaster()}
-	s.certs = newCertificates(client.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
+	s := &Server{o: o, clients: c, latency: latency, events: record.NewBroadcaster()}
+	s.certs = newCertificates(c.kube.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
 	s.registrar = NewRegistrar(RegistrarOptions{
-		Client: dyn, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
+		Client: c.dynamic, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
 		Events: s.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
 	})
 	return s, nil
@@ -111,7 +105,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	defer s.events.Shutdown()
-	s.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: s.client.CoreV1().Events(s.o.Namespace)})
+	s.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: s.clients.kube.CoreV1().Events(s.o.Namespace)})
 
 	api := s.start(ctx, listener)
 	if api == nil {
@@ -168,7 +162,7 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 	if err := s.certs.Sync(ctx, time.Now()); err != nil {
 		return nil, err
 	}
-	a, err := delegated(ctx, s.client, listener, s.certs)
+	a, err := delegated(ctx, s.clients, listener, s.certs)
 	if err != nil {
 		return nil, err
 	}
