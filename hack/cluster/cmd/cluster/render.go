@@ -56,7 +56,33 @@ func ingressYAML(s state, src string, read func(dir, name string) (string, error
 	if with == y {
 		return "", fmt.Errorf("kourier.yaml has no Service of type LoadBalancer to give %s to", ingressIP)
 	}
-	return with, nil
+	return eagerEnvoy(with)
+}
+
+// eagerEnvoy makes the gateway ask for its controller's address every half second. It usually
+// starts before cluster DNS answers, and Envoy's own timeouts (5 s, four tries, then a growing
+// back-off) cost 10 to 20 seconds of every start.
+func eagerEnvoy(yaml string) (string, error) {
+	const (
+		dns      = "          type: STRICT_DNS\n"
+		eagerDNS = dns + `          dns_failure_refresh_rate: {base_interval: 0.1s, max_interval: 0.5s}
+          typed_dns_resolver_config:
+            name: envoy.network.dns_resolver.cares
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
+              query_timeout_seconds: 1
+              query_tries: 1
+`
+		stream      = "envoy_grpc: {cluster_name: xds_cluster}"
+		eagerStream = "envoy_grpc: {cluster_name: xds_cluster, retry_policy: {retry_back_off: {base_interval: 0.1s, max_interval: 0.5s}}}"
+	)
+	for _, r := range [][2]string{{dns, eagerDNS}, {stream, eagerStream}} {
+		if strings.Count(yaml, r[0]) != 1 {
+			return "", fmt.Errorf("kourier.yaml does not have %q once", r[0])
+		}
+		yaml = strings.Replace(yaml, r[0], r[1], 1)
+	}
+	return yaml, nil
 }
 
 var (
@@ -79,7 +105,10 @@ func tuned(yaml string) string {
 	var kept []string
 	for _, doc := range strings.Split(yaml, "\n---\n") {
 		if !strings.Contains(doc, "\nkind: HorizontalPodAutoscaler\n") && !strings.Contains(doc, "\nkind: PodDisruptionBudget\n") {
-			kept = append(kept, eagerProbes(doc))
+			if strings.Contains(doc, "\nkind: Deployment\n") { // a CRD's schema has a readinessProbe too
+				doc = eagerProbes(doc)
+			}
+			kept = append(kept, doc)
 		}
 	}
 	return strings.Join(kept, "\n---\n")
