@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# End-to-end tests on a real cluster.
+#
+#   hack/e2e.sh                every test but the two groups below
+#   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
+#   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
+#   hack/e2e.sh run REGEXP     some tests by name
+#
+# IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
+# in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull.
+# IPA_E2E_INSTALL=skip tests the adapter that is installed already; IPA_E2E_PARALLEL (4) is how
+# many tests run side by side. What a failed run looked like is kept in _output/e2e/<time>.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=${OUTPUT:-_output}
+group=${1:-default}
+artifacts=$PWD/$out/e2e/$(date +%Y%m%d-%H%M%S)-$group
+mkdir -p "$artifacts" "$out/bin" "$out/test"
+cluster=hack/cluster/cluster.sh
+start=$SECONDS
+
+cannot() { # what to say when this machine cannot run the tests: status 75
+  echo "##############################################################################" >&2
+  echo "## SKIPPED: e2e $group: $*" >&2
+  echo "##############################################################################" >&2
+  exit 75
+}
+
+images() { # builds what is tested and makes it known to the node
+  [[ ${IPA_E2E_IMAGES:-} != skip ]] || return 0
+  make --no-print-directory image >"$artifacts/image.log" 2>&1 || { cat "$artifacts/image.log"; exit 1; }
+  CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/ipa-e2e-engine" ./test/e2e/engine
+  "$cluster" load-image "dev.local/autoscaler-adapter:dev=$out/images/autoscaler-adapter.tar" \
+    "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine"
+}
+
+if [[ ${IPA_CLUSTER:-} == existing ]]; then
+  : "${KUBECONFIG:?IPA_CLUSTER=existing needs KUBECONFIG}" "${IPA_INGRESS:?IPA_CLUSTER=existing needs IPA_INGRESS, host:port of the ingress}"
+  export KUBECTL=${KUBECTL:-kubectl}
+else
+  if [[ $group == vllm ]]; then hack/cluster/vllm.sh install || cannot "real vLLM could not be installed"; fi
+  "$cluster" up
+  eval "$("$cluster" env)"
+  printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
+  export KUBECTL=$PWD/$out/bin/kubectl
+  images
+fi
+export IPA_E2E_ARTIFACTS=$artifacts
+
+case $group in
+  default) select=(-skip '^Test(VLLM|Burst)') limit=40m ;;
+  vllm) select=(-run '^TestVLLM') limit=20m ;;
+  burst) select=(-run '^TestBurst') limit=25m ;;
+  run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
+  *) echo "usage: e2e.sh [vllm | burst | run REGEXP]" >&2; exit 2 ;;
+esac
+
+collect() { # what the cluster and the product looked like when a test failed
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.log" 2>&1 || true
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 --previous >"$artifacts/adapter-previous.log" 2>&1 || true
+  "$KUBECTL" get events -A --sort-by=.lastTimestamp >"$artifacts/events.txt" 2>&1 || true
+  "$KUBECTL" get pods -A -o wide >"$artifacts/pods.txt" 2>&1 || true
+  "$KUBECTL" get podautoscalers -A -o yaml >"$artifacts/podautoscalers.yaml" 2>&1 || true
+  echo "kept in ${artifacts#"$PWD"/}"
+}
+
+go build -o "$out/bin/testsum" ./hack/testsum
+# The logs of a removed product are gone, so they are read while it runs.
+(while sleep 20; do
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.tmp" 2>/dev/null &&
+    mv "$artifacts/adapter.tmp" "$artifacts/adapter-last-seen.log"
+done) & watcher=$!
+trap 'kill $watcher 2>/dev/null || true' EXIT
+
+status=0
+go test -json -tags=e2e -count=1 -timeout "$limit" -parallel "${IPA_E2E_PARALLEL:-4}" "${select[@]}" ./test/e2e |
+  "$out/bin/testsum" -v -out "$artifacts/e2e.json" | tee "$artifacts/summary.txt" || status=$?
+if [[ $status != 0 ]]; then collect; else rm -f "$artifacts"/adapter-last-seen.log; fi
+[[ ! -f $artifacts/figures.txt ]] || cat "$artifacts/figures.txt"
+echo "e2e $group: $((SECONDS - start)) s"
+tail -1 "$artifacts/summary.txt"
+exit "$status"

@@ -1,0 +1,14 @@
+//go:build e2e
+
+// Package e2e runs the product on a real cluster: real kubelet, real Knative
+// Serving, real ingress. hack/e2e.sh is how to start it.
+//
+// Environment: KUBECONFIG and IPA_INGRESS (host:port of the ingress) name the
+// cluster. IPA_IMAGE, IPA_SIM_IMAGE and IPA_ENGINE_IMAGE name the images, which
+// must be known to the nodes. IPA_E2E_INSTALL=skip uses the adapter that is
+// installed already, without the comparison of before and after.
+//
+// Tests that change what all revisions share (config maps, the adapter's own
+// pods) are sequential; Go runs them before the parallel ones. Each test has a
+// namespace of its own.
+package e2e

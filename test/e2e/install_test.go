@@ -1,0 +1,186 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+const bystanderNamespace = "ipa-e2e-bystander"
+
+// bystanders are objects that have nothing to do with us and must not change by a byte.
+var bystanders = []schema.GroupVersionResource{
+	{Version: "v1", Resource: "services"},
+	{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
+}
+
+// state is the cluster as it was before the install.
+type state struct {
+	objects    snapshot
+	bystanders map[string]string
+}
+
+// manifest returns the product's YAML with the image under test: one release
+// file if IPA_RELEASE_YAML names it, else all of config/.
+func manifest() (string, error) {
+	if path := os.Getenv("IPA_RELEASE_YAML"); path != "" {
+		text, err := os.ReadFile(path)
+		return string(text), err
+	}
+	files, err := filepath.Glob("../../config/*.yaml")
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("no YAML in config/: %w", err)
+	}
+	slices.Sort(files)
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return "", err
+		}
+		all.WriteString("---\n" + string(text) + "\n")
+	}
+	const koReference = "ko://github.com/knative-inference/autoscaler-adapter/cmd/autoscaler-adapter"
+	return strings.ReplaceAll(all.String(), koReference, setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev")), nil
+}
+
+// prepare makes the bystanders and remembers the cluster.
+func (e *environment) prepare(ctx context.Context) (state, error) {
+	if _, err := e.kube.CoreV1().Namespaces().Get(ctx, ownNamespace, metav1.GetOptions{}); !apierrs.IsNotFound(err) {
+		return state{}, fmt.Errorf("namespace %s is there already (%v); remove the product first, or set IPA_E2E_INSTALL=skip to test what is installed", ownNamespace, err)
+	}
+	if err := e.makeBystanders(ctx); err != nil {
+		return state{}, err
+	}
+	bytes, err := e.readBystanders(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	objects, err := e.snapshot(ctx)
+	return state{objects, bytes}, err
+}
+
+func (e *environment) makeBystanders(ctx context.Context) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: bystanderNamespace}}
+	if _, err := e.kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrs.IsAlreadyExists(err) {
+		return err
+	}
+	meta := metav1.ObjectMeta{Name: "bystander"}
+	svc := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{"app": "nobody"}, Ports: []corev1.ServicePort{{Port: 80}},
+	}}
+	if _, err := e.kube.CoreV1().Services(bystanderNamespace).Create(ctx, svc, metav1.CreateOptions{}); err != nil && !apierrs.IsAlreadyExists(err) {
+		return err
+	}
+	prefix := networkingv1.PathTypePrefix
+	ing := &networkingv1.Ingress{ObjectMeta: meta, Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
+		Host: "bystander.example.com",
+		IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+			Path: "/", PathType: &prefix,
+			Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "bystander", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+		}}}},
+	}}}}
+	_, err := e.kube.NetworkingV1().Ingresses(bystanderNamespace).Create(ctx, ing, metav1.CreateOptions{})
+	if apierrs.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+func (e *environment) readBystanders(ctx context.Context) (map[string]string, error) {
+	all := map[string]string{}
+	for _, r := range bystanders {
+		o, err := e.dynamic.Resource(r).Namespace(bystanderNamespace).Get(ctx, "bystander", metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		text, err := o.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		all[r.Resource] = string(text)
+	}
+	return all, nil
+}
+
+// install applies the YAML as a user does and waits until both replicas and the API answer.
+func (e *environment) install(ctx context.Context) error {
+	start := time.Now()
+	text, err := manifest()
+	if err != nil {
+		return err
+	}
+	if out, err := kubectl(ctx, text, "apply", "-f", "-"); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if err := poll(ctx, time.Second/2, func() (bool, string) { return e.serving(ctx) }); err != nil {
+		return err
+	}
+	fmt.Printf("e2e: installed and serving after %v\n", time.Since(start).Round(time.Second/10))
+	return nil
+}
+
+func (e *environment) serving(ctx context.Context) (bool, string) {
+	d, err := e.kube.AppsV1().Deployments(ownNamespace).Get(ctx, ownName, metav1.GetOptions{})
+	if err != nil {
+		return false, err.Error()
+	}
+	if d.Status.ReadyReplicas < 2 {
+		return false, fmt.Sprintf("%d of 2 replicas Ready", d.Status.ReadyReplicas)
+	}
+	for _, v := range []string{"v1beta1", "v1beta2"} {
+		if _, err := e.disco.ServerResourcesForGroupVersion("custom.metrics.k8s.io/" + v); err != nil {
+			return false, fmt.Sprintf("custom.metrics.k8s.io/%s: %v", v, err)
+		}
+	}
+	return true, ""
+}
+
+// removeAndCompare deletes the product and holds the cluster against what it was.
+func (e *environment) removeAndCompare(ctx context.Context, before state) error {
+	text, err := manifest()
+	if err != nil {
+		return err
+	}
+	if out, err := kubectl(ctx, text, "delete", "--wait=true", "-f", "-"); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	// The garbage collector takes the APIServices after their owner is gone.
+	var diff []string
+	err = poll(ctx, time.Second, func() (bool, string) {
+		after, err := e.snapshot(ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		diff = before.objects.diff(after)
+		return len(diff) == 0, strings.Join(diff, "\n")
+	})
+	if err != nil {
+		return fmt.Errorf("the cluster is not what it was before the install: %w", err)
+	}
+	bytes, err := e.readBystanders(ctx)
+	if err != nil {
+		return err
+	}
+	for name, was := range before.bystanders {
+		if bytes[name] != was {
+			return fmt.Errorf("an unrelated object changed: %s\nbefore: %s\nafter:  %s", name, was, bytes[name])
+		}
+	}
+	fmt.Printf("e2e: removed; %d objects as before the install, unrelated Service and Ingress byte-identical\n", len(before.objects))
+	return e.kube.CoreV1().Namespaces().Delete(ctx, bystanderNamespace, metav1.DeleteOptions{})
+}
