@@ -2,15 +2,20 @@ package config
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
+	"knative.dev/pkg/kmap"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // known lists the autoscaling.knative.dev annotations that this class gives a
@@ -38,11 +43,8 @@ func known() []string {
 // checkAnnotations refuses what this class cannot do: an annotation either
 // works or is refused, it is never ignored.
 func checkAnnotations(annotations map[string]string, kn *autoscalerconfig.Config) error {
-	knownKeys := known()
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if strings.HasPrefix(key, knautoscaling.GroupName+"/") && !slices.Contains(knownKeys, key) {
-			return fmt.Errorf("%s: unknown annotation; the class %s knows %s", key, autoscaling.Class, strings.Join(knownKeys, ", "))
-		}
+	if err := checkKeys(annotations); err != nil {
+		return err
 	}
 	if key, v, ok := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(annotations); ok && v != knautoscaling.MetricAggregationAlgorithmLinear {
 		return fmt.Errorf("%s: %q is not supported by the class %s; use %q or remove it", key, v, autoscaling.Class, knautoscaling.MetricAggregationAlgorithmLinear)
@@ -52,6 +54,70 @@ func checkAnnotations(annotations map[string]string, kn *autoscalerconfig.Config
 	}
 	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, annotations); errs != nil {
 		return fmt.Errorf("%w", errs)
+	}
+	return checkNumbers(annotations)
+}
+
+// checkKeys refuses keys of Knative's and of our group that mean nothing, so
+// that a misspelled one is noticed.
+func checkKeys(annotations map[string]string) error {
+	groups := []struct {
+		prefix string
+		keys   []string
+	}{{knautoscaling.GroupName + "/", known()}, {autoscaling.Domain + "/", ownKeys()}}
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		for _, g := range groups {
+			if strings.HasPrefix(key, g.prefix) && !slices.Contains(g.keys, key) {
+				return fmt.Errorf("%s: %q: unknown annotation; remove it, the class %s knows %s", key, annotations[key], autoscaling.Class, strings.Join(g.keys, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+// ownKeys lists our own annotations, with the one that we write ourselves.
+func ownKeys() []string {
+	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey}
+}
+
+// checkNumbers refuses what Knative's own validation lets through: NaN, which
+// no comparison finds out of range, and an initial scale beyond 32 bits, which
+// would be read as if it were not there.
+func checkNumbers(annotations map[string]string) error {
+	for _, r := range []struct {
+		keys     kmap.KeyPriority
+		min, max float64
+	}{
+		{knautoscaling.TargetUtilizationPercentageAnnotation, 1, 100},
+		{knautoscaling.PanicWindowPercentageAnnotation, knautoscaling.PanicWindowPercentageMin, knautoscaling.PanicWindowPercentageMax},
+		{knautoscaling.PanicThresholdPercentageAnnotation, knautoscaling.PanicThresholdPercentageMin, knautoscaling.PanicThresholdPercentageMax},
+	} {
+		key, v, _ := r.keys.Get(annotations)
+		if f, err := strconv.ParseFloat(v, 64); err == nil && math.IsNaN(f) {
+			return fmt.Errorf("%s: %q must be in [%v, %v]", key, v, r.min, r.max)
+		}
+	}
+	key, v, _ := knautoscaling.InitialScaleAnnotation.Get(annotations)
+	if _, err := strconv.ParseInt(v, 10, 32); errors.Is(err, strconv.ErrRange) {
+		return fmt.Errorf("%s: %q must be at most %d", key, v, math.MaxInt32)
+	}
+	return nil
+}
+
+// checkDemandOnly refuses annotations that shape concurrency and rps where
+// neither is among the metrics: there they would do nothing.
+func checkDemandOnly(annotations map[string]string, targets []target) error {
+	if slices.ContainsFunc(targets, func(t target) bool { return t.Metric == decider.Concurrency || t.Metric == decider.RPS }) {
+		return nil
+	}
+	for _, keys := range []kmap.KeyPriority{
+		knautoscaling.TargetUtilizationPercentageAnnotation,
+		knautoscaling.PanicWindowPercentageAnnotation,
+		knautoscaling.PanicThresholdPercentageAnnotation,
+	} {
+		if key, v, ok := keys.Get(annotations); ok {
+			return fmt.Errorf("%s: %q is for the metrics concurrency and rps only; remove it, or name one of them in %s", key, v, knautoscaling.MetricAnnotationKey)
+		}
 	}
 	return nil
 }

@@ -88,6 +88,9 @@ func (r Resolver) Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error)
 func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 	kn := kparesources.MakeDecider(pa, r.Knative).Spec
 	minScale, maxScale := pa.ScaleBounds(r.Knative)
+	if maxScale > 0 {
+		minScale = min(minScale, maxScale) // the cluster's min-scale gives way to the revision's max-scale
+	}
 	spec := decider.Spec{
 		MinReplicas: minScale, MaxReplicas: maxScale,
 		ActivationScale: kn.ActivationScale,
@@ -104,9 +107,12 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 	if err != nil {
 		return spec, err
 	}
-	_, annotated := pa.Target()
+	if err := checkDemandOnly(pa.Annotations, targets); err != nil {
+		return spec, err
+	}
+	v, annotated := pa.Target()
 	if annotated && len(targets) > 1 {
-		return spec, fmt.Errorf("%s: cannot stand beside several metrics; give each its target as name=target in %s", knautoscaling.TargetAnnotationKey, knautoscaling.MetricAnnotationKey)
+		return spec, fmt.Errorf("%s: %v cannot stand beside several metrics; give each its target as name=target in %s", knautoscaling.TargetAnnotationKey, v, knautoscaling.MetricAnnotationKey)
 	}
 	for _, t := range targets {
 		resolved, err := r.target(pa, t)
@@ -123,7 +129,7 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, error) {
 	if v, ok := pa.Target(); ok {
 		if t.Value != 0 {
-			return decider.Target{}, fmt.Errorf("%s: %s already has the target %v in %s; remove one", knautoscaling.TargetAnnotationKey, t.Metric, t.Value, knautoscaling.MetricAnnotationKey)
+			return decider.Target{}, fmt.Errorf("%s: %v: %s already has the target %v in %s; remove one", knautoscaling.TargetAnnotationKey, v, t.Metric, t.Value, knautoscaling.MetricAnnotationKey)
 		}
 		t.Value = v
 		if err := checkTarget(knautoscaling.TargetAnnotationKey, t); err != nil {
@@ -139,7 +145,7 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 		return withDefault(t, r.Own.WaitingTarget), nil
 	case decider.Running, decider.PromptTokens, decider.GenerationTokens:
 		if t.Value == 0 {
-			return decider.Target{}, fmt.Errorf("%s: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
+			return decider.Target{}, fmt.Errorf("%s: %q: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, pa.Metric(), t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
 		}
 	}
 	return decider.Target{Metric: t.Metric, Value: t.Value}, nil
