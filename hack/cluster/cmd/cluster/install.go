@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"sort"
 	"strings"
@@ -46,8 +47,10 @@ func (n *starting) apply(name, yaml string) error {
 	if err := writeFile(file, yaml); err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(n.ctx, n.bin("kubectl"), "--kubeconfig", n.paths.pki("admin.conf"),
-		"apply", "--server-side", "--force-conflicts", "--validate=false", "-f", file).CombinedOutput()
+	cmd := exec.CommandContext(n.ctx, n.bin("kubectl"), "--kubeconfig", n.paths.pki("admin.conf"),
+		"apply", "--server-side", "--force-conflicts", "--validate=false", "-f", file)
+	cmd.Env = append(os.Environ(), "KUBECACHEDIR="+n.paths.run("kubectl-cache"))
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("kubectl apply -f %s: %w: %s", file, err, out)
 	}

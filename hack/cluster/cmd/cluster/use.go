@@ -115,6 +115,9 @@ func kubectl(p paths, args []string) error {
 		return err
 	}
 	cmd := exec.Command(t.kubectl, append([]string{"--kubeconfig", t.kubeconfig}, args...)...)
+	if !t.own { // what kubectl remembers of our cluster goes with it
+		cmd.Env = append(os.Environ(), "KUBECACHEDIR="+p.run("kubectl-cache"))
+	}
 	return attached(cmd)
 }
 
