@@ -1,0 +1,125 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	"knative.dev/serving/pkg/apis/serving"
+	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+)
+
+var then = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// collected answers with fixed snapshots by revision name.
+type collected map[string]collector.Snapshot
+
+func (c collected) Snapshot(r collector.Revision, _ time.Time) (collector.Snapshot, bool) {
+	s, ok := c[r.Name]
+	return s, ok
+}
+
+func values(kv, concurrency float64, at time.Time) map[decider.Metric]collector.Sample {
+	return map[decider.Metric]collector.Sample{
+		decider.KVCache:     {Value: decider.Reading(kv), Time: at},
+		decider.Concurrency: {Value: decider.Reading(concurrency), Time: at, Window: time.Minute},
+		decider.RPS:         {Value: decider.Reading(2 * concurrency), Time: at, Window: time.Minute},
+		decider.Waiting:     {Value: decider.Unknown(), Time: at},
+	}
+}
+
+func pods(names ...string) []collector.PodSnapshot {
+	var all []collector.PodSnapshot
+	for _, n := range names {
+		all = append(all, collector.PodSnapshot{Pod: collector.Pod{Name: n}, Values: map[decider.Metric]collector.Sample{decider.KVCache: {Value: 40, Time: then}}})
+	}
+	return all
+}
+
+// newView holds two revisions of one Service (three pods and one), one of
+// Knative's hpa class and one of its kpa class, which is not ours to serve.
+func newView(t *testing.T) view {
+	t.Helper()
+	pas := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	for name, annotations := range map[string]map[string]string{
+		"llm-1": {knautoscaling.ClassAnnotationKey: autoscaling.Class},
+		"llm-2": {knautoscaling.ClassAnnotationKey: autoscaling.Class},
+		"hpa-1": {knautoscaling.ClassAnnotationKey: knautoscaling.HPA, knautoscaling.MetricAnnotationKey: "kv_cache_usage_percent"},
+		"cpu-1": {knautoscaling.ClassAnnotationKey: knautoscaling.HPA, knautoscaling.MetricAnnotationKey: "cpu"},
+		"kpa-1": {knautoscaling.ClassAnnotationKey: knautoscaling.KPA},
+	} {
+		if err := pas.Add(&v1alpha1.PodAutoscaler{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: name, Annotations: annotations, Labels: map[string]string{serving.ServiceLabelKey: name[:3]},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	podIndexer := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	for _, n := range []string{"a", "b", "c", "d"} {
+		if err := podIndexer.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: n, Labels: map[string]string{serving.RevisionLabelKey: "llm-1"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return view{
+		collector: collected{
+			"llm-1": {Values: values(40, 6, then), Pods: pods("a", "b", "c")},
+			"llm-2": {Values: values(80, 2, then.Add(-time.Second)), Pods: pods("d")},
+			"hpa-1": {Values: values(10, 1, then)},
+			"kpa-1": {Values: values(99, 9, then)},
+		},
+		autoscalers: palisters.NewPodAutoscalerLister(pas), pods: corev1listers.NewPodLister(podIndexer),
+	}
+}
+
+func TestView_servicesFoldTheirRevisions(t *testing.T) {
+	o, ok := newView(t).Get(metricsapi.Services(), "default", "llm")
+	if !ok {
+		t.Fatal("service llm is unknown")
+	}
+	old := then.Add(-time.Second) // a sum is as old as its oldest part
+	want := []metricsapi.Sample{
+		{Metric: "concurrency", Value: 8, Time: old, Window: time.Minute},
+		{Metric: "kv_cache_usage_percent", Value: 50, Time: old}, // (3*40 + 1*80) / 4 pods
+		{Metric: "requests_per_second", Value: 16, Time: old, Window: time.Minute},
+	}
+	if diff := cmp.Diff(want, o.Samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+}
+
+func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
+	v := newView(t)
+	var names []string
+	for _, o := range v.List(metricsapi.Revisions(), "") {
+		names = append(names, o.Name)
+	}
+	if len(names) != 3 {
+		t.Errorf("revisions %v, want llm-1, llm-2 and hpa-1", names)
+	}
+	if _, ok := v.Get(metricsapi.Revisions(), "default", "kpa-1"); ok {
+		t.Error("a revision of Knative's kpa class is served")
+	}
+	if n := len(v.List(metricsapi.Pods(), "default")); n != 4 {
+		t.Errorf("%d pods, want 4", n)
+	}
+	if o, ok := v.Get(metricsapi.Pods(), "default", "a"); !ok || len(o.Samples) != 1 {
+		t.Errorf("pod a = %v, %v; want its one value", o, ok)
+	}
+	if _, ok := v.Get(metricsapi.Pods(), "default", "d"); ok {
+		t.Error("pod d is not in the snapshot of its revision")
+	}
+	if _, ok := v.Get(metricsapi.Services(), "other", "llm"); ok {
+		t.Error("service of another namespace")
+	}
+}
