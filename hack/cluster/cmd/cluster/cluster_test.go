@@ -169,3 +169,33 @@ func TestLddPath(t *testing.T) {
 		}
 	}
 }
+
+func TestLinkTree(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "to")
+	for _, name := range []string{"blobs/sha256/abc", "metadata/meta.db"} {
+		if err := writeFile(filepath.Join(from, name), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(from, "tmp"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(from, "tmp"), 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if err := linkTree(from, to); err != nil {
+		t.Fatal(err)
+	}
+	same := func(name string) bool {
+		t.Helper()
+		a, errA := os.Stat(filepath.Join(from, name))
+		b, errB := os.Stat(filepath.Join(to, name))
+		if errA != nil || errB != nil || a.Mode() != b.Mode() {
+			t.Fatalf("%s: %v %v", name, errA, errB)
+		}
+		return os.SameFile(a, b)
+	}
+	if !same("blobs/sha256/abc") || same("metadata/meta.db") || same("tmp") {
+		t.Error("blobs must be links, databases copies, and modes kept")
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// images starts containerd and imports: first what the system pods run, then the rest.
+// images starts containerd on the prepared store, or imports: first what the system pods run.
 func (n *starting) images() error {
 	p := n.paths
 	if err := n.render("cni/10-bridge.conflist", cniConfig); err != nil {
@@ -18,32 +18,52 @@ func (n *starting) images() error {
 	if err := n.render("containerd/config.toml", containerdConfig); err != nil {
 		return err
 	}
+	linked := n.linkStore()
 	if err := n.supervise("containerd", "containerd", "--config", p.run("containerd", "config.toml")); err != nil {
 		return err
 	}
-	if err := poll(n.ctx, "containerd", func() error { return ctr(p, "version").Run() }); err != nil {
+	if err := poll(n.ctx, "containerd", func() error { return ctr(p.containerd(), "version").Run() }); err != nil {
 		return err
 	}
-	first, later := n.archives()
-	if err := importImages(p, first); err != nil {
+	if linked {
+		stage("containerd ready, images in place")
+		close(n.imagesIn)
+		return nil
+	}
+	first, later := archives(n.state.Built)
+	if err := importImages(p.containerd(), first); err != nil {
 		return err
 	}
 	stage("containerd ready, %d images imported", len(first))
 	close(n.imagesIn)
-	if err := importImages(p, later); err != nil {
+	if err := importImages(p.containerd(), later); err != nil {
 		return err
 	}
 	stage("engine simulator and test images imported")
 	return nil
 }
 
-func (n *starting) archives() (first, later []string) {
-	b := n.state.Built
+// linkStore reports whether containerd's root could be linked from the prepared store.
+func (n *starting) linkStore() bool {
+	if n.state.Store == "" {
+		return false
+	}
+	root := n.paths.run("containerd", "root")
+	if err := linkTree(n.state.Store, root); err != nil {
+		fmt.Printf("no store: %v\n", err)
+		os.RemoveAll(root)
+		return false
+	}
+	return true
+}
+
+// archives are the images by urgency: first what the system pods run.
+func archives(b builds) (first, later []string) {
 	tar := func(dir, name string) string { return filepath.Join(dir, "images", name+".tar") }
 	for _, name := range append([]string{"pause", "coredns"}, servingImages...) {
 		first = append(first, tar(b.Node, name))
 	}
-	if n.state.Ingress == "kourier" {
+	if b.Envoy {
 		first = append(first, tar(b.Kourier, "kourier"), tar(b.Kourier, "envoy"))
 	} else {
 		first = append(first, tar(b.Node, "kingress"))
@@ -51,19 +71,24 @@ func (n *starting) archives() (first, later []string) {
 	return first, []string{tar(b.Sim, "llm-d-inference-sim"), tar(b.Node, "hello")}
 }
 
-func ctr(p paths, args ...string) *exec.Cmd {
-	return exec.Command("ctr", append([]string{"--address", p.containerd(), "--namespace", "k8s.io"}, args...)...)
+func allArchives(b builds) []string {
+	first, later := archives(b)
+	return append(first, later...)
+}
+
+func ctr(socket string, args ...string) *exec.Cmd {
+	return exec.Command("ctr", append([]string{"--address", socket, "--namespace", "k8s.io"}, args...)...)
 }
 
 // importImages imports three archives at a time: each waits partly for the disk.
-func importImages(p paths, archives []string) error {
+func importImages(socket string, archives []string) error {
 	slots := make(chan struct{}, 3)
 	var steps []func() error
 	for _, a := range archives {
 		steps = append(steps, func() error {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out, err := ctr(p, "images", "import", a).CombinedOutput()
+			out, err := ctr(socket, "images", "import", a).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("import %s: %w: %s", filepath.Base(a), err, lastLine(string(out)))
 			}

@@ -37,6 +37,8 @@ func main() {
 		fmt.Fprint(os.Stderr, usageText)
 		os.Exit(2)
 	}
+	// runc, iptables and others stand where an ordinary user's PATH does not look.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	err := run(os.Args[1], os.Args[2:])
 	var exit *exec.ExitError
 	switch {
@@ -77,6 +79,8 @@ func run(command string, args []string) error {
 	case "root":
 		fmt.Println(p.cache)
 		return nil
+	case "import": // a short-lived process of "up"
+		return importStore(args[0])
 	case "keeper", "pid1", "node": // the three processes of a running cluster, in this order
 		return inside(command, p)
 	}

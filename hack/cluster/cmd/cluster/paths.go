@@ -46,7 +46,8 @@ func (p paths) containerd() string          { return p.run("containerd", "contai
 // state is what the processes of one cluster agree on, written to run/state.json.
 type state struct {
 	Built       builds `json:"built"`
-	Ingress     string `json:"ingress"` // kourier or kingress
+	Store       string `json:"store,omitempty"` // containerd's root to link from
+	Ingress     string `json:"ingress"`         // kourier or kingress
 	APIPort     int    `json:"apiPort"`
 	IngressPort int    `json:"ingressPort"`
 	Keeper      int    `json:"keeper"` // pid of the one process to kill

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sort"
 	"strconv"
@@ -22,7 +23,7 @@ var tools = map[string]string{
 }
 
 // preflight makes sure the machine can run the cluster, installing Debian packages when root.
-func preflight(say *progress) error {
+func preflight(p paths, say *progress) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the cluster needs Linux, this is %s", runtime.GOOS)
 	}
@@ -32,7 +33,7 @@ func preflight(say *progress) error {
 	if err := capabilities(); err != nil {
 		return err
 	}
-	if err := packages(say); err != nil {
+	if err := packages(p, say); err != nil {
 		return err
 	}
 	return tryNamespaces()
@@ -83,7 +84,7 @@ func tryNamespaces() error {
 	return err
 }
 
-func missingTools() (files, debs []string) {
+func missingTools(p paths) (files, debs []string) {
 	seen := map[string]bool{}
 	for tool, deb := range tools {
 		if _, err := exec.LookPath(tool); err == nil {
@@ -95,7 +96,8 @@ func missingTools() (files, debs []string) {
 		}
 		seen[deb] = true
 	}
-	if exec.Command("python3", "-m", "pip", "--version").Run() != nil {
+	envoy, _ := filepath.Glob(filepath.Join(p.builds(), "kourier-*", "images", "envoy.tar"))
+	if len(envoy) == 0 && exec.Command("python3", "-m", "pip", "--version").Run() != nil {
 		debs = append(debs, "python3-pip") // for the Envoy wheel only
 	}
 	sort.Strings(files)
@@ -103,8 +105,8 @@ func missingTools() (files, debs []string) {
 	return files, debs
 }
 
-func packages(say *progress) error {
-	files, debs := missingTools()
+func packages(p paths, say *progress) error {
+	files, debs := missingTools(p)
 	if len(debs) == 0 {
 		return nil
 	}
@@ -118,7 +120,7 @@ func packages(say *progress) error {
 	// apt-get update may fail for one of many sources; the install says what is really missing.
 	_ = apt("update", "-q")
 	if err := apt(append([]string{"install", "-yq", "--no-install-recommends"}, debs...)...); err != nil {
-		if files, _ := missingTools(); len(files) > 0 {
+		if files, _ := missingTools(p); len(files) > 0 {
 			return fmt.Errorf("cannot install them: apt-get install %s: %w", strings.Join(debs, " "), err)
 		}
 	}

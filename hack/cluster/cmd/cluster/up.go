@@ -32,7 +32,7 @@ func up(p paths) error {
 		noteOlderBuild(p, say)
 		return status(p)
 	}
-	if err := preflight(say); err != nil {
+	if err := preflight(p, say); err != nil {
 		return err
 	}
 	if err := cleanUp(p, say); err != nil {
@@ -42,7 +42,7 @@ func up(p paths) error {
 	if err != nil {
 		return err
 	}
-	s := state{Built: built, Ingress: "kourier"}
+	s := state{Built: built, Ingress: "kourier", Store: prepareStore(p, built, say)}
 	if !built.Envoy {
 		s.Ingress = "kingress"
 	}

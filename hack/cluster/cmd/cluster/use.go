@@ -179,7 +179,7 @@ func loadImage(p paths, name, file string) error {
 		}
 		file = archive
 	}
-	out, err := ctr(p, "images", "import", file).CombinedOutput()
+	out, err := ctr(p.containerd(), "images", "import", file).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("import %s: %w: %s", file, err, lastLine(string(out)))
 	}
@@ -197,7 +197,7 @@ func tag(p paths, name, importOutput string) error {
 	if got == name || got == "" {
 		return nil
 	}
-	out, err := ctr(p, "images", "tag", "--force", got, name).CombinedOutput()
+	out, err := ctr(p.containerd(), "images", "tag", "--force", got, name).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tag %s as %s: %w: %s", got, name, err, lastLine(string(out)))
 	}
