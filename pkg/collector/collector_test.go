@@ -174,13 +174,16 @@ func TestCollector_staleness(t *testing.T) {
 func TestCollector_tokenRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...)
-		start, base := time.Now(), 0.0
-		w.set("10.0.0.1", func(p *fakePod) {
-			p.enginePage = func(*http.Request) (*http.Response, error) {
-				s := time.Since(start).Seconds()
-				return ok("text/plain", vllmPage(1, 0, 0.5, base+100*s, base+20*s)), nil
-			}
-		})
+		start := time.Now()
+		countFrom := func(base float64) {
+			w.set("10.0.0.1", func(p *fakePod) {
+				p.enginePage = func(*http.Request) (*http.Response, error) {
+					s := time.Since(start).Seconds()
+					return ok("text/plain", vllmPage(1, 0, 0.5, base+100*s, base+20*s)), nil
+				}
+			})
+		}
+		countFrom(0)
 		after(600 * time.Millisecond)
 		wantReading(t, "rate after one sample", w.pod("p1").PromptTokens, decider.Unknown())
 		after(10 * time.Second)
@@ -191,7 +194,7 @@ func TestCollector_tokenRates(t *testing.T) {
 		if got := s.Values[decider.PromptTokens].Window; got < 5*time.Second || got > 6*time.Second {
 			t.Errorf("window of the rate = %v, want 5 to 6 s", got)
 		}
-		base = -1050 // the engine restarted: its counters begin again
+		countFrom(-200) // the engine restarted: its counters begin again
 		after(500 * time.Millisecond)
 		wantReading(t, "rate after a restart", w.pod("p1").PromptTokens, decider.Unknown())
 		after(500 * time.Millisecond)

@@ -151,8 +151,8 @@ type scratch struct {
 
 type lane chan *scratch
 
-// lanes keep targets that do not answer, each of which holds its scratch for a
-// whole timeout, apart from those that do.
+// lanes keep targets whose last scrape failed apart from the others: one that
+// hangs holds its scratch for a whole timeout.
 type lanes struct{ healthy, failing lane }
 
 func newLanes(parallelism int) lanes {
@@ -171,7 +171,7 @@ func newLane(n int) lane {
 func (l lanes) of(t *target) lane {
 	t.rev.mu.Lock()
 	defer t.rev.mu.Unlock()
-	if t.misses >= t.rev.c.o.StaleAfter {
+	if t.misses > 0 {
 		return l.failing
 	}
 	return l.healthy

@@ -154,10 +154,30 @@ func quotedEnd(b []byte) (end int, escaped bool, err error) {
 // parseFloat reads what expfmt reads: Go's floats without hexadecimal
 // exponents and underscores. The conversion to string does not allocate.
 func parseFloat(b []byte) (float64, error) {
+	if v, ok := parseInteger(b); ok {
+		return v, nil
+	}
 	if bytes.ContainsAny(b, "pP_") {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseFloat(string(b), 64)
+}
+
+// parseInteger reads what most values are, digits with perhaps ".0" behind
+// them, exactly: 15 digits fit a float64.
+func parseInteger(b []byte) (float64, bool) {
+	b = bytes.TrimSuffix(b, []byte(".0"))
+	if len(b) == 0 || len(b) > 15 {
+		return 0, false
+	}
+	v := int64(0)
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0, false
+		}
+		v = 10*v + int64(c-'0')
+	}
+	return float64(v), true
 }
 
 func cutToken(b []byte) (token, rest []byte) {

@@ -47,6 +47,10 @@ func TestParse_pages(t *testing.T) {
 			ITL:  unknown, E2E: unknown,
 			LoRA: []string{"sql", "chat", "code"}, Asleep: true,
 		}},
+		{"llm-d-inference-sim-0.10.2-fresh.prom.txt", Stat{
+			Engine: "vllm", KVCapacity: 64 * 8, Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan,
+			TTFT: unknown, ITL: unknown, E2E: unknown,
+		}},
 		{"sglang-synthetic.prom.txt", Stat{
 			Engine: "sglang", Running: 6 + 4, Waiting: 3 + 1, KVUsage: 0.5, KVCapacity: 200000,
 			PromptTokens: 8128902, GenerationTokens: 7557572, Preemptions: 2, Finished: 10,
@@ -67,6 +71,22 @@ func TestParse_pages(t *testing.T) {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestParse_simulatorUnderLoad(t *testing.T) {
+	s, err := parse(t, "vllm", pages(t)["llm-d-inference-sim-0.10.2-loaded.prom.txt"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Running != 2 || s.Waiting != 2 || s.KVUsage != 0.015625 || s.PromptTokens != 24 || s.GenerationTokens != 6 || s.Finished != 2 {
+		t.Errorf("gauges and counters are not those of the page: %+v", s)
+	}
+	if s.PrefixQueries != 48 || s.PrefixHits != 24 { // spelled without _total
+		t.Errorf("prefix cache = %v, %v, want 48, 24", s.PrefixQueries, s.PrefixHits)
+	}
+	if s.TTFT.Count != 4 || s.ITL.Count != 72 || s.E2E.Count != 2 || len(s.E2E.Bounds) == 0 {
+		t.Errorf("histograms: %v, %v, %v", s.TTFT.Count, s.ITL.Count, s.E2E.Count)
 	}
 }
 
