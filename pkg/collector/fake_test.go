@@ -1,11 +1,11 @@
 package collector
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,7 +75,7 @@ func vllmPage(running, waiting, kv, prompt, generation float64) string {
 }
 
 func ok(kind, body string) *http.Response {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(bytes.NewBufferString(body))}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
 func status(code int) func(*http.Request) (*http.Response, error) {

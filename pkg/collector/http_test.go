@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // httpTarget returns a collector and an engine target at a real server.
@@ -180,4 +182,13 @@ func TestScrape_cancelled(t *testing.T) {
 	if n := testutil.CollectAndCount(c.metrics.scrapes); n != 2 { // the two ok counters, made at the start
 		t.Errorf("%d results counted, want none beside ok", n)
 	}
+}
+
+func mustObserve(t *testing.T, c *Collector) decider.Observation {
+	t.Helper()
+	o, ok := c.Observe(rev, time.Now())
+	if !ok {
+		t.Fatal("revision is not watched")
+	}
+	return o
 }
