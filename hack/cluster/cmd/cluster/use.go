@@ -35,6 +35,9 @@ func findTarget(p paths) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("no cluster is running: make cluster")
 	}
+	if !ours(s.Keeper) {
+		return target{}, fmt.Errorf("the cluster has died: make cluster starts it anew")
+	}
 	return target{kubeconfig: p.kubeconfig(), ingress: fmt.Sprintf("127.0.0.1:%d", s.IngressPort), kubectl: s.Built.bin("kubectl")}, nil
 }
 
