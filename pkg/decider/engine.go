@@ -167,7 +167,7 @@ func startingCapacity(spec Spec, w Want, ts TargetState, obs Observation) (Want,
 		ts.Ordered, ts.OrderedRPS = w.Replicas, obs.RPS.Panic
 		return w, ts
 	}
-	most := math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, obs.RPS.Panic) * (1 - epsilon))
+	most := math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, obs.RPS.Panic))
 	if limit := max(toCount(most), obs.Replicas); w.Replicas > limit {
 		w.Replicas, w.Reason = limit, StartingCapacity
 	}

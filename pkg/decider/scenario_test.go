@@ -334,6 +334,8 @@ func podOf(s string) (p Pod, err error) {
 		case "starting":
 			p.Phase = Starting
 			p.Age, err = time.ParseDuration(value)
+		case "age":
+			p.Age, err = time.ParseDuration(value)
 		case "ready": // no reading is known
 		default:
 			err = fmt.Errorf("unknown reading %q", key)

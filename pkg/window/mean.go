@@ -93,12 +93,8 @@ func (m *Mean) IsEmpty(now time.Time) bool {
 // over that history; buckets since the last write are left out, not counted as
 // zero; after a whole window of silence it is 0, so ask IsEmpty first.
 func (m *Mean) WindowAverage(now time.Time) float64 {
-	d := now.Truncate(m.granularity).Sub(m.lastWrite)
-	if d >= m.window && d > 0 {
-		return 0
-	}
 	last, silent := bucketIndex(m.lastWrite, m.granularity), int64(0)
-	if d > 0 {
+	if now.Truncate(m.granularity).After(m.lastWrite) {
 		silent = bucketIndex(now, m.granularity) - last
 	}
 	valid := int64(len(m.buckets)) - silent
@@ -107,7 +103,7 @@ func (m *Mean) WindowAverage(now time.Time) float64 {
 		sum += *m.at(last - i)
 	}
 	n := min(int64(m.lastWrite.Sub(m.firstWrite)/m.granularity)+1, valid)
-	if n < 1 {
+	if n < 1 { // silent for the whole window
 		return 0
 	}
 	return round6(sum / float64(n))

@@ -1,0 +1,123 @@
+package decider
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestReading_absurdIsUnknown(t *testing.T) {
+	f := func(m Metric, in float64, want Reading) {
+		t.Helper()
+		v := Reading(in)
+		p := Pod{Running: v, Waiting: v, KVCache: v, PromptTokens: v, GenerationTokens: v}
+		if got := reading(p, m); got.Known() != want.Known() || got.Known() && got != want {
+			t.Errorf("reading of %s = %v is %v, want %v", m, in, got, want)
+		}
+	}
+	for _, m := range []Metric{Running, Waiting, KVCache, PromptTokens, GenerationTokens} {
+		f(m, 0, 0)
+		f(m, 7.5, 7.5)
+		f(m, -1, Unknown())
+		f(m, math.NaN(), Unknown())
+		f(m, math.Inf(1), Unknown())
+		f(m, 1e12, Unknown())
+	}
+	f(Running, 100_000, 100_000)
+	f(Waiting, 100_001, Unknown())
+	f(KVCache, 100.5, 100)
+	f(KVCache, 100.6, Unknown())
+	f(PromptTokens, 1e9, 1e9)
+	f(GenerationTokens, 1.1e9, Unknown())
+	f(Concurrency, 3, Unknown()) // not the engine's
+}
+
+func TestBelievable(t *testing.T) {
+	f := func(in float64, want bool) {
+		t.Helper()
+		if got := believable(Reading(in), 10); got != want {
+			t.Errorf("believable(%v, 10) = %v, want %v", in, got, want)
+		}
+	}
+	f(0, true)
+	f(10, true)
+	f(-0.0000001, true) // what rounding leaves of an average
+	f(-1, false)
+	f(10.1, false)
+	f(math.NaN(), false)
+	f(math.Inf(1), false)
+	f(math.Inf(-1), false)
+}
+
+func TestGrowth(t *testing.T) {
+	f := func(then, now Reading, want float64) {
+		t.Helper()
+		if got := growth(then, now); got != want {
+			t.Errorf("growth(%v, %v) = %v, want %v", then, now, got, want)
+		}
+	}
+	f(2, 3, 1.5)
+	f(3, 2, 1) // less demand takes no order back
+	f(0, 5, 1) // nothing to compare with
+	f(Unknown(), 5, 1)
+	f(2, Unknown(), 1)
+	f(2, 1e300, 1)
+}
+
+func TestToCount(t *testing.T) {
+	f := func(in float64, want int32) {
+		t.Helper()
+		if got := toCount(in); got != want {
+			t.Errorf("toCount(%v) = %d, want %d", in, got, want)
+		}
+	}
+	f(-3, 0)
+	f(7, 7)
+	f(1e300, math.MaxInt32)
+	f(math.Inf(1), math.MaxInt32)
+}
+
+func TestDecide_reportsPanic(t *testing.T) {
+	spec, obs := steady(1, KVCache, Concurrency)
+	d, st, err := Decide(spec, State{}, obs)
+	if err != nil || d.Panicking {
+		t.Fatalf("steady load: %v, panicking %v, %v", d, d.Panicking, err)
+	}
+	obs.Concurrency.Panic = 40
+	if d, _, _ = Decide(spec, st, obs); !d.Panicking || d.Metric != Concurrency {
+		t.Errorf("a burst: %v, panicking %v by %q", d, d.Panicking, d.Metric)
+	}
+}
+
+func TestDecide_needsATime(t *testing.T) {
+	spec, obs := steady(1, KVCache)
+	obs.Time = time.Time{}
+	if _, _, err := Decide(spec, State{}, obs); err == nil {
+		t.Error("an observation without a time was decided on")
+	}
+	obs.Time, obs.Replicas = time.Unix(1, 0), -1
+	if _, _, err := Decide(spec, State{}, obs); err == nil {
+		t.Error("-1 replicas were decided on")
+	}
+}
+
+func TestString(t *testing.T) {
+	f := func(d Decision, want string) {
+		t.Helper()
+		if got := d.String(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	f(Decision{
+		Replicas: 3, Reason: TooManyReplicas,
+		Wants: []Want{
+			{KVCache, 91.2345, 70, 6, 6, DesiredWithinRange},
+			{Concurrency, Unknown(), 8, -1, -1, NoData},
+			{PromptTokens, 2.5e10, 0.001, 9, 4, ScaleUpLimit},
+		},
+		Trace: []Step{{"bounds", 6, 3, TooManyReplicas}},
+	}, "3 replicas: kv_cache_usage_percent=91.23 of 70 wants 6, concurrency=? of 8 wants ?, "+
+		"prompt_tokens_per_second=2.5e+10 of 0.001 asks 9 wants 4 ScaleUpLimit; bounds 6->3 TooManyReplicas")
+	f(Decision{Replicas: 1, Reason: NoData, Wants: []Want{{RPS, Unknown(), 8, -1, -1, NoData}}},
+		"1 replica: rps=? of 8 wants ?; held, no signal is known")
+}
