@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"math"
 	"mime"
 	"time"
 
@@ -18,8 +17,10 @@ const maxRequests = 1e6
 // requestSample is what a queue-proxy says of the last second.
 type requestSample struct{ concurrency, rps float64 }
 
-// decodeRequests reads Knative's Stat as its own autoscaler does: requests that
-// came through the activator are subtracted, because the activator reports them.
+// decodeRequests reads Knative's Stat. Knative's autoscaler subtracts what came
+// through the activator, because the activator reports that itself. Nobody
+// reports it to this collector, so nothing is subtracted: twelve long requests
+// that waited in the activator for the first pod are twelve requests in flight.
 func decodeRequests(s *scratch, pod string) error {
 	if kind, _, _ := mime.ParseMediaType(s.kind); kind != netheader.ProtobufMIMEType {
 		return failed("content_type", "content type %.60q instead of %s", s.kind, netheader.ProtobufMIMEType)
@@ -32,14 +33,14 @@ func decodeRequests(s *scratch, pod string) error {
 	if r.PodName != "" && r.PodName != pod {
 		return failed(causeWrongPod, "the report is that of pod %.60q: its IP was given to another pod", r.PodName)
 	}
-	for _, v := range []float64{r.AverageConcurrentRequests, r.AverageProxiedConcurrentRequests, r.RequestCount, r.ProxiedRequestCount} {
+	for _, v := range []float64{r.AverageConcurrentRequests, r.RequestCount} {
 		if !(v >= 0 && v <= maxRequests) {
 			return failed(causeImplausible, "the report has the value %v", v)
 		}
 	}
 	s.requests = requestSample{
-		concurrency: math.Max(r.AverageConcurrentRequests-r.AverageProxiedConcurrentRequests, 0),
-		rps:         math.Max(r.RequestCount-r.ProxiedRequestCount, 0),
+		concurrency: r.AverageConcurrentRequests,
+		rps:         r.RequestCount,
 	}
 	return nil
 }

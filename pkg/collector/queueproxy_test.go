@@ -36,10 +36,10 @@ func TestDecodeRequests_fromKnativesReporter(t *testing.T) {
 	}
 	reporter.Report(netstats.RequestStatsReport{AverageConcurrency: 3.5, AverageProxiedConcurrency: 1, RequestCount: 7, ProxiedRequestCount: 2})
 	scrapeOnce(t.Context(), c, p.targets[queueProxy])
-	if want := (requestSample{concurrency: 2.5, rps: 5}); p.requests != want {
+	if want := (requestSample{concurrency: 3.5, rps: 7}); p.requests != want {
 		t.Errorf("report = %+v, want %+v", p.requests, want)
 	}
-	wantReading(t, "concurrency", mustObserve(t, c).Concurrency.Panic, 2.5)
+	wantReading(t, "concurrency", mustObserve(t, c).Concurrency.Panic, 3.5)
 }
 
 func TestDecodeRequests_refusals(t *testing.T) {
@@ -54,7 +54,7 @@ func TestDecodeRequests_refusals(t *testing.T) {
 		{"no type", "", "content_type", func(*asmetrics.Stat) {}},
 		{"NaN", "application/protobuf", "implausible", func(s *asmetrics.Stat) { s.AverageConcurrentRequests = math.NaN() }},
 		{"infinite", "application/protobuf", "implausible", func(s *asmetrics.Stat) { s.RequestCount = math.Inf(1) }},
-		{"negative", "application/protobuf", "implausible", func(s *asmetrics.Stat) { s.ProxiedRequestCount = -1 }},
+		{"negative", "application/protobuf", "implausible", func(s *asmetrics.Stat) { s.RequestCount = -1 }},
 		{"huge", "application/protobuf", "implausible", func(s *asmetrics.Stat) { s.AverageConcurrentRequests = 2e6 }},
 		{"another pod", "application/protobuf", "wrong_pod", func(s *asmetrics.Stat) { s.PodName = "p2" }},
 	}
