@@ -38,7 +38,8 @@ need_python() {
 # pip_install ROOT: all packages by hash, with a line every 15 s.
 pip_install() {
   local log=$1/pip.log pid
-  "$1/venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes \
+  mkdir -p "$1/tmp"
+  TMPDIR=$1/tmp "$1/venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes \
     --only-binary=:all: -r "$here/vllm/requirements.txt" >"$log" 2>&1 &
   pid=$!
   trap 'kill $pid 2>/dev/null; exit 130' INT TERM
@@ -47,7 +48,7 @@ pip_install() {
     kill -0 $pid 2>/dev/null && say "  ... $(grep -c '^Collecting' "$log" || true) of $packages packages fetched, $(du -sm "$1" | cut -f1) MB on disk; $(tail -n 1 "$log" | cut -c1-90)"
   done
   trap - INT TERM
-  wait $pid && return
+  if wait $pid; then rm -rf "$1/tmp" "$log"; return; fi
   tail -n 5 "$log" >&2
   if grep -qE 'Max retries|ConnectionError|NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|No matching distribution|ProxyError' "$log"; then
     echo "vllm.sh: NO PYPI: the Python package index cannot be reached, so REAL vLLM IS NOT INSTALLED" >&2
