@@ -16,7 +16,7 @@ type table struct {
 	c        *cluster
 	revision string
 	start    time.Time
-	proof    *view // the first view in which the engine's signals asked for more than concurrency did
+	proof    view // in which the engine's signals asked for most, and for more than concurrency did
 	peak     int
 }
 
@@ -42,11 +42,14 @@ func (t *table) follow(ctx context.Context, limit time.Duration, done func(view)
 
 func (t *table) note(v view) {
 	t.peak = max(t.peak, v.desired)
-	byConcurrency, ok := v.wants["concurrency"]
-	byEngine := max(v.wants["kv_cache_usage_percent"], v.wants["num_requests_waiting"])
-	if ok && byEngine > byConcurrency && v.desired > byConcurrency && t.proof == nil {
-		t.proof = &v
+	if v.byEngine() > max(v.wants["concurrency"], t.proof.byEngine()) && v.byEngine() > 1 && v.desired > 1 {
+		t.proof = v
 	}
+}
+
+// byEngine is what the KV cache or the queue asks for, the larger.
+func (v view) byEngine() int {
+	return max(v.wants["kv_cache_usage_percent"], v.wants["num_requests_waiting"])
 }
 
 // show is the demo's story.
@@ -99,12 +102,12 @@ func steady() func(view) bool {
 
 func (t *table) conclude(r load.Report) error {
 	fmt.Printf("\nRequests: %v (whole: status 200, finish_reason stop or length, every token).\n", r)
-	if t.proof == nil {
+	p := t.proof
+	if p.byEngine() == 0 {
 		return errors.New("no scale-up was seen that concurrency alone would not have made")
 	}
-	p := t.proof
-	fmt.Printf("By concurrency alone %s would have done; the KV cache asked for %s and the queue for %s: %d replicas at the peak.\n",
-		plural(p.wants["concurrency"]), p.want("kv_cache_usage_percent"), p.want("num_requests_waiting"), t.peak)
+	fmt.Printf("Concurrency alone asked for %s, the KV cache for %s, the queue for %s; at the peak there were %d.\n",
+		plural(max(p.wants["concurrency"], 1)), p.want("kv_cache_usage_percent"), p.want("num_requests_waiting"), t.peak)
 	if r.Failed > 0 {
 		return fmt.Errorf("%d requests failed", r.Failed)
 	}
@@ -119,7 +122,7 @@ func plural(n int) string {
 }
 
 func (c *cluster) printRaw(ctx context.Context) error {
-	for _, metric := range []string{"kv_cache_usage_percent", "num_requests_waiting"} {
+	for _, metric := range []string{"kv_cache_usage_percent", "num_requests_running"} {
 		text, err := c.raw(ctx, metricPath(metric))
 		if err != nil {
 			return err

@@ -49,6 +49,7 @@ func newEnvironment() (*environment, error) {
 		return nil, err
 	}
 	config.QPS, config.Burst = 200, 400
+	config.WarningHandler = rest.NoWarnings{}
 	e := &environment{config: config, ingress: os.Getenv("IPA_INGRESS")}
 	if e.ingress == "" {
 		return nil, fmt.Errorf("IPA_INGRESS is not set; it is host:port of the cluster's ingress")
