@@ -7,6 +7,11 @@ IMAGE ?= dev.local/autoscaler-adapter:dev
 OUTPUT ?= _output
 export VERSION OUTPUT
 
+# One set of flags everywhere but in the race tests, so that checks, binary,
+# image and end-to-end tests compile the Kubernetes libraries once.
+export CGO_ENABLED ?= 0
+export GOFLAGS ?= -trimpath
+
 # make cluster, cluster-down, kubectl, ...; see hack/cluster/README.md.
 -include hack/cluster/cluster.mk
 

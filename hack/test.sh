@@ -8,6 +8,7 @@ out=${OUTPUT:-_output}/test
 mkdir -p "$out" "${OUTPUT:-_output}/bin"
 go build -o "${OUTPUT:-_output}/bin/testsum" ./hack/testsum
 
+export GOFLAGS=
 flags=(-shuffle=on)
 cc=$(go env CC)
 if [[ ${RACE:-1} == 1 ]] && command -v "${cc%% *}" >/dev/null; then

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Writes a release into _output/release/<version>/:
+#   autoscaler-adapter.yaml   everything to install, for one kubectl apply -f
+#   autoscaler-adapter.tar    the image, an OCI layout that containerd, podman, skopeo and crane read
+#   SHA256SUMS
+# VERSION (git describe), IMAGE (dev.local/autoscaler-adapter:<version>): the
+# reference that the YAML names; push the archive there under that name.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo devel)}
+image=${IMAGE:-dev.local/autoscaler-adapter:$version}
+dir=${OUTPUT:-_output}/release/$version
+mkdir -p "$dir"
+
+go run ./hack/release -version "$version" -image "$image" >"$dir/autoscaler-adapter.yaml"
+VERSION=$version IMAGE=$image hack/build.sh archive "$dir/autoscaler-adapter.tar"
+(cd "$dir" && sha256sum autoscaler-adapter.* >SHA256SUMS)
+
+echo "release $version in $dir, image $image"
+ls -l "$dir" | awk 'NR > 1 { printf "  %9d  %s\n", $5, $9 }'
+cat <<TXT
+install:   kubectl apply -f $dir/autoscaler-adapter.yaml
+uninstall: kubectl delete --ignore-not-found -f $dir/autoscaler-adapter.yaml
+TXT
