@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	apiserverapi "k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
@@ -24,6 +25,10 @@ const (
 	reviewTTL = 10 * time.Second
 	// authConfigMap in kube-system says which CA signs the API server's own requests.
 	authConfigMap = "extension-apiserver-authentication"
+	// proxyCAKey is the key of that CA.
+	proxyCAKey = "requestheader-client-ca-file"
+	// proxyCATimeout is how long a start waits for that CA, which usually takes 0.1 s.
+	proxyCATimeout = 10 * time.Second
 )
 
 // access is how callers reach the API and who may.
@@ -53,7 +58,7 @@ func (a *access) authenticate(ctx context.Context, c clients) error {
 	if err != nil {
 		return err
 	}
-	proxyCA, err := authCA("requestheader-client-ca-file", c.kube)
+	proxyCA, err := authCA(proxyCAKey, c.kube)
 	if err != nil {
 		return err
 	}
@@ -113,4 +118,14 @@ func (a *access) authorize(c clients) error {
 	}
 	a.authz.Authorizer = union.New(authorizerfactory.NewPrivilegedGroups("system:masters"), probes, reviews)
 	return nil
+}
+
+// knowsProxy waits for the CA of the API server's own requests, which is read in the
+// background once the server runs; before that each of them would be refused. False
+// when it did not come in time.
+func (a *access) knowsProxy(ctx context.Context) bool {
+	ca := a.authn.RequestHeaderConfig.CAContentProvider
+	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, proxyCATimeout, true, func(context.Context) (bool, error) {
+		return len(ca.CurrentCABundleContent()) > 0, nil
+	}) == nil
 }

@@ -2,15 +2,22 @@ package metricsapi
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/apiserver/pkg/endpoints"
+	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 	"k8s.io/metrics/pkg/apis/custom_metrics/v1beta1"
 	"k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
+	"sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/custommetrics"
 
 	apidiscovery "k8s.io/api/apidiscovery/v2"
 )
@@ -31,7 +38,9 @@ func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPI
 	config.EnableIndex = false
 	config.EnableProfiling = false
 	config.EnableMetrics = false
-	config.SkipOpenAPIInstallation = true
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, openapinamer.NewDefinitionNamer(apiserver.Scheme))
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, openapinamer.NewDefinitionNamer(apiserver.Scheme))
+	config.OpenAPIConfig.Info.Title, config.OpenAPIV3Config.Info.Title = component, component
 	config.SecureServing = a.serving
 	config.Authentication = a.authn
 	config.Authorization = a.authz
@@ -52,6 +61,17 @@ func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPI
 	return server.GenericAPIServer, nil
 }
 
+// definitions are the schemas of what this API returns. Without them kube-apiserver
+// logs an error about us each minute.
+func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
+	all := custommetrics.GetOpenAPIDefinitions(ref)
+	maps.DeleteFunc(all, func(name string, _ common.OpenAPIDefinition) bool {
+		return strings.HasPrefix(name, "io.k8s.api.") && !strings.HasSuffix(name, ".ObjectReference")
+	})
+	all[version.Info{}.OpenAPIModelName()] = common.OpenAPIDefinition{Schema: *spec.MapProperty(spec.StringProperty())} // of /version
+	return all
+}
+
 // addDiscovery completes what the library leaves out: both versions in the list of
 // groups, and the group in aggregated discovery, which would otherwise be empty and
 // hide the API from kubectl. Aggregated discovery names every metric that can be
@@ -62,11 +82,11 @@ func addDiscovery(s *genericapiserver.GenericAPIServer) error {
 	if err != nil {
 		return fmt.Errorf("describing %s: %w", GroupName, err)
 	}
-	for i, version := range versions() {
-		gv := metav1.GroupVersion{Group: GroupName, Version: version}
-		group.Versions = append(group.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: version})
+	for i, v := range versions() {
+		gv := metav1.GroupVersion{Group: GroupName, Version: v}
+		group.Versions = append(group.Versions, metav1.GroupVersionForDiscovery{GroupVersion: gv.String(), Version: v})
 		s.AggregatedDiscoveryGroupManager.AddGroupVersion(GroupName, apidiscovery.APIVersionDiscovery{
-			Version: version, Resources: resources, Freshness: apidiscovery.DiscoveryFreshnessCurrent,
+			Version: v, Resources: resources, Freshness: apidiscovery.DiscoveryFreshnessCurrent,
 		})
 		s.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(gv, groupPriority, versionPriority(i))
 	}

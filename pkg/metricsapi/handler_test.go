@@ -219,3 +219,14 @@ func items(tb testing.TB, body string) []string {
 	slices.Sort(short)
 	return short
 }
+
+// kube-apiserver merges these; a server without them fills its log with errors.
+func TestOpenAPI_is_served(t *testing.T) {
+	server := serve(t, fakeView{})
+	for _, path := range []string{"/openapi/v2", "/openapi/v3/apis/custom.metrics.k8s.io/v1beta1", "/openapi/v3/apis/custom.metrics.k8s.io/v1beta2"} {
+		code, body := get(t, server.URL+path)
+		if code != http.StatusOK || !strings.Contains(body, "MetricValueList") {
+			t.Errorf("%s: %d, %d bytes; want a schema of MetricValueList", path, code, len(body))
+		}
+	}
+}

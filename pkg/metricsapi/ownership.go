@@ -88,8 +88,12 @@ func own(object *unstructured.Unstructured, role string, uid types.UID) {
 }
 
 // disown takes our marks off an APIService that another adapter took over: with our
-// owner reference on it, removing us would remove theirs.
-func disown(object *unstructured.Unstructured, role string) {
+// owner reference on it, removing us would remove theirs, and with our CA on it the API
+// server would not trust theirs.
+func disown(object *unstructured.Unstructured, role, caBundle string) {
+	if ca, _, _ := unstructured.NestedString(object.Object, "spec", "caBundle"); ca == caBundle {
+		unstructured.RemoveNestedField(object.Object, "spec", "caBundle")
+	}
 	if labels := object.GetLabels(); labels[managedByLabel] == role {
 		delete(labels, managedByLabel)
 		object.SetLabels(labels)

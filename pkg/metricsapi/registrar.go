@@ -76,8 +76,8 @@ func (r *Registrar) Run(ctx context.Context) {
 // Sync compares once. Where another adapter serves the group it writes nothing new,
 // keeps what is ours up to date, and names the other in an event and a log line.
 func (r *Registrar) Sync(ctx context.Context, now time.Time) error {
-	bundle := r.o.Bundle()
-	if len(bundle) == 0 {
+	encoded := base64.StdEncoding.EncodeToString(r.o.Bundle())
+	if encoded == "" {
 		return errors.New("no CA bundle yet")
 	}
 	role, err := r.roles.Get(ctx, r.o.Name, metav1.GetOptions{})
@@ -98,12 +98,12 @@ func (r *Registrar) Sync(ctx context.Context, now time.Time) error {
 		case object == nil:
 			object = newAPIService(version)
 		case r.isForeign(object):
-			errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) { disown(o, r.o.Name) }))
+			errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) { disown(o, r.o.Name, encoded) }))
 			continue
 		}
 		errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) {
 			own(o, r.o.Name, role.GetUID())
-			o.Object["spec"] = r.spec(i, bundle)
+			o.Object["spec"] = r.spec(i, encoded)
 		}))
 	}
 	return errors.Join(errs...)
@@ -147,13 +147,13 @@ func (r *Registrar) update(ctx context.Context, object *unstructured.Unstructure
 }
 
 // spec is what the APIService of a version should say, in the types of decoded JSON.
-func (r *Registrar) spec(version int, bundle []byte) map[string]any {
+func (r *Registrar) spec(version int, caBundle string) map[string]any {
 	return map[string]any{
 		"group":                GroupName,
 		"version":              versions()[version],
 		"groupPriorityMinimum": int64(groupPriority),
 		"versionPriority":      int64(versionPriority(version)),
-		"caBundle":             base64.StdEncoding.EncodeToString(bundle),
+		"caBundle":             caBundle,
 		"service":              map[string]any{"namespace": r.o.Namespace, "name": r.o.Name, "port": int64(servicePort)},
 	}
 }

@@ -300,6 +300,10 @@ func TestRegistrar_lets_go_of_what_was_taken(t *testing.T) {
 	c.sync(day(0))
 	for _, version := range versions() {
 		c.apply(version, "monitoring", "prometheus-adapter")
+		c.edit(version, func(o *unstructured.Unstructured) { // their manifest sets no CA, so ours stays behind
+			ours := base64.StdEncoding.EncodeToString([]byte(c.bundle))
+			_ = unstructured.SetNestedField(o.Object, ours, "spec", "caBundle")
+		})
 	}
 	c.sync(day(1))
 	for _, version := range versions() {

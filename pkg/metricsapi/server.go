@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -52,6 +53,7 @@ type Server struct {
 	registrar *Registrar
 	events    record.EventBroadcaster
 	ready     atomic.Bool
+	listening chan struct{} // closed when ready turns true
 }
 
 // New checks the options and registers the metrics; it does not reach the cluster.
@@ -78,7 +80,7 @@ func newServer(o Options, c clients) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metricsapi: registering metrics: %w", err)
 	}
-	s := &Server{o: o, clients: c, latency: latency, events: record.NewBroadcaster()}
+	s := &Server{o: o, clients: c, latency: latency, events: record.NewBroadcaster(), listening: make(chan struct{})}
 	s.certs = newCertificates(c.kube.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
 	s.registrar = NewRegistrar(RegistrarOptions{
 		Client: c.dynamic, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
@@ -93,7 +95,7 @@ func (s *Server) Ready() bool { return s.ready.Load() }
 
 // Run serves until ctx ends, and then returns nil once open requests are answered.
 // Trouble with the cluster is logged and tried again; only a port that cannot be
-// had is an error.
+// had is an error. It is called once.
 func (s *Server) Run(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(s.o.BindAddress, strconv.Itoa(s.o.Port)))
 	if err != nil {
@@ -111,14 +113,6 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	if api == nil {
 		return nil
 	}
-	listening := make(chan struct{})
-	if err := api.AddPostStartHook("listening", func(genericapiserver.PostStartHookContext) error {
-		s.ready.Store(true)
-		close(listening)
-		return nil
-	}); err != nil {
-		return fmt.Errorf("metricsapi: %w", err)
-	}
 	defer s.ready.Store(false)
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -129,7 +123,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	background.Go(func() {
 		select {
 		case <-ctx.Done():
-		case <-listening: // not before: an APIService that leads nowhere slows every client's discovery
+		case <-s.listening: // not before: an APIService that leads nowhere slows every client's discovery
 			s.registrar.Run(ctx)
 		}
 	})
@@ -166,5 +160,17 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 	if err != nil {
 		return nil, err
 	}
-	return newAPIServer(s.o.View, a, s.latency)
+	api, err := newAPIServer(s.o.View, a, s.latency)
+	if err != nil {
+		return nil, err
+	}
+	return api, api.AddPostStartHook("listening", func(hook genericapiserver.PostStartHookContext) error {
+		if !a.knowsProxy(hook) {
+			s.o.Log.Warn("the API server's requests will be refused: its CA is not in the config map; is the aggregation layer on?",
+				"configmap", metav1.NamespaceSystem+"/"+authConfigMap, "key", proxyCAKey)
+		}
+		s.ready.Store(true)
+		close(s.listening)
+		return nil
+	})
 }
