@@ -12,4 +12,19 @@
 // want, the replica count that this one signal asks for; the largest wins.
 // Then an ordered list of small named rules may move that count, and each rule
 // that does so leaves a line in the decision's trace.
+//
+// The want of Concurrency or RPS is exactly Knative's: stable and panic window,
+// rate limits, activation scale. The want of an engine metric is, in order:
+//
+//	count             what HPA's replica calculator asks for: sum over Ready pods / target;
+//	                  unknown and starting pods full on the way down, idle on the way up
+//	scale-up limit    at most ceil(MaxScaleUpRate * Ready), never below the present replicas
+//	activation scale  lifts a want above 0
+//	starting capacity Waiting only: a queue that grows while pods load asks for no more
+//	stabilization     the largest want of the past StableWindow
+//	scale-down limit  at least floor(Ready / MaxScaleDownRate)
+//
+// The rules on the largest want are partial data, unreachable, scale-down delay
+// and, last, bounds. Unknown is never zero: without any known signal the count
+// is held. testdata/scenarios tells each of them as a story.
 package decider

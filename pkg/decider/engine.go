@@ -1,6 +1,11 @@
 package decider
 
-import "math"
+import (
+	"math"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
+)
 
 // The largest believable readings of one pod. What is above is a broken page
 // and counts as unknown.
@@ -44,11 +49,18 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	return w, ts
 }
 
-// stabilize holds the largest want of the past stable window.
+// stabilize holds the largest want of the past stable window. Without any (a
+// new revision, a restart, an outage of the data, a rollback) it holds the
+// present replicas for a window: otherwise a rollout that begins at its
+// predecessor's eight replicas would scale down before its traffic comes.
 func stabilize(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
-	ts.Recent = ts.Recent.Resize(spec.StableWindow).Record(obs.Time, w.Replicas)
-	if recent := ts.Recent.Current(); recent > w.Replicas {
-		w.Replicas, w.Reason = recent, ScaleDownStabilized
+	recent := ts.Recent.Resize(spec.StableWindow)
+	if recent.IsEmpty(obs.Time) {
+		recent = window.NewMax(spec.StableWindow, time.Second).Record(obs.Time, obs.Replicas)
+	}
+	ts.Recent = recent.Record(obs.Time, w.Replicas)
+	if most := ts.Recent.Current(); most > w.Replicas {
+		w.Replicas, w.Reason = most, ScaleDownStabilized
 	}
 	return w, ts
 }

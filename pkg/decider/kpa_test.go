@@ -41,9 +41,9 @@ func (f *fakeDemand) NotReadyCount() (int, error) { return 0, nil }
 // compared by their count, with Knative's applyBounds after Knative's answer;
 // unreachable ones by the want, because giving the pods back is our own rule.
 func TestDemand_answersAsKPA(t *testing.T) {
-	walks, steps := uint64(400), 3000
+	walks, steps := uint64(200), 2500
 	if testing.Short() {
-		walks, steps = 40, 1000
+		walks, steps = 30, 1000
 	}
 	for seed := range walks {
 		// The bubble's clock is the one that Knative's constructor reads.

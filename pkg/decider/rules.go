@@ -55,7 +55,7 @@ func scaleDownDelay(spec Spec, past window.Max, now time.Time, d Decision) (outc
 	if !spec.Reachable || d.Metric == "" {
 		return outcome{replicas: d.Replicas}, past
 	}
-	if past.IsEmpty() {
+	if past.IsEmpty(now) {
 		past = window.NewMax(spec.ScaleDownDelay, delayGranularity)
 	}
 	past = past.Resize(spec.ScaleDownDelay).Record(now, d.Replicas)

@@ -45,38 +45,34 @@ type TargetState struct {
 func (st State) forTargets(spec Spec, obs Observation) State {
 	targets := make([]TargetState, len(spec.Targets))
 	for i, t := range spec.Targets {
-		targets[i] = st.target(t.Metric, spec, obs)
+		targets[i] = st.target(t.Metric, obs)
 	}
 	st.Targets = targets
 	return st
 }
 
-func (st State) target(m Metric, spec Spec, obs Observation) TargetState {
+func (st State) target(m Metric, obs Observation) TargetState {
 	for _, ts := range st.Targets {
 		if ts.Metric == m {
 			return ts
 		}
 	}
-	return newTargetState(m, spec, obs)
+	return newTargetState(m, obs)
 }
 
-// newTargetState knows no history, so it keeps what is there until there is
-// one: a demand target with more than one Ready pod starts in panic mode, as
-// Knative's does; an engine target remembers the present replicas for a stable
-// window, as HPA does. Otherwise a restart of the autoscaler, or a rollout that
-// begins at its predecessor's eight replicas, would scale down at once.
-func newTargetState(m Metric, spec Spec, obs Observation) TargetState {
+// newTargetState knows no history. A demand target with more than one Ready pod
+// starts in panic mode and so keeps them until there is one, as Knative's does;
+// what was ordered before is taken to be the replicas there are.
+func newTargetState(m Metric, obs Observation) TargetState {
 	ts := TargetState{Metric: m}
-	if m.demand() {
+	switch {
+	case m == Waiting:
+		ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
+	case m.demand():
 		ts.PanicPods = obs.Ready
 		if obs.Ready > 1 {
 			ts.PanicSince = obs.Time
 		}
-		return ts
-	}
-	ts.Recent = window.NewMax(spec.StableWindow, time.Second).Record(obs.Time, obs.Replicas)
-	if m == Waiting {
-		ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
 	}
 	return ts
 }

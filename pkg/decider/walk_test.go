@@ -211,9 +211,9 @@ func brokenTrace(obs Observation, d Decision, largest int32) string {
 }
 
 func TestDecide_keepsItsPromisesOnHostileWalks(t *testing.T) {
-	walks := uint64(300)
+	walks := uint64(100)
 	if testing.Short() {
-		walks = 30
+		walks = 20
 	}
 	for seed := range walks {
 		r := rand.New(rand.NewPCG(seed, 11))

@@ -92,8 +92,10 @@ func (m Max) Current() int32 {
 	return 0
 }
 
-// IsEmpty reports whether nothing was ever recorded.
-func (m Max) IsEmpty() bool { return !m.some }
+// IsEmpty reports whether nothing recorded is still within the window at now.
+func (m Max) IsEmpty(now time.Time) bool {
+	return !m.some || bucketIndex(now, wholeSeconds(m.granularity))-m.last.index >= m.size
+}
 
 // Resize returns the window with another length; entries that no longer fit
 // leave with the next record.

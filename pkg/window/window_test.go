@@ -63,6 +63,16 @@ func TestMax_resize(t *testing.T) {
 	}
 }
 
+func TestMax_isEmpty(t *testing.T) {
+	m := NewMax(10*time.Second, 2*time.Second)
+	if !m.IsEmpty(at(0)) || !(Max{}).IsEmpty(at(0)) {
+		t.Error("a new window is not empty")
+	}
+	if m = m.Record(at(0), 0); m.IsEmpty(at(9)) || !m.IsEmpty(at(10)) {
+		t.Error("a record at 0s in a window of 10s is there until 10s")
+	}
+}
+
 func TestMax_timeRunningBackwards(t *testing.T) {
 	m := NewMax(4*time.Second, 2*time.Second)
 	for i := range 10 {
