@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"bytes"
 	"context"
 	"hash/fnv"
 	"net"
@@ -9,10 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-
-	asmetrics "knative.dev/serving/pkg/autoscaler/metrics"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // source is what a target speaks.
@@ -134,63 +129,4 @@ func (c *Collector) poll(ctx context.Context, t *target) {
 		}
 		timer.Reset(wait)
 	}
-}
-
-// scratch is what one scrape needs, handed from scrape to scrape. The number
-// of scratches bounds the scrapes under way.
-type scratch struct {
-	body    bytes.Buffer
-	kind    string
-	parsers map[string]*engine.Parser
-	stat    engine.Stat
-	report  asmetrics.Stat
-	// requests and engine are the decoded sample of the one or the other source.
-	requests requestSample
-	engine   engineSample
-}
-
-type lane chan *scratch
-
-// lanes keep targets whose last scrape failed apart from the others: one that
-// hangs holds its scratch for a whole timeout.
-type lanes struct{ healthy, failing lane }
-
-func newLanes(parallelism int) lanes {
-	failing := max(parallelism/4, 1)
-	return lanes{newLane(parallelism - failing), newLane(failing)}
-}
-
-func newLane(n int) lane {
-	l := make(lane, n)
-	for range n {
-		l <- &scratch{parsers: map[string]*engine.Parser{}}
-	}
-	return l
-}
-
-func (l lanes) of(t *target) lane {
-	t.rev.mu.Lock()
-	defer t.rev.mu.Unlock()
-	if t.misses > 0 {
-		return l.failing
-	}
-	return l.healthy
-}
-
-// acquire waits for a scratch; nil when ctx ended first.
-func (l lane) acquire(ctx context.Context) *scratch {
-	select {
-	case <-ctx.Done():
-		return nil
-	case s := <-l:
-		return s
-	}
-}
-
-// release gives the scratch back, without the memory of an exceptional page.
-func (l lane) release(s *scratch) {
-	if s.body.Cap() > 1<<20 {
-		s.body = bytes.Buffer{}
-	}
-	l <- s
 }
