@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 const (
@@ -19,6 +21,13 @@ const (
 	certificateLife = 365 * 24 * time.Hour
 	// clockSkew makes a new certificate valid for clocks that are this much behind.
 	clockSkew = time.Hour
+)
+
+// The keys of the Secret.
+const (
+	bundleKey = "ca.crt"
+	certKey   = corev1.TLSCertKey
+	keyKey    = corev1.TLSPrivateKeyKey
 )
 
 // certificate is a serving certificate with what a client needs to trust it.
@@ -101,9 +110,15 @@ func template(name string, now time.Time) (*x509.Certificate, error) {
 	}, nil
 }
 
-// read checks a stored certificate: it must be whole, for host, trusted by its own
-// bundle and valid now. The error says what is wrong.
-func read(host string, cert, key, bundle []byte, now time.Time) (certificate, error) {
+// data is how a Secret holds the certificate.
+func (c certificate) data() map[string][]byte {
+	return map[string][]byte{certKey: c.cert, keyKey: c.key, bundleKey: c.bundle}
+}
+
+// read checks the certificate that a Secret holds: it must be whole, for host, trusted
+// by its own bundle and valid now. The error says what is wrong.
+func read(host string, data map[string][]byte, now time.Time) (certificate, error) {
+	cert, key, bundle := data[certKey], data[keyKey], data[bundleKey]
 	if len(cert) == 0 && len(key) == 0 && len(bundle) == 0 {
 		return certificate{}, errors.New("it is empty")
 	}

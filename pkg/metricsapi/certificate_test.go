@@ -24,7 +24,7 @@ func mustIssue(t *testing.T, oldBundle []byte, now time.Time) certificate {
 
 func TestIssue_is_read_back(t *testing.T) {
 	c := mustIssue(t, nil, day(0))
-	got, err := read(testHost, c.cert, c.key, c.bundle, day(0))
+	got, err := read(testHost, c.data(), day(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestIssue_is_read_back(t *testing.T) {
 // A clock up to an hour behind ours must trust the certificate at once.
 func TestIssue_allows_for_clock_skew(t *testing.T) {
 	c := mustIssue(t, nil, day(0))
-	if _, err := read(testHost, c.cert, c.key, c.bundle, day(0).Add(-59*time.Minute)); err != nil {
+	if _, err := read(testHost, c.data(), day(0).Add(-59*time.Minute)); err != nil {
 		t.Errorf("59 min before: %v", err)
 	}
 }
@@ -78,23 +78,23 @@ func TestIssue_cannot_be_a_CA(t *testing.T) {
 func TestRead_refuses(t *testing.T) {
 	c, other := mustIssue(t, nil, day(0)), mustIssue(t, nil, day(0))
 	for _, tt := range []struct {
-		name              string
-		host              string
-		cert, key, bundle []byte
-		day               int
-		want              string
+		name string
+		host string
+		data map[string][]byte
+		day  int
+		want string
 	}{
 		{name: "nothing", host: testHost, want: "empty"},
-		{name: "garbage", host: testHost, cert: []byte("x"), key: []byte("y"), bundle: []byte("z"), want: "does not load"},
-		{name: "no key", host: testHost, cert: c.cert, bundle: c.bundle, want: "does not load"},
-		{name: "another key", host: testHost, cert: c.cert, key: other.key, bundle: c.bundle, want: "does not load"},
-		{name: "no CA", host: testHost, cert: c.cert, key: c.key, want: "holds no certificate"},
-		{name: "another CA", host: testHost, cert: c.cert, key: c.key, bundle: other.bundle, want: "unknown authority"},
-		{name: "another host", host: "elsewhere.svc", cert: c.cert, key: c.key, bundle: c.bundle, want: "elsewhere.svc"},
-		{name: "ended", host: testHost, cert: c.cert, key: c.key, bundle: c.bundle, day: 366, want: "expired"},
-		{name: "not begun", host: testHost, cert: c.cert, key: c.key, bundle: c.bundle, day: -1, want: "not yet valid"},
+		{name: "garbage", host: testHost, data: certificate{cert: []byte("x"), key: []byte("y"), bundle: []byte("z")}.data(), want: "does not load"},
+		{name: "no key", host: testHost, data: certificate{cert: c.cert, bundle: c.bundle}.data(), want: "does not load"},
+		{name: "another key", host: testHost, data: certificate{cert: c.cert, key: other.key, bundle: c.bundle}.data(), want: "does not load"},
+		{name: "no CA", host: testHost, data: certificate{cert: c.cert, key: c.key}.data(), want: "holds no certificate"},
+		{name: "another CA", host: testHost, data: certificate{cert: c.cert, key: c.key, bundle: other.bundle}.data(), want: "unknown authority"},
+		{name: "another host", host: "elsewhere.svc", data: c.data(), want: "elsewhere.svc"},
+		{name: "ended", host: testHost, data: c.data(), day: 366, want: "expired"},
+		{name: "not begun", host: testHost, data: c.data(), day: -1, want: "not yet valid"},
 	} {
-		if _, err := read(tt.host, tt.cert, tt.key, tt.bundle, day(tt.day)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := read(tt.host, tt.data, day(tt.day)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}

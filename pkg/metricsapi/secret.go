@@ -16,13 +16,6 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
-// The keys of the Secret.
-const (
-	bundleKey = "ca.crt"
-	certKey   = corev1.TLSCertKey
-	keyKey    = corev1.TLSPrivateKeyKey
-)
-
 // settleTime is how long a replica goes on with its certificate after it has seen the
 // next one. In it the registrar writes the new CA bundle (within registerInterval),
 // so no certificate is ever served before the API server trusts its CA.
@@ -89,7 +82,7 @@ func (c *Certificates) Sync(ctx context.Context, now time.Time) error {
 	if missing {
 		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: c.secret}}
 	}
-	stored, why := read(c.host, secret.Data[certKey], secret.Data[keyKey], secret.Data[bundleKey], now)
+	stored, why := read(c.host, secret.Data, now)
 	if why == nil && stored.due(now) {
 		why = fmt.Errorf("the certificate ends %s", stored.notAfter.Format(time.DateOnly))
 	}
@@ -114,7 +107,7 @@ func (c *Certificates) renew(ctx context.Context, secret *corev1.Secret, now tim
 		return certificate{}, err
 	}
 	write := secret.DeepCopy()
-	write.Data = map[string][]byte{certKey: fresh.cert, keyKey: fresh.key, bundleKey: fresh.bundle}
+	write.Data = fresh.data()
 	if create {
 		_, err = c.secrets.Create(ctx, write, metav1.CreateOptions{})
 	} else {

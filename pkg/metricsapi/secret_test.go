@@ -95,7 +95,7 @@ func TestCertificates_lost_race(t *testing.T) {
 				lost = true
 				secret := emptySecret()
 				cert, key := winner.CurrentCertKeyContent()
-				secret.Data = map[string][]byte{certKey: cert, keyKey: key, bundleKey: winner.Bundle()}
+				secret.Data = certificate{cert: cert, key: key, bundle: winner.Bundle()}.data()
 				gvr := corev1.SchemeGroupVersion.WithResource("secrets")
 				if verb == "create" {
 					if err := client.Tracker().Create(gvr, secret, testNamespace); err != nil {
@@ -153,7 +153,7 @@ func TestCertificates_renewal(t *testing.T) {
 		for _, other := range []*Certificates{first, second} {
 			cert, key := step.who.CurrentCertKeyContent()
 			if other == step.who || step.after > 0 { // the other one has read the Secret by then
-				if _, err := read(testHost, cert, key, other.Bundle(), renewal.Add(step.after)); err != nil {
+				if _, err := read(testHost, certificate{cert: cert, key: key, bundle: other.Bundle()}.data(), renewal.Add(step.after)); err != nil {
 					t.Errorf("after %v: %v", step.after, err)
 				}
 			}
@@ -184,7 +184,7 @@ func TestCertificates_replace_what_is_broken(t *testing.T) {
 			}
 			mustSync(t, c, day(1))
 			got := storedSecret(t, client).Data
-			if _, err := read(testHost, got[certKey], got[keyKey], got[bundleKey], day(1)); err != nil {
+			if _, err := read(testHost, got, day(1)); err != nil {
 				t.Error(err)
 			}
 			if !bytes.Contains(c.Bundle(), before) {
@@ -220,7 +220,7 @@ func TestCertificates_ended_while_asleep(t *testing.T) {
 	mustSync(t, awake, day(300))
 	mustSync(t, asleep, day(400))
 	cert, key := asleep.CurrentCertKeyContent()
-	if _, err := read(testHost, cert, key, asleep.Bundle(), day(400)); err != nil {
+	if _, err := read(testHost, certificate{cert: cert, key: key, bundle: asleep.Bundle()}.data(), day(400)); err != nil {
 		t.Error(err)
 	}
 }
