@@ -12,8 +12,8 @@ image=${IMAGE:-dev.local/autoscaler-adapter:$version}
 dir=${OUTPUT:-_output}/release/$version
 mkdir -p "$dir"
 
-go run ./hack/release -version "$version" -image "$image" >"$dir/autoscaler-adapter.yaml"
 VERSION=$version IMAGE=$image hack/build.sh archive "$dir/autoscaler-adapter.tar"
+go run ./hack/release -version "$version" -image "$image" >"$dir/autoscaler-adapter.yaml"
 (cd "$dir" && sha256sum autoscaler-adapter.* >SHA256SUMS)
 
 echo "release $version in $dir, image $image"

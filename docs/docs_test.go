@@ -1,0 +1,263 @@
+// Package docs_test holds the documents against the program: every key, metric
+// and reason is there, nothing is documented that is not, links resolve.
+package docs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// mentions checks that the document has each word as `word`.
+func mentions(t *testing.T, document, what string, words []string) {
+	t.Helper()
+	text := read(t, document)
+	for _, w := range words {
+		if !strings.Contains(text, "`"+w+"`") {
+			t.Errorf("docs/%s: %s `%s` is not documented; add it", document, what, w)
+		}
+	}
+}
+
+// constants returns the string constants of a package whose name matches.
+func constants(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	var values []string
+	name := regexp.MustCompile(pattern)
+	for _, f := range sources(t, dir) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 || !name.MatchString(spec.Names[0].Name) {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				values = append(values, unquote(t, lit))
+			}
+			return true
+		})
+	}
+	if len(values) == 0 {
+		t.Fatalf("no constants %s in %s: was it renamed?", pattern, dir)
+	}
+	return values
+}
+
+func sources(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		files = append(files, f)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func unquote(t *testing.T, lit *ast.BasicLit) string {
+	t.Helper()
+	s, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAnnotations_everyKey(t *testing.T) {
+	var keys []string
+	for _, annotation := range [][]string{
+		knautoscaling.ClassAnnotation, knautoscaling.MetricAnnotation, knautoscaling.TargetAnnotation,
+		knautoscaling.TargetUtilizationPercentageAnnotation, knautoscaling.TargetBurstCapacityAnnotation,
+		knautoscaling.MinScaleAnnotation, knautoscaling.MaxScaleAnnotation, knautoscaling.InitialScaleAnnotation,
+		knautoscaling.ActivationScale, knautoscaling.ScaleDownDelayAnnotation,
+		knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation, knautoscaling.MetricAggregationAlgorithmAnnotation,
+		knautoscaling.WindowAnnotation, knautoscaling.PanicWindowPercentageAnnotation, knautoscaling.PanicThresholdPercentageAnnotation,
+	} {
+		for _, key := range annotation {
+			keys = append(keys, strings.TrimPrefix(key, knautoscaling.GroupName+"/"))
+		}
+	}
+	mentions(t, "annotations.md", "annotation", keys)
+	mentions(t, "annotations.md", "annotation", []string{
+		autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey,
+	})
+	// register.go has a constant for each of ours; a new one must be listed above.
+	const known = 5
+	ours := 0
+	for _, f := range sources(t, "../pkg/apis/autoscaling") {
+		for name := range f.Scope.Objects {
+			if strings.HasSuffix(name, "Key") {
+				ours++
+			}
+		}
+	}
+	if ours != known {
+		t.Errorf("pkg/apis/autoscaling has %d annotation keys, this test knows %d", ours, known)
+	}
+}
+
+// Knative's own list of annotations is what the program was written against: a
+// new version of Knative with a new one must be looked at.
+func TestAnnotations_knativeHasNoNewOne(t *testing.T) {
+	dir := moduleDir(t, "knative.dev/serving")
+	text := read(t, filepath.Join(dir, "pkg/apis/autoscaling/register.go"))
+	documented := read(t, "annotations.md")
+	for _, m := range regexp.MustCompile(`GroupName \+ "/([A-Za-z-]+)"`).FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(documented, "`"+m[1]+"`") {
+			t.Errorf("docs/annotations.md: Knative's annotation %s is not documented", m[1])
+		}
+	}
+}
+
+func TestAnnotations_conditionsAndReasons(t *testing.T) {
+	mentions(t, "annotations.md", "condition", constants(t, "../pkg/apis/autoscaling", "^Condition"))
+	mentions(t, "annotations.md", "reason", constants(t, "../pkg/metricsapi", "^Reason"))
+	var reasons []string
+	for _, f := range sources(t, "../pkg/decider") {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && spec.Type != nil && len(spec.Values) == 1 {
+				if id, ok := spec.Type.(*ast.Ident); ok && id.Name == "Reason" {
+					reasons = append(reasons, unquote(t, spec.Values[0].(*ast.BasicLit)))
+				}
+			}
+			return true
+		})
+	}
+	if len(reasons) == 0 {
+		t.Fatal("no reasons in pkg/decider: were they renamed?")
+	}
+	mentions(t, "annotations.md", "reason", reasons)
+	mentions(t, "annotations.md", "reason", []string{
+		autoscaling.ReasonRefused, autoscaling.ReasonKeptAtOne, autoscaling.ReasonScaled, autoscaling.ReasonProgressDeadline,
+	})
+}
+
+// moduleDir is where the module cache holds a dependency.
+func moduleDir(t *testing.T, module string) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		t.Fatalf("go list -m %s: %v", module, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// Each key of Knative's config maps is documented, and of ours.
+func TestAnnotations_configurationKeys(t *testing.T) {
+	serving := moduleDir(t, "knative.dev/serving")
+	for _, file := range []string{
+		filepath.Join(serving, "config/core/configmaps/autoscaler.yaml"),
+		filepath.Join(serving, "config/core/configmaps/deployment.yaml"),
+		"../config/300-config-ipa.yaml",
+	} {
+		var cm struct{ Data map[string]string }
+		if err := yaml.Unmarshal([]byte(read(t, file)), &cm); err != nil {
+			t.Fatal(err)
+		}
+		var example map[string]string
+		if err := yaml.Unmarshal([]byte(cm.Data["_example"]), &example); err != nil {
+			t.Fatal(err)
+		}
+		delete(cm.Data, "_example")
+		mentions(t, "annotations.md", filepath.Base(file)+" key", slices.Concat(slices.Sorted(maps.Keys(example)), slices.Sorted(maps.Keys(cm.Data))))
+	}
+}
+
+// The defaults in the table of config-ipa are the program's.
+func TestAnnotations_ownDefaults(t *testing.T) {
+	text := read(t, "annotations.md")
+	data := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| `([^`]+)` \\|").FindAllStringSubmatch(text, -1) {
+		data[m[1]] = m[2]
+	}
+	if len(data) != reflect.TypeFor[config.Config]().NumField() {
+		t.Errorf("docs/annotations.md shows %d keys of config-ipa with a default, want every one: %v", len(data), data)
+	}
+	got, err := config.FromMap(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, config.Default()) {
+		t.Errorf("docs/annotations.md: the defaults of config-ipa are %+v, the program's %+v", got, config.Default())
+	}
+}
+
+// The worked numbers in the table of metrics are what the decider says.
+func TestAnnotations_workedNumbers(t *testing.T) {
+	text := read(t, "annotations.md")
+	f := func(m decider.Metric, target float64, obs decider.Observation) {
+		t.Helper()
+		obs.Time = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		obs.Replicas, obs.Ready = 1, int32(max(1, len(obs.Pods)))
+		spec := decider.Spec{
+			Targets: []decider.Target{{Metric: m, Value: target}}, MinReplicas: 1, Reachable: true, StableWindow: time.Minute,
+			PanicThreshold: 2, MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 15 * time.Minute,
+		}
+		d, _, err := decider.Decide(spec, decider.State{}, obs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		says := strings.TrimSuffix(d.Wants[0].String(), " "+string(d.Wants[0].Reason))
+		if !strings.Contains(text, "`"+says+"`") {
+			t.Errorf("docs/annotations.md: the worked number of %s is not `%s`", m, says)
+		}
+	}
+	load := func(v decider.Reading) decider.Windowed { return decider.Windowed{Stable: v, Panic: v} }
+	pods := func(set func(*decider.Pod, decider.Reading), values ...decider.Reading) decider.Observation {
+		o := decider.Observation{}
+		for _, v := range values {
+			p := decider.Pod{Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(), PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown()}
+			set(&p, v)
+			o.Pods = append(o.Pods, p)
+		}
+		return o
+	}
+	f(decider.Concurrency, 7, decider.Observation{Concurrency: load(20)})
+	f(decider.RPS, 140, decider.Observation{RPS: load(500)})
+	f(decider.Running, 16, pods(func(p *decider.Pod, v decider.Reading) { p.Running = v }, 30, 30, 24))
+	f(decider.Waiting, 5, pods(func(p *decider.Pod, v decider.Reading) { p.Waiting = v }, 9, 6))
+	f(decider.KVCache, 70, pods(func(p *decider.Pod, v decider.Reading) { p.KVCache = v }, 95, 85))
+	f(decider.PromptTokens, 4000, pods(func(p *decider.Pod, v decider.Reading) { p.PromptTokens = v }, 5500))
+	f(decider.GenerationTokens, 1500, pods(func(p *decider.Pod, v decider.Reading) { p.GenerationTokens = v }, 3000, 2500))
+}
+
+func TestMetrics_everyAPIName(t *testing.T) {
+	mentions(t, "metrics.md", "metric of custom.metrics.k8s.io", metricsapi.Metrics())
+	for _, r := range []string{metricsapi.Pods().String(), metricsapi.Revisions().String(), metricsapi.Services().String()} {
+		mentions(t, "metrics.md", "resource", []string{r})
+	}
+}
