@@ -74,6 +74,44 @@ func TestParse_pages(t *testing.T) {
 	}
 }
 
+// Real vLLM 0.32: fresh, under load, and after 64 requests of 400 tokens.
+func TestParse_realVLLM(t *testing.T) {
+	tests := []struct {
+		page string
+		want Stat
+		// counts of TTFT, ITL and E2E
+		ttft, itl, e2e float64
+	}{
+		{"vllm-0.32.0-fresh.prom.txt", Stat{}, 0, 0, 0},
+		{"vllm-0.32.0-loaded.prom.txt", Stat{Running: 8, Waiting: 56, KVUsage: 0.6153846153846154, PromptTokens: 1533,
+			GenerationTokens: 1064, Steps: 152, PrefixQueries: 1533}, 8, 1056, 0},
+		{"vllm-0.32.0-after.prom.txt", Stat{PromptTokens: 12279, GenerationTokens: 25600, Steps: 3279, Preemptions: 1,
+			Finished: 64, PrefixQueries: 12279}, 64, 25536, 64},
+	}
+	all := pages(t)
+	for _, tt := range tests {
+		t.Run(tt.page, func(t *testing.T) {
+			got, err := parse(t, "", all[tt.page])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range []struct {
+				got  Histogram
+				want float64
+			}{{got.TTFT, tt.ttft}, {got.ITL, tt.itl}, {got.E2E, tt.e2e}} {
+				n := len(h.got.Bounds)
+				if h.got.Count != h.want || n < 19 || n != len(h.got.Counts) || h.got.Counts[n-1] != h.want {
+					t.Errorf("histogram has count %v and buckets %v, want %v in all", h.got.Count, h.got.Counts, h.want)
+				}
+			}
+			tt.want.Engine, tt.want.KVCapacity, tt.want.Created = "vllm", 5120, 1.7952590077035658e+09
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Stat{}, "TTFT", "ITL", "E2E"), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestParse_simulatorUnderLoad(t *testing.T) {
 	s, err := parse(t, "vllm", pages(t)["llm-d-inference-sim-0.10.2-loaded.prom.txt"])
 	if err != nil {
