@@ -261,3 +261,24 @@ func TestMetrics_everyAPIName(t *testing.T) {
 		mentions(t, "metrics.md", "resource", []string{r})
 	}
 }
+
+// The tests that ARCHITECTURE.md names as holding an invariant exist.
+func TestArchitecture_citedTestsExist(t *testing.T) {
+	code := ""
+	for _, root := range []string{"../pkg", "../config", "../hack/archcheck", "."} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, "_test.go") {
+				code += read(t, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1) {
+		if !strings.Contains(code, "func "+m[1]+"(") {
+			t.Errorf("docs/ARCHITECTURE.md cites %s, which is not there", m[1])
+		}
+	}
+}
