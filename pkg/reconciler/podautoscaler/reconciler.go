@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	appsv1listers "k8s.io/client-go/listers/apps/v1"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	"knative.dev/pkg/controller"
 	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	pareconciler "knative.dev/serving/pkg/client/injection/reconciler/autoscaling/v1alpha1/podautoscaler"
@@ -117,7 +118,12 @@ func (r *Reconciler) forget(rev collector.Revision) {
 	r.collector.Forget(rev)
 }
 
-// scaleTarget returns the Deployment that the PodAutoscaler scales.
+// targetRetry is when a scale target that is missing is looked for again. Its
+// own event comes earlier; a revision being deleted loses it for good.
+const targetRetry = 5 * time.Second
+
+// scaleTarget returns the Deployment that the PodAutoscaler scales. A missing
+// one is no error: it is not there yet, or no more.
 func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment, error) {
 	ref := pa.Spec.ScaleTargetRef
 	if ref.Kind != "Deployment" {
@@ -125,7 +131,7 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 	}
 	d, err := r.deployments.Deployments(pa.Namespace).Get(ref.Name)
 	if apierrs.IsNotFound(err) {
-		return nil, fmt.Errorf("scale target Deployment %s/%s is not there yet: %w", pa.Namespace, ref.Name, err)
+		return nil, controller.NewRequeueAfter(targetRetry)
 	}
 	return d, err
 }

@@ -401,3 +401,10 @@ func TestScaleTarget_otherKindsAreRefused(t *testing.T) {
 		t.Errorf("error %v, want one that names the kind that can be scaled", err)
 	}
 }
+
+func TestScaleTarget_missingIsAskedForAgainQuietly(t *testing.T) {
+	b := newBench(t, 1)
+	if ok, _ := controller.IsRequeueKey(b.ReconcileKind(b.ctx, autoscaler("llm-1", 1))); !ok {
+		t.Error("a missing Deployment is an error, want a later look")
+	}
+}
