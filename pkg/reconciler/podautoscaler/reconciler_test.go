@@ -342,6 +342,7 @@ func TestStartScale(t *testing.T) {
 	f("turned off", autoscaler("llm-3", 3, autoscaling.StartScaleKey, "initial"), 1, 1)
 	f("initial-scale when that is more", autoscaler("llm-3", 3, "autoscaling.knative.dev/initial-scale", "8"), 1, 8)
 	f("held for a stable window, until traffic has come", initialized(autoscaler("llm-3", 3), 10*time.Second), 6, 6)
+	f("whatever the predecessor does meanwhile", initialized(autoscaler("llm-3", 3), 10*time.Second), 8, 8)
 	f("then it is over", initialized(autoscaler("llm-3", 3), 2*time.Minute), 6, 0)
 	f("routed to again at 0", initialized(autoscaler("llm-3", 3), time.Hour), 0, 6)
 	gone := autoscaler("llm-3", 3)

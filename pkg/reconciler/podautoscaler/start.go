@@ -25,10 +25,10 @@ func (r *Reconciler) startScale(_ context.Context, pa *v1alpha1.PodAutoscaler, s
 	}
 	start := s.InitialScale
 	switch left, fresh := r.startingFor(pa, s.Spec.StableWindow); {
+	case fresh && left > 0: // started; the predecessor loses its traffic now
+		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, left)
+		start = max(start, replicasOf(d))
 	case fresh:
-		if left > 0 {
-			r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, left)
-		}
 		if s.StartAtPredecessor {
 			start = max(start, r.predecessorReplicas(pa))
 		}
