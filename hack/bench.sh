@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 out=${OUTPUT:-_output}/bench
 bin=$PWD/${OUTPUT:-_output}/bin
 mkdir -p "$out" "$bin"
-file=$out/$(git describe --always --dirty).txt
+dirty=
+git diff --quiet HEAD || dirty=-dirty
+file=$out/$(git rev-parse --short HEAD)$dirty.txt
 read -ra packages <<<"${PACKAGES:-./pkg/...}"
 go test -run='^$' -bench="${BENCH:-.}" -benchmem -count="${COUNT:-6}" "${packages[@]}" |
   grep -vE '^(PASS|\?|ok .*no test files)' | tee "$file"

@@ -94,8 +94,10 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 
 // Every annotation that is not refused does something.
 func TestResolve_everyAnnotationWorks(t *testing.T) {
+	tried := map[string]bool{autoscaling.AcceptedKey: true, knautoscaling.ClassAnnotationKey: true}
 	f := func(key, value string, want any, got func(Settings) any) {
 		t.Helper()
+		tried[key] = true
 		s := mustResolve(t, newResolver(t), newPA(key, value))
 		if diff := cmp.Diff(want, got(s)); diff != "" {
 			t.Errorf("%s: %q (-want +got):\n%s", key, value, diff)
@@ -135,6 +137,12 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
 	f("example.com/team", "a", int32(1), minReplicas) // not ours to judge
+	for _, key := range append(known(), ownKeys()...) {
+		// Other spellings of what only repeats the default are read by the same line of code.
+		if !tried[key] && key != kn+"targetBurstCapacity" && key != kn+"metricAggregationAlgorithm" && key != kn+"scaleToZeroPodRetentionPeriod" {
+			t.Errorf("%s is known and not tried here", key)
+		}
+	}
 }
 
 func TestResolve_targets(t *testing.T) {
