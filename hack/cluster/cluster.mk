@@ -6,7 +6,7 @@ ARGS ?= get pods -A
 
 .PHONY: cluster cluster-build cluster-down cluster-status kubectl vllm
 
-cluster: ## Real one-node Kubernetes with Knative and Kourier (first time 8-10 min, then under 45 s)
+cluster: ## Real one-node Kubernetes with Knative and Kourier (first time about 10 min, then 11-25 s)
 	@$(CLUSTER) up
 
 cluster-build: ## Only build what the cluster needs, without starting it
