@@ -39,8 +39,12 @@ e2e: ## End-to-end tests on a real one-node cluster (needs root)
 e2e-vllm: ## The same against real vLLM on the CPU (downloads it once)
 	@hack/e2e.sh vllm
 
+.PHONY: e2e-burst
+e2e-burst: ## Time from a burst to the replicas it needs, ours and Knative's own class in one run
+	@hack/e2e.sh burst
+
 .PHONY: e2e-full
-e2e-full: e2e e2e-vllm ## Both
+e2e-full: e2e e2e-vllm e2e-burst ## All three
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run
