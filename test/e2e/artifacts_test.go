@@ -26,3 +26,21 @@ func keep(t *testing.T, namespace, what, text string) {
 	}
 	t.Logf("kept %s", path)
 }
+
+// figure keeps a measured number for the end of the run's report.
+func figure(t *testing.T, text string) {
+	t.Log(text)
+	dir := os.Getenv("IPA_E2E_ARTIFACTS")
+	if dir == "" {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "figures.txt"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text + "\n"); err != nil {
+		t.Error(err)
+	}
+}

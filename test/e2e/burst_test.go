@@ -1,0 +1,82 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+const (
+	bursts      = 10
+	goalSlowest = 1600 * time.Millisecond
+)
+
+// From a burst at the pods until spec.replicas is what the burst needs: ours and
+// Knative's own class, on the same cluster, in one run, by turns. Concurrency,
+// target 2 (all of it: 12 requests need exactly 6 pods), max-scale 6, window 10 s;
+// 12 clients of 4 s through the ingress; each burst begins at one Ready pod and a
+// random moment, in step with no ticker.
+func TestBurstBeatsKPA(t *testing.T) {
+	namespace := namespaceFor(t)
+	start := func(name, class string) revision {
+		s := simulator(t, namespace, name, annotations{"class": class, "metric": "concurrency", "target": "2", "target-utilization-percentage": "100", "max-scale": "6", "min-scale": "1"},
+			"--inter-token-latency=100ms", "--max-num-seqs=32").start()
+		return s.current()
+	}
+	ours, kpa := start("ours", class), start("kpa", "kpa.autoscaling.knative.dev")
+	took := map[string][]time.Duration{}
+	histories := map[string]*history{ours.name: ours.watchReplicas(), kpa.name: kpa.watchReplicas()}
+	for i := range bursts {
+		for _, r := range []revision{ours, kpa} {
+			d := r.burst(histories[r.name])
+			took[r.name] = append(took[r.name], d)
+			t.Logf("burst %d %s: %.2f s", i+1, r.name, d.Seconds())
+		}
+	}
+	p50, worst := median(took[ours.name]), slices.Max(took[ours.name])
+	ratio := p50.Seconds() / median(took[kpa.name]).Seconds()
+	figure(t, fmt.Sprintf("burst to spec.replicas, %d bursts each: ours p50 %.2f s, max %.2f s; KPA p50 %.2f s, max %.2f s; p50 ratio %.2f (goal 0.50)",
+		bursts, p50.Seconds(), worst.Seconds(), median(took[kpa.name]).Seconds(), slices.Max(took[kpa.name]).Seconds(), ratio))
+	if ratio > 0.5 {
+		t.Errorf("our p50 is %.2f of KPA's, want at most 0.5", ratio)
+	}
+	if worst > goalSlowest {
+		t.Errorf("our slowest burst took %v, want at most %v", worst, goalSlowest)
+	}
+}
+
+// burst waits for one idle pod, sends 12 requests of 4 s at once and returns
+// how long spec.replicas took to be 6.
+func (r revision) burst(h *history) time.Duration {
+	r.t.Helper()
+	eventually(r.t, 3*time.Minute, r.name+" idle with one pod", func() (bool, string) {
+		return r.replicas() == 1 && len(r.pods()) == 1 && len(r.readyPods()) == 1, r.state()
+	})
+	time.Sleep(2*time.Second + time.Duration(rand.Int64N(int64(2*time.Second)))) //nolint:gosec // no secret
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	sent := time.Now()
+	report := make(chan load.Report, 1)
+	go func() { report <- load.Burst(ctx, r.sender(), load.Shape{Prompt: 4, Tokens: 40}, 12) }()
+	took, err := h.wait(ctx, sent, 6)
+	if err != nil {
+		r.t.Fatalf("%s: %v; %s", r.name, err, r.state())
+	}
+	if got := <-report; got.Failed > 0 {
+		r.t.Errorf("%s: %v", r.name, got)
+	}
+	return took
+}
+
+func median(all []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
