@@ -45,7 +45,6 @@ const (
 	ReasonKeptAtOne        = "OnePodKept"
 	ReasonScaled           = "Scaled"
 	ReasonProgressDeadline = "ProgressDeadlineMissed"
-	ReasonStartScale       = "StartScale"
 )
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.
