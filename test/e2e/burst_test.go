@@ -20,13 +20,13 @@ const (
 
 // From a burst at the pods until spec.replicas is what the burst needs: ours and
 // Knative's own class, on the same cluster, in one run, by turns. Concurrency,
-// target 2 (all of it: 12 requests need exactly 6 pods), max-scale 6, window 10 s;
+// target 2, max-scale 6, window 10 s;
 // 12 clients of 4 s through the ingress; each burst begins at one Ready pod and a
 // random moment, in step with no ticker.
 func TestBurstBeatsKPA(t *testing.T) {
 	namespace := namespaceFor(t)
 	start := func(name, class string) revision {
-		s := simulator(t, namespace, name, annotations{"class": class, "metric": "concurrency", "target": "2", "target-utilization-percentage": "100", "max-scale": "6", "min-scale": "1"},
+		s := simulator(t, namespace, name, annotations{"class": class, "metric": "concurrency", "target": "2", "max-scale": "6", "min-scale": "1"},
 			"--inter-token-latency=100ms", "--max-num-seqs=32").start()
 		return s.current()
 	}
@@ -52,7 +52,7 @@ func TestBurstBeatsKPA(t *testing.T) {
 	}
 }
 
-// burst waits for one idle pod, sends 12 requests of 4 s at once and returns
+// burst waits for one idle pod, starts 12 clients of 4 s at once and returns
 // how long spec.replicas took to be 6.
 func (r revision) burst(h *history) time.Duration {
 	r.t.Helper()
@@ -63,13 +63,14 @@ func (r revision) burst(h *history) time.Duration {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	sent := time.Now()
-	report := make(chan load.Report, 1)
-	go func() { report <- load.Burst(ctx, r.sender(), load.Shape{Prompt: 4, Tokens: 40}, 12) }()
+	clients := load.NewClients(ctx, r.sender(), load.Shape{Prompt: 4, Tokens: 40})
+	defer clients.Abort()
+	clients.Set(12)
 	took, err := h.wait(ctx, sent, 6)
 	if err != nil {
 		r.t.Fatalf("%s: %v; %s", r.name, err, r.state())
 	}
-	if got := <-report; got.Failed > 0 {
+	if got := clients.Stop(); got.Failed > 0 {
 		r.t.Errorf("%s: %v", r.name, got)
 	}
 	return took
