@@ -104,7 +104,7 @@ func (t *target) fresh(now time.Time) bool {
 }
 
 // confirmAfter is when a sudden burst is looked at a second time.
-const confirmAfter = 100 * time.Millisecond
+const confirmAfter = 50 * time.Millisecond
 
 // poll scrapes one target until ctx ends.
 func (c *Collector) poll(ctx context.Context, t *target) {

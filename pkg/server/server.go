@@ -56,7 +56,7 @@ func NewOptions() Options {
 		Namespace:          "knative-inference",
 		KnativeNamespace:   "knative-serving",
 		QueueProxyInterval: 500 * time.Millisecond,
-		EngineInterval:     500 * time.Millisecond,
+		EngineInterval:     250 * time.Millisecond,
 		MetricsAPIPort:     8443,
 		MetricsPort:        9090,
 		HealthPort:         8080,
