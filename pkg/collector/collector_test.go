@@ -209,8 +209,8 @@ func near(r decider.Reading, want float64) bool {
 	return float64(r) > 0.98*want && float64(r) < 1.02*want
 }
 
-// A burst in the engine is looked at again after 100 ms, and counts as in
-// flight only then.
+// A burst in the engine is looked at again after 50 ms, counts as in flight only
+// then, and is told then although the second sample equals the first.
 func TestCollector_burstIsConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...)
@@ -222,8 +222,12 @@ func TestCollector_burstIsConfirmed(t *testing.T) {
 			after(time.Millisecond)
 		}
 		wantReading(t, "in flight at the first sight", w.observe().InFlight, 1)
+		told := w.notifications()
 		after(confirmAfter)
 		wantReading(t, "in flight when confirmed", w.observe().InFlight, 12)
+		if w.notifications() == told {
+			t.Error("the confirmed burst was not told")
+		}
 		if got := w.count("10.0.0.1:8000"); got != n+2 {
 			t.Errorf("%d scrapes, want 2", got-n)
 		}

@@ -56,7 +56,15 @@ func (p *pod) observe(now time.Time) decider.Pod {
 // inFlight is the smaller of the last two samples' requests, so that a burst
 // counts when it lasted over two samples; NaN without two.
 func (p *pod) inFlight(now time.Time) float64 {
-	if !p.targets[enginePage].fresh(now) || p.before.at.IsZero() {
+	if !p.targets[enginePage].fresh(now) {
+		return math.NaN()
+	}
+	return p.persisted()
+}
+
+// persisted is the requests that the last two samples both saw; NaN without two.
+func (p *pod) persisted() float64 {
+	if p.before.at.IsZero() {
 		return math.NaN()
 	}
 	return math.Min(p.engine.inFlight(), p.before.inFlight())

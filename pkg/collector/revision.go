@@ -195,7 +195,7 @@ func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
 }
 
 func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, confirm bool) {
-	last := p.engine
+	last, persisted := p.engine, p.persisted()
 	e.at = at
 	p.before, p.engine = last, e
 	p.rates.add(e, r.target.PanicWindow)
@@ -204,7 +204,8 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	}
 	grown := e.inFlight() - last.inFlight()
 	confirm = grown >= 2 && e.inFlight() >= 2*last.inFlight()
-	return !e.equal(last), confirm
+	// A sample equal to the last one may still confirm a burst.
+	return !e.equal(last) || !same(p.persisted(), persisted), confirm
 }
 
 // flush writes the newest queue-proxy reports into the windows.
