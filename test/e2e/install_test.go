@@ -156,7 +156,7 @@ func (e *environment) removeAndCompare(ctx context.Context, before state) error 
 	if err != nil {
 		return err
 	}
-	if out, err := kubectl(ctx, text, "delete", "--wait=true", "-f", "-"); err != nil {
+	if out, err := kubectl(ctx, text, "delete", "--ignore-not-found", "-f", "-"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	// The garbage collector takes the APIServices after their owner is gone.
