@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,9 +45,15 @@ func Default() *Config {
 // FromConfigMap reads config-ipa. The error names the key, the value and the allowed range.
 func FromConfigMap(c *corev1.ConfigMap) (*Config, error) { return FromMap(c.Data) }
 
-// FromMap reads the data of config-ipa; keys that are absent keep their default.
+// FromMap reads the data of config-ipa; keys that are absent keep their default,
+// unknown ones are refused: a misspelled key would silently change nothing.
 func FromMap(data map[string]string) (*Config, error) {
 	c := Default()
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if !slices.Contains(keys(), key) && !strings.HasPrefix(key, "_") {
+			return nil, fmt.Errorf("%s: unknown key %q; one of %s", Name, key, strings.Join(keys(), ", "))
+		}
+	}
 	if err := cm.Parse(data,
 		cm.AsFloat64("tolerance", &c.Tolerance),
 		cm.AsBool("early-panic", &c.EarlyPanic),
@@ -55,6 +64,13 @@ func FromMap(data map[string]string) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
 	return c, c.validate()
+}
+
+func keys() []string {
+	return []string{
+		"tolerance", "early-panic", "startup-deadline",
+		"kv-cache-usage-percent-target-default", "num-requests-waiting-target-default",
+	}
 }
 
 func (c *Config) validate() error {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestFromMap_defaults(t *testing.T) {
-	for _, data := range []map[string]string{nil, {}, {"_example": "tolerance: 0.9"}, {"some-other-key": "1"}} {
+	for _, data := range []map[string]string{nil, {}, {"_example": "tolerance: 0.9"}} {
 		got, err := FromMap(data)
 		if err != nil {
 			t.Fatal(err)
@@ -106,5 +106,12 @@ func TestExample_isTheDefaults(t *testing.T) {
 	}
 	if got, want := len(example), reflect.TypeFor[Config]().NumField(); got != want {
 		t.Errorf("_example has %d keys, Config has %d fields: show every one", got, want)
+	}
+}
+
+func TestFromMap_unknownKeyIsRefused(t *testing.T) {
+	_, err := FromMap(map[string]string{"tolerence": "0.2"})
+	if err == nil || !strings.Contains(err.Error(), `"tolerence"`) || !strings.Contains(err.Error(), "tolerance") {
+		t.Errorf("error %v, want one that names the key and the keys there are", err)
 	}
 }

@@ -21,7 +21,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 
 	// The rules, in order: each moves the count or leaves it.
 	d.move("partial data", partialData(d, obs))
-	d.move("unreachable", unreachable(spec, next, obs, d))
+	d.moveWhy("unreachable", unreachable(spec, next, obs, d))
 	delayed, window := scaleDownDelay(spec, next.Delay, obs.Time, d)
 	d.move("scale-down delay", delayed)
 	next.Delay = window
@@ -54,6 +54,16 @@ func (d *Decision) largestWant(obs Observation) {
 type outcome struct {
 	replicas int32
 	why      Reason
+}
+
+// moveWhy is move for a rule whose reason counts even if the wants came to the
+// same count: that a revision's pods were given back, not why it was idle.
+func (d *Decision) moveWhy(rule string, o outcome) {
+	if o.why == "" {
+		return
+	}
+	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
+	d.Replicas, d.Reason = o.replicas, o.why
 }
 
 // move applies a rule's outcome and leaves a line in the trace if it matters.

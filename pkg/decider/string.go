@@ -50,6 +50,9 @@ func (w Want) String() string {
 
 // String says the step as "rule before->after reason".
 func (s Step) String() string {
+	if s.Before == s.After {
+		return s.Rule + " keeps " + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
+	}
 	return s.Rule + " " + strconv.Itoa(int(s.Before)) + "->" + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
 }
 

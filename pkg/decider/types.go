@@ -181,7 +181,8 @@ type Want struct {
 	Reason Reason
 }
 
-// Step is one rule's change of the count.
+// Step is one rule's change of the count, or, for an unreachable revision, its
+// reason to keep it.
 type Step struct {
 	Rule          string
 	Before, After int32

@@ -199,7 +199,8 @@ func brokenTrace(obs Observation, d Decision, largest int32) string {
 		}
 	}
 	for _, s := range d.Trace {
-		if s.Before != n || s.After == n || s.Rule == "" || s.Reason == "" {
+		stays := s.After == n && s.Rule != "unreachable" // which says why it holds
+		if s.Before != n || stays || s.Rule == "" || s.Reason == "" {
 			return "the trace has a hole"
 		}
 		n, why = s.After, s.Reason
