@@ -1,6 +1,8 @@
 package multiscaler
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
@@ -59,9 +61,15 @@ func (m *Metrics) failed() {
 	}
 }
 
-func (m *Metrics) decided(r collector.Revision, rec Record) {
+// decided publishes a record; wants of metrics that the spec no longer names go.
+func (m *Metrics) decided(r collector.Revision, before, rec Record) {
 	if m == nil {
 		return
+	}
+	for _, w := range before.Decision.Wants {
+		if !wants(rec.Decision, w.Metric) {
+			m.want.DeleteLabelValues(r.Namespace, r.Name, string(w.Metric))
+		}
 	}
 	m.decisions.WithLabelValues(string(rec.Decision.Reason)).Inc()
 	m.desired.WithLabelValues(r.Namespace, r.Name).Set(float64(rec.Decision.Replicas))
@@ -69,6 +77,10 @@ func (m *Metrics) decided(r collector.Revision, rec Record) {
 	for _, w := range rec.Decision.Wants {
 		m.wanted(r, w)
 	}
+}
+
+func wants(d decider.Decision, m decider.Metric) bool {
+	return slices.ContainsFunc(d.Wants, func(w decider.Want) bool { return w.Metric == m })
 }
 
 // wanted sets the want of one signal, and removes it while it is unknown.

@@ -75,13 +75,11 @@ func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas i
 		m.runners[r] = run
 	}
 	m.mu.Unlock()
-	if run.outdated(spec, replicas) {
-		run.decide(time.Now())
-	}
+	record := run.ensure(time.Now(), spec, replicas)
 	if !ok {
 		go run.loop()
 	}
-	return run.last()
+	return record
 }
 
 // Forget ends a revision's loop.

@@ -23,16 +23,23 @@ type world struct {
 	mu       sync.Mutex
 	running  float64
 	replicas int32
-	observed bool
-	changes  int
+	// concurrency is unknown while it is 0; ready is 1 while it is 0.
+	concurrency float64
+	ready       int32
+	observed    bool
+	changes     int
 }
 
 func (w *world) Observe(_ collector.Revision, now time.Time) (decider.Observation, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	unknown := decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
+	concurrency := unknown
+	if w.concurrency > 0 {
+		concurrency = decider.Windowed{Stable: decider.Reading(w.concurrency), Panic: decider.Reading(w.concurrency)}
+	}
 	return decider.Observation{
-		Time: now, Ready: 1, Concurrency: unknown, RPS: unknown, InFlight: decider.Unknown(),
+		Time: now, Ready: max(1, w.ready), Concurrency: concurrency, RPS: unknown, InFlight: decider.Unknown(),
 		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running)}},
 	}, w.observed
 }
@@ -174,6 +181,36 @@ func TestNotice_untilTheScaleTargetFollows(t *testing.T) {
 		synctest.Wait()
 		if n := w.changed(); n != before {
 			t.Errorf("%d notices after the scale target followed, want none", n-before)
+		}
+	})
+}
+
+func TestLoop_fallsOnTicksOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{replicas: 8, observed: true}
+		m, _ := start(t.Context(), w)
+		s := spec(8)
+		s.Targets, s.PanicThreshold = []decider.Target{{Metric: decider.Concurrency, Value: 10}}, 100
+		w.set(func() { w.concurrency = 80 })
+		m.Ensure(rev, s, 8)
+		w.set(func() { w.concurrency, w.ready = 1, 8 })
+		time.Sleep(tick - time.Second) // past no tick yet
+		for range 5 {
+			m.Poke(rev)
+			time.Sleep(2 * settle)
+		}
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Decision.Reason != decider.ScaleDownLimit {
+			t.Errorf("samples lowered the count to %v between ticks", got.Decision)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.Decision.Replicas != 4 {
+			t.Errorf("the tick gave %v, want half of 8", got.Decision)
+		}
+		w.set(func() { w.replicas, w.ready = 4, 4 })
+		if got := m.Ensure(rev, s, 4); got.Decision.Replicas != 4 {
+			t.Errorf("the new count was lowered at once: %v", got.Decision)
 		}
 	})
 }

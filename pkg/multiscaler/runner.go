@@ -10,8 +10,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// runner decides for one revision. mu guards everything below it; the decider
-// itself is pure, so one lock around a step is all there is.
+// runner decides for one revision. mu guards everything below it and is held
+// over a whole step, so that no step on older knowledge overwrites a newer one.
 type runner struct {
 	m        *MultiScaler
 	revision collector.Revision
@@ -19,28 +19,18 @@ type runner struct {
 	cancel   context.CancelFunc
 	pokes    chan struct{}
 
-	mu       sync.Mutex
-	spec     decider.Spec
-	state    decider.State
-	record   Record
-	notified time.Time
+	mu     sync.Mutex
+	spec   decider.Spec
+	state  decider.State
+	record Record
+	// told is the reason that changed was last called with, at toldAt.
+	told   decider.Reason
+	toldAt time.Time
 }
 
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
 	return &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1)}
-}
-
-// outdated takes the spec and reports whether the last decision was made under
-// another one, or from another count.
-func (r *runner) outdated(spec decider.Spec, replicas int32) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if reflect.DeepEqual(spec, r.spec) && r.record.Observation.Replicas == replicas {
-		return false
-	}
-	r.spec = spec
-	return true
 }
 
 func (r *runner) last() Record {
@@ -56,21 +46,25 @@ func (r *runner) poke() {
 	}
 }
 
-// loop decides on every tick and shortly after every poke.
+// loop decides on every tick, where the count may fall, and shortly after
+// every poke, where it may only rise: the rates of Knative's class are per
+// tick, and a sample more must not halve a revision once more.
 func (r *runner) loop() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
+		mayFall := false
 		select {
 		case <-r.ctx.Done():
 			return
 		case <-ticker.C:
+			mayFall = true
 		case <-r.pokes:
 			if !r.wait(settle) {
 				return
 			}
 		}
-		if r.decide(time.Now()) {
+		if r.step(time.Now(), mayFall) {
 			r.m.changed(r.revision)
 		}
 	}
@@ -88,34 +82,65 @@ func (r *runner) wait(d time.Duration) bool {
 	}
 }
 
-// decide makes one decision and reports whether somebody has to act on it. A
-// revision that is not observed, or has no scale target, gets no decision.
-func (r *runner) decide(now time.Time) bool {
+// ensure takes the spec and decides at once when the last decision was made
+// under another one, or from another count than the scale target's present one.
+func (r *runner) ensure(now time.Time, spec decider.Spec, replicas int32) Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	edited := !reflect.DeepEqual(spec, r.spec)
+	r.spec = spec
+	if edited || r.record.Observation.Replicas != replicas {
+		r.decide(now, edited)
+	}
+	return r.record
+}
+
+// step makes one decision and reports whether somebody has to act on it.
+func (r *runner) step(now time.Time, mayFall bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.record
+	return r.decide(now, mayFall) && r.worthTelling(before)
+}
+
+// decide makes one decision; r.mu is held. A revision that is not observed,
+// or has no scale target, gets none.
+func (r *runner) decide(now time.Time, mayFall bool) bool {
 	obs, ok := r.m.Observer.Observe(r.revision, now)
-	if !ok {
+	if !ok || r.ctx.Err() != nil {
 		return false
 	}
 	if obs.Replicas, ok = r.m.Scales.Replicas(r.revision); !ok {
 		return false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	decision, state, err := decider.Decide(r.spec, r.state, obs)
 	if err != nil {
 		r.m.Log.Error("decision failed", "namespace", r.revision.Namespace, "revision", r.revision.Name, "error", err)
 		r.m.Metrics.failed()
 		return false
 	}
+	switch {
+	case mayFall || decision.Replicas >= obs.Replicas:
+		r.state = state
+	default: // as if this sample had not been decided on
+		decision = untilTick(decision, obs.Replicas)
+	}
 	before := r.record
-	r.state = state
 	r.record = Record{Time: now, Spec: r.spec, Observation: obs, Decision: decision}
-	r.m.Metrics.decided(r.revision, r.record)
-	return r.worthTelling(before)
+	r.m.Metrics.decided(r.revision, before, r.record)
+	return true
 }
 
-// worthTelling reports whether the new record differs from the scale target or
-// from the record before it; a mere change of reason is told at most every
-// quiet period.
+// untilTick holds a count that would fall between two ticks.
+func untilTick(d decider.Decision, replicas int32) decider.Decision {
+	d.Trace = append(d.Trace, decider.Step{Rule: "tick", Before: d.Replicas, After: replicas, Reason: decider.ScaleDownLimit})
+	d.Replicas, d.Reason = replicas, decider.ScaleDownLimit
+	return d
+}
+
+// worthTelling reports whether the new record differs from the scale target,
+// from the record before it, or in its reason from what was told last; a mere
+// change of reason is told at most every quiet period.
 func (r *runner) worthTelling(before Record) bool {
 	now, d := r.record.Time, r.record.Decision
 	moved := before.Time.IsZero() || d.Replicas != before.Decision.Replicas
@@ -123,10 +148,10 @@ func (r *runner) worthTelling(before Record) bool {
 		r.m.Log.Info("decided", "namespace", r.revision.Namespace, "revision", r.revision.Name,
 			"replicas", r.record.Observation.Replicas, "decision", d.String())
 	}
-	reason := d.Reason != before.Decision.Reason && now.Sub(r.notified) >= quiet
+	reason := d.Reason != r.told && now.Sub(r.toldAt) >= quiet
 	if !moved && !reason && d.Replicas == r.record.Observation.Replicas {
 		return false
 	}
-	r.notified = now
+	r.told, r.toldAt = d.Reason, now
 	return true
 }
