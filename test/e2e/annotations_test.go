@@ -48,6 +48,8 @@ func TestBadAnnotationsAreRefused(t *testing.T) {
 			[]string{"autoscaling.knative.dev/metric", "tokens_per_second", "one of concurrency, rps"}},
 		{"engine", annotations{"knative-inference.dev/engine": "crystal-ball"}, annotations{"knative-inference.dev/engine": "vllm"},
 			[]string{"knative-inference.dev/engine", "crystal-ball", "vllm"}},
+		{"utilization", annotations{"metric": "kv_cache_usage_percent", "target": "70", "target-utilization-percentage": "80"}, annotations{"metric": "concurrency"},
+			[]string{"autoscaling.knative.dev/target-utilization-percentage", "80", "remove it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

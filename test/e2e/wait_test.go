@@ -47,8 +47,8 @@ func (s *service) waitReady(timeout time.Duration) {
 		if err != nil {
 			return false, err.Error()
 		}
-		ready := svc.IsReady() && svc.Status.ObservedGeneration == svc.Generation
-		return ready, fmt.Sprintf("%s; PodAutoscaler: %s", conditions(svc.Status.Conditions), s.state())
+		state := fmt.Sprintf("%s; PodAutoscaler: %s", conditions(svc.Status.Conditions), s.state())
+		return svc.IsReady() && svc.Status.ObservedGeneration == svc.Generation, state
 	})
 }
 
