@@ -69,6 +69,22 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	return s, nil
 }
 
+// ResolveAccepted reads annotations that were accepted before. A limit of the
+// cluster that was lowered since bounds them and does not refuse them: a
+// running revision never loses its settings to an edit of config-autoscaler.
+func (r Resolver) ResolveAccepted(pa *v1alpha1.PodAutoscaler) (Settings, error) {
+	relaxed := *r.Knative
+	relaxed.MaxScaleLimit, relaxed.AllowZeroInitialScale = 0, true
+	limit := r.Knative.MaxScaleLimit
+	r.Knative = &relaxed
+	s, err := r.Resolve(pa)
+	if err == nil && limit > 0 && (s.Spec.MaxReplicas == 0 || s.Spec.MaxReplicas > limit) {
+		s.Spec.MaxReplicas = limit
+		s.Spec.MinReplicas = min(s.Spec.MinReplicas, limit)
+	}
+	return s, err
+}
+
 // Collection reads only where the engine's page is: engine, port and path.
 func (r Resolver) Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
 	if err := checkOwn(pa.Annotations); err != nil {
@@ -196,10 +212,10 @@ func metricsPort(pa *v1alpha1.PodAutoscaler) (int, error) {
 	return port, nil
 }
 
-// keepOne lifts a reachable revision's minimum to one pod and remembers which
+// keepOne lifts a routed revision's minimum to one pod and remembers which
 // annotations asked for less.
 func (s *Settings) keepOne(pa *v1alpha1.PodAutoscaler, kn *autoscalerconfig.Config) {
-	if !s.Spec.Reachable || s.Spec.MinReplicas > 0 {
+	if pa.Spec.Reachability != v1alpha1.ReachabilityReachable || s.Spec.MinReplicas > 0 {
 		return
 	}
 	s.Spec.MinReplicas = 1

@@ -237,7 +237,7 @@ func TestResolve_reachability(t *testing.T) {
 	f(no, nil, 0, "")
 	f(no, nil, 0, "", kn+"min-scale", "3") // an old revision must not hold its GPUs
 	f(yes, nil, 3, "", kn+"min-scale", "3")
-	f(unknown, nil, 1, byDefault)
+	f(unknown, nil, 0, "") // never routed: it may be given back
 	f(yes, nil, 1, byDefault)
 	f(yes, nil, 1, kn+`min-scale: "0"`, kn+"min-scale", "0")
 	f(yes, nil, 1, kn+`minScale: "0"`, kn+"minScale", "0")
@@ -333,5 +333,20 @@ func TestResolve_hugeAndNaN(t *testing.T) {
 				t.Errorf("%s: %q was accepted: %+v", key, value, s)
 			}
 		}
+	}
+}
+
+func TestResolveAccepted_aLoweredLimitBoundsAndDoesNotRefuse(t *testing.T) {
+	pa := newPA(kn+"max-scale", "20", kn+"min-scale", "8")
+	r := newResolver(t, "max-scale-limit", "5", "max-scale", "5")
+	if _, err := r.Resolve(pa); err == nil {
+		t.Error("a new revision beyond the cluster's limit is accepted")
+	}
+	s, err := r.ResolveAccepted(pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Spec.MinReplicas != 5 || s.Spec.MaxReplicas != 5 {
+		t.Errorf("bounds %d..%d, want 5..5", s.Spec.MinReplicas, s.Spec.MaxReplicas)
 	}
 }

@@ -30,6 +30,7 @@ func (f fold) add(s collector.Snapshot) {
 		}
 		f[m].sum += float64(v.Value) * weight
 		f[m].weight += weight
+		f[m].sample.Window = max(f[m].sample.Window, v.Window)
 		if v.Time.Before(f[m].sample.Time) {
 			f[m].sample.Time = v.Time // a sum is as old as its oldest part
 		}

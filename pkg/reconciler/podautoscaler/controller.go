@@ -23,6 +23,7 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
+	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	pareconciler "knative.dev/serving/pkg/client/injection/reconciler/autoscaling/v1alpha1/podautoscaler"
 	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 	areconciler "knative.dev/serving/pkg/reconciler/autoscaling"
@@ -79,6 +80,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		kube:        kubeclient.Get(ctx),
 		deployments: deployments.Lister(),
 		autoscalers: paInformer.Lister(),
+		revisions:   revisioninformer.Get(ctx).Lister(),
 		pods:        podIndex{podInformer.GetIndexer()},
 		collector:   o.Collector,
 		own:         o.Own,
@@ -114,10 +116,11 @@ func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 		h.pas: cache.ResourceEventHandlerFuncs{
 			AddFunc: func(obj any) { r.paChanged(impl, obj.(*v1alpha1.PodAutoscaler)) },
 			UpdateFunc: func(old, obj any) {
-				if pa := obj.(*v1alpha1.PodAutoscaler); Observed(old.(*v1alpha1.PodAutoscaler)) && old.(*v1alpha1.PodAutoscaler).Class() != pa.Class() {
+				was, pa := old.(*v1alpha1.PodAutoscaler), obj.(*v1alpha1.PodAutoscaler)
+				if Observed(was) && (was.Class() != pa.Class() || !Observed(pa)) {
 					r.forget(revisionOf(pa))
 				}
-				r.paChanged(impl, obj.(*v1alpha1.PodAutoscaler))
+				r.paChanged(impl, pa)
 			},
 			DeleteFunc: r.paDeleted(impl),
 		},

@@ -17,6 +17,7 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	pareconciler "knative.dev/serving/pkg/client/injection/reconciler/autoscaling/v1alpha1/podautoscaler"
 	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 	areconciler "knative.dev/serving/pkg/reconciler/autoscaling"
 	knconfig "knative.dev/serving/pkg/reconciler/autoscaling/config"
 
@@ -47,6 +48,7 @@ type Reconciler struct {
 	kube        kubernetes.Interface
 	deployments appsv1listers.DeploymentLister
 	autoscalers palisters.PodAutoscalerLister
+	revisions   servinglisters.RevisionLister
 	pods        podIndex
 	collector   Collector
 	scaler      Scaler
@@ -55,6 +57,8 @@ type Reconciler struct {
 	metrics     *multiscaler.Metrics
 	requeue     func(types.NamespacedName, time.Duration)
 	deadlines   deadlines
+	starts      starts
+	patched     patched
 	log         *slog.Logger
 }
 
@@ -73,6 +77,7 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscal
 	if err != nil {
 		return err
 	}
+	pa.Spec.Reachability = r.reachability(pa) // a copy of ours; only its status is written back
 	settings, refused := r.settle(ctx, pa)
 	if refused != nil && settings == nil {
 		return r.refuse(ctx, pa, target, refused)
@@ -80,9 +85,14 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscal
 	if err := r.remember(ctx, pa, refused); err != nil {
 		return err
 	}
-	start := r.startScale(ctx, pa, *settings, target)
-	want := r.decide(pa, *settings, target, start)
-	if err := r.scale(ctx, pa, target, want); err != nil {
+	rep := report{settings: *settings, refused: refused, target: target, counts: r.pods.counts(revisionOf(pa))}
+	rep.start = r.startScale(pa, *settings, target)
+	rep.want = r.decide(pa, *settings, target, rep.start)
+	rep.late = r.late(ctx, pa)
+	if rep.failed() {
+		rep.want = 0
+	}
+	if err := r.scale(ctx, pa, target, rep.want); err != nil {
 		return err
 	}
 	// 0 activators means all of them, as Knative's hpa class has it.
@@ -90,7 +100,8 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscal
 	if err != nil {
 		return fmt.Errorf("reconciling the ServerlessService: %w", err)
 	}
-	r.report(ctx, pa, report{settings: *settings, refused: refused, sks: sks, want: want, start: start, target: target})
+	rep.sks = sks
+	r.report(ctx, pa, rep)
 	return nil
 }
 
@@ -100,10 +111,13 @@ func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler
 	if err != nil {
 		return err
 	}
+	pa.Spec.Reachability = r.reachability(pa)
 	settings, _ := r.settle(ctx, pa)
-	if settings != nil {
-		r.decide(pa, *settings, target, r.startScale(ctx, pa, *settings, target))
+	if settings == nil {
+		r.forget(revisionOf(pa))
+		return nil
 	}
+	r.decide(pa, *settings, target, r.startScale(pa, *settings, target))
 	return nil
 }
 
@@ -143,6 +157,9 @@ func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, targe
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))
 	s.Spec.MinReplicas = max(s.Spec.MinReplicas, start)
+	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && start == 0 {
+		s.Spec.Reachable = false // started, and no route ever pointed to it
+	}
 	record := r.scaler.Ensure(rev, s.Spec, replicasOf(target))
 	if record.Time.IsZero() {
 		return -1

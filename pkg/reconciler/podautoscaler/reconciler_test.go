@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ import (
 	asconfig "knative.dev/serving/pkg/autoscaler/config"
 	servingfake "knative.dev/serving/pkg/client/clientset/versioned/fake"
 	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 	"knative.dev/serving/pkg/deployment"
 	areconciler "knative.dev/serving/pkg/reconciler/autoscaling"
 	knconfig "knative.dev/serving/pkg/reconciler/autoscaling/config"
@@ -49,6 +51,7 @@ type bench struct {
 	ctx     context.Context
 	kube    *kubefake.Clientset
 	serving *servingfake.Clientset
+	network *networkingfake.Clientset
 	events  *record.FakeRecorder
 
 	watched  map[collector.Revision]collector.Target
@@ -84,12 +87,12 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		t.Fatal(err)
 	}
 	indexers := map[string]cache.Indexer{}
-	for _, kind := range []string{"pa", "sks", "deployment"} {
+	for _, kind := range []string{"pa", "sks", "deployment", "revision"} {
 		indexers[kind] = cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 	}
 	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, revisionIndexer())
 	b := &bench{
-		t: t, kube: kubefake.NewClientset(), serving: servingfake.NewSimpleClientset(), events: record.NewFakeRecorder(20),
+		t: t, kube: kubefake.NewClientset(), serving: servingfake.NewSimpleClientset(), network: networkingfake.NewSimpleClientset(), events: record.NewFakeRecorder(20),
 		watched: map[collector.Revision]collector.Target{}, specs: map[collector.Revision]decider.Spec{}, answer: answer,
 	}
 	for _, o := range objects {
@@ -105,6 +108,8 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 			_, _ = b.kube.AppsV1().Deployments(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *corev1.Pod:
 			err = pods.Add(o)
+		case *servingv1.Revision:
+			err = indexers["revision"].Add(o)
 		case *servingv1.Service:
 			_, err = b.serving.ServingV1().Services(o.Namespace).Create(t.Context(), o, metav1.CreateOptions{})
 		default:
@@ -116,10 +121,11 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 	}
 	b.Reconciler = &Reconciler{
 		Base: &areconciler.Base{
-			Client: b.serving, NetworkingClient: networkingfake.NewSimpleClientset(), SKSLister: networkinglisters.NewServerlessServiceLister(indexers["sks"]),
+			Client: b.serving, NetworkingClient: b.network, SKSLister: networkinglisters.NewServerlessServiceLister(indexers["sks"]),
 		},
 		kube: b.kube, deployments: appsv1listers.NewDeploymentLister(indexers["deployment"]), autoscalers: palisters.NewPodAutoscalerLister(indexers["pa"]),
-		pods: podIndex{pods}, collector: b, scaler: b, own: config.Default, engines: []string{"vllm"},
+		revisions: servinglisters.NewRevisionLister(indexers["revision"]),
+		pods:      podIndex{pods}, collector: b, scaler: b, own: config.Default, engines: []string{"vllm"},
 		requeue: func(_ types.NamespacedName, d time.Duration) { b.requeued = d },
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
@@ -325,15 +331,16 @@ func TestStartScale(t *testing.T) {
 	older := initialized(autoscaler("llm-0", 0), time.Hour)
 	retired := initialized(autoscaler("llm-2", 2), time.Hour)
 	retired.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	reserve := revision("llm-2", servingv1.RoutingStateReserve)
 	f := func(name string, pa *v1alpha1.PodAutoscaler, replicas, want int32) {
 		t.Helper()
 		d := target(pa.Name, replicas)
-		b := newBench(t, 1, pa, old, older, retired, target("llm-1", 6), target("llm-0", 9), target("llm-2", 7), d)
+		b := newBench(t, 1, pa, old, older, retired, reserve, target("llm-1", 6), target("llm-0", 9), target("llm-2", 7), d)
 		s, err := b.settle(b.ctx, pa)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := b.startScale(b.ctx, pa, *s, d); got != want {
+		if got := b.startScale(pa, *s, d); got != want {
 			t.Errorf("%s: start scale = %d, want %d", name, got, want)
 		}
 	}
@@ -382,12 +389,20 @@ func TestStatus_missedProgressDeadlineNamesTheAnnotation(t *testing.T) {
 
 func TestObserve_writesNothing(t *testing.T) {
 	pa := initialized(autoscaler("llm-1", 1), time.Hour)
-	b := newBench(t, 5, pa, readySKS(pa), target("llm-1", 1))
+	b := newBench(t, 5, pa, target("llm-1", 1))
+	b.kube.ClearActions()
+	b.serving.ClearActions()
 	if err := b.ObserveKind(b.ctx, pa); err != nil {
 		t.Fatal(err)
 	}
-	if b.patched() != "none" || b.eventText() != "" {
-		t.Error("a standby wrote to the cluster")
+	actions := slices.Concat(b.kube.Actions(), b.serving.Actions(), b.network.Actions())
+	for _, a := range actions {
+		if a.GetVerb() != "get" && a.GetVerb() != "list" && a.GetVerb() != "watch" {
+			t.Errorf("a standby wrote: %s %s", a.GetVerb(), a.GetResource().Resource)
+		}
+	}
+	if events := b.eventText(); events != "" {
+		t.Errorf("a standby sent events: %s", events)
 	}
 	if _, ok := b.specs[revisionOf(pa)]; !ok {
 		t.Error("a standby must decide in shadow")
@@ -407,5 +422,119 @@ func TestScaleTarget_missingIsAskedForAgainQuietly(t *testing.T) {
 	b := newBench(t, 1)
 	if ok, _ := controller.IsRequeueKey(b.ReconcileKind(b.ctx, autoscaler("llm-1", 1))); !ok {
 		t.Error("a missing Deployment is an error, want a later look")
+	}
+}
+
+func revision(name string, state servingv1.RoutingState) *servingv1.Revision {
+	r := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
+	r.Labels = map[string]string{serving.RoutingStateLabelKey: string(state)}
+	return r
+}
+
+func TestReachability_onlyTheRouteDecides(t *testing.T) {
+	f := func(name string, state servingv1.RoutingState, want v1alpha1.ReachabilityType) {
+		t.Helper()
+		pa := autoscaler("llm-1", 1)
+		pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+		b := newBench(t, 1, pa, revision("llm-1", state))
+		if got := b.reachability(pa); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	f("no route is left", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnreachable)
+	f("all pods crashed, still routed", servingv1.RoutingStateActive, v1alpha1.ReachabilityReachable)
+	f("never routed", servingv1.RoutingStatePending, v1alpha1.ReachabilityUnknown)
+	pa := autoscaler("llm-1", 1)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	if got := newBench(t, 1, pa).reachability(pa); got != v1alpha1.ReachabilityReachable {
+		t.Errorf("the Revision is not in the cache: %q; unknown is not unreachable", got)
+	}
+}
+
+// A pod that crashes, or waits for a GPU node, makes Knative call the revision
+// unreachable: its pods must not be deleted and made again in a loop.
+func TestReconcile_crashedButRoutedKeepsItsPods(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	b := newBench(t, 4, pa, readySKS(pa), target("llm-1", 4), revision("llm-1", servingv1.RoutingStateActive))
+	b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; !spec.Reachable || spec.MinReplicas != 1 {
+		t.Errorf("spec reachable %v, min %d; want a routed revision", spec.Reachable, spec.MinReplicas)
+	}
+}
+
+func TestReconcile_neverRoutedIsGivenBackWhenIdle(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnknown
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1))
+	b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; spec.Reachable || spec.MinReplicas != 0 {
+		t.Errorf("spec reachable %v, min %d; want it to go when idle", spec.Reachable, spec.MinReplicas)
+	}
+}
+
+// A rollback starts with the replicas of the revision it takes over from, and
+// keeps them for a stable window, not for one reconciliation.
+func TestStartScale_rollbackIsHeld(t *testing.T) {
+	pa, peer := initialized(autoscaler("llm-1", 1), time.Hour), initialized(autoscaler("llm-2", 2), time.Hour)
+	b := newBench(t, 1, pa, peer, readySKS(pa), target("llm-1", 0), target("llm-2", 6))
+	b.reconcile(pa)
+	if got := b.specs[revisionOf(pa)].MinReplicas; got != 6 {
+		t.Fatalf("min replicas at the rollback = %d, want the peer's 6", got)
+	}
+	s, err := b.settle(b.ctx, pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.startScale(pa, *s, target("llm-1", 6)); got != 6 {
+		t.Errorf("start scale at the next look = %d, want 6 for a stable window", got)
+	}
+	b.starts.set(pa.UID, start{replicas: 6, until: time.Now()})
+	if got := b.startScale(pa, *s, target("llm-1", 6)); got != 0 {
+		t.Errorf("start scale after it = %d, want 0", got)
+	}
+}
+
+func TestStartScale_isReadOnce(t *testing.T) {
+	pa, old := autoscaler("llm-2", 2), initialized(autoscaler("llm-1", 1), time.Hour)
+	growing := target("llm-1", 3)
+	b := newBench(t, 1, pa, old, target("llm-2", 1), growing)
+	s, err := b.settle(b.ctx, pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := b.startScale(pa, *s, target("llm-2", 1))
+	*growing.Spec.Replicas = 9
+	if again := b.startScale(pa, *s, target("llm-2", 3)); first != 3 || again != 3 {
+		t.Errorf("start scale %d, then %d; want 3 although the predecessor grows", first, again)
+	}
+}
+
+func TestReconcile_missedDeadlineEndsAndStays(t *testing.T) {
+	pa := autoscaler("llm-1", 1)
+	pa.Status.InitializeConditions()
+	pa.Status.MarkActivating("Queued", "")
+	for i := range pa.Status.Conditions {
+		pa.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(time.Now().Add(-10 * time.Minute))}
+	}
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1))
+	got := b.reconcile(pa)
+	if c := got.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); b.patched() != `{"spec":{"replicas":0}}` || c.Reason != timedOut {
+		t.Fatalf("patched %s, Active %v; want 0 and %s", b.patched(), c, timedOut)
+	}
+	b = newBench(t, 1, got, readySKS(pa), target("llm-1", 0))
+	if b.reconcile(got); b.patched() != "none" {
+		t.Errorf("patched %s afterwards, want it to stay at 0", b.patched())
+	}
+}
+
+func TestScale_oneDecisionIsPatchedOnce(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	b := newBench(t, 3, pa, readySKS(pa), target("llm-1", 1), pod("llm-1", "a", ready()))
+	b.reconcile(pa)
+	b.kube.ClearActions()
+	b.reconcile(pa) // the cache still shows 1
+	if b.patched() != "none" {
+		t.Errorf("patched %s again", b.patched())
 	}
 }

@@ -3,6 +3,7 @@ package podautoscaler
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,12 +19,13 @@ import (
 // scale brings the scale target to want; -1 leaves it as it is.
 func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *appsv1.Deployment, want int32) error {
 	now := replicasOf(d)
-	if want < 0 || want == now {
+	if want < 0 || want == now || r.patched.just(d.UID, want) {
 		return nil
 	}
 	if err := r.patchScale(ctx, d, want); err != nil {
 		return err
 	}
+	r.patched.note(d.UID, want)
 	why := "bounds"
 	if record, ok := r.lastRecord(pa); ok {
 		r.metrics.Actuated(time.Since(record.Time).Seconds())
@@ -50,4 +52,40 @@ func replicasOf(d *appsv1.Deployment) int32 {
 		return 1
 	}
 	return *d.Spec.Replicas
+}
+
+// cacheLag is how long the informer's cache may trail a patch of our own.
+const cacheLag = time.Second
+
+// patched remembers the last patch of each scale target, because the cache
+// shows the old count for a moment: without it one decision is patched twice.
+type patched struct {
+	mu   sync.Mutex
+	last map[types.UID]patch
+}
+
+type patch struct {
+	replicas int32
+	at       time.Time
+}
+
+func (p *patched) just(uid types.UID, replicas int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last, ok := p.last[uid]
+	return ok && last.replicas == replicas && time.Since(last.at) < cacheLag
+}
+
+func (p *patched) note(uid types.UID, replicas int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		p.last = map[types.UID]patch{}
+	}
+	p.last[uid] = patch{replicas, time.Now()}
+	for old, last := range p.last {
+		if time.Since(last.at) > time.Minute {
+			delete(p.last, old)
+		}
+	}
 }

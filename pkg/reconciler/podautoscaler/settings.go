@@ -31,7 +31,7 @@ func (r *Reconciler) settle(ctx context.Context, pa *v1alpha1.PodAutoscaler) (se
 	if !ok {
 		return nil, refused
 	}
-	if s, err := resolver.Resolve(old); err == nil {
+	if s, err := resolver.ResolveAccepted(old); err == nil {
 		return &s, refused
 	}
 	return nil, refused

@@ -1,8 +1,8 @@
 package podautoscaler
 
 import (
-	"context"
 	"strconv"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,46 +14,103 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 )
 
-// startScale returns the replicas below which a revision that is being started
-// is not taken: Knative's initial scale and, for a new revision, the replicas
-// of the one it replaces, at most max-scale. It holds until the revision was
-// initialized for a stable window, because traffic comes only then; afterwards,
-// and for unreachable revisions, it is 0.
-func (r *Reconciler) startScale(_ context.Context, pa *v1alpha1.PodAutoscaler, s config.Settings, d *appsv1.Deployment) int32 {
-	if pa.Spec.Reachability == v1alpha1.ReachabilityUnreachable {
-		return 0
-	}
-	start := s.InitialScale
-	switch left, fresh := r.startingFor(pa, s.Spec.StableWindow); {
-	case fresh && left > 0: // started; the predecessor loses its traffic now
-		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, left)
-		start = max(start, replicasOf(d))
-	case fresh:
-		if s.StartAtPredecessor {
-			start = max(start, r.predecessorReplicas(pa))
-		}
-	case replicasOf(d) == 0: // routed to again after it was given back
-		if s.StartAtPredecessor {
-			start = max(start, r.predecessorReplicas(pa))
-		}
-	default:
-		return 0
-	}
-	if limit := s.Spec.MaxReplicas; limit > 0 {
-		start = min(start, limit)
-	}
-	return start
+// starts remembers, by PodAutoscaler, with how many replicas a revision was
+// started and until when it keeps them. It is lost with the process, which
+// costs a start in progress its floor and nothing else.
+type starts struct {
+	mu    sync.Mutex
+	known map[types.UID]start
 }
 
-// startingFor reports whether the revision is still being started, and how
-// long the hold lasts once it has reached its start scale (0 until then).
-func (r *Reconciler) startingFor(pa *v1alpha1.PodAutoscaler, hold time.Duration) (left time.Duration, fresh bool) {
-	if !pa.Status.IsScaleTargetInitialized() {
-		return 0, true
+type start struct {
+	replicas int32
+	// until is zero while the revision has not reached its start scale.
+	until time.Time
+}
+
+func (s *starts) get(uid types.UID) (start, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got, ok := s.known[uid]
+	return got, ok
+}
+
+func (s *starts) set(uid types.UID, to start) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = map[types.UID]start{}
 	}
-	c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionScaleTargetInitialized)
-	left = hold - time.Since(c.LastTransitionTime.Inner.Time)
-	return left, left > 0
+	s.known[uid] = to
+}
+
+func (s *starts) forget(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, uid)
+}
+
+// startScale returns the replicas below which a revision that is being started
+// is not taken: Knative's initial scale and, for a routed revision, the
+// replicas of the one it replaces, at most max-scale. The number is read once,
+// so that a predecessor which grows meanwhile does not delay the switch. It
+// holds until the revision was started for a stable window, because traffic
+// comes only then; a revision that is routed to again at 0 starts the same way.
+// Otherwise, and for unreachable revisions, it is 0.
+func (r *Reconciler) startScale(pa *v1alpha1.PodAutoscaler, s config.Settings, d *appsv1.Deployment) int32 {
+	if pa.Spec.Reachability == v1alpha1.ReachabilityUnreachable {
+		r.starts.forget(pa.UID)
+		return 0
+	}
+	floor := r.floor(pa, s, d)
+	if limit := s.Spec.MaxReplicas; limit > 0 {
+		floor = min(floor, limit)
+	}
+	return floor
+}
+
+func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *appsv1.Deployment) int32 {
+	now, window := time.Now(), s.Spec.StableWindow
+	began, known := r.starts.get(pa.UID)
+	switch {
+	case !pa.Status.IsScaleTargetInitialized():
+		if !known && pa.Spec.Reachability == v1alpha1.ReachabilityReachable {
+			began = start{replicas: r.inherited(pa, s)}
+			r.starts.set(pa.UID, began)
+		}
+		return max(s.InitialScale, began.replicas)
+	case replicasOf(d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable: // routed to again
+		if !known || now.After(began.until) {
+			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
+			r.starts.set(pa.UID, began)
+		}
+	case !known || began.until.IsZero():
+		left := window - now.Sub(initializedAt(pa))
+		if left <= 0 {
+			return 0
+		}
+		began = start{replicas: max(s.InitialScale, replicasOf(d)), until: now.Add(left)}
+		r.starts.set(pa.UID, began)
+	}
+	left := began.until.Sub(now)
+	if left <= 0 {
+		return 0
+	}
+	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, left)
+	return began.replicas
+}
+
+// inherited is what the revision takes over from the one it replaces.
+func (r *Reconciler) inherited(pa *v1alpha1.PodAutoscaler, s config.Settings) int32 {
+	if !s.StartAtPredecessor {
+		return 0
+	}
+	return r.predecessorReplicas(pa)
+}
+
+// initializedAt is when the revision reached its start scale.
+func initializedAt(pa *v1alpha1.PodAutoscaler) time.Time {
+	return pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionScaleTargetInitialized).LastTransitionTime.Inner.Time
 }
 
 // predecessorReplicas returns what the newest other routed revision of the
@@ -69,7 +126,7 @@ func (r *Reconciler) predecessorReplicas(pa *v1alpha1.PodAutoscaler) int32 {
 	}
 	var newest *v1alpha1.PodAutoscaler
 	for _, peer := range peers {
-		if peer.Name == pa.Name || peer.Spec.Reachability != v1alpha1.ReachabilityReachable {
+		if peer.Name == pa.Name || r.reachability(peer) != v1alpha1.ReachabilityReachable || !peer.Status.IsScaleTargetInitialized() {
 			continue
 		}
 		if newest == nil || generationOf(peer) > generationOf(newest) {

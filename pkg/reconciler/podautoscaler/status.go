@@ -24,6 +24,15 @@ type report struct {
 	sks         *nv1alpha1.ServerlessService
 	want, start int32
 	target      *appsv1.Deployment
+	counts      podCounts
+	// late is true when the start took longer than the progress deadline.
+	late bool
+}
+
+// failed reports whether a start has come to nothing: it took too long and not
+// even the pods that Knative itself would ask for are Ready.
+func (rep report) failed() bool {
+	return rep.late && rep.counts.ready < max(rep.settings.Spec.MinReplicas, rep.settings.InitialScale, 1)
 }
 
 // report writes the status as Knative's own class does, plus our conditions.
@@ -35,29 +44,30 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	} else {
 		pa.Status.MarkSKSNotReady(rep.sks.Status.GetCondition(nv1alpha1.ServerlessServiceConditionReady).GetMessage())
 	}
-	counts := r.pods.counts(revisionOf(pa))
-	pa.Status.ActualScale = ptr.Int32(counts.ready)
+	if record, ok := r.lastRecord(pa); ok {
+		markScaling(pa, record, rep.want)
+	}
+	pa.Status.ActualScale = ptr.Int32(rep.counts.ready)
 	if rep.want >= 0 {
 		pa.Status.DesiredScale = ptr.Int32(rep.want)
 	}
-	markActive(pa, rep, counts)
+	markActive(pa, rep)
 	r.markAnnotations(ctx, pa, rep.refused)
 	markScaleToZero(pa, rep.settings)
-	if record, ok := r.lastRecord(pa); ok {
-		markScaling(pa, record)
-	}
-	r.warnProgressDeadline(ctx, pa, rep.target)
+	r.warnProgressDeadline(ctx, pa, rep)
 }
 
 // markActive follows the table at computeActiveCondition in knative.dev/serving
 // pkg/reconciler/autoscaling/kpa/kpa.go v0.50: want 0 is inactive, too few
 // ready pods is activating, enough is active.
-func markActive(pa *v1alpha1.PodAutoscaler, rep report, counts podCounts) {
-	threshold := activeThreshold(pa, rep, counts)
+func markActive(pa *v1alpha1.PodAutoscaler, rep report) {
+	threshold, counts := activeThreshold(pa, rep), rep.counts
 	if counts.ready >= threshold && pa.Status.ServiceName != "" && rep.want != 0 {
 		pa.Status.MarkScaleTargetInitialized()
 	}
 	switch {
+	case rep.failed():
+		pa.Status.MarkInactive(timedOut, "The target could not be activated.")
 	case rep.want == 0:
 		pa.Status.MarkInactive("NoTraffic", "The target is not receiving traffic.")
 	case counts.ready < threshold && (rep.want > 0 || !pa.Status.IsInactive()):
@@ -71,15 +81,26 @@ func markActive(pa *v1alpha1.PodAutoscaler, rep report, counts podCounts) {
 
 // activeThreshold is how many Ready pods the revision needs to take traffic.
 // Pods of a new revision that cannot be scheduled are not waited for: the
-// predecessor may hold the GPUs that they need.
-func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report, counts podCounts) int32 {
-	if pa.Status.IsScaleTargetInitialized() {
-		return max(rep.settings.Spec.MinReplicas, 1)
+// predecessor may hold the GPUs that they need. After the progress deadline
+// what Knative itself asks for is enough.
+func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report) int32 {
+	least := max(rep.settings.Spec.MinReplicas, 1)
+	switch {
+	case pa.Status.IsScaleTargetInitialized():
+		return least
+	case rep.late:
+		return max(least, rep.settings.InitialScale)
 	}
-	return max(rep.settings.Spec.MinReplicas, rep.start-counts.unschedulable, 1)
+	return max(least, rep.start-rep.counts.unschedulable)
 }
 
-func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record) {
+// markScaling tells the decision. Numbers that move while count and reason
+// stay are not written: every write of a status is an event for all who watch.
+func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int32) {
+	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
+	if old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want {
+		return
+	}
 	set(pa, apis.Condition{
 		Type: autoscaling.ConditionScaling, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
 		Reason: string(record.Decision.Reason), Message: record.Decision.String(),
@@ -88,6 +109,7 @@ func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record) {
 
 func markScaleToZero(pa *v1alpha1.PodAutoscaler, s config.Settings) {
 	if s.KeptAtOne == "" {
+		_ = pa.GetConditionSet().Manage(&pa.Status).ClearCondition(autoscaling.ConditionScaleToZero) // fails for Ready's own conditions only
 		return
 	}
 	set(pa, apis.Condition{
@@ -130,20 +152,17 @@ func (r *Reconciler) refuse(ctx context.Context, pa *v1alpha1.PodAutoscaler, tar
 }
 
 // warnProgressDeadline names the annotation that a slow model load needs.
-func (r *Reconciler) warnProgressDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *appsv1.Deployment) {
-	for _, c := range d.Status.Conditions {
+func (r *Reconciler) warnProgressDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report) {
+	for _, c := range rep.target.Status.Conditions {
 		if c.Type != appsv1.DeploymentProgressing || c.Reason != "ProgressDeadlineExceeded" {
 			continue
 		}
 		if r.deadlines.seen(pa.UID, c.LastTransitionTime.Time) {
 			return
 		}
-		deadline := knative(ctx).Deployment.ProgressDeadline
-		if own, ok := pa.ProgressDeadline(); ok {
-			deadline = own
-		}
 		r.warnOwners(ctx, pa, autoscaling.ReasonProgressDeadline, fmt.Sprintf(
-			"No pod became Ready within %v. If the model takes longer to load, raise the annotation serving.knative.dev/progress-deadline under spec.template.", deadline))
+			"Only %d of %d pods became Ready within %v. If the model takes longer to load, raise the annotation serving.knative.dev/progress-deadline under spec.template.",
+			rep.counts.ready, replicasOf(rep.target), progressDeadline(ctx, pa)))
 	}
 }
 
