@@ -33,6 +33,7 @@ func architecture() []rule {
 	return []rule{
 		{pkg: "pkg/window", pure: true, why: "a leaf that the simulator shares"},
 		{pkg: "pkg/decider", repo: []string{"pkg/window"}, pure: true, why: "the pure core: values in, values out"},
+		{pkg: "pkg/simulator/engine", pure: true, why: "one replica in simulated time"},
 		{pkg: "pkg/apis/autoscaling", pure: true, why: "constants without logic"},
 		{pkg: "pkg/collector/engine", pure: true, why: "bytes in, values out"},
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},

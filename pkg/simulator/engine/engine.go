@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// Request is one call of the engine. Prompt and Output are in tokens; less
+// than one of either counts as one.
+type Request struct {
+	// ID is the caller's; it comes back in the Completion.
+	ID int64
+	// Arrival is when the API server receives it, at least 0 and not before that of the last request submitted.
+	Arrival        time.Duration
+	Prompt, Output int
+}
+
+// Completion is a request that has had its last token. Times are since the
+// start of the simulation, cut to nanoseconds.
+type Completion struct {
+	Request
+	// FirstToken and LastToken are when the client has them.
+	FirstToken, LastToken time.Duration
+	// Preemptions is how often the request was thrown out to be computed again.
+	Preemptions int
+}
+
+// TTFT is the time to the first token.
+func (c Completion) TTFT() time.Duration { return c.FirstToken - c.Arrival }
+
+// TPOT is the mean time per output token after the first, 0 for a single token.
+func (c Completion) TPOT() time.Duration {
+	return (c.LastToken - c.FirstToken) / time.Duration(max(c.Output-1, 1))
+}
+
+// E2E is the time to the last token.
+func (c Completion) E2E() time.Duration { return c.LastToken - c.Arrival }
+
+// Engine is one replica. Make it with New. It is not safe for concurrent use.
+type Engine struct {
+	profile Profile
+	cost    cost
+	done    func(Completion)
+
+	// steps counts the steps that ended, the last of them at now.
+	steps int64
+	now   picos
+	// next is when Advance has something to do again; with nothing submitted, nothing changes before.
+	next picos
+	// stepping is set within a step that began at now and ends at next.
+	stepping bool
+
+	slots []slot
+	free  []int32
+	// queue holds preempted requests, then waiting ones, then those still in the API server.
+	queue ring
+	// newest is the last admitted request; slots link to the one before.
+	newest int32
+	// running is the number of admitted requests, decoding or not.
+	running int
+	// filling lists the requests whose prompt the present step computes; the last may need more steps.
+	filling []int32
+	// partial is the one request whose prompt is not complete, or none.
+	partial int32
+
+	decoding finishes
+	blocks   blocks
+	// capacity is the KV cache and promptBlocks what requests without a first token hold of it, in blocks.
+	capacity, promptBlocks int64
+
+	lastArrival time.Duration
+	counters    Counters
+	// gapRest is the part of counters.TokenGap below a nanosecond.
+	gapRest picos
+}
+
+const none = int32(-1)
+
+// slot is one request inside the engine.
+type slot struct {
+	request Request
+	// queued is when it reaches the engine's queue, first and last when it made its first and newest token.
+	queued, first, last picos
+	// base + steps is the tokens it holds while decoding; finish is the step of its last token.
+	base, finish int64
+	// computed of target prompt tokens are in the KV cache; generated tokens count as prompt after a preemption.
+	computed, target, generated int64
+	preemptions                 int
+	older, newer                int32
+}
+
+// New returns an idle engine at time 0, which calls done for every request
+// that ends, in the order of time; done must not call the engine. It returns Profile.Validate's error.
+func New(p Profile, done func(Completion)) (*Engine, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return &Engine{
+		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
+		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize),
+	}, nil
+}
+
+// Submit adds a request. It must not arrive before the last one did, nor
+// before the time of the last Advance. A request whose tokens do not fit in
+// the KV cache is refused, as vLLM refuses a prompt above its max_model_len.
+func (e *Engine) Submit(r Request) error {
+	if r.Arrival < e.lastArrival || r.Arrival > latest {
+		return fmt.Errorf("request %d: Arrival %v; it must be between the last one's %v and %v", r.ID, r.Arrival, e.lastArrival, latest)
+	}
+	r.Prompt, r.Output = max(r.Prompt, 1), max(r.Output, 1)
+	// The last token is never read again, so it needs no place.
+	if tokens := int64(r.Prompt) + int64(r.Output) - 1; blocksOf(tokens, e.blocks.size) > e.capacity {
+		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit in %d KV tokens", r.ID, r.Prompt, r.Output, e.profile.KVTokens)
+	}
+	e.lastArrival = r.Arrival
+	i := e.take()
+	e.slots[i] = slot{request: r, queued: fromDuration(r.Arrival + e.profile.RequestOverhead), target: int64(r.Prompt)}
+	e.queue.pushBack(i)
+	if !e.stepping {
+		e.next = e.now + 1 // plan again
+	}
+	return nil
+}
+
+// take returns the place of a new request.
+func (e *Engine) take() int32 {
+	if n := len(e.free); n > 0 {
+		i := e.free[n-1]
+		e.free = e.free[:n-1]
+		return i
+	}
+	e.slots = append(e.slots, slot{})
+	return int32(len(e.slots) - 1)
+}
+
+// Next is when a step with a change ends: a completion, an admission or a
+// preemption. Advance to any time before it does nothing. It is Never when the
+// engine is idle, and moves when a request is submitted.
+func (e *Engine) Next() time.Duration {
+	if e.next == never {
+		return Never
+	}
+	return (e.next + perNano - 1).duration()
+}
+
+// Advance moves the engine to a time and reports what has ended by then. The
+// requests that arrive before that time must have been submitted.
+func (e *Engine) Advance(to time.Duration) { e.advance(fromDuration(min(to, latest))) }
+
+// Drain runs until nothing is left.
+func (e *Engine) Drain() { e.advance(never) }
+
+func (e *Engine) advance(to picos) {
+	for e.next <= to {
+		if e.stepping {
+			e.endStep()
+		}
+		if e.running == 0 && !e.wake() || e.now > lastStep {
+			e.next = never // idle, or at the end of the picoseconds that fit
+			return
+		}
+		if e.now >= to { // a request may still arrive at this very moment
+			e.next = e.now + 1
+			return
+		}
+		steps, times := e.plan()
+		switch {
+		case steps == 0:
+			e.beginStep()
+		case times.span(steps) > to-e.now:
+			e.next = e.now + times.span(steps)
+		default:
+			e.repeat(steps, times)
+		}
+	}
+}
+
+// wake moves an idle engine to the next request; false if there is none.
+func (e *Engine) wake() bool {
+	if e.queue.size == 0 {
+		return false
+	}
+	e.now = max(e.now, e.slots[e.queue.front()].queued)
+	return true
+}

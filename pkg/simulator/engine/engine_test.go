@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// anyProfile is a small engine, so that every limit is met.
+func anyProfile(r *rand.Rand) Profile {
+	seqs := 1 + r.IntN(12)
+	size := []int{1, 2, 16, 48}[r.IntN(4)]
+	return Profile{
+		Name: "random", StepBase: 1 + 10*r.Float64(), PerSequence: r.Float64(), ComputeBase: 5 * r.Float64(),
+		PerToken: r.Float64(), PerKVToken: 0.01 * r.Float64(), PerTokenPair: 0.001 * r.Float64() * float64(r.IntN(2)),
+		KVTokens: size * (4 + r.IntN(600/size+4)), BlockSize: size,
+		MaxNumSeqs: seqs, MaxNumBatchedTokens: seqs + r.IntN(64), RequestOverhead: time.Duration(r.IntN(2)) * time.Microsecond,
+	}
+}
+
+// anyRequests are about as many tokens as the engine can bear.
+func anyRequests(r *rand.Rand, p Profile, n int) (requests []Request) {
+	at := time.Duration(0)
+	largest := p.KVTokens / p.BlockSize * p.BlockSize
+	pause := 1 + r.IntN(400)
+	for i := range n {
+		if r.IntN(3) > 0 {
+			at += time.Duration(r.IntN(pause*1000)) * time.Nanosecond
+		}
+		prompt := 1 + r.IntN(largest)
+		if r.IntN(2) == 0 {
+			prompt = 1 + prompt/8
+		}
+		requests = append(requests, Request{ID: int64(i), Arrival: at, Prompt: prompt, Output: 1 + r.IntN(largest-prompt+1)})
+	}
+	return requests
+}
+
+// TestEngine_reference is the proof of the short cut: over random engines and
+// loads, every request's times and preemptions, and every counter, are those
+// of an engine that makes every step.
+func TestEngine_reference(t *testing.T) {
+	preemptions := int64(0)
+	for seed := range uint64(1500) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		p := anyProfile(r)
+		requests := anyRequests(r, p, 1+r.IntN(60))
+		want := &reference{t: t, p: p, cost: newCost(p), arrived: requests}
+		want.run()
+		got, e := replay(t, p, requests, r)
+		byID := func(a, b Completion) int { return cmp.Compare(a.ID, b.ID) }
+		slices.SortFunc(got, byID)
+		slices.SortFunc(want.ended, byID)
+		if !slices.Equal(got, want.ended) {
+			for i := range min(len(got), len(want.ended)) {
+				if got[i] != want.ended[i] {
+					t.Fatalf("seed %d, %+v:\n got %+v\nwant %+v", seed, p, got[i], want.ended[i])
+				}
+			}
+			t.Fatalf("seed %d: %d ended, want %d", seed, len(got), len(want.ended))
+		}
+		c := e.Counters(latest)
+		if c.Steps != want.steps || c.GenerationTokens != want.generated || c.Preemptions != want.preemptions || c.TokenGap != want.gaps.duration() {
+			t.Fatalf("seed %d: %+v, want %d steps, %d tokens, %d preemptions, gaps of %v", seed, c, want.steps, want.generated, want.preemptions, want.gaps.duration())
+		}
+		preemptions += c.Preemptions
+	}
+	if preemptions < 1000 {
+		t.Errorf("only %d preemptions; the loads do not try the engine", preemptions)
+	}
+}
+
+// replay submits requests one by one, looking at the engine at random times in between.
+func replay(t *testing.T, p Profile, requests []Request, r *rand.Rand) (ended []Completion, e *Engine) {
+	t.Helper()
+	now := time.Duration(0)
+	e, err := New(p, func(c Completion) { ended = append(ended, c) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	submitted := 0
+	look := func(at time.Duration) {
+		c := e.Counters(at)
+		if err := invariants(e, c, submitted, now, at); err != nil {
+			t.Fatalf("%+v at %v: %v", p, at, err)
+		}
+		now = at
+	}
+	for _, q := range requests {
+		if at := now + time.Duration(r.Int64N(int64(q.Arrival-now)+1)); r.IntN(2) == 0 {
+			look(at)
+		}
+		e.Advance(q.Arrival)
+		now = q.Arrival
+		if err := e.Submit(q); err != nil {
+			t.Fatal(err)
+		}
+		submitted++
+	}
+	for e.Next() != Never {
+		look(max(now, e.Next()))
+	}
+	e.Drain()
+	return ended, e
+}
+
+// invariants hold at any time: requests are conserved, the clock does not run
+// backwards, the KV cache is never over its capacity.
+func invariants(e *Engine, c Counters, submitted int, before, at time.Duration) error {
+	used := e.blocks.used(e.steps) + e.promptBlocks
+	decoding := int64(len(e.decoding))
+	switch {
+	case int(c.Completed)+e.running+e.queue.size != submitted:
+		return fmt.Errorf("%d completed + %d running + %d waiting, but %d submitted", c.Completed, e.running, e.queue.size, submitted)
+	case used < 0 || used > e.capacity || c.KVUsage < 0 || c.KVUsage > 1:
+		return fmt.Errorf("%d of %d KV blocks", used, e.capacity)
+	case e.running > e.profile.MaxNumSeqs || decoding != e.blocks.count:
+		return fmt.Errorf("%d running of at most %d, %d decoding, %d with blocks", e.running, e.profile.MaxNumSeqs, decoding, e.blocks.count)
+	case at < before || e.next < e.now:
+		return fmt.Errorf("the clock ran from %v to %v, next at %v after %v", before, at, e.next, e.now)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package engine
+
+// plan says how many steps from now differ from each other only by the KV
+// cache they read: the same requests decode, and either nobody's prompt is
+// computed or one long prompt fills the budget. It is 0 where the next step
+// must be scheduled in full.
+func (e *Engine) plan() (steps int64, times series) {
+	n := e.blocks.count
+	if n > 0 {
+		steps = e.decoding.first() - e.steps
+	}
+	var chunk, computed int64
+	switch {
+	case e.partial != none:
+		s := &e.slots[e.partial]
+		chunk, computed = int64(e.profile.MaxNumBatchedTokens)-n, s.computed
+		if m := (s.target - computed - 1) / chunk; n == 0 || m < steps {
+			steps = m // its last chunk leaves budget for others
+		}
+	case n == 0:
+		return 0, series{}
+	}
+	times = series{
+		first: e.cost.step(n, e.blocks.held(e.steps+1), chunk, chunk*(2*computed+chunk)),
+		grow:  e.cost.kvToken*picos(n) + e.cost.halfPair*picos(2*chunk*chunk),
+	}
+	if e.partial == none {
+		steps = e.untilAdmission(steps, times)
+	}
+	return e.untilFull(times.within(lastStep-e.now, steps), chunk, computed), times
+}
+
+// lastStep keeps sums of picoseconds from overflowing: a step lasts at most an hour.
+const lastStep = never - 3600*1e12
+
+// untilAdmission cuts the steps where the head of the queue may be admitted.
+// A head that does not fit now does not fit later: only a completion frees blocks.
+func (e *Engine) untilAdmission(steps int64, times series) int64 {
+	if e.queue.size == 0 || e.running >= e.profile.MaxNumSeqs {
+		return steps
+	}
+	head := &e.slots[e.queue.front()]
+	switch {
+	case head.queued > e.now: // it is looked at by the first step that begins at its arrival or later
+		return min(steps, times.within(head.queued-e.now-1, steps)+1)
+	case e.fits(head, e.steps):
+		return 0
+	default:
+		return steps
+	}
+}
+
+// untilFull cuts the steps to those whose tokens find blocks.
+func (e *Engine) untilFull(steps, chunk, computed int64) int64 {
+	held := e.promptBlocks - blocksOf(computed, e.blocks.size)
+	fit := func(m int64) bool {
+		return e.blocks.used(e.steps+m)+held+blocksOf(computed+m*chunk, e.blocks.size) <= e.capacity
+	}
+	if steps == 0 || fit(steps) {
+		return steps
+	}
+	low, high := int64(0), steps // low steps fit, high do not
+	for high-low > 1 {
+		if mid := (low + high) / 2; fit(mid) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// repeat makes that many planned steps at once.
+func (e *Engine) repeat(steps int64, times series) {
+	span := times.span(steps)
+	e.count(steps, span)
+	if e.partial != none {
+		s := &e.slots[e.partial]
+		before := blocksOf(s.computed, e.blocks.size)
+		s.computed += steps * (int64(e.profile.MaxNumBatchedTokens) - e.blocks.count)
+		e.promptBlocks += blocksOf(s.computed, e.blocks.size) - before
+	}
+	e.steps += steps
+	e.now += span
+	e.next = e.now
+	e.finish()
+}
