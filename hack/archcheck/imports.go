@@ -34,6 +34,8 @@ func architecture() []rule {
 		{pkg: "pkg/window", pure: true, why: "a leaf that the simulator shares"},
 		{pkg: "pkg/decider", repo: []string{"pkg/window"}, pure: true, why: "the pure core: values in, values out"},
 		{pkg: "pkg/simulator/engine", pure: true, why: "one replica in simulated time"},
+		{pkg: "pkg/simulator/trace", pure: true, why: "bytes in, requests out"},
+		{pkg: "pkg/simulator", repo: []string{"pkg/window", "pkg/decider", "pkg/simulator/engine", "pkg/simulator/trace"}, pure: true, why: "the decider on a simulated clock"},
 		{pkg: "pkg/apis/autoscaling", pure: true, why: "constants without logic"},
 		{pkg: "pkg/collector/engine", pure: true, why: "bytes in, values out"},
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},

@@ -1,0 +1,83 @@
+package simulator
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// TestFidelity holds the engine model against real vLLM 0.19: two runs of 300
+// ShareGPT requests at 10 per second, one short of KV cache, one of sequences.
+func TestFidelity(t *testing.T) {
+	const dir = "../../../shared/traces/vllm_ground_truth"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("NOT TESTED: the recorded vLLM runs are not here: %v", err)
+	}
+	rows, err := Fidelity(dir, engine.Profile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		t.Logf("%-28s %s measured %8.4f s, simulated %8.4f s, %+.1f %%", r.Run, r.Metric, r.Measured, r.Simulated, 100*r.Error)
+		if !(math.Abs(r.Error) <= 0.06) {
+			t.Errorf("%s %s: off by %.1f %%, want at most 6 %%", r.Run, r.Metric, 100*r.Error)
+		}
+	}
+	if len(rows) != 6 {
+		t.Errorf("%d rows, want 3 of each run", len(rows))
+	}
+}
+
+const request = `{"input_toks": 2, "output_toks": 3, "arrival_time": 100.0, "queued_ts": 5.0, "first_token_ts": 6.0, "last_token_ts": 8.0}`
+
+func TestFidelity_limits(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "real_H100_Llama-3.1-8B.jsonl", request+"\n"+strings.Replace(request, "100.0", "99.9", 1)+"\n")
+	write(t, dir, "real_H100_Llama-3.1-8B.meta.json", `{"engine_kwargs": {"max_num_seqs": 1}}`)
+	rows, err := Fidelity(dir, engine.Profile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The clocks are 95 s apart by the second line, so the first request waited 0.1 s more before the engine saw it.
+	if got := rows[0].Measured; math.Abs(got-1.05) > 1e-6 {
+		t.Errorf("measured TTFT %v, want the mean of 1.0 and 1.1 s", got)
+	}
+	if got := rows[1].Measured; got != 1 {
+		t.Errorf("measured TPOT %v, want 2 s over 2 tokens", got)
+	}
+	// Max_num_seqs 1: with 0.1 s between them neither waits for the other.
+	if got := rows[0].Simulated; got < 0.006 || got > 0.008 {
+		t.Errorf("simulated TTFT %v, want one step of 6.9 ms", got)
+	}
+}
+
+func TestFidelity_refuses(t *testing.T) {
+	for _, c := range []struct{ file, lines, want string }{
+		{"", "", "no real_*.jsonl"},
+		{"real_H100_Llama-3.1-8B.jsonl", "", "no requests"},
+		{"real_H100_Llama-3.1-8B.jsonl", request + "\n{}", ".jsonl:2: arrival_time"},
+		{"real_H100_Llama-3.1-8B.jsonl", strings.Replace(request, `"output_toks": 3`, `"output_toks": 0`, 1), ".jsonl:1: input_toks"},
+		{"real_H100_Llama-3.1-8B.jsonl", strings.Replace(request, "6.0", "4.0", 1), ".jsonl:1: first_token_ts"},
+		{"real_H100_Llama-3.1-8B.jsonl", "nonsense", ".jsonl:1: "},
+		{"real_Abacus_Llama.jsonl", request, "run Abacus_Llama: no known engine profile"},
+	} {
+		dir := t.TempDir()
+		if c.file != "" {
+			write(t, dir, c.file, c.lines)
+		}
+		if _, err := Fidelity(dir, engine.Profile{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %q: error %v, want %q", c.file, c.lines, err, c.want)
+		}
+	}
+}
+
+func write(t *testing.T, dir, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,149 @@
+package simulator
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// recordedRequest is a line of real_*.jsonl. ArrivalTime is on the client's
+// clock, the rest on the engine core's; all are seconds.
+type recordedRequest struct {
+	InputTokens  int      `json:"input_toks"`
+	OutputTokens int      `json:"output_toks"`
+	ArrivalTime  *float64 `json:"arrival_time"`
+	Queued       *float64 `json:"queued_ts"`
+	FirstToken   *float64 `json:"first_token_ts"`
+	LastToken    *float64 `json:"last_token_ts"`
+}
+
+// validate names the field at fault. The times of vLLM are within a day.
+func (r recordedRequest) validate() error {
+	for _, f := range []struct {
+		name  string
+		value *float64
+	}{{"arrival_time", r.ArrivalTime}, {"queued_ts", r.Queued}, {"first_token_ts", r.FirstToken}, {"last_token_ts", r.LastToken}} {
+		if f.value == nil || math.Abs(*f.value) > 1e11 {
+			return fmt.Errorf("%s is missing or out of range; it must be a time in seconds", f.name)
+		}
+	}
+	switch {
+	case r.InputTokens < 1 || r.OutputTokens < 1:
+		return fmt.Errorf("input_toks %d, output_toks %d; both must be at least 1", r.InputTokens, r.OutputTokens)
+	case *r.FirstToken < *r.Queued || *r.LastToken < *r.FirstToken:
+		return errors.New("first_token_ts must not be before queued_ts, nor last_token_ts before first_token_ts")
+	}
+	return nil
+}
+
+// readRecorded reads a run, in the order of arrival, from time 0.
+func readRecorded(file string) ([]engine.Completion, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var requests []recordedRequest
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	for n := 1; lines.Scan(); n++ {
+		var r recordedRequest
+		err := json.Unmarshal(lines.Bytes(), &r)
+		if err == nil {
+			err = r.validate()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+		requests = append(requests, r)
+	}
+	if err := lines.Err(); err != nil || len(requests) == 0 {
+		return nil, cmp.Or(err, fmt.Errorf("%s: no requests", file))
+	}
+	return aligned(requests), nil
+}
+
+// aligned puts arrivals and engine times on one clock. The quickest way into
+// the engine's queue tells how far the clocks are apart: it waited for nothing.
+func aligned(requests []recordedRequest) []engine.Completion {
+	slices.SortStableFunc(requests, func(a, b recordedRequest) int { return cmp.Compare(*a.ArrivalTime, *b.ArrivalTime) })
+	apart := math.Inf(1)
+	for _, r := range requests {
+		apart = min(apart, *r.Queued-*r.ArrivalTime)
+	}
+	zero := *requests[0].ArrivalTime + apart
+	since := func(t float64) time.Duration { return time.Duration((t - zero) * float64(time.Second)) }
+	var completions []engine.Completion
+	for i, r := range requests {
+		completions = append(completions, engine.Completion{
+			Request:    engine.Request{ID: int64(i), Arrival: since(*r.ArrivalTime + apart), Prompt: r.InputTokens, Output: r.OutputTokens},
+			FirstToken: since(*r.FirstToken), LastToken: since(*r.LastToken),
+		})
+	}
+	return completions
+}
+
+// meta is what real_*.meta.json says about the engine's limits; 0 is unsaid.
+type meta struct {
+	Model  string `json:"model"`
+	Engine struct {
+		TensorParallel      int `json:"tensor_parallel_size"`
+		MaxNumSeqs          int `json:"max_num_seqs"`
+		MaxNumBatchedTokens int `json:"max_num_batched_tokens"`
+	} `json:"engine_kwargs"`
+	KVCache struct {
+		Blocks    int `json:"num_gpu_blocks"`
+		BlockSize int `json:"block_size"`
+		Tokens    int `json:"num_kv_tokens"`
+	} `json:"kv_cache"`
+}
+
+// readMeta reads the limits; a run without the file has those of the profile.
+func readMeta(file string) (m meta, err error) {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return meta{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &m)
+	}
+	if err != nil {
+		return meta{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
+// apply puts the limits that the run tells into a profile.
+func (m meta) apply(p engine.Profile) engine.Profile {
+	p.MaxNumSeqs = cmp.Or(m.Engine.MaxNumSeqs, p.MaxNumSeqs)
+	p.MaxNumBatchedTokens = cmp.Or(m.Engine.MaxNumBatchedTokens, p.MaxNumBatchedTokens)
+	p.BlockSize = cmp.Or(m.KVCache.BlockSize, p.BlockSize)
+	p.KVTokens = cmp.Or(m.KVCache.Tokens, m.KVCache.Blocks*p.BlockSize, p.KVTokens)
+	return p
+}
+
+// knownProfile finds the profile of a run named GPU_Model.
+func knownProfile(run string, m meta) (engine.Profile, error) {
+	name := plain(run)
+	for _, p := range engine.Profiles() {
+		tp := cmp.Or(m.Engine.TensorParallel, 1)
+		if strings.HasPrefix(name, plain(p.GPU+p.Model)) && p.TensorParallel == tp {
+			return p, nil
+		}
+	}
+	return engine.Profile{}, fmt.Errorf("run %s: no known engine profile for its GPU, model and tensor_parallel_size; give one", run)
+}
+
+// plain drops what only separates: RTX4090_Llama-3.1-8B is rtx4090llama3.18b.
+func plain(s string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
+}
