@@ -24,10 +24,11 @@ const (
 // target 2, max-scale 6, window 10 s; 12 clients of 4 s through the ingress; each
 // burst begins at one Ready pod and a random moment, in step with no ticker.
 //
-// KPA's time hangs on how its scrape and decision tickers, which both begin with
-// the revision, stand to each other: with a panic window of one second one
-// revision may answer in half a second each time and the next in six. So each
-// class has five revisions, and takes them in turn.
+// KPA's average over a panic window of one second is 0 unless a sample came in
+// the same second of the wall clock as the decision (WindowAverage in
+// knative.dev/serving/pkg/autoscaler/aggregation v0.50.0). Its scrape and decision
+// tickers begin with the revision, so one revision answers in a second each time
+// and the next in six. Hence five revisions of each class, taken in turn.
 func TestBurstBeatsKPA(t *testing.T) {
 	namespace := namespaceFor(t)
 	ours, kpa := burstRevisions(t, namespace, "ours", class), burstRevisions(t, namespace, "kpa", "kpa.autoscaling.knative.dev")
