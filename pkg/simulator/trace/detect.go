@@ -1,0 +1,78 @@
+package trace
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// table is a CSV format with one request a row.
+type table struct {
+	time, input, output string
+	// failedWithoutOutput leaves out rows with 0 output tokens.
+	failedWithoutOutput bool
+}
+
+func tables() map[string]table {
+	return map[string]table{
+		"azure":    {time: "TIMESTAMP", input: "ContextTokens", output: "GeneratedTokens"},
+		"burstgpt": {time: "Timestamp", input: "Request tokens", output: "Response tokens", failedWithoutOutput: true},
+		"vidur":    {time: "arrived_at", input: "num_prefill_tokens", output: "num_decode_tokens"},
+	}
+}
+
+// detect tells the format by the first line, without taking it.
+func detect(in *bufio.Reader, o Options) (string, error) {
+	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
+		in.Discard(3) // cannot fail: they are in the buffer
+	}
+	known := []string{"azure", "burstgpt", "vidur", "mooncake", "rate", "csv"}
+	switch {
+	case slices.Contains(known, o.Format):
+		return o.Format, nil
+	case o.Format != "" && o.Format != "auto":
+		return "", fmt.Errorf("format %q; it must be auto or one of %s", o.Format, strings.Join(known, ", "))
+	case len(o.Columns) > 0:
+		return "csv", nil
+	}
+	first, err := in.Peek(1 << 16)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	line, _, _ := bytes.Cut(first, []byte("\n"))
+	if bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+		return "mooncake", nil
+	}
+	header, err := csv.NewReader(bytes.NewReader(line)).Read()
+	if err != nil {
+		return "", errors.New("line 1: neither JSON nor a CSV header; name the format, or name the columns")
+	}
+	return detectTable(trimmed(header))
+}
+
+func detectTable(header []string) (string, error) {
+	has := func(column string) bool { return slices.Contains(header, column) }
+	for format, t := range tables() {
+		if has(t.time) && has(t.input) && has(t.output) {
+			return format, nil
+		}
+	}
+	if has("t_s") && slices.ContainsFunc(rateColumns(), has) {
+		return "rate", nil
+	}
+	return "", fmt.Errorf("line 1: columns %q belong to no known format; name them with --columns time=A,input=B,output=C", header)
+}
+
+// trimmed is a header without the blanks that people write after commas.
+func trimmed(header []string) []string {
+	header = slices.Clone(header)
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	return header
+}

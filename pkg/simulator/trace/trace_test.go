@@ -1,0 +1,169 @@
+package trace
+
+import (
+	"math"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	azure    = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
+	azure24  = "TIMESTAMP,ContextTokens,GeneratedTokens\n2024-05-10 00:00:00.009930+00:00,2162,5\n2024-05-10 00:00:01.009930+00:00,2399,6\n"
+	burstgpt = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,472,18,490,Conversation log\n45,GPT-4,1087,0,1087,API log\n118,ChatGPT,417,276,693,Conversation log\n"
+	vidur    = "arrived_at,num_prefill_tokens,num_decode_tokens\n0.5,100.0,20\n1.75,200,30\n"
+	mooncake = `{"timestamp": 0, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1]}` + "\n" + `{"timestamp": 3000, "input_length": 7322, "output_length": 490, "hash_ids": [0, 14]}` + "\n"
+	bailian  = `{"chat_id": 159, "timestamp": 61.5, "input_length": 131, "output_length": 24, "turn": 1, "hash_ids": [1, 2]}` + "\n\n" + `{"chat_id": 160, "timestamp": 62, "input_length": 10, "output_length": 2, "turn": 1, "hash_ids": [3]}`
+	rate     = "t_s,rpm_mid,rpm_lo\n432,600,1\n492,600,1\n"
+	columns  = "when, out,in\n2026-01-01T00:00:00Z,2,1\n2026-01-01T00:00:02Z,4,3\n"
+)
+
+func collect(requests Requests, most int) (all []Request, err error) {
+	for q, err := range requests {
+		if err != nil {
+			return all, err
+		}
+		if all = append(all, q); len(all) == most {
+			break
+		}
+	}
+	return all, nil
+}
+
+func TestRead_formats(t *testing.T) {
+	named := Options{Columns: map[string]string{"time": "when", "input": "in", "output": "out"}}
+	for _, c := range []struct {
+		name, text string
+		options    Options
+		want       []Request
+	}{
+		{"azure 2023", azure, Options{}, []Request{{0, 374, 44, 0, nil, 0}, {4314579000, 396, 109, 0, nil, 0}}},
+		{"azure 2024", azure24, Options{}, []Request{{0, 2162, 5, 0, nil, 0}, {time.Second, 2399, 6, 0, nil, 0}}},
+		{"burstgpt", burstgpt, Options{}, []Request{{0, 472, 18, 0, nil, 0}, {113 * time.Second, 417, 276, 0, nil, 0}}},
+		{"vidur", vidur, Options{Format: "auto"}, []Request{{0, 100, 20, 0, nil, 0}, {1250 * time.Millisecond, 200, 30, 0, nil, 0}}},
+		{"mooncake", mooncake, Options{}, []Request{{0, 6758, 500, 0, []int64{0, 1}, 512}, {3 * time.Second, 7322, 490, 0, []int64{0, 14}, 512}}},
+		{"bailian", bailian, Options{}, []Request{{0, 131, 24, 0, []int64{1, 2}, 16}, {500 * time.Millisecond, 10, 2, 0, []int64{3}, 16}}},
+		{"columns", "\xef\xbb\xbf" + columns, named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
+		{"windows", strings.ReplaceAll(vidur, "\n", "\r\n"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, nil, 0}}},
+		{"to", vidur, Options{To: time.Second}, []Request{{0, 100, 20, 0, nil, 0}}},
+	} {
+		got, err := collect(Read(strings.NewReader(c.text), c.name, c.options), 0)
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %+v, %v; want %+v", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestRead_refuses(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		options Options
+		want    string
+	}{
+		{"", Options{}, "f: line 1: neither JSON nor a CSV header"},
+		{"a,b\n1,2\n", Options{}, `f: line 1: columns ["a" "b"] belong to no known format; name them with --columns`},
+		{azure, Options{Format: "xml"}, `f: format "xml"; it must be auto or one of`},
+		{azure, Options{Scale: math.NaN()}, "f: scale NaN"},
+		{azure, Options{From: 2, To: 1}, "f: from 2ns, to 1ns"},
+		{azure, Options{From: time.Hour}, "f: no requests"},
+		{azure, Options{Columns: map[string]string{"tokens": "x"}}, `f: columns: unknown role "tokens"`},
+		{azure, Options{Columns: map[string]string{"time": "TIMESTAMP"}}, "f: columns: write --columns"},
+		{azure, Options{Columns: map[string]string{"time": "T", "input": "I", "output": "O"}}, `f: line 1: no column "T"; the columns are`},
+		{azure + "yesterday,1,1\n", Options{}, `f: line 4, TIMESTAMP: "yesterday"; it must be seconds, or a date`},
+		{azure + "2023-11-16 18:15:51,-1,1\n", Options{}, `f: line 4, ContextTokens: "-1"; it must be a whole number of tokens`},
+		{azure + "2023-11-16 18:15:51,1,1e3\n", Options{}, `f: line 4, GeneratedTokens: "1e3"`},
+		{azure + "2023-11-16 18:15:51,1\n", Options{}, "f: record on line 4: wrong number of fields"},
+		{azure + "2023-11-16 18:15:50,1,1\n", Options{}, "f: request 3 comes 995.169ms before the one above it; sort the file by time"},
+		{mooncake + "{}\n", Options{}, "f: line 3, timestamp: missing"},
+		{mooncake + "{\n", Options{}, "f: line 3, not a JSON object"},
+		{`{"timestamp": 1, "input_length": 1}`, Options{}, "f: line 1, output_length: missing"},
+		{`{"timestamp": -1, "input_length": 1}`, Options{}, "f: line 1, timestamp: it must be a time in seconds"},
+		{"t_s,rpm\n1,2\n", Options{}, "f: a rate curve needs two rows"},
+		{"t_s,rpm\n1,2\n1,2\n", Options{}, `f: line 3, t_s: "1"; it must be later`},
+		{"t_s,rpm\n1,NaN\n2,2\n", Options{}, `f: line 2, rpm: "NaN"; it must be a number between 0 and 1e+06`},
+		{"t_s,rpm,cv\n1,2,99\n", Options{}, `f: line 2, cv: "99"; it must be a number between 0 and 20`},
+		{"t_s,x\n1,2\n", Options{Format: "rate"}, "f: line 1: no column rate_rps, rpm or rpm_mid"},
+	} {
+		_, err := collect(Read(strings.NewReader(c.text), "f", c.options), 0)
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%q %+v:\n got %v\nwant %s", c.text, c.options, err, c.want)
+		}
+	}
+	if _, err := collect(Open("no such file", Options{}), 0); err == nil {
+		t.Error("a file that is not there: no error")
+	}
+}
+
+// TestRead_rate checks number, lengths and dispersion of what a curve makes.
+func TestRead_rate(t *testing.T) {
+	const curve = "t_s,rate_rps,mean_input_tokens,mean_output_tokens,cv\n100,0,300,30,CV\n1100,100,300,30,CV\n2100,0,300,30,CV\n"
+	for _, c := range []struct {
+		cv           string
+		want, within float64
+	}{{"0", 0, .1}, {"1", 1, .1}, {"0.5", .25, .1}, {"3", 9, 1.5}} {
+		all, err := collect(Read(strings.NewReader(strings.ReplaceAll(curve, "CV", c.cv)), "curve", Options{Seed: 1, Scale: 2}), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, out, perBin := 0.0, 0.0, make([]float64, 200)
+		for _, q := range all {
+			in, out = in+float64(q.Input), out+float64(q.Output)
+			perBin[int(q.Arrival.Seconds()/10)]++
+		}
+		n := float64(len(all))
+		if math.Abs(n/200_000-1) > 0.03 || math.Abs(in/n/300-1) > 0.02 || math.Abs(out/n/30-1) > 0.02 {
+			t.Errorf("cv %s: %v requests, mean %.1f in, %.1f out; want 200000, 300 and 30", c.cv, n, in/n, out/n)
+		}
+		// The variance over the mean of the count in a bin is cv squared.
+		dispersion := 0.0
+		for i, got := range perBin {
+			mid := 10 * (float64(i) + .5)
+			mean := 2 * .1 * min(mid, 2000-mid) * 10
+			dispersion += (got - mean) * (got - mean) / mean / float64(len(perBin))
+		}
+		if math.Abs(dispersion-c.want) > max(c.within, .25*c.want) {
+			t.Errorf("cv %s: dispersion %.2f, want %.2f", c.cv, dispersion, c.want)
+		}
+	}
+}
+
+func TestRead_scale(t *testing.T) {
+	text := "arrived_at,num_prefill_tokens,num_decode_tokens\n" + strings.Repeat("5,1,1\n", 1000)
+	for _, scale := range []float64{.25, 1, 2.5} {
+		all, err := collect(Read(strings.NewReader(text), "f", Options{Scale: scale}), 0)
+		if err != nil || math.Abs(float64(len(all))/scale-1000) > 100 {
+			t.Errorf("scale %v: %d requests, %v", scale, len(all), err)
+		}
+		if last := all[len(all)-1].Arrival; last > spread {
+			t.Errorf("scale %v: a copy comes after %v", scale, last)
+		}
+	}
+}
+
+func TestOpen_shared(t *testing.T) {
+	for _, c := range []struct {
+		file     string
+		requests int
+		span     time.Duration
+	}{
+		{"azure2023_conv.csv", 19366, 3500 * time.Second},
+		{"azure2023_code.csv", 8819, 3435 * time.Second},
+		{"mooncake_conversation.jsonl", 12031, 3537 * time.Second},
+		{"azure2024_conv_weekly_rpm_digitized.csv", 160_000, time.Hour},
+	} {
+		file := "../../../../shared/traces/" + c.file
+		if _, err := os.Stat(file); err != nil {
+			t.Skipf("NOT TESTED: the published traces are not here: %v", err)
+		}
+		all, err := collect(Open(file, Options{To: time.Hour}), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		span := all[len(all)-1].Arrival
+		if math.Abs(float64(len(all))/float64(c.requests)-1) > .6 || (span-c.span).Abs() > time.Minute {
+			t.Errorf("%s: %d requests in %v, want %d in %v", c.file, len(all), span, c.requests, c.span)
+		}
+	}
+}
