@@ -24,7 +24,7 @@ func BenchmarkAzureConversation(b *testing.B) {
 		}
 		requests = append(requests, engine.Request{Arrival: q.Arrival, Prompt: q.Input, Output: q.Output})
 	}
-	for _, name := range []string{"a100-llama-3-8b", "rtxpro6000-llama-3.1-8b"} {
+	for _, name := range []string{"a100-llama-3.1-8b", "rtxpro6000-llama-3.1-8b"} {
 		b.Run("engine="+name, func(b *testing.B) { replayAgain(b, name, requests) })
 	}
 }

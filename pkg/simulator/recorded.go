@@ -105,6 +105,9 @@ type meta struct {
 		BlockSize int `json:"block_size"`
 		Tokens    int `json:"num_kv_tokens"`
 	} `json:"kv_cache"`
+	Hardware struct {
+		Device string `json:"device_name"`
+	} `json:"hardware"`
 }
 
 // readMeta reads the limits; a run without the file has those of the profile.
@@ -131,12 +134,12 @@ func (m meta) apply(p engine.Profile) engine.Profile {
 	return p
 }
 
-// knownProfile finds the profile of a run named GPU_Model.
+// knownProfile finds the profile of a run by its name, GPU_Model, and what its meta says of both.
 func knownProfile(run string, m meta) (engine.Profile, error) {
-	name := plain(run)
+	about := plain(run + " / " + m.Hardware.Device + " / " + m.Model)
+	tp := cmp.Or(m.Engine.TensorParallel, 1)
 	for _, p := range engine.Profiles() {
-		tp := cmp.Or(m.Engine.TensorParallel, 1)
-		if strings.HasPrefix(name, plain(p.GPU+p.Model)) && p.TensorParallel == tp {
+		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp {
 			return p, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -27,7 +28,9 @@ func (t picos) duration() time.Duration { return time.Duration(t / perNano) }
 
 // cost is the step-time model in picoseconds.
 type cost struct {
-	base, sequence, computeBase, token, kvToken picos
+	base, sequence, computeBase, token picos
+	// kvToken is a step's that only decodes, kvMixed one's that also computes prompts.
+	kvToken, kvMixed picos
 	// halfPair is half of e, because p*(ctx + p/2) is p*(2*ctx + p)/2.
 	halfPair picos
 }
@@ -37,7 +40,7 @@ func newCost(p Profile) cost {
 	return cost{
 		base: round(p.StepBase), sequence: round(p.PerSequence),
 		computeBase: round(p.ComputeBase), token: round(p.PerToken),
-		kvToken: round(p.PerKVToken), halfPair: round(p.PerTokenPair / 2),
+		kvToken: round(p.PerKVToken), kvMixed: round(p.PerKVToken * cmp.Or(p.MixedKV, 1)), halfPair: round(p.PerTokenPair / 2),
 	}
 }
 
@@ -46,7 +49,15 @@ func newCost(p Profile) cost {
 func (c cost) step(n, kv, prompt, pairs int64) picos {
 	read := c.base + c.sequence*picos(n)
 	compute := c.computeBase + c.token*picos(n+prompt)
-	return max(read, compute) + c.kvToken*picos(kv) + c.halfPair*picos(pairs)
+	return max(read, compute) + c.kv(prompt)*picos(kv) + c.halfPair*picos(pairs)
+}
+
+// kv is reading one token of the KV cache in a step with prompt tokens.
+func (c cost) kv(prompt int64) picos {
+	if prompt > 0 {
+		return c.kvMixed
+	}
+	return c.kvToken
 }
 
 // series is a run of steps of which each takes grow longer than the one before.

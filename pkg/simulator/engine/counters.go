@@ -22,11 +22,12 @@ type Counters struct {
 // tokens are not made yet.
 func (e *Engine) Counters(at time.Duration) Counters {
 	e.Advance(at)
-	e.catchUp(fromDuration(min(at, latest)))
+	until := fromDuration(min(at, latest))
+	e.catchUp(until)
 	c := e.counters
 	c.Running, c.Steps = e.running, e.steps
 	for i := range e.queue.size {
-		if e.slots[e.queue.at(i)].queued > e.now {
+		if e.slots[e.queue.at(i)].queued > until {
 			break
 		}
 		c.Waiting++

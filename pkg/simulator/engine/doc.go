@@ -14,10 +14,11 @@
 // and its time, with n decoding requests that hold KV tokens, and p prompt
 // tokens of which chunk j follows ctx_j tokens of its own prompt:
 //
-//	T = max(a + b*n, c0 + c*(p+n)) + d*KV + e*sum(p_j*(ctx_j + p_j/2))
+//	T = max(a + b*n, c0 + c*(p+n)) + d*m*KV + e*sum(p_j*(ctx_j + p_j/2))
 //
-// The max is the roofline between reading the weights and computing. A
-// [Profile] holds the coefficients.
+// The max is the roofline between reading the weights and computing; m
+// is 1 in a step without prompts and [Profile].MixedKV in one with, where some
+// attention kernels read the KV cache several times. A Profile holds the coefficients.
 //
 // # Cost
 //

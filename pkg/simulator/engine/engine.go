@@ -109,8 +109,7 @@ func (e *Engine) Submit(r Request) error {
 		return fmt.Errorf("request %d: Arrival %v; it must be between the last one's %v and %v", r.ID, r.Arrival, e.lastArrival, latest)
 	}
 	r.Prompt, r.Output = max(r.Prompt, 1), max(r.Output, 1)
-	// The last token is never read again, so it needs no place.
-	if tokens := int64(r.Prompt) + int64(r.Output) - 1; blocksOf(tokens, e.blocks.size) > e.capacity {
+	if !e.holds(r) {
 		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit in %d KV tokens", r.ID, r.Prompt, r.Output, e.profile.KVTokens)
 	}
 	e.lastArrival = r.Arrival
@@ -121,6 +120,13 @@ func (e *Engine) Submit(r Request) error {
 		e.next = e.now + 1 // plan again
 	}
 	return nil
+}
+
+// holds tells whether the whole KV cache is enough for a request. Its last
+// token is never read again, so it needs no place.
+func (e *Engine) holds(r Request) bool {
+	all := e.capacity * e.blocks.size
+	return int64(r.Prompt) <= all && int64(r.Output) <= all && int64(r.Prompt)+int64(r.Output)-1 <= all
 }
 
 // take returns the place of a new request.

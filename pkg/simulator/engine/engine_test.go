@@ -15,7 +15,7 @@ func anyProfile(r *rand.Rand) Profile {
 	size := []int{1, 2, 16, 48}[r.IntN(4)]
 	return Profile{
 		Name: "random", StepBase: 1 + 10*r.Float64(), PerSequence: r.Float64(), ComputeBase: 5 * r.Float64(),
-		PerToken: r.Float64(), PerKVToken: 0.01 * r.Float64(), PerTokenPair: 0.001 * r.Float64() * float64(r.IntN(2)),
+		PerToken: r.Float64(), PerKVToken: 0.01 * r.Float64(), MixedKV: 3 * r.Float64() * float64(r.IntN(2)), PerTokenPair: 0.001 * r.Float64() * float64(r.IntN(2)),
 		KVTokens: size * (4 + r.IntN(600/size+4)), BlockSize: size,
 		MaxNumSeqs: seqs, MaxNumBatchedTokens: seqs + r.IntN(64), RequestOverhead: time.Duration(r.IntN(2)) * time.Microsecond,
 	}

@@ -23,6 +23,8 @@ type Profile struct {
 	PerToken    float64 `json:"c_us_per_token"`
 	// PerKVToken (d) is reading one token of a decoding request's KV cache.
 	PerKVToken float64 `json:"d_us_per_kv_token"`
+	// MixedKV multiplies PerKVToken in steps that also compute prompts; 0 is 1.
+	MixedKV float64 `json:"mixed_kv,omitempty"`
 	// PerTokenPair (e) is a prompt token's attention to one token before it.
 	PerTokenPair float64 `json:"e_us_per_token_pair"`
 
@@ -77,9 +79,12 @@ func (p Profile) validateTimes() error {
 	if p.StepBase < 1 && p.ComputeBase < 1 {
 		return fmt.Errorf("profile %q: a_us or c0_us must be at least 1 microsecond", p.Name)
 	}
+	if !(p.MixedKV >= 0 && p.MixedKV <= 100) {
+		return fmt.Errorf("profile %q: mixed_kv is %v; it must be between 0 and 100", p.Name, p.MixedKV)
+	}
 	// As a float: the largest step in picoseconds may not fit.
 	longest := p.StepBase + p.ComputeBase + (p.PerSequence+p.PerToken)*float64(p.MaxNumSeqs+p.MaxNumBatchedTokens) +
-		p.PerKVToken*float64(p.KVTokens) + p.PerTokenPair*float64(p.MaxNumBatchedTokens)*float64(p.KVTokens)
+		p.PerKVToken*max(p.MixedKV, 1)*float64(p.KVTokens) + p.PerTokenPair*float64(p.MaxNumBatchedTokens)*float64(p.KVTokens)
 	if longest > 3600e6 {
 		return fmt.Errorf("profile %q: a full step would take %.0f s; coefficients are in microseconds", p.Name, longest/1e6)
 	}

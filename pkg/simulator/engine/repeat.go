@@ -22,7 +22,7 @@ func (e *Engine) plan() (steps int64, times series) {
 	}
 	times = series{
 		first: e.cost.step(n, e.blocks.held(e.steps+1), chunk, chunk*(2*computed+chunk)),
-		grow:  e.cost.kvToken*picos(n) + e.cost.halfPair*picos(2*chunk*chunk),
+		grow:  e.cost.kv(chunk)*picos(n) + e.cost.halfPair*picos(2*chunk*chunk),
 	}
 	if e.partial == none {
 		steps = e.untilAdmission(steps, times)
