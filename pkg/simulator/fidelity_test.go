@@ -81,3 +81,23 @@ func write(t *testing.T, dir, name, content string) {
 		t.Fatal(err)
 	}
 }
+
+// FuzzRecorded: a run is either refused, or all its requests are in order and in reach.
+func FuzzRecorded(f *testing.F) {
+	f.Add(request + "\n" + strings.Replace(request, "100.0", "99.9", 1))
+	f.Add(strings.Replace(request, "100.0", "9e9", 1) + "\n" + request)
+	f.Add("{}")
+	f.Fuzz(func(t *testing.T, text string) {
+		completions, err := parseRecorded("fuzz", []byte(text))
+		if err != nil {
+			return
+		}
+		last := completions[0]
+		for _, c := range completions {
+			if c.Arrival < last.Arrival || c.FirstToken > c.LastToken || c.LastToken > longestRun {
+				t.Fatalf("%+v after %+v", c, last)
+			}
+			last = c
+		}
+	})
+}

@@ -28,13 +28,13 @@ type recordedRequest struct {
 	LastToken    *float64 `json:"last_token_ts"`
 }
 
-// validate names the field at fault. The times of vLLM are within a day.
+// validate names the field at fault.
 func (r recordedRequest) validate() error {
 	for _, f := range []struct {
 		name  string
 		value *float64
 	}{{"arrival_time", r.ArrivalTime}, {"queued_ts", r.Queued}, {"first_token_ts", r.FirstToken}, {"last_token_ts", r.LastToken}} {
-		if f.value == nil || math.Abs(*f.value) > 1e11 {
+		if f.value == nil || !(*f.value >= 0 && *f.value <= 9e9) {
 			return fmt.Errorf("%s is missing or out of range; it must be a time in seconds", f.name)
 		}
 	}
@@ -53,6 +53,10 @@ func readRecorded(file string) ([]engine.Completion, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseRecorded(file, raw)
+}
+
+func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 	var requests []recordedRequest
 	lines := bufio.NewScanner(bytes.NewReader(raw))
 	for n := 1; lines.Scan(); n++ {
@@ -69,8 +73,17 @@ func readRecorded(file string) ([]engine.Completion, error) {
 	if err := lines.Err(); err != nil || len(requests) == 0 {
 		return nil, cmp.Or(err, fmt.Errorf("%s: no requests", file))
 	}
-	return aligned(requests), nil
+	completions := aligned(requests)
+	for _, c := range completions {
+		if c.Arrival < 0 || c.LastToken > longestRun {
+			return nil, fmt.Errorf("%s: the times of a run must be within %v of each other", file, longestRun)
+		}
+	}
+	return completions, nil
 }
+
+// longestRun is what an engine can simulate.
+const longestRun = 90 * 24 * time.Hour
 
 // aligned puts arrivals and engine times on one clock. The quickest way into
 // the engine's queue tells how far the clocks are apart: it waited for nothing.

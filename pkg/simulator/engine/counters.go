@@ -26,11 +26,9 @@ func (e *Engine) Counters(at time.Duration) Counters {
 	e.catchUp(until)
 	c := e.counters
 	c.Running, c.Steps = e.running, e.steps
-	for i := range e.queue.size {
-		if e.slots[e.queue.at(i)].queued > until {
-			break
-		}
-		c.Waiting++
+	c.Waiting = e.queue.size
+	for c.Waiting > 0 && e.slots[e.queue.at(c.Waiting-1)].queued > until {
+		c.Waiting-- // still in the API server
 	}
 	c.KVUsage = float64(e.blocks.used(e.steps)+e.promptBlocks) / float64(e.capacity)
 	return c

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -148,6 +150,30 @@ func (e *Engine) Next() time.Duration {
 		return Never
 	}
 	return (e.next + perNano - 1).duration()
+}
+
+// InFlight is the number of requests submitted and not completed by the last Advance.
+func (e *Engine) InFlight() int { return e.running + e.queue.size }
+
+// Abort takes all requests out of the engine, as when its pod fails, and
+// returns them in the order of arrival. The engine is idle afterwards; what
+// its counters have counted stays.
+func (e *Engine) Abort() []Request {
+	var lost []Request
+	for i := e.newest; i != none; i = e.slots[i].older {
+		lost = append(lost, e.slots[i].request)
+	}
+	for i := range e.queue.size {
+		lost = append(lost, e.slots[e.queue.at(i)].request)
+	}
+	slices.SortStableFunc(lost, func(a, b Request) int {
+		return cmp.Or(cmp.Compare(a.Arrival, b.Arrival), cmp.Compare(a.ID, b.ID))
+	})
+	e.slots, e.free, e.queue, e.decoding, e.filling = nil, nil, ring{}, nil, nil
+	e.blocks, e.promptBlocks = newBlocks(e.profile.BlockSize), 0
+	e.newest, e.partial, e.running = none, none, 0
+	e.stepping, e.next = false, never
+	return lost
 }
 
 // Advance moves the engine to a time and reports what has ended by then. The

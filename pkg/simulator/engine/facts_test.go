@@ -91,6 +91,28 @@ func TestEngine_counters(t *testing.T) {
 	}
 }
 
+func TestEngine_abort(t *testing.T) {
+	var last Completion
+	e, _ := New(small(), func(c Completion) { last = c })
+	for id := range int64(4) {
+		if err := e.Submit(Request{ID: id, Arrival: time.Duration(id) * time.Millisecond, Prompt: 20, Output: 100}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Advance(20 * time.Millisecond)
+	before, lost := e.InFlight(), e.Abort()
+	if before != 4 || len(lost) != 4 || lost[0].ID != 0 || lost[3].ID != 3 || e.InFlight() != 0 || e.Next() != Never {
+		t.Fatalf("%d in flight, lost %+v, next at %v", before, lost, e.Next())
+	}
+	if err := e.Submit(Request{ID: 9, Arrival: time.Second, Prompt: 40, Output: 1}); err != nil {
+		t.Fatal(err)
+	}
+	e.Drain()
+	if last.ID != 9 || last.TTFT().Truncate(time.Microsecond) != 2017*time.Microsecond {
+		t.Errorf("after the restart: %+v, want the TTFT of an idle engine", last)
+	}
+}
+
 func TestSubmit_refuses(t *testing.T) {
 	e, _ := New(small(), func(Completion) {})
 	if err := e.Submit(Request{Arrival: time.Second, Prompt: 60, Output: 101}); err != nil {
