@@ -15,6 +15,8 @@ type Counters struct {
 	// the one before. FirstTokens is the count of the former; the latter's is GenerationTokens - FirstTokens.
 	TTFT, TokenGap time.Duration
 	FirstTokens    int64
+	// TTFTs and TokenGaps are the same as histograms; see TTFTBounds and TokenGapBounds.
+	TTFTs, TokenGaps Histogram
 }
 
 // Counters returns the counters at a time that is not before the last
@@ -48,10 +50,15 @@ func (e *Engine) catchUp(to picos) {
 	}
 }
 
-// count adds the decoded tokens of steps that took span together.
-func (e *Engine) count(steps int64, span picos) {
-	e.counters.GenerationTokens += steps * e.blocks.count
-	e.countGap(span, e.blocks.count)
+// count adds the decoded tokens of steps.
+func (e *Engine) count(steps int64, times series) {
+	n := e.blocks.count
+	if n == 0 {
+		return
+	}
+	e.counters.GenerationTokens += steps * n
+	e.countGap(times.span(steps), n)
+	e.gapBounds.addSeries(&e.counters.TokenGaps, times, steps, n)
 }
 
 // countGap adds n gaps of a length. Nanoseconds are carried, so that a sum
@@ -67,9 +74,12 @@ func (e *Engine) countToken(s *slot) {
 	e.counters.GenerationTokens++
 	if s.generated > 0 {
 		e.countGap(e.now-s.last, 1)
+		e.counters.TokenGaps[e.gapBounds.bucket(e.now-s.last)]++
 		return
 	}
+	ttft := e.now - fromDuration(s.request.Arrival)
+	e.counters.TTFTs[e.ttftBounds.bucket(ttft)]++
 	e.counters.PromptTokens += int64(s.request.Prompt)
 	e.counters.FirstTokens++
-	e.counters.TTFT += e.now.duration() - s.request.Arrival
+	e.counters.TTFT += ttft.duration()
 }

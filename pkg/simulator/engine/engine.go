@@ -72,6 +72,8 @@ type Engine struct {
 
 	lastArrival time.Duration
 	counters    Counters
+	gapBounds   bounds
+	ttftBounds  bounds
 	// gapRest is the part of counters.TokenGap below a nanosecond.
 	gapRest picos
 }
@@ -99,6 +101,7 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 	}
 	return &Engine{
 		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
+		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()),
 		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize),
 	}, nil
 }

@@ -48,9 +48,11 @@ func TestEngine_reference(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		p := anyProfile(r)
 		requests := anyRequests(r, p, 1+r.IntN(60))
-		want := &reference{t: t, p: p, cost: newCost(p), arrived: requests}
+		// Steps of this engine take microseconds, so its buckets do too.
+		fine := bounds{1e7, 1.2e7, 1.4e7, 1.6e7, 2e7, 2.05e7, 2.1e7, 3e7, 5e7}
+		want := &reference{t: t, p: p, cost: newCost(p), arrived: requests, bounds: fine}
 		want.run()
-		got, e := replay(t, p, requests, r)
+		got, e := replay(t, p, requests, r, fine)
 		byID := func(a, b Completion) int { return cmp.Compare(a.ID, b.ID) }
 		slices.SortFunc(got, byID)
 		slices.SortFunc(want.ended, byID)
@@ -66,6 +68,9 @@ func TestEngine_reference(t *testing.T) {
 		if c.Steps != want.steps || c.GenerationTokens != want.generated || c.Preemptions != want.preemptions || c.TokenGap != want.gaps.duration() {
 			t.Fatalf("seed %d: %+v, want %d steps, %d tokens, %d preemptions, gaps of %v", seed, c, want.steps, want.generated, want.preemptions, want.gaps.duration())
 		}
+		if c.TokenGaps != want.histogram {
+			t.Fatalf("seed %d: gaps %v, want %v", seed, c.TokenGaps, want.histogram)
+		}
 		preemptions += c.Preemptions
 	}
 	if preemptions < 1000 {
@@ -74,13 +79,14 @@ func TestEngine_reference(t *testing.T) {
 }
 
 // replay submits requests one by one, looking at the engine at random times in between.
-func replay(t *testing.T, p Profile, requests []Request, r *rand.Rand) (ended []Completion, e *Engine) {
+func replay(t *testing.T, p Profile, requests []Request, r *rand.Rand, fine bounds) (ended []Completion, e *Engine) {
 	t.Helper()
 	now := time.Duration(0)
 	e, err := New(p, func(c Completion) { ended = append(ended, c) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.gapBounds = fine
 	submitted := 0
 	look := func(at time.Duration) {
 		c := e.Counters(at)

@@ -18,6 +18,8 @@ type reference struct {
 
 	steps, generated, preemptions int64
 	gaps                          picos
+	histogram                     Histogram
+	bounds                        bounds
 	ended                         []Completion
 }
 
@@ -119,6 +121,7 @@ func (r *reference) output(q *referenceRequest) bool {
 		q.first = r.now
 	} else {
 		r.gaps += r.now - q.last
+		r.histogram[r.bounds.bucket(r.now-q.last)]++
 	}
 	q.last = r.now
 	q.tokens++

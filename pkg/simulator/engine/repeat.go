@@ -73,7 +73,7 @@ func (e *Engine) untilFull(steps, chunk, computed int64) int64 {
 // repeat makes that many planned steps at once.
 func (e *Engine) repeat(steps int64, times series) {
 	span := times.span(steps)
-	e.count(steps, span)
+	e.count(steps, times)
 	if e.partial != none {
 		s := &e.slots[e.partial]
 		before := blocksOf(s.computed, e.blocks.size)

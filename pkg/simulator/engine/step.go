@@ -111,7 +111,7 @@ func (e *Engine) unlink(i int32) {
 
 // endStep gives out the tokens of the step in progress.
 func (e *Engine) endStep() {
-	e.count(1, e.next-e.now)
+	e.count(1, series{first: e.next - e.now})
 	e.now, e.stepping = e.next, false
 	e.steps++
 	e.finish()
