@@ -55,6 +55,31 @@ func TestFidelity_limits(t *testing.T) {
 	}
 }
 
+func TestMeta(t *testing.T) {
+	p, _ := engine.ByName("h100-llama-3.1-8b")
+	for _, c := range []struct {
+		text             string
+		seqs, tokens, kv int
+	}{
+		{`{}`, 256, 2048, 421_000},
+		{`{"engine_kwargs": {"max_num_seqs": 8, "max_num_batched_tokens": null}, "kv_cache": {"num_gpu_blocks": 10, "block_size": 32}}`, 8, 2048, 320},
+		{`{"engine_kwargs": {"max_num_seqs": 8}, "resolved_config": {"scheduler_config": {"max_num_seqs": 9, "max_num_batched_tokens": 8192},
+			"cache_config": {"num_gpu_blocks": 10, "block_size": 16}}, "kv_cache": {"num_kv_tokens": 176}}`, 8, 8192, 176},
+	} {
+		dir := t.TempDir()
+		write(t, dir, "m", c.text)
+		m, err := readMeta(filepath.Join(dir, "m"))
+		if got := m.apply(p); err != nil || got.MaxNumSeqs != c.seqs || got.MaxNumBatchedTokens != c.tokens || got.KVTokens != c.kv {
+			t.Errorf("%s: %+v, %v", c.text, got, err)
+		}
+	}
+	var m meta
+	m.Asked.TensorParallel, m.Hardware.Device, m.Model = 2, "NVIDIA RTX PRO 6000 Blackwell Server Edition", "Qwen/Qwen3-32B"
+	if got, err := knownProfile("monday", m); err != nil || got.Name != "rtxpro6000-qwen3-32b-tp2" {
+		t.Errorf("by its device and model: %q, %v", got.Name, err)
+	}
+}
+
 func TestFidelity_refuses(t *testing.T) {
 	for _, c := range []struct{ file, lines, want string }{
 		{"", "", "no real_*.jsonl"},

@@ -106,21 +106,37 @@ func aligned(requests []recordedRequest) []engine.Completion {
 }
 
 // meta is what real_*.meta.json says about the engine's limits; 0 is unsaid.
+// What the engine was asked for counts before what it resolved that to.
 type meta struct {
-	Model  string `json:"model"`
-	Engine struct {
-		TensorParallel      int `json:"tensor_parallel_size"`
-		MaxNumSeqs          int `json:"max_num_seqs"`
-		MaxNumBatchedTokens int `json:"max_num_batched_tokens"`
+	Model string `json:"model"`
+	Asked struct {
+		parallelism
+		scheduler
 	} `json:"engine_kwargs"`
-	KVCache struct {
-		Blocks    int `json:"num_gpu_blocks"`
-		BlockSize int `json:"block_size"`
-		Tokens    int `json:"num_kv_tokens"`
-	} `json:"kv_cache"`
+	KVCache  kvCache `json:"kv_cache"`
+	Resolved struct {
+		Scheduler scheduler   `json:"scheduler_config"`
+		Parallel  parallelism `json:"parallel_config"`
+		Cache     kvCache     `json:"cache_config"`
+	} `json:"resolved_config"`
 	Hardware struct {
 		Device string `json:"device_name"`
 	} `json:"hardware"`
+}
+
+type parallelism struct {
+	TensorParallel int `json:"tensor_parallel_size"`
+}
+
+type scheduler struct {
+	MaxNumSeqs          int `json:"max_num_seqs"`
+	MaxNumBatchedTokens int `json:"max_num_batched_tokens"`
+}
+
+type kvCache struct {
+	Blocks    int `json:"num_gpu_blocks"`
+	BlockSize int `json:"block_size"`
+	Tokens    int `json:"num_kv_tokens"`
 }
 
 // readMeta reads the limits; a run without the file has those of the profile.
@@ -140,17 +156,18 @@ func readMeta(file string) (m meta, err error) {
 
 // apply puts the limits that the run tells into a profile.
 func (m meta) apply(p engine.Profile) engine.Profile {
-	p.MaxNumSeqs = cmp.Or(m.Engine.MaxNumSeqs, p.MaxNumSeqs)
-	p.MaxNumBatchedTokens = cmp.Or(m.Engine.MaxNumBatchedTokens, p.MaxNumBatchedTokens)
-	p.BlockSize = cmp.Or(m.KVCache.BlockSize, p.BlockSize)
-	p.KVTokens = cmp.Or(m.KVCache.Tokens, m.KVCache.Blocks*p.BlockSize, p.KVTokens)
+	p.MaxNumSeqs = cmp.Or(m.Asked.MaxNumSeqs, m.Resolved.Scheduler.MaxNumSeqs, p.MaxNumSeqs)
+	p.MaxNumBatchedTokens = cmp.Or(m.Asked.MaxNumBatchedTokens, m.Resolved.Scheduler.MaxNumBatchedTokens, p.MaxNumBatchedTokens)
+	p.BlockSize = cmp.Or(m.KVCache.BlockSize, m.Resolved.Cache.BlockSize, p.BlockSize)
+	blocks := cmp.Or(m.KVCache.Blocks, m.Resolved.Cache.Blocks)
+	p.KVTokens = cmp.Or(m.KVCache.Tokens, blocks*p.BlockSize, p.KVTokens)
 	return p
 }
 
 // knownProfile finds the profile of a run by its name, GPU_Model, and what its meta says of both.
 func knownProfile(run string, m meta) (engine.Profile, error) {
 	about := plain(run + " / " + m.Hardware.Device + " / " + m.Model)
-	tp := cmp.Or(m.Engine.TensorParallel, 1)
+	tp := cmp.Or(m.Asked.TensorParallel, m.Resolved.Parallel.TensorParallel, 1)
 	for _, p := range engine.Profiles() {
 		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp {
 			return p, nil

@@ -130,3 +130,42 @@ func invariants(e *Engine, c Counters, submitted int, before, at time.Duration) 
 	}
 	return nil
 }
+
+// TestEngine_lags: an engine that is advanced only when Next is due has the
+// same requests in flight, at every moment, as one that is always advanced.
+func TestEngine_lags(t *testing.T) {
+	advanced, looks := 0, 0
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		p := anyProfile(r)
+		always, _ := New(p, func(Completion) {})
+		lazy, _ := New(p, func(Completion) {})
+		now := time.Duration(0)
+		look := func(at time.Duration) {
+			always.Counters(at) // which makes every step up to then
+			if looks++; lazy.Next() <= at {
+				advanced++
+				lazy.Advance(at)
+			}
+			if always.InFlight() != lazy.InFlight() {
+				t.Fatalf("seed %d at %v: %d in flight, and %d in the engine that lags", seed, at, always.InFlight(), lazy.InFlight())
+			}
+			now = at
+		}
+		for _, q := range anyRequests(r, p, 60) {
+			for range 4 {
+				look(now + time.Duration(r.Int64N(int64(q.Arrival-now)+1)))
+			}
+			look(q.Arrival)
+			if always.Submit(q) != nil || lazy.Submit(q) != nil {
+				t.Fatal("refused")
+			}
+		}
+		for always.InFlight() > 0 {
+			look(now + time.Duration(r.IntN(10_000)))
+		}
+	}
+	if advanced > looks/2 {
+		t.Errorf("advanced at %d of %d looks; nothing is saved", advanced, looks)
+	}
+}
