@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -164,5 +165,43 @@ func TestProfiles(t *testing.T) {
 	}
 	if _, err := ByName("abacus"); err == nil || !strings.Contains(err.Error(), "known are a100-llama-3.1-8b, ") {
 		t.Errorf("unknown name: %v", err)
+	}
+}
+
+// FuzzParseProfile: what is taken is valid, and is read back as it was written.
+func FuzzParseProfile(f *testing.F) {
+	for _, p := range append(Profiles(), small()) {
+		raw, _ := json.Marshal(p)
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"a_us": 1, "speed": 2}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := ParseProfile(raw)
+		if err != nil {
+			return
+		}
+		again, _ := json.Marshal(p)
+		if back, err := ParseProfile(again); err != nil || back != p {
+			t.Fatalf("%+v came back as %+v, %v", p, back, err)
+		}
+		e, err := New(p, func(Completion) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = e.Submit(Request{Prompt: 100, Output: 10})
+		e.Drain()
+		if e.InFlight() != 0 {
+			t.Fatalf("%+v does not end", p)
+		}
+	})
+}
+
+func TestParseProfile_refuses(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"speed": 2}`: `unknown field "speed"`, `{"a_us": "fast"}`: "a_us", `{}`: "block_size is 0", `[`: "unexpected EOF",
+	} {
+		if _, err := ParseProfile([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", text, err, want)
+		}
 	}
 }
