@@ -88,8 +88,9 @@ spec:
       timeoutSeconds: 60
       containers:
       - image: %s
-        args: [--model=demo, --port=8000, --force-dummy-tokenizer=true, --max-model-len=2048, --max-num-seqs=7,
-          --enable-kvcache=true, --kv-cache-size=200, --block-size=16, --time-to-first-token=200ms, --inter-token-latency=50ms]
+        args: [--model=demo, --port=8000, --force-dummy-tokenizer=true, --max-model-len=2048,
+          --max-num-seqs=7, --enable-kvcache=true, --kv-cache-size=200, --block-size=16,
+          --time-to-first-token=200ms, --inter-token-latency=50ms]
         env: [{name: POD_IP, value: "127.0.0.1"}]
         ports: [{containerPort: 8000}]
         readinessProbe: {httpGet: {path: /health/ready, port: 8000}, periodSeconds: 1}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
@@ -131,7 +132,8 @@ func (c *cluster) printRaw(ctx context.Context) error {
 		if err := json.Indent(&pretty, text, "", "  "); err != nil {
 			return err
 		}
-		fmt.Printf("$ kubectl get --raw %s\n%s\n", metricPath(metric), pretty.String())
+		path := strings.Replace(metricPath(metric), "/services", "\\\n    /services", 1) // within 100 columns
+		fmt.Printf("$ kubectl get --raw %s\n%s\n", path, pretty.String())
 	}
 	return nil
 }

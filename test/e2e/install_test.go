@@ -61,6 +61,9 @@ func (e *environment) prepare(ctx context.Context) (state, error) {
 	if _, err := e.kube.CoreV1().Namespaces().Get(ctx, ownNamespace, metav1.GetOptions{}); !apierrs.IsNotFound(err) {
 		return state{}, fmt.Errorf("namespace %s is there already (%v); remove the product first, or set IPA_E2E_INSTALL=skip to test what is installed", ownNamespace, err)
 	}
+	if err := e.waitQuiet(ctx); err != nil {
+		return state{}, err
+	}
 	if err := e.makeBystanders(ctx); err != nil {
 		return state{}, err
 	}
@@ -70,6 +73,22 @@ func (e *environment) prepare(ctx context.Context) (state, error) {
 	}
 	objects, err := e.snapshot(ctx)
 	return state{objects, bytes}, err
+}
+
+// waitQuiet waits until nothing is being deleted from an earlier run or the demo.
+func (e *environment) waitQuiet(ctx context.Context) error {
+	return poll(ctx, time.Second, func() (bool, string) {
+		list, err := e.kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, ns := range list.Items {
+			if ns.DeletionTimestamp != nil {
+				return false, "namespace " + ns.Name + " is being deleted"
+			}
+		}
+		return true, ""
+	})
 }
 
 func (e *environment) makeBystanders(ctx context.Context) error {
