@@ -173,13 +173,6 @@ func (s *service) update(change func(*servingv1.Service)) {
 	}
 }
 
-// delete takes the Service away, its pods at once.
-func (s *service) delete() {
-	if err := cluster.knative.ServingV1().Services(s.namespace).Delete(s.t.Context(), s.name, metav1.DeleteOptions{}); err != nil {
-		s.t.Error(err)
-	}
-}
-
 func (s *service) host() string {
 	return s.name + "." + s.namespace + "." + setting("IPA_DOMAIN", "example.com")
 }
