@@ -99,6 +99,12 @@ func (c *cluster) install(ctx context.Context) error {
 }
 
 func (c *cluster) deploy(ctx context.Context, text string, m model) error {
+	// An earlier demo may still be going away.
+	if _, err := kubectl(ctx, "", "wait", "namespace/"+namespace, "--for=jsonpath={.status.phase}=Active", "--timeout=1s"); err != nil {
+		if _, err := kubectl(ctx, "", "wait", "namespace/"+namespace, "--for=delete", "--timeout=120s"); err != nil {
+			return err
+		}
+	}
 	if _, err := kubectl(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n", "apply", "-f", "-"); err != nil {
 		return err
 	}
@@ -114,8 +120,10 @@ func (c *cluster) cleanUp(model) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	heading("Cleaning up (KEEP=1 keeps everything running)")
+	clean := true
 	report := func(what string, err error) {
 		if err != nil {
+			clean = false
 			fmt.Println(what+":", err)
 		}
 	}
@@ -131,6 +139,9 @@ func (c *cluster) cleanUp(model) {
 	report("config/", err)
 	_, err = kubectl(ctx, text, "delete", "--ignore-not-found", "-f", "-")
 	report("the adapter", err)
+	if !clean {
+		return
+	}
 	fmt.Println("Service and adapter are gone. The cluster still runs: make cluster-down ends it.")
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
@@ -21,7 +22,8 @@ type model struct {
 	annotations    []string // key=value of the revision template
 	shape          load.Shape
 	clients        int
-	startup        int // seconds that one replica may take
+	startup        int           // seconds that one replica may take
+	every          time.Duration // from line to line of the table
 	about          string
 }
 
@@ -39,15 +41,15 @@ func modelFor(engine string) (model, error) {
 			engine: "llm-d-inference-sim, a simulator of vLLM", served: "demo",
 			annotations: append(common, "autoscaling.knative.dev/max-scale=4",
 				"autoscaling.knative.dev/metric=concurrency=24,kv_cache_usage_percent=70,num_requests_waiting=4"),
-			shape: load.Shape{Prompt: 400, Tokens: 60}, clients: 14, startup: 60,
+			shape: load.Shape{Prompt: 400, Tokens: 60}, clients: 14, startup: 60, every: 2 * time.Second,
 			about: "14 clients, each prompt 400 random tokens: 12.5 % of one replica's KV cache of 3,200 tokens",
 		}, nil
 	case "vllm":
 		return model{
 			engine: "real vLLM 0.32 on the CPU (a tiny model of random weights)", served: "tiny",
 			annotations: append(common, "autoscaling.knative.dev/max-scale=2",
-				"autoscaling.knative.dev/metric=concurrency=60,kv_cache_usage_percent=70,num_requests_waiting=4"),
-			shape: load.Shape{Prompt: 60, Tokens: 600}, clients: 20, startup: 180,
+				"autoscaling.knative.dev/metric=concurrency=60,kv_cache_usage_percent=70,num_requests_waiting=8"),
+			shape: load.Shape{Prompt: 60, Tokens: 600}, clients: 20, startup: 180, every: 4 * time.Second,
 			about: "20 clients, each asks for 600 tokens; one replica's KV cache holds 5,120",
 		}, nil
 	}

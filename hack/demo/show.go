@@ -12,9 +12,10 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
 
-// table prints a line every two seconds.
+// table prints a line every so often.
 type table struct {
 	c        *cluster
+	every    time.Duration
 	revision string
 	start    time.Time
 	proof    view // in which the engine's signals asked for most, and for more than concurrency did
@@ -23,7 +24,7 @@ type table struct {
 
 // follow prints lines until done says so; an error when that takes longer than limit.
 func (t *table) follow(ctx context.Context, limit time.Duration, done func(view) bool) error {
-	ticker := time.NewTicker(2 * time.Second)
+	ticker := time.NewTicker(t.every)
 	defer ticker.Stop()
 	for end := time.Now().Add(limit); time.Now().Before(end); {
 		v := t.c.look(ctx, t.revision)
@@ -61,7 +62,7 @@ func show(ctx context.Context, c *cluster, m model) error {
 	}
 	heading("Load: " + m.about)
 	fmt.Println(tableHead)
-	t := &table{c: c, revision: revision, start: time.Now()}
+	t := &table{c: c, every: m.every, revision: revision, start: time.Now()}
 	idle := 0
 	if err := t.follow(ctx, time.Minute, func(view) bool { idle++; return idle == 2 }); err != nil {
 		return err
