@@ -140,7 +140,8 @@ func untilTick(d decider.Decision, replicas int32) decider.Decision {
 
 // worthTelling reports whether the new record differs from the scale target,
 // from the record before it, or in its reason from what was told last; a mere
-// change of reason is told at most every quiet period.
+// change of reason is told at most every quiet period, the first known signals
+// at once.
 func (r *runner) worthTelling(before Record) bool {
 	now, d := r.record.Time, r.record.Decision
 	moved := before.Time.IsZero() || d.Replicas != before.Decision.Replicas
@@ -148,7 +149,7 @@ func (r *runner) worthTelling(before Record) bool {
 		r.m.Log.Info("decided", "namespace", r.revision.Namespace, "revision", r.revision.Name,
 			"replicas", r.record.Observation.Replicas, "decision", d.String())
 	}
-	reason := d.Reason != r.told && now.Sub(r.toldAt) >= quiet
+	reason := d.Reason != r.told && (r.told == decider.NoData || now.Sub(r.toldAt) >= quiet)
 	if !moved && !reason && d.Replicas == r.record.Observation.Replicas {
 		return false
 	}
