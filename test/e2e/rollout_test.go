@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -118,4 +119,25 @@ func TestMissedProgressDeadlineNamesTheAnnotation(t *testing.T) {
 	for kind, name := range map[string]string{"PodAutoscaler": r.revision, "Revision": r.revision, "Service": s.name} {
 		waitEvent(t, s.namespace, kind, name, "Warning ProgressDeadlineMissed", "10s", "serving.knative.dev/progress-deadline")
 	}
+	r.waitReplicas(time.Minute, "given up 30 s after the deadline", exactly(0))
+	always(t, 6*time.Second, "given up once and for all", func() (bool, string) { return r.replicas() == 0, r.state() })
+}
+
+// A pod that finds no node, as where a GPU node is still coming, is left to
+// wait: Knative calls its revision unreachable meanwhile, but its route is not.
+func TestUnschedulablePodIsLeftToWait(t *testing.T) {
+	t.Parallel()
+	s := standIn(t, namespaceFor(t), "homeless", annotations{"target": "2"})
+	s.container.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
+	s.annotations["serving.knative.dev/progress-deadline"] = "600s"
+	s.create()
+	eventually(t, settle, "a pod without a node", func() (bool, string) {
+		return s.latest() != "" && len(s.current().pods()) == 1, s.state()
+	})
+	r := s.current()
+	first := r.pods()[0].UID
+	always(t, 12*time.Second, "the same pod", func() (bool, string) {
+		pods := r.pods()
+		return r.replicas() == 1 && len(pods) == 1 && pods[0].UID == first, r.state()
+	})
 }
