@@ -33,7 +33,11 @@ if [[ ${IPA_CLUSTER:-} == existing ]]; then
   export KUBECTL=${KUBECTL:-kubectl}
 else
   step "A real Kubernetes with Knative Serving on this machine (make cluster)"
-  "$cluster" up || no_cluster
+  # One at a time: end-to-end tests and the demo install the product. What the
+  # cluster starts must not inherit the lock.
+  exec 8>"$("$cluster" root)/in-use.lock"
+  flock -n 8 || { echo "an end-to-end run or another demo uses this cluster: waiting for its end"; flock 8; }
+  "$cluster" up 8>&- || no_cluster
   eval "$("$cluster" env)"
   printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
   export KUBECTL=$PWD/$out/bin/kubectl

@@ -39,7 +39,11 @@ if [[ ${IPA_CLUSTER:-} == existing ]]; then
   export KUBECTL=${KUBECTL:-kubectl}
 else
   if [[ $group == vllm ]]; then hack/cluster/vllm.sh install || cannot "real vLLM could not be installed"; fi
-  "$cluster" up
+  # One run at a time: it installs and removes the product. What the cluster
+  # starts must not inherit the lock.
+  exec 8>"$("$cluster" root)/in-use.lock"
+  flock -n 8 || { echo "another end-to-end run or demo uses this cluster: waiting for its end"; flock 8; }
+  "$cluster" up 8>&-
   eval "$("$cluster" env)"
   printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
   export KUBECTL=$PWD/$out/bin/kubectl
