@@ -80,7 +80,7 @@ func TestCustomMetricsAPI(t *testing.T) {
 				return false, fmt.Sprintf("%d values", len(got))
 			}
 			v := got[0].Value.AsApproximateFloat64()
-			return v >= want*0.95 && v <= want*1.05, fmt.Sprintf("%v, want %v", v, want)
+			return v >= want*0.9 && v <= want*1.1, fmt.Sprintf("%v, want %v", v, want)
 		})
 	}
 	for metric, want := range map[string][3]float64{ // pod 0, pod 1, together
