@@ -1,0 +1,153 @@
+package podautoscaler
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+)
+
+func TestStartScale(t *testing.T) {
+	old := initialized(autoscaler("llm-1", 1), time.Hour)
+	older := initialized(autoscaler("llm-0", 0), time.Hour)
+	retired := initialized(autoscaler("llm-2", 2), time.Hour)
+	retired.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	reserve := revision("llm-2", servingv1.RoutingStateReserve)
+	f := func(name string, pa *v1alpha1.PodAutoscaler, replicas, want int32) {
+		t.Helper()
+		d := target(pa.Name, replicas)
+		b := newBench(t, 1, pa, old, older, retired, reserve, target("llm-1", 6), target("llm-0", 9), target("llm-2", 7), d)
+		s, err := b.settle(b.ctx, pa)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.startScale(pa, *s, d); got != want {
+			t.Errorf("%s: start scale = %d, want %d", name, got, want)
+		}
+	}
+	f("a new revision starts as large as the newest routed one", autoscaler("llm-3", 3), 1, 6)
+	f("at most max-scale", autoscaler("llm-3", 3, "autoscaling.knative.dev/max-scale", "4"), 1, 4)
+	f("turned off", autoscaler("llm-3", 3, autoscaling.StartScaleKey, "initial"), 1, 1)
+	f("initial-scale when that is more", autoscaler("llm-3", 3, "autoscaling.knative.dev/initial-scale", "8"), 1, 8)
+	f("held for a stable window, until traffic has come", initialized(autoscaler("llm-3", 3), 10*time.Second), 6, 6)
+	f("whatever the predecessor does meanwhile", initialized(autoscaler("llm-3", 3), 10*time.Second), 8, 8)
+	f("then it is over", initialized(autoscaler("llm-3", 3), 2*time.Minute), 6, 0)
+	f("routed to again at 0", initialized(autoscaler("llm-3", 3), time.Hour), 0, 6)
+	gone := autoscaler("llm-3", 3)
+	gone.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	f("unreachable", gone, 1, 0)
+}
+
+func TestStatus_trafficWaitsForTheStartScale(t *testing.T) {
+	pa, old := autoscaler("llm-2", 2), initialized(autoscaler("llm-1", 1), time.Hour)
+	f := func(name string, want bool, pods ...any) {
+		t.Helper()
+		b := newBench(t, 3, append(pods, pa, old, readySKS(pa), target("llm-2", 3), target("llm-1", 3))...)
+		if got := b.reconcile(pa); got.Status.IsScaleTargetInitialized() != want {
+			t.Errorf("%s: initialized = %v, want %v", name, !want, want)
+		}
+	}
+	a, c := pod("llm-2", "a", ready()), pod("llm-2", "c", ready())
+	f("two of three", false, a, c, pod("llm-2", "b"))
+	f("all three", true, a, c, pod("llm-2", "b", ready()))
+	f("one cannot be scheduled: not waited for", true, a, c, pod("llm-2", "b", unschedulable()))
+	f("none can be scheduled: still one is needed", false, pod("llm-2", "a", unschedulable()), pod("llm-2", "b", unschedulable()), pod("llm-2", "c", unschedulable()))
+}
+
+func TestReachability_onlyTheRouteDecides(t *testing.T) {
+	f := func(name string, state servingv1.RoutingState, want v1alpha1.ReachabilityType) {
+		t.Helper()
+		pa := autoscaler("llm-1", 1)
+		pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+		b := newBench(t, 1, pa, revision("llm-1", state))
+		if got := b.reachability(pa); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	f("no route is left", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnreachable)
+	f("all pods crashed, still routed", servingv1.RoutingStateActive, v1alpha1.ReachabilityReachable)
+	f("never routed", servingv1.RoutingStatePending, v1alpha1.ReachabilityUnknown)
+	pa := autoscaler("llm-1", 1)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	if got := newBench(t, 1, pa).reachability(pa); got != v1alpha1.ReachabilityReachable {
+		t.Errorf("the Revision is not in the cache: %q; unknown is not unreachable", got)
+	}
+}
+
+func TestReconcile_crashedButRoutedKeepsItsPods(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	b := newBench(t, 4, pa, readySKS(pa), target("llm-1", 4), revision("llm-1", servingv1.RoutingStateActive))
+	b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; !spec.Reachable || spec.MinReplicas != 1 {
+		t.Errorf("spec reachable %v, min %d; want a routed revision", spec.Reachable, spec.MinReplicas)
+	}
+}
+
+func TestReconcile_neverRoutedIsGivenBackWhenIdle(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnknown
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1))
+	b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; spec.Reachable || spec.MinReplicas != 0 {
+		t.Errorf("spec reachable %v, min %d; want it to go when idle", spec.Reachable, spec.MinReplicas)
+	}
+}
+
+func TestStartScale_rollbackIsHeld(t *testing.T) {
+	pa, peer := initialized(autoscaler("llm-1", 1), time.Hour), initialized(autoscaler("llm-2", 2), time.Hour)
+	b := newBench(t, 1, pa, peer, readySKS(pa), target("llm-1", 0), target("llm-2", 6))
+	b.reconcile(pa)
+	if got := b.specs[revisionOf(pa)].MinReplicas; got != 6 {
+		t.Fatalf("min replicas at the rollback = %d, want the peer's 6", got)
+	}
+	s, err := b.settle(b.ctx, pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.startScale(pa, *s, target("llm-1", 6)); got != 6 {
+		t.Errorf("start scale at the next look = %d, want 6 for a stable window", got)
+	}
+	b.starts.set(pa.UID, start{replicas: 6, until: time.Now()})
+	if got := b.startScale(pa, *s, target("llm-1", 6)); got != 0 {
+		t.Errorf("start scale after it = %d, want 0", got)
+	}
+}
+
+func TestStartScale_isReadOnce(t *testing.T) {
+	pa, old := autoscaler("llm-2", 2), initialized(autoscaler("llm-1", 1), time.Hour)
+	growing := target("llm-1", 3)
+	b := newBench(t, 1, pa, old, target("llm-2", 1), growing)
+	s, err := b.settle(b.ctx, pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := b.startScale(pa, *s, target("llm-2", 1))
+	*growing.Spec.Replicas = 9
+	if again := b.startScale(pa, *s, target("llm-2", 3)); first != 3 || again != 3 {
+		t.Errorf("start scale %d, then %d; want 3 although the predecessor grows", first, again)
+	}
+}
+
+func TestReconcile_missedDeadlineEndsAndStays(t *testing.T) {
+	pa := autoscaler("llm-1", 1)
+	pa.Status.InitializeConditions()
+	pa.Status.MarkActivating("Queued", "")
+	for i := range pa.Status.Conditions {
+		pa.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(time.Now().Add(-10 * time.Minute))}
+	}
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1))
+	got := b.reconcile(pa)
+	if c := got.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); b.patched() != `{"spec":{"replicas":0}}` || c.Reason != timedOut {
+		t.Fatalf("patched %s, Active %v; want 0 and %s", b.patched(), c, timedOut)
+	}
+	b = newBench(t, 1, got, readySKS(pa), target("llm-1", 0))
+	if b.reconcile(got); b.patched() != "none" {
+		t.Errorf("patched %s afterwards, want it to stay at 0", b.patched())
+	}
+}
