@@ -28,6 +28,9 @@ func TestRolloutAndRollbackLoseNothing(t *testing.T) {
 	old.waitReplicas(settle, "scaled up", exactly(4))
 	old.waitPods(settle, 4)
 
+	long := make(chan error, 1) // an answer of 25 s outlives the switch and the stable window
+	go func() { long <- s.sender().Send(t.Context(), load.Shape{Prompt: 4, Tokens: 500}) }()
+	time.Sleep(time.Second)
 	began := time.Now()
 	s.update(func(svc *servingv1.Service) {
 		c := &svc.Spec.Template.Spec.Containers[0]
@@ -40,6 +43,9 @@ func TestRolloutAndRollbackLoseNothing(t *testing.T) {
 	old.waitReplicas(2*settle, "given back after the switch", exactly(0))
 	if report := clients.Report(); report.Failed > 0 {
 		t.Errorf("rollout: %v", report)
+	}
+	if err := <-long; err != nil {
+		t.Errorf("a long answer begun before the switch: %v", err)
 	}
 
 	s.update(func(svc *servingv1.Service) {
@@ -89,6 +95,31 @@ func (s *service) routedTo(revision string) bool {
 func (s *service) waitTraffic(revision string) {
 	s.t.Helper()
 	eventually(s.t, 2*settle, "traffic goes to "+revision, func() (bool, string) { return s.routedTo(revision), s.state() })
+}
+
+// knative-inference.dev/start-scale: initial turns the predecessor's replicas off.
+func TestStartScaleInitial(t *testing.T) {
+	t.Parallel()
+	s := standIn(t, namespaceFor(t), "initial", annotations{
+		"metric": "num_requests_waiting", "target": "4", "knative-inference.dev/start-scale": "initial",
+	}).start()
+	old := s.current()
+	s.tell(old.readyPods()[0], page{Waiting: 12})
+	old.waitReplicas(settle, "scaled up", exactly(3))
+	s.update(func(svc *servingv1.Service) {
+		svc.Spec.Template.Spec.Containers[0].Args = []string{"--token=51ms"}
+	})
+	eventually(t, settle, "a second revision", func() (bool, string) { return s.latest() != old.revision, s.latest() })
+	fresh := s.current()
+	eventually(t, settle, "its Deployment", func() (bool, string) {
+		_, err := cluster.kube.AppsV1().Deployments(s.namespace).Get(t.Context(), fresh.revision+"-deployment", metav1.GetOptions{})
+		return err == nil, fmt.Sprint(err)
+	})
+	h := fresh.watchReplicas()
+	s.waitTraffic(fresh.revision)
+	if n := h.peak(time.Time{}); n != 1 {
+		t.Errorf("started with %d replicas, want 1: %v", n, h)
+	}
 }
 
 // A revision that nothing is routed to and that has no Ready pod holds its GPUs

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
 
@@ -32,6 +35,7 @@ func TestClassScalesUpAndDownByConcurrency(t *testing.T) {
 	if pa.Status.ServiceName != r.revision || pa.Status.MetricsServiceName == "" {
 		t.Errorf("status.serviceName = %q, metricsServiceName = %q", pa.Status.ServiceName, pa.Status.MetricsServiceName)
 	}
+	expectServeMode(t, r)
 	reason, why := r.why()
 	if !strings.Contains(why, "concurrency=") || reason == "" {
 		t.Errorf("condition Scaling = %s %q, want the why-line of concurrency", reason, why)
@@ -43,5 +47,38 @@ func TestClassScalesUpAndDownByConcurrency(t *testing.T) {
 		t.Errorf("load: %v", report)
 	}
 	r.waitReplicas(2*settle, "scaled down to its minimum", exactly(1))
+	if c := r.pa().Status.GetCondition("ScaleToZero"); c == nil || !c.IsFalse() || c.Reason != "OnePodKept" {
+		t.Errorf("no condition says that one pod is kept: %s", s.state())
+	}
 	always(t, 5*time.Second, "stays at one", func() (bool, string) { return r.replicas() == 1, s.state() })
+}
+
+// expectServeMode holds the activator out of the path, as Knative's hpa class does.
+func expectServeMode(t *testing.T, r revision) {
+	t.Helper()
+	sks, err := cluster.dynamic.Resource(serverlessServices).Namespace(r.namespace).Get(t.Context(), r.revision, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode, _, _ := unstructured.NestedString(sks.Object, "spec", "mode"); mode != "Serve" {
+		t.Errorf("the ServerlessService is in mode %q, want Serve", mode)
+	}
+}
+
+// Knative's own knobs keep their meaning: the first request lifts the revision
+// to its activation scale, and scale-down-delay holds it there after the last.
+func TestActivationScaleAndScaleDownDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 20 * time.Second
+	s := simulator(t, namespaceFor(t), "knobs", annotations{"target": "10", "activation-scale": "3", "scale-down-delay": delay.String(), "window": "6s"},
+		"--inter-token-latency=50ms", "--max-num-seqs=32").start()
+	r := s.current()
+	clients := s.clients(load.Shape{Prompt: 4, Tokens: 20}, 1)
+	r.waitReplicas(settle, "lifted to the activation scale", exactly(3))
+	clients.Stop()
+	idle := time.Now()
+	r.waitReplicas(2*settle, "scaled down", exactly(1))
+	if held := time.Since(idle); held < delay-2*time.Second {
+		t.Errorf("held for %v after the last request, want scale-down-delay %v", held, delay)
+	}
 }
