@@ -90,7 +90,7 @@ func TestCollector_oneOfThreeDead(t *testing.T) {
 					w.engine(ip, 4, 2, 0.9)
 				}
 				w.set("10.0.0.3", func(p *fakePod) { p.enginePage = page; p.statPage = page })
-				after(5 * time.Second)
+				after(10 * time.Second) // beyond the time that a new pod is given
 				o := w.observe()
 				if name == "empty" { // an empty report is Knative's fresh queue-proxy: nothing yet
 					wantReading(t, "panic concurrency", o.Concurrency.Panic, 8)
@@ -100,12 +100,31 @@ func TestCollector_oneOfThreeDead(t *testing.T) {
 				wantReading(t, "in flight", o.InFlight, decider.Unknown())
 				wantReading(t, "p1 waiting", w.pod("p1").Waiting, 2)
 				wantReading(t, "p3 running", w.pod("p3").Running, decider.Unknown())
-				if n := w.count("10.0.0.1:8000"); n < 9 {
-					t.Errorf("p1 was asked %d times in 5 s, want about 10", n)
+				if n := w.count("10.0.0.1:8000"); n < 19 {
+					t.Errorf("p1 was asked %d times in 10 s, want about 20", n)
 				}
 			})
 		})
 	}
+}
+
+// A pod that becomes Ready has no requests yet; counting it as the mean of the
+// others until it was read would lift the sum, and so the replicas, for a moment.
+func TestCollector_aPodThatComesLiftsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(2)...)
+		w.load("10.0.0.1", 6, 6)
+		w.load("10.0.0.2", 6, 6)
+		w.load("10.0.0.3", 0, 0)
+		after(12 * time.Second)
+		w.SetPods(rev, ready(3))
+		for range 30 {
+			after(100 * time.Millisecond)
+			if got := w.observe().Concurrency.Panic; got > 12 {
+				t.Fatalf("concurrency = %v with 12 requests", got)
+			}
+		}
+	})
 }
 
 func TestCollector_absurdPage(t *testing.T) {

@@ -23,6 +23,8 @@ type revision struct {
 type pod struct {
 	Pod
 	targets [sources]*target
+	// since is when the pod was first seen Ready; zero while it is not.
+	since time.Time
 
 	requests requestSample
 	// engine is the last sample, before the one before it.
@@ -66,6 +68,7 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 			p.dropAll()
 		}
 		p.Pod = now
+		p.noteReady(time.Now())
 		r.aim(p)
 		current[now.UID] = p
 		delete(r.pods, now.UID)
@@ -76,6 +79,23 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 	}
 	r.pods = current
 	return changed
+}
+
+func (p *pod) noteReady(now time.Time) {
+	switch {
+	case !p.Ready:
+		p.since = time.Time{}
+	case p.since.IsZero():
+		p.since = now
+	}
+}
+
+// isNew reports whether a Ready pod has not had the time to be read yet. It had
+// no requests before, so it does not stand for the mean of the others: counting
+// it so would lift the sum for a moment with every pod that comes.
+func (p *pod) isNew(now time.Time) bool {
+	t := p.targets[queueProxy]
+	return t != nil && t.good.IsZero() && now.Sub(p.since) <= t.patience()
 }
 
 // aim gives a Ready pod the targets it lacks.
@@ -223,7 +243,7 @@ func (r *revision) record(now time.Time) {
 	var sum requestSample
 	ready, known := 0, 0
 	for _, p := range r.pods {
-		if !p.Ready {
+		if !p.Ready || p.isNew(now) {
 			continue
 		}
 		ready++

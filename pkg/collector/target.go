@@ -100,7 +100,12 @@ func (t *target) fresh(now time.Time) bool {
 	if t == nil || t.good.IsZero() || t.misses >= t.rev.c.o.StaleAfter {
 		return false
 	}
-	return now.Sub(t.good) <= time.Duration(t.rev.c.o.StaleAfter)*t.interval+t.rev.c.o.Timeout
+	return now.Sub(t.good) <= t.patience()
+}
+
+// patience is how long a target may take to give a good sample.
+func (t *target) patience() time.Duration {
+	return time.Duration(t.rev.c.o.StaleAfter)*t.interval + t.rev.c.o.Timeout
 }
 
 // confirmAfter is when a sudden burst is looked at a second time.
