@@ -116,10 +116,10 @@ func TestCollector_aPodThatComesLiftsNothing(t *testing.T) {
 		w.load("10.0.0.1", 6, 6)
 		w.load("10.0.0.2", 6, 6)
 		w.load("10.0.0.3", 0, 0)
-		after(12 * time.Second)
+		after(12*time.Second + 990*time.Millisecond) // a second ends before the new pod is read
 		w.SetPods(rev, ready(3))
-		for range 30 {
-			after(100 * time.Millisecond)
+		for range 300 {
+			after(10 * time.Millisecond)
 			if got := w.observe().Concurrency.Panic; got > 12 {
 				t.Fatalf("concurrency = %v with 12 requests", got)
 			}

@@ -92,7 +92,9 @@ func expectSignalsOfThePage(t *testing.T, r revision) {
 	}{
 		{"running", page.running, api.running, 0.5},
 		{"waiting", page.waiting, api.waiting, 0.7},
-		{"KV cache percent", page.kv, api.kv, 5},
+		// Requests run in lock step: usage climbs some 25 points a second and falls
+		// at once, and our sample is about 0.2 s older than the page.
+		{"KV cache percent", page.kv, api.kv, 10},
 		{"prompt tokens per second", page.prompt, api.prompt, 0.2 * page.prompt},
 		{"generation tokens per second", page.generation, api.generation, 0.2 * page.generation},
 	} {
