@@ -34,7 +34,6 @@ type Scales interface {
 // Record is a decision with what it was made from.
 type Record struct {
 	Time        time.Time
-	Spec        decider.Spec
 	Observation decider.Observation
 	Decision    decider.Decision
 }

@@ -126,7 +126,7 @@ func (r *runner) decide(now time.Time, mayFall bool) bool {
 		decision = untilTick(decision, obs.Replicas)
 	}
 	before := r.record
-	r.record = Record{Time: now, Spec: r.spec, Observation: obs, Decision: decision}
+	r.record = Record{Time: now, Observation: obs, Decision: decision}
 	r.m.Metrics.decided(r.revision, before, r.record)
 	return true
 }
