@@ -123,6 +123,35 @@ type Pod struct {
 	KVCache Reading
 	// PromptTokens and GenerationTokens are tokens per second over the last seconds.
 	PromptTokens, GenerationTokens Reading
+	// Totals are the engine's own counters; the zero value is one of which nothing is known.
+	Totals Totals
+	// ReadyAfter is the time from a Ready pod's creation to its first being Ready; 0 when not known.
+	ReadyAfter time.Duration
+	// Unschedulable tells that the scheduler has found no node for a Starting pod.
+	Unschedulable bool
+}
+
+// Totals are what one engine has counted since it began. Every field may be
+// unknown; one that is smaller than before means that the engine restarted.
+type Totals struct {
+	// Known is false when there is no page at all, and every other field is then to be ignored.
+	Known bool
+	// Steps is scheduler iterations, Preemptions and Finished are requests.
+	Steps, Preemptions, Finished Reading
+	// PromptTokens includes CachedTokens, which came from the prefix cache.
+	PromptTokens, CachedTokens, GenerationTokens Reading
+	// KVCapacity is the size of the KV cache in tokens.
+	KVCapacity Reading
+	// TTFT, ITL and E2E are latencies in seconds.
+	TTFT, ITL, E2E Histogram
+}
+
+// Histogram is a latency histogram since the engine began. Counts[i] is the
+// cumulative count at Bounds[i] seconds; Count and Sum are unknown without one.
+// The slices are shared: nobody changes them.
+type Histogram struct {
+	Bounds, Counts []float64
+	Count, Sum     Reading
 }
 
 // Observation is all that is known about one revision at one instant.
@@ -138,6 +167,13 @@ type Observation struct {
 	// and waiting, all Ready pods, the smaller of each pod's last two samples);
 	// unknown unless every Ready pod is known.
 	InFlight Reading
+	// Arrivals counts the requests that have reached the revision since some
+	// fixed moment, as the queue-proxies see them; it goes back only when the
+	// observer restarts.
+	Arrivals Reading
+	// Queued is the number of requests that wait outside of every engine now:
+	// in the activator, the queue-proxies' breakers, the endpoint picker.
+	Queued Reading
 	// Pods holds every pod that is not being deleted, in any order.
 	Pods []Pod
 }

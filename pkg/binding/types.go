@@ -1,0 +1,141 @@
+// Package binding turns the annotations of a Knative Service into what it asks
+// of the inference gateway. It is used by the webhook, which refuses and warns,
+// and by the reconciler, which acts. Strings in, values out: no client, no clock.
+package binding
+
+import "time"
+
+// Intent is what one Knative Service asks of the inference gateway, with the
+// defaults of config-inference-gateway filled in.
+type Intent struct {
+	Namespace, Service string
+
+	// Gateway and Listener are where the route attaches; Listener may be empty (all of them).
+	Gateway  Name
+	Listener string
+	// Provider overrides what the GatewayClass's controller name says; empty is auto.
+	Provider string
+	// Hostnames are hosts besides those of the Knative route; Paths the exact POST paths.
+	Hostnames, Paths []string
+	// RequestTimeout is the route's; 0 is none.
+	RequestTimeout time.Duration
+
+	// PoolMode is service (one pool) or revision (one per revision, exact weights).
+	PoolMode PoolMode
+	// Pool names a pool shared with other Services, or a foreign one; empty is one of our own.
+	Pool string
+	// Selector overrides the pool's selector.
+	Selector map[string]string
+	// Target is queue-proxy (8012 or 8013) or user-container.
+	Target Target
+	// FailOpen sends requests on when the picker is gone.
+	FailOpen bool
+	Picker   Picker
+	Flow     FlowControl
+
+	// Engine is empty until it is named or detected; MetricsPort 0 is the container port.
+	Engine      string
+	MetricsPort int32
+	MetricsPath string
+
+	// Priority is nil without an objective.
+	Priority *int32
+	// Objectives are more of them, each with a host of its own.
+	Objectives []Objective
+	// ObjectiveHeader is auto, set or none.
+	ObjectiveHeader string
+
+	// Models are names that the JSON body must carry; MatchHeaders further conditions.
+	Models       []string
+	MatchHeaders []Header
+	ModelRewrite []Rewrite
+
+	// EndpointHold is how long a Ready pod is hidden from the picker.
+	EndpointHold time.Duration
+	// Adopt takes over objects of our names that nobody controls; AllowWeightedPools
+	// trusts the gateway with two pools in one rule.
+	Adopt, AllowWeightedPools bool
+}
+
+// Name is a namespaced name.
+type Name struct{ Namespace, Name string }
+
+// Header is an exact match of a request header.
+type Header struct{ Name, Value string }
+
+// Objective is a priority with a name; its host is the name, a dash, and the Service's host (as a tag's).
+type Objective struct {
+	Name     string
+	Priority int32
+}
+
+// Rewrite splits the requests for one model name over target names by weight; Model empty is any.
+type Rewrite struct {
+	Model   string
+	Targets []RewriteTarget
+}
+
+// RewriteTarget is one of a Rewrite's targets.
+type RewriteTarget struct {
+	Model  string `json:"target"`
+	Weight int32  `json:"weight"`
+}
+
+// PoolMode is how revisions map to pools.
+type PoolMode string
+
+// The pool modes.
+const (
+	PoolPerService  PoolMode = "service"
+	PoolPerRevision PoolMode = "revision"
+)
+
+// Target is the port that the gateway sends requests to.
+type Target string
+
+// The targets.
+const (
+	TargetQueueProxy    Target = "queue-proxy"
+	TargetUserContainer Target = "user-container"
+)
+
+// Picker is the endpoint picker.
+type Picker struct {
+	// Mode is managed, external (Service and Port), or none (built into the gateway).
+	Mode    PickerMode
+	Service string
+	Port    int32
+	Image   string
+	// Replicas above 1 elect a leader; ConfigMap replaces the configuration we render.
+	Replicas  int32
+	ConfigMap string
+	// Flavor is gie or llm-d: what the image understands, and the API group of its objectives; auto looks at the image.
+	Flavor string
+}
+
+// PickerMode is who runs the picker.
+type PickerMode string
+
+// The picker modes.
+const (
+	PickerManaged  PickerMode = "managed"
+	PickerExternal PickerMode = "external"
+	PickerNone     PickerMode = "none"
+)
+
+// FlowControl is the picker's waiting room.
+type FlowControl struct {
+	Enabled     bool
+	TTL         time.Duration
+	MaxRequests int32
+}
+
+// Problem is something wrong or unwise in what the user wrote.
+type Problem struct {
+	// Path is the field, e.g. metadata.annotations[knative-inference.dev/objectives].
+	Path string
+	// Message says what is wrong, with the allowed values and the fix.
+	Message string
+	// Warning is true for what works but will hurt.
+	Warning bool
+}

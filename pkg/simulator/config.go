@@ -1,0 +1,70 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// Config is one run of a fleet. NewConfig has the defaults.
+type Config struct {
+	Engine engine.Profile
+	Seed   uint64
+	SLO    SLO
+	// Min and Max bound the replicas; Initial 0 is the size that the first
+	// minutes of the load need (so that a run does not begin with an outage).
+	Min, Max, Initial int32
+	// Lead is the mean time from a pod's creation to Ready, lognormal with LeadCV.
+	Lead   time.Duration
+	LeadCV float64
+	// StableWindow and PanicWindow average concurrency and rps.
+	StableWindow, PanicWindow time.Duration
+	// Scrape is the time between two reads of a pod's page, ScrapeLoss the share of reads that fail, 0..1.
+	Scrape     time.Duration
+	ScrapeLoss float64
+	// Routing is least-request or prefix-aware.
+	Routing Routing
+	// PrefixCache turns on the engines' prefix cache where the trace has block hashes.
+	PrefixCache bool
+	// FailureEvery is the mean time between two failures of one pod; 0 is never.
+	FailureEvery time.Duration
+	// GPUs is how many replicas can be scheduled at once; 0 is no limit. Pods above it are Unschedulable.
+	GPUs int32
+	// ContainerConcurrency limits the requests that a queue-proxy lets in; 0 is no limit.
+	ContainerConcurrency int
+	// Warmup is the first part of a run, which no figure counts.
+	Warmup time.Duration
+	// Sample is the time between two points of the Result's series; 0 makes none.
+	Sample time.Duration
+}
+
+// SLO is the latency that one request has to meet, both of it.
+type SLO struct {
+	// TTFT is the time to the first token, plus TTFTPerToken for every prompt token.
+	TTFT, TTFTPerToken time.Duration
+	// ITL is the mean time per output token after the first.
+	ITL time.Duration
+	// Goal is the share of requests that should meet it, e.g. 0.99.
+	Goal float64
+}
+
+// Routing names how requests are spread over Ready pods.
+type Routing string
+
+// The routings.
+const (
+	LeastRequest Routing = "least-request"
+	PrefixAware  Routing = "prefix-aware"
+)
+
+// NewConfig returns the defaults with the default engine.
+func NewConfig() Config {
+	return Config{
+		Engine: engine.Profiles()[0],
+		SLO:    SLO{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: 0.99},
+		Min:    1, Max: 1000,
+		Lead: 2 * time.Minute, LeadCV: 0.15,
+		StableWindow: time.Minute, PanicWindow: 6 * time.Second,
+		Scrape: 2 * time.Second, Routing: LeastRequest, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
+	}
+}

@@ -1,0 +1,28 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// Policy is what a run asks for a replica count: ours, or a rival's. A Policy
+// is used by one run only and may keep state. It has no clock: the time is in
+// the observation.
+type Policy interface {
+	// Period is the time between two calls of Want.
+	Period() time.Duration
+	// Want returns the replica count for what is known now; the run applies the
+	// bounds of its Config. An error ends the run.
+	Want(decider.Observation) (Want, error)
+}
+
+// Want is a policy's answer.
+type Want struct {
+	Replicas int32
+	// Why is a line for people, empty when the policy gives none.
+	Why string
+}
+
+// NewPolicy makes a fresh policy for one run of a config.
+type NewPolicy func(Config) (Policy, error)
