@@ -15,7 +15,8 @@ type Intent struct {
 	Listener string
 	// Provider overrides what the GatewayClass's controller name says; empty is auto.
 	Provider string
-	// Hostnames are hosts besides those of the Knative route; Paths the exact POST paths.
+	// Hostnames are hosts besides those of the Knative route; Paths the exact POST
+	// paths, nil for those of the engine.
 	Hostnames, Paths []string
 	// RequestTimeout is the route's; 0 is none.
 	RequestTimeout time.Duration
@@ -32,11 +33,11 @@ type Intent struct {
 	FailOpen bool
 	Picker   Picker
 	Flow     FlowControl
+	// BodyRouter writes the model's name from the JSON body into a header; one per Gateway.
+	BodyRouter BodyRouter
 
-	// Engine is empty until it is named or detected; MetricsPort 0 is the container port.
-	Engine      string
-	MetricsPort int32
-	MetricsPath string
+	// Engine is the default of revisions that name none.
+	Engine string
 
 	// Priority is nil without an objective.
 	Priority *int32
@@ -45,7 +46,7 @@ type Intent struct {
 	// ObjectiveHeader is auto, set or none.
 	ObjectiveHeader string
 
-	// Models are names that the JSON body must carry; MatchHeaders further conditions.
+	// Models are names that the JSON body must carry (any of them); MatchHeaders further conditions (all of them).
 	Models       []string
 	MatchHeaders []Header
 	ModelRewrite []Rewrite
@@ -109,7 +110,7 @@ type Picker struct {
 	// Replicas above 1 elect a leader; ConfigMap replaces the configuration we render.
 	Replicas  int32
 	ConfigMap string
-	// Flavor is gie or llm-d: what the image understands, and the API group of its objectives; auto looks at the image.
+	// Flavor is gie or llm-d: what the image understands, and the API group of its objectives; never auto in an Intent.
 	Flavor string
 }
 
@@ -123,11 +124,41 @@ const (
 	PickerNone     PickerMode = "none"
 )
 
+// The picker's flavors.
+const (
+	FlavorAuto = "auto"
+	FlavorGIE  = "gie"
+	FlavorLLMD = "llm-d"
+)
+
+// What is done about the header that names a request's objective.
+const (
+	// HeaderAuto sets it where the provider can; where it cannot, a condition says so.
+	HeaderAuto = "auto"
+	// HeaderSet refuses the binding's objective where the provider cannot.
+	HeaderSet = "set"
+	// HeaderNone leaves it to the client.
+	HeaderNone = "none"
+)
+
 // FlowControl is the picker's waiting room.
 type FlowControl struct {
 	Enabled     bool
 	TTL         time.Duration
 	MaxRequests int32
+}
+
+// BodyRouter is the body-based router of the Gateway.
+type BodyRouter struct {
+	Enabled bool
+	Image   string
+}
+
+// Engine is what a revision's template says of its engine; empty and 0 are not said.
+type Engine struct {
+	Name        string
+	MetricsPort int32
+	MetricsPath string
 }
 
 // Problem is something wrong or unwise in what the user wrote.

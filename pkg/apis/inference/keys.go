@@ -1,0 +1,103 @@
+// Package inference names what users write and read of the inference gateway:
+// annotation and label keys, and the conditions of an InferenceBinding. It holds no logic.
+package inference
+
+// Domain prefixes every annotation and label of ours.
+const Domain = "knative-inference.dev"
+
+// ManagedBy is the value of app.kubernetes.io/managed-by on every object of ours.
+const ManagedBy = "knative-inference-gateway"
+
+// Annotations in metadata of a Knative Service, never under spec.template: a
+// change of one must not make a new revision.
+const (
+	// AIGatewayKey is "inference" (asked for) or "disabled".
+	AIGatewayKey = Domain + "/ai-gateway"
+	// PriorityKey is a number, or Critical, Standard, Sheddable.
+	PriorityKey = Domain + "/priority"
+	// ObjectivesKey offers several priorities, each on a host of its own: "batch=-10,vip=20".
+	ObjectivesKey = Domain + "/objectives"
+	// ObjectiveHeaderKey is auto, set or none.
+	ObjectiveHeaderKey = Domain + "/objective-header"
+	// GatewayKey is namespace/name, ListenerKey the listener's name.
+	GatewayKey  = Domain + "/gateway"
+	ListenerKey = Domain + "/listener"
+	// ProviderKey overrides what the GatewayClass's controller name tells.
+	ProviderKey = Domain + "/provider"
+	// HostnamesKey lists hosts besides those of the Knative route.
+	HostnamesKey = Domain + "/hostnames"
+	// PathsKey lists the exact POST paths.
+	PathsKey = Domain + "/paths"
+	// RequestTimeoutKey is the route's timeout; 0s is none.
+	RequestTimeoutKey = Domain + "/request-timeout"
+	// PoolModeKey is service or revision.
+	PoolModeKey = Domain + "/pool-mode"
+	// PoolKey names a pool shared with other Services, or a foreign one. As a
+	// label of pods it is the shared pool that they belong to.
+	PoolKey = Domain + "/pool"
+	// SelectorKey overrides the pool's selector: "release=qwen".
+	SelectorKey = Domain + "/selector"
+	// TargetKey is queue-proxy or user-container.
+	TargetKey = Domain + "/target"
+	// FailureModeKey is FailOpen or FailClose.
+	FailureModeKey = Domain + "/failure-mode"
+	// PickerKey is managed, none, or service:port.
+	PickerKey         = Domain + "/epp"
+	PickerImageKey    = Domain + "/epp-image"
+	PickerReplicasKey = Domain + "/epp-replicas"
+	// PickerConfigKey names a ConfigMap whose config.yaml replaces ours.
+	PickerConfigKey = Domain + "/epp-config"
+	// PickerFlavorKey is auto, gie or llm-d.
+	PickerFlavorKey = Domain + "/epp-flavor"
+	// FlowControlKey is true or false.
+	FlowControlKey       = Domain + "/flow-control"
+	QueueTTLKey          = Domain + "/queue-ttl"
+	QueueMaxRequestsKey  = Domain + "/queue-max-requests"
+	ModelKey             = Domain + "/model"
+	MatchHeadersKey      = Domain + "/match-headers"
+	ModelRewriteKey      = Domain + "/model-rewrite"
+	EndpointHoldKey      = Domain + "/endpoint-hold"
+	AdoptKey             = Domain + "/adopt"
+	AllowWeightedPoolKey = Domain + "/allow-weighted-pools"
+)
+
+// Alibaba ACK's own keys, understood verbatim; ours win where both are given.
+const (
+	ACKGatewayKey  = "knative.aliyun.com/ai-gateway"
+	ACKPriorityKey = "knative.aliyun.com/ai-gateway-inference-priority"
+)
+
+// Values of AIGatewayKey and ACKGatewayKey.
+const (
+	Enabled  = "inference"
+	Disabled = "disabled"
+)
+
+// Labels that we write.
+const (
+	// RoutedKey is "true" on pods of revisions that the pool serves.
+	RoutedKey = Domain + "/routed"
+	// ComponentKey tells our objects apart: pool, picker, route, objective, filter, body-router.
+	ComponentKey = Domain + "/component"
+	// PickerPodKey is on the picker's pods; its value is the pool's name.
+	PickerPodKey = Domain + "/picker"
+	// BodyRouterPodKey is on the body-based router's pods; its value is the Gateway's name.
+	BodyRouterPodKey = Domain + "/body-router"
+	// OwnerNamespaceKey and OwnerServiceKey name the Knative Service of an object in
+	// the Gateway's namespace, which no owner reference can reach.
+	OwnerNamespaceKey = Domain + "/service-namespace"
+	OwnerServiceKey   = Domain + "/service"
+	// GatewayNameKey is on objects that serve a whole Gateway.
+	GatewayNameKey = Domain + "/gateway-name"
+	// ConfigHashKey, an annotation of the picker's pods, rolls them when their configuration changes.
+	ConfigHashKey = Domain + "/config-hash"
+)
+
+// Upstream's label and annotation of model server pods.
+const (
+	EngineTypeKey  = "inference.networking.k8s.io/engine-type"
+	ActivePortsKey = "inference.networking.k8s.io/active-ports"
+	// The same in llm-d's domain.
+	LLMDEngineTypeKey  = "llm-d.ai/engine-type"
+	LLMDActivePortsKey = "llm-d.ai/active-ports"
+)
