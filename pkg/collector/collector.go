@@ -21,6 +21,10 @@ type Pod struct {
 	Name, UID, IP string
 	Ready         bool
 	Created       time.Time
+	// ReadyAfter is the time from Created to the pod's becoming Ready; 0 while it is not.
+	ReadyAfter time.Duration
+	// Unschedulable tells that the scheduler has found no node for it.
+	Unschedulable bool
 }
 
 // Target says what to collect for one revision.

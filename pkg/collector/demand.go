@@ -24,6 +24,8 @@ type demand struct {
 	dirty time.Time
 	// first and last are the times of the first value since a gap, and of the newest.
 	first, last time.Time
+	// arrived is the requests of all seconds before that of last; rps is last's.
+	arrived, lastRPS float64
 }
 
 func (d *demand) resize(now time.Time, stable, panic time.Duration) {
@@ -40,6 +42,7 @@ func (d *demand) resize(now time.Time, stable, panic time.Duration) {
 
 // set makes s the value of the second of now.
 func (d *demand) set(now time.Time, s requestSample) {
+	d.count(now, s.rps)
 	d.stableConcurrency.Set(now, s.concurrency)
 	d.panicConcurrency.Set(now, s.concurrency)
 	d.stableRPS.Set(now, s.rps)
@@ -50,6 +53,23 @@ func (d *demand) set(now time.Time, s requestSample) {
 	if now.After(d.last) {
 		d.last = now
 	}
+}
+
+// count adds the second that ends now to the arrivals. A gap without values is
+// counted as if its last rate had gone on, at most for recordGap.
+func (d *demand) count(now time.Time, rps float64) {
+	if past := now.Truncate(bucketWidth).Sub(d.last.Truncate(bucketWidth)); !d.last.IsZero() && past > 0 {
+		d.arrived += d.lastRPS * min(past, recordGap).Seconds()
+	}
+	d.lastRPS = rps
+}
+
+// total is the number of requests that have arrived; unknown without a recent value.
+func (d *demand) total(now time.Time) decider.Reading {
+	if !d.known(now) {
+		return decider.Unknown()
+	}
+	return decider.Reading(d.arrived)
 }
 
 // known reports whether the windows hold a recent value.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // What one pod's engine may say and be believed. A value beyond is unknown.
@@ -22,6 +23,7 @@ type engineSample struct {
 	running, waiting, kvUsage      float64
 	promptTokens, generationTokens float64
 	created                        float64
+	totals                         decider.Totals
 	// implausible is true when a value was not believed.
 	implausible bool
 }

@@ -19,6 +19,7 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 	r.flush()
 	o := decider.Observation{
 		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
+		Arrivals: r.demand.total(now), Queued: decider.Unknown(),
 		Pods: make([]decider.Pod, 0, len(r.pods)),
 	}
 	inFlight := 0.0
@@ -39,6 +40,7 @@ func (p *pod) observe(now time.Time) decider.Pod {
 		Name: p.Name, Phase: decider.Starting, Age: now.Sub(p.Created),
 		Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
+		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable,
 	}
 	if p.Ready {
 		d.Phase = decider.Ready
@@ -50,6 +52,7 @@ func (p *pod) observe(now time.Time) decider.Pod {
 	d.KVCache = reading(100 * p.engine.kvUsage)
 	prompt, generation, _ := p.rates.perSecond()
 	d.PromptTokens, d.GenerationTokens = reading(prompt), reading(generation)
+	d.Totals = p.engine.totals
 	return d
 }
 

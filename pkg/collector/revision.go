@@ -67,6 +67,9 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 		if !now.Ready || now.IP != p.IP {
 			p.dropAll()
 		}
+		if p.ReadyAfter > 0 {
+			now.ReadyAfter = p.ReadyAfter // that of its start, not of a later flap
+		}
 		p.Pod = now
 		p.noteReady(time.Now())
 		r.aim(p)
@@ -175,6 +178,7 @@ func (r *revision) store(t *target, s *scratch, at time.Time, err error) (change
 	if t.source == queueProxy {
 		changed = r.storeRequests(p, s.requests, at)
 	} else {
+		s.engine.totals = totals(&s.stat, p.engine.totals)
 		changed, confirm = r.storeEngine(p, s.engine, at)
 	}
 	return r.tell(t, at) || changed, confirm

@@ -1,6 +1,8 @@
 package podautoscaler
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
@@ -49,6 +51,7 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 		pods = append(pods, collector.Pod{
 			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
 			Ready: isReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
+			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod),
 		})
 	}
 	return pods
@@ -73,6 +76,17 @@ func alive(pod *corev1.Pod) bool {
 }
 
 func isReady(pod *corev1.Pod) bool { return condition(pod, corev1.PodReady) == corev1.ConditionTrue }
+
+// readyAfter is how long a Ready pod took to become so: after a flap longer
+// than its cold start, never shorter.
+func readyAfter(pod *corev1.Pod) time.Duration {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return max(c.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0)
+		}
+	}
+	return 0
+}
 
 // isUnschedulable reports whether the scheduler found no node for the pod.
 func isUnschedulable(pod *corev1.Pod) bool {

@@ -1,0 +1,71 @@
+package collector
+
+import (
+	"math"
+	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// maxKVTokens and maxSeconds bound what one engine's page may say of its cache
+// and of a latency sum, and be believed.
+const (
+	maxKVTokens = 1e10
+	maxSeconds  = 1e13
+)
+
+// totals keeps the counters of a page that can be believed. Its histograms
+// share their slices with the sample before when they have not changed, so a
+// quiet engine costs no memory.
+func totals(st *engine.Stat, last decider.Totals) decider.Totals {
+	return decider.Totals{
+		Known:            true,
+		Steps:            total(st.Steps, maxTokens),
+		Preemptions:      total(st.Preemptions, maxTokens),
+		Finished:         total(st.Finished, maxTokens),
+		PromptTokens:     total(st.PromptTokens, maxTokens),
+		CachedTokens:     total(st.PrefixHits, maxTokens),
+		GenerationTokens: total(st.GenerationTokens, maxTokens),
+		KVCapacity:       total(st.KVCapacity, maxKVTokens),
+		TTFT:             histogram(st.TTFT, last.TTFT),
+		ITL:              histogram(st.ITL, last.ITL),
+		E2E:              histogram(st.E2E, last.E2E),
+	}
+}
+
+func total(v, largest float64) decider.Reading {
+	if v >= 0 && v <= largest {
+		return decider.Reading(v)
+	}
+	return decider.Unknown()
+}
+
+// histogram copies what the parser will overwrite. One that is no histogram
+// (another number of counts than of bounds, counts that fall, a count beyond
+// all reason) is unknown as a whole.
+func histogram(h engine.Histogram, last decider.Histogram) decider.Histogram {
+	if !believable(h) {
+		return decider.Histogram{Count: decider.Unknown(), Sum: decider.Unknown()}
+	}
+	out := decider.Histogram{Bounds: last.Bounds, Counts: last.Counts, Count: decider.Reading(h.Count), Sum: total(h.Sum, maxSeconds)}
+	if !slices.Equal(out.Bounds, h.Bounds) {
+		out.Bounds = slices.Clone(h.Bounds)
+	}
+	if !slices.Equal(out.Counts, h.Counts) {
+		out.Counts = slices.Clone(h.Counts)
+	}
+	return out
+}
+
+func believable(h engine.Histogram) bool {
+	if len(h.Bounds) != len(h.Counts) || !(h.Count >= 0 && h.Count <= maxTokens) {
+		return false
+	}
+	for i, n := range h.Counts {
+		if !(n >= 0 && n <= h.Count) || i > 0 && (n < h.Counts[i-1] || !(h.Bounds[i] > h.Bounds[i-1])) || math.IsNaN(h.Bounds[i]) {
+			return false
+		}
+	}
+	return true
+}
