@@ -4,7 +4,7 @@ CLUSTER ?= hack/cluster/cluster.sh
 VLLM ?= hack/cluster/vllm.sh
 ARGS ?= get pods -A
 
-.PHONY: cluster cluster-build cluster-down cluster-status kubectl vllm
+.PHONY: cluster cluster-build cluster-down cluster-gateway cluster-status kubectl vllm
 
 cluster: ## Real one-node Kubernetes with Knative and Kourier (first time about 10 min, then 11-25 s)
 	@$(CLUSTER) up
@@ -23,3 +23,7 @@ kubectl: ## kubectl against the cluster: make kubectl ARGS="get pods -A"
 
 vllm: ## Install real vLLM for the CPU outside the tree (about 2 min, 6.2 GB)
 	@$(VLLM) install
+
+cluster-gateway: ## Add the inference gateway to the cluster: Istio, stock Envoy, picker (first time about 5 min, then 15 s)
+	@$(CLUSTER) up
+	@$(CLUSTER) gateway

@@ -54,6 +54,23 @@ func build(p paths, say *progress) (builds, error) {
 	return b, nil
 }
 
+// buildOnly is the command: what "up" needs, and with "gateway" what that command needs too.
+func buildOnly(p paths, args []string) error {
+	say := newProgress()
+	b, err := build(p, say)
+	if err != nil || len(args) == 0 {
+		return err
+	}
+	if args[0] != "gateway" {
+		return fmt.Errorf("usage: cluster.sh build [gateway]")
+	}
+	if !b.Envoy {
+		return cannot("NO GATEWAY: the Envoy wheel is not to be had, and Istio's gateway needs it")
+	}
+	_, err = buildGateway(p, b.Kourier, say)
+	return err
+}
+
 func buildModule(p paths, m module, say *progress, post func(paths, string, *progress) error) (string, error) {
 	hash, err := m.hash(p.src)
 	if err != nil {

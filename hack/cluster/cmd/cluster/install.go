@@ -47,7 +47,7 @@ func (n *starting) apply(name, yaml string) error {
 	if err := writeFile(file, yaml); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(n.ctx, n.bin("kubectl"), "--kubeconfig", n.paths.pki("admin.conf"),
+	cmd := exec.CommandContext(n.ctx, n.bin("kubectl"), "--kubeconfig", n.kubeconfig,
 		"apply", "--server-side", "--force-conflicts", "--validate=false", "-f", file)
 	cmd.Env = append(os.Environ(), "KUBECACHEDIR="+n.paths.run("kubectl-cache"))
 	out, err := cmd.CombinedOutput()

@@ -18,6 +18,7 @@ const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NE
 const (
 	preferredAPIPort     = 16443
 	preferredIngressPort = 18080
+	preferredNetPort     = 18085
 )
 
 // inside runs one of the three processes of a running cluster.
@@ -31,7 +32,7 @@ func inside(command string, p paths) error {
 	return node(p)
 }
 
-// keeper stays in the host's namespaces. It owns the two loopback ports, and pid 1 of the
+// keeper stays in the host's namespaces. It owns the three loopback ports, and pid 1 of the
 // cluster dies with it, whatever ends it.
 func keeper(p paths) error {
 	runtime.LockOSThread() // Pdeathsig is tied to the thread that forks
@@ -47,6 +48,10 @@ func keeper(p paths) error {
 	if err != nil {
 		return err
 	}
+	network, err := listen(preferredNetPort, &s.NetPort)
+	if err != nil {
+		return err
+	}
 	if s.MadeDirs, err = makeMountPoints(s.MadeDirs); err != nil {
 		return err
 	}
@@ -56,6 +61,7 @@ func keeper(p paths) error {
 	}
 	go forward(api, dialUnix(p.run("api.sock")))
 	go forward(ingress, dialUnix(p.run("ingress.sock")))
+	go forward(network, dialUnix(p.run("net.sock")))
 	return runPid1(p, s)
 }
 

@@ -71,9 +71,13 @@ func archives(b builds) (first, later []string) {
 	return first, []string{tar(b.Sim, "llm-d-inference-sim"), tar(b.Node, "hello")}
 }
 
-func allArchives(b builds) []string {
-	first, later := archives(b)
-	return append(first, later...)
+func allArchives(s state) []string {
+	first, later := archives(s.Built)
+	all := append(first, later...)
+	if s.Gateway != (gatewayBuilds{}) {
+		all = append(all, s.Gateway.archives()...)
+	}
+	return all
 }
 
 func ctr(socket string, args ...string) *exec.Cmd {

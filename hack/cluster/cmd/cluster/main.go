@@ -15,10 +15,13 @@ import (
 const usageText = `usage: cluster.sh COMMAND
 
   up                      build what is missing, start the cluster, wait until Knative is ready
-  build                   only build (5-10 min the first time; resumable)
+  build [gateway]         only build (5-10 min the first time; resumable); the inference gateway too if asked
+  gateway                 add the inference gateway to the running cluster: Gateway API with its inference
+                          extension, Istio with a stock Envoy; status 75 when Envoy cannot be had
   down                    end the cluster and leave nothing behind
   status                  what runs, and how to use it
-  env                     shell lines for eval: KUBECONFIG, IPA_INGRESS
+  env                     shell lines for eval: KUBECONFIG, IPA_INGRESS, IPA_NET_PROXY (a SOCKS5 proxy into
+                          the cluster's network: a Gateway's address, a pod's metrics)
   kubeconfig              path of the kubeconfig
   kubectl ARGS...         kubectl against the cluster
   load-image NAME=FILE    make an image known to the node: FILE is an OCI or docker archive, or a
@@ -43,6 +46,9 @@ func main() {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+	case errors.As(err, new(cannot)):
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(75)
 	case errors.As(err, &exit) && exit.ExitCode() > 0:
 		os.Exit(exit.ExitCode())
 	default:
@@ -60,8 +66,9 @@ func run(command string, args []string) error {
 	case "up":
 		return up(p)
 	case "build":
-		_, err := build(p, newProgress())
-		return err
+		return buildOnly(p, args)
+	case "gateway":
+		return installGateway(p)
 	case "down":
 		return down(p)
 	case "status":

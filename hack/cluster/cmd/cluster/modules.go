@@ -16,6 +16,12 @@ const kubernetesVersion = "v1.35.8"
 
 const knativeVersion = "v0.50.0"
 
+// Versions of the inference gateway's parts; they must agree with istio/go.mod and inference/go.mod.
+const (
+	istioVersion     = "1.31.0" // a development version, named by the release it becomes
+	inferenceVersion = "v1.5.0"
+)
+
 // module is one upstream (or several that agree on their dependencies) with its own go.mod.
 type module struct {
 	name   string
@@ -65,6 +71,36 @@ func kourierModule() module {
 	return module{
 		name: "kourier", dir: "kourier", inputs: []string{"go.mod", "go.sum", "tools.go", "envoy.txt"}, usual: "1.5 min on two quiet cores",
 		groups: []group{{"Kourier v0.48.0", []string{"knative.dev/net-kourier/cmd/kourier"}, ""}},
+	}
+}
+
+func istioModule() module {
+	v := "istio.io/istio/pkg/version"
+	return module{
+		name: "istio", dir: "istio", usual: "3 min on two quiet cores",
+		// Envoy's version: it is in the gateway's image.
+		inputs: []string{"go.mod", "go.sum", "tools.go", "values.yaml", "../kourier/envoy.txt"},
+		groups: []group{{"Istio's control plane " + istioVersion, []string{"istio.io/istio/pilot/cmd/pilot-discovery",
+			"istio.io/istio/pilot/cmd/pilot-agent", "helm.sh/helm/v4/cmd/helm"},
+			fmt.Sprintf("-X %[1]s.buildVersion=%[2]s -X %[1]s.buildStatus=Clean", v, istioVersion)}},
+	}
+}
+
+func inferenceModule() module {
+	cmd := "sigs.k8s.io/gateway-api-inference-extension/cmd/"
+	return module{
+		name: "inference", dir: "inference", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "1.5 min on two quiet cores",
+		groups: []group{{"endpoint picker and body-based router " + inferenceVersion, []string{cmd + "epp", cmd + "bbr"}, ""}},
+	}
+}
+
+// gatewayIngressModule is our test-only stand-in for net-gateway-api. It compiles with what the
+// node's module has compiled already, but is a build of its own: a change of it must not make
+// the whole node anew.
+func gatewayIngressModule() module {
+	return module{
+		name: "gatewayingress", dir: ".", inputs: []string{"go.mod", "go.sum", "cmd/gatewayingress"}, usual: "half a minute",
+		groups: []group{{"test-only Knative ingress for Gateway API", []string{"./cmd/gatewayingress"}, ""}},
 	}
 }
 

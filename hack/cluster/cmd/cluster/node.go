@@ -64,11 +64,14 @@ func start(ctx context.Context, p paths, s state) error {
 		return err
 	}
 	ctx, fail := context.WithCancelCause(ctx)
-	n := &starting{ctx: ctx, fail: fail, paths: p, state: s, api: api, controlUp: make(chan struct{}), imagesIn: make(chan struct{})}
+	n := &starting{ctx: ctx, fail: fail, paths: p, state: s, api: api, kubeconfig: p.pki("admin.conf"), controlUp: make(chan struct{}), imagesIn: make(chan struct{})}
 	if err := listenUnix(p.run("api.sock"), "127.0.0.1:6443"); err != nil {
 		return err
 	}
 	if err := listenUnix(p.run("ingress.sock"), ingressIP+":80"); err != nil {
+		return err
+	}
+	if err := serveSocks(p.run("net.sock")); err != nil {
 		return err
 	}
 	return parallel(n.controlPlane, n.images, n.kubelet, n.install)
@@ -76,13 +79,15 @@ func start(ctx context.Context, p paths, s state) error {
 
 // starting is one start; its steps run at once and wait for each other by closed channels.
 type starting struct {
-	ctx       context.Context
-	fail      context.CancelCauseFunc // gives the start up at once
-	paths     paths
-	state     state
-	api       *client
-	controlUp chan struct{} // the API server answers
-	imagesIn  chan struct{} // the images of the system pods are imported
+	ctx   context.Context
+	fail  context.CancelCauseFunc // gives the start up at once
+	paths paths
+	state state
+	api   *client
+	// kubeconfig that works from where this process stands: inside the cluster's network or outside.
+	kubeconfig string
+	controlUp  chan struct{} // the API server answers
+	imagesIn   chan struct{} // the images of the system pods are imported
 }
 
 // after waits for a step of another goroutine.

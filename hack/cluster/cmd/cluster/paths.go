@@ -50,8 +50,11 @@ type state struct {
 	Ingress     string `json:"ingress"`         // kourier or kingress
 	APIPort     int    `json:"apiPort"`
 	IngressPort int    `json:"ingressPort"`
-	Keeper      int    `json:"keeper"` // pid of the one process to kill
-	Init        int    `json:"init"`   // pid 1 of the cluster, as the host sees it
+	NetPort     int    `json:"netPort"` // SOCKS5 proxy into the cluster's network
+	// Gateway are the builds whose images the node knows.
+	Gateway gatewayBuilds `json:"gateway,omitzero"`
+	Keeper  int           `json:"keeper"` // pid of the one process to kill
+	Init    int           `json:"init"`   // pid 1 of the cluster, as the host sees it
 	// MadeDirs are directories of the host the cluster needed as mount points and made itself.
 	MadeDirs []string `json:"madeDirs,omitempty"`
 }

@@ -23,11 +23,11 @@ import (
 
 // prepareStore gives the directory of the store for these builds, making it when missing. An
 // empty answer means: import at the start instead.
-func prepareStore(p paths, b builds, say *progress) string {
-	dir, err := storeDir(p, b)
+func prepareStore(p paths, s state, say *progress) string {
+	dir, err := storeDir(p, s)
 	if err == nil && !exists(filepath.Join(dir, "DONE")) {
 		t := time.Now()
-		if err = makeStore(p, b, dir); err == nil {
+		if err = makeStore(p, s, dir); err == nil {
 			say.say("images unpacked for later starts in %.0f s", time.Since(t).Seconds())
 		}
 	}
@@ -38,16 +38,17 @@ func prepareStore(p paths, b builds, say *progress) string {
 	return filepath.Join(dir, "root")
 }
 
-func storeDir(p paths, b builds) (string, error) {
+func storeDir(p paths, s state) (string, error) {
 	version, err := exec.Command("containerd", "--version").Output() // its databases may differ
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %v %s", filepath.Base(b.Node), filepath.Base(b.Sim), filepath.Base(b.Kourier), b.Envoy, version))
+	b := s.Built
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %v %v %s", filepath.Base(b.Node), filepath.Base(b.Sim), filepath.Base(b.Kourier), b.Envoy, s.Gateway, version))
 	return filepath.Join(p.builds(), "store-"+hex.EncodeToString(sum[:])[:12]), nil
 }
 
-func makeStore(p paths, b builds, dir string) error {
+func makeStore(p paths, s state, dir string) error {
 	if err := os.RemoveAll(dir); err != nil { // half of one
 		return err
 	}
@@ -58,7 +59,7 @@ func makeStore(p paths, b builds, dir string) error {
 	// In namespaces of its own, so that containerd leaves nothing on the host either.
 	cmd := exec.Command(self, "import", dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL}
-	cmd.Stdin = strings.NewReader(strings.Join(allArchives(b), "\n"))
+	cmd.Stdin = strings.NewReader(strings.Join(allArchives(s), "\n"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return fmt.Errorf("%w: %s", err, lastLine(string(out)))

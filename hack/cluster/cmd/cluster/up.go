@@ -42,7 +42,14 @@ func up(p paths) error {
 	if err != nil {
 		return err
 	}
-	s := state{Built: built, Ingress: "kourier", Store: prepareStore(p, built, say)}
+	s := state{Built: built, Ingress: "kourier"}
+	if gateway, ok := builtGateway(p); ok && built.Envoy { // then its images need no import later
+		s.Gateway = gateway
+	}
+	s.Store = prepareStore(p, s, say)
+	if s.Store == "" {
+		s.Gateway = gatewayBuilds{}
+	}
 	if !built.Envoy {
 		s.Ingress = "kingress"
 	}

@@ -16,7 +16,8 @@ import (
 // target is the cluster the user means: ours, or their own.
 type target struct {
 	kubeconfig, ingress, kubectl string
-	own                          bool // the user's
+	proxy                        string // URL of the SOCKS5 proxy into its network, "" for the user's own
+	own                          bool   // the user's
 }
 
 func findTarget(p paths) (target, error) {
@@ -38,7 +39,8 @@ func findTarget(p paths) (target, error) {
 	if !ours(s.Keeper) {
 		return target{}, fmt.Errorf("the cluster has died: make cluster starts it anew")
 	}
-	return target{kubeconfig: p.kubeconfig(), ingress: fmt.Sprintf("127.0.0.1:%d", s.IngressPort), kubectl: s.Built.bin("kubectl")}, nil
+	return target{kubeconfig: p.kubeconfig(), ingress: fmt.Sprintf("127.0.0.1:%d", s.IngressPort), kubectl: s.Built.bin("kubectl"),
+		proxy: fmt.Sprintf("socks5h://127.0.0.1:%d", s.NetPort)}, nil
 }
 
 // healthy says why the cluster cannot be used, nil if it can.
@@ -83,13 +85,22 @@ Kubernetes %s with Knative Serving %s and %s is running.
   kubectl     make kubectl ARGS="get pods -A"    or   export KUBECONFIG=%s
   ingress     curl -H 'Host: NAME.NAMESPACE.example.com' http://%s/
   in scripts  eval "$(hack/cluster/cluster.sh env)"
+  network     curl -x %s http://SERVICE.NAMESPACE:PORT/
+  gateway     %s
   logs        %s
   end it      make cluster-down
-`, kubernetesVersion, knativeVersion, s.Ingress, t.kubeconfig, t.ingress, p.run("log"))
+`, kubernetesVersion, knativeVersion, s.Ingress, t.kubeconfig, t.ingress, t.proxy, gatewayStatus(p, s), p.run("log"))
 	if s.Ingress != "kourier" {
 		fmt.Println("  NOTE: kingress is a TEST-ONLY ingress of this project, not Kourier: the Envoy wheel was not to be had.")
 	}
 	return nil
+}
+
+func gatewayStatus(p paths, s state) string {
+	if gatewayInstalled(p, s) {
+		return "Istio " + istioVersion + " with a stock Envoy, GatewayClass istio, inference extension " + inferenceVersion
+	}
+	return "not installed: make cluster-gateway"
 }
 
 func printEnv(p paths) error {
@@ -98,6 +109,9 @@ func printEnv(p paths) error {
 		return err
 	}
 	fmt.Printf("export KUBECONFIG=%s\nexport IPA_INGRESS=%s\n", quote(t.kubeconfig), quote(t.ingress))
+	if t.proxy != "" {
+		fmt.Printf("export IPA_NET_PROXY=%s\n", quote(t.proxy))
+	}
 	return nil
 }
 
