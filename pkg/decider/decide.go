@@ -14,6 +14,10 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	next := st.forTargets(spec, obs).observeWork(obs)
 	d := Decision{Wants: make([]Want, len(spec.Targets))}
 	for i, t := range spec.Targets {
+		if t.Metric == SLO {
+			d.Wants[i], d.SLO, next.SLO = sloWant(spec, st.SLO, obs)
+			continue
+		}
 		d.Wants[i], next.Targets[i] = targetWant(spec, t, next.Targets[i], obs)
 		d.Panicking = d.Panicking || !next.Targets[i].PanicSince.IsZero()
 	}

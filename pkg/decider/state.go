@@ -22,6 +22,8 @@ type State struct {
 	// IdleSince is when the revision was first seen without any request in
 	// flight, and has been ever since; zero while it works or may be working.
 	IdleSince time.Time `json:"idleSince,omitzero"`
+	// SLO is the memory of the metric SLO, nil without it. It is never written.
+	SLO *SLOState `json:"slo,omitempty"`
 }
 
 // TargetState is the memory of one target.

@@ -27,13 +27,16 @@ const (
 	PromptTokens Metric = "prompt_tokens_per_second"
 	// GenerationTokens is generated tokens per second, summed over pods; its target is tokens per second per replica.
 	GenerationTokens Metric = "generation_tokens_per_second"
+	// SLO holds the latencies of Spec.SLO with the fewest replicas; its target is Spec.SLO.Goal.
+	SLO Metric = "slo"
 )
 
 // Target is one signal with the value that a replica should carry.
 type Target struct {
 	Metric Metric
 	// Value is per replica, in the metric's unit, greater than 0. For
-	// Concurrency and RPS it already includes the target utilization.
+	// Concurrency and RPS it already includes the target utilization. For SLO
+	// it does not count: Spec.SLO says what to hold.
 	Value float64
 }
 
@@ -42,6 +45,8 @@ type Target struct {
 type Spec struct {
 	// Targets holds one or more signals; the largest want wins.
 	Targets []Target
+	// SLO is what the metric SLO is to hold; without that metric it does not count.
+	SLO Objective
 	// MinReplicas and MaxReplicas bound every decision; MaxReplicas 0 is unlimited.
 	MinReplicas, MaxReplicas int32
 	// ActivationScale lifts a non-zero want to at least this many replicas; 0 or 1 is off.
@@ -238,4 +243,6 @@ type Decision struct {
 	Trace  []Step
 	// Panicking reports whether a demand target is in panic mode.
 	Panicking bool
+	// SLO holds the parts of the metric SLO's want, nil without that metric.
+	SLO *SLOParts `json:",omitempty"`
 }

@@ -1,0 +1,166 @@
+package decider
+
+import (
+	"slices"
+	"time"
+)
+
+// Arrivals are cut into bins; an hour of them is remembered.
+const (
+	binWidth   = 10 * time.Second
+	binSeconds = 10.0
+	binsKept   = 360
+	// longestGap is the longest silence that is spread over its bins; after a
+	// longer one they are unknown.
+	longestGap = 12
+	// noCount marks a bin or a counter that is not known.
+	noCount = -1
+)
+
+// arrivals is the history of the requests that reached a revision.
+type arrivals struct {
+	// Counter is the total as last told at At, noCount before.
+	Counter float64   `json:"counter"`
+	At      time.Time `json:"at,omitzero"`
+	// Index numbers the open bin, whose requests so far are Open.
+	Index int64   `json:"index"`
+	Open  float64 `json:"open"`
+	// Told tells that something is known of the open bin.
+	Told bool `json:"told,omitempty"`
+	// Bins holds the closed bins up to Index-1, oldest first; noCount is unknown.
+	Bins []float32 `json:"bins,omitempty"`
+}
+
+func newArrivals(now time.Time) arrivals {
+	return arrivals{Counter: noCount, Index: binOf(now), At: now}
+}
+
+func binOf(t time.Time) int64 { return t.Unix() / int64(binWidth/time.Second) }
+
+// advance closes the bins before now and adds what has arrived since the last
+// call. It reports whether a bin was closed. Bins is replaced, never written.
+func (a arrivals) advance(obs Observation, replace Reading) (arrivals, bool) {
+	if obs.Time.Before(a.At) {
+		return a, false // a clock that went back: wait for it
+	}
+	count, known := a.since(obs, replace)
+	passed := binOf(obs.Time) - a.Index
+	a.At = obs.Time
+	if passed <= 0 {
+		a.Open += count
+		a.Told = a.Told || known
+		return a, false
+	}
+	return a.closeBins(passed, count, known), true
+}
+
+// since is the number of requests since the last call.
+func (a *arrivals) since(obs Observation, replace Reading) (count float64, known bool) {
+	total := within(obs.Arrivals, 1e15)
+	before := a.Counter
+	a.Counter = noCount
+	if total.Known() {
+		a.Counter = float64(total)
+		if before >= 0 && a.Counter >= before {
+			return a.Counter - before, true
+		}
+		return 0, false // the first, or one that began anew
+	}
+	if believable(replace, maxDemand) {
+		return max(0, float64(replace)) * min(obs.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
+	}
+	return 0, false
+}
+
+// closeBins ends the open bin and those that passed without a call; a count
+// over a short gap is spread evenly.
+func (a arrivals) closeBins(passed int64, count float64, known bool) arrivals {
+	bins := make([]float32, 0, binsKept)
+	keep := int(max(0, binsKept-passed))
+	bins = append(bins, a.Bins[max(0, len(a.Bins)-keep):]...)
+	share := count / float64(passed)
+	for i := range min(passed, binsKept) {
+		switch {
+		case !known && passed > 1, passed > longestGap:
+			bins = append(bins, noCount)
+		case i == 0 && !known && !a.Told:
+			bins = append(bins, noCount)
+		case i == 0:
+			bins = append(bins, float32(a.Open+share))
+		default:
+			bins = append(bins, float32(share))
+		}
+	}
+	a.Bins = bins
+	a.Index += passed
+	a.Open, a.Told = 0, known
+	return a
+}
+
+// level is requests per second expected next, as of the end of bin i (counted
+// in Bins): the mean over a minute, or nearer to that over its second half when
+// that is more. It is not known without a known bin.
+func (a arrivals) level(i int) (perSecond float64, known bool) {
+	long, some := a.mean(i, 6)
+	short, _ := a.mean(i, 3)
+	if short > long {
+		long = (long + short) / 2
+	}
+	return long / binSeconds, some
+}
+
+// mean is the mean of the n bins up to i, unknown ones left out.
+func (a arrivals) mean(i, n int) (perBin float64, known bool) {
+	sum, count := 0.0, 0
+	for _, b := range a.Bins[max(0, i+1-n):max(0, i+1)] {
+		if b >= 0 {
+			sum += float64(b)
+			count++
+		}
+	}
+	if count == 0 {
+		return 0, false
+	}
+	return sum / float64(count), true
+}
+
+// The envelope is a quantile of how much the level grew within the lead time.
+const (
+	envelopeQuantile = 0.95
+	envelopeBins     = 180 // half an hour
+	envelopeLeast    = 60  // bins, before which envelopeEarly holds
+	envelopeEarly    = 1.1
+	envelopeMost     = 1.5
+)
+
+// envelope is the factor by which the level should be raised to cover what
+// comes within lead bins: it covered the growth in the past half hour.
+func (a arrivals) envelope(lead int) float64 {
+	var grew [envelopeBins]float64
+	n := 0
+	last := len(a.Bins) - 1
+	for i := max(last-envelopeBins+1, lead); i <= last; i++ {
+		then, known := a.level(i - lead)
+		now, also := a.mean(i, 6)
+		if known && also && then > 0 {
+			grew[n] = now / binSeconds / then
+			n++
+		}
+	}
+	if n < envelopeLeast {
+		return envelopeEarly
+	}
+	slices.Sort(grew[:n])
+	return min(max(grew[int(envelopeQuantile*float64(n-1))], 1), envelopeMost)
+}
+
+// sound reports whether a stored history makes sense.
+func (a arrivals) sound() bool {
+	for _, b := range a.Bins {
+		if b != noCount && !(b >= 0 && b <= 1e15) {
+			return false
+		}
+	}
+	return len(a.Bins) <= binsKept && a.Counter >= noCount && a.Counter <= 1e15 && a.Open >= 0 && a.Open <= 1e15 &&
+		a.Index > -1e12 && a.Index < 1e12
+}

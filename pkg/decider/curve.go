@@ -1,0 +1,181 @@
+package decider
+
+import "math"
+
+// The load of a replica is cut into steps: 0.05 wide, up to 1.6.
+const (
+	loadStep  = 0.05
+	loadSteps = 32
+)
+
+// outcomes counts first tokens by the load under which they came: how many, and
+// how many of them missed the objective. Both fade.
+type outcomes struct {
+	Seen   [loadSteps]float64 `json:"seen"`
+	Missed [loadSteps]float64 `json:"missed"`
+}
+
+const outcomesFade = 0.9962 // per bin: half of the weight is of the last half hour
+
+func (t *outcomes) fade() {
+	for i := range t.Seen {
+		t.Seen[i] *= outcomesFade
+		t.Missed[i] *= outcomesFade
+	}
+}
+
+func (t *outcomes) add(load, seen, missed float64) {
+	if !(seen > 0 && load >= 0) {
+		return
+	}
+	i := min(int(load/loadStep), loadSteps-1)
+	t.Seen[i] += seen
+	t.Missed[i] += min(max(missed, 0), seen)
+}
+
+// attainment is the share of all remembered that met the objective.
+func (t outcomes) attainment() Reading {
+	seen, missed := 0.0, 0.0
+	for i := range t.Seen {
+		seen += t.Seen[i]
+		missed += t.Missed[i]
+	}
+	if seen < 1 {
+		return Unknown()
+	}
+	return Reading(1 - missed/seen)
+}
+
+func (t outcomes) sound() bool {
+	for i := range t.Seen {
+		if !(t.Seen[i] >= 0 && t.Seen[i] < 1e12 && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// curve is the expected share of misses by load, in the middle of each step,
+// and floor the part of it that no number of replicas would help.
+type curve struct {
+	miss  [loadSteps]float64
+	floor float64
+}
+
+// The family of curves is floor + (1-floor)*logistic((load-centre)/width). The
+// centre is where half of the requests miss; a load of 1 is what the capacity
+// says that a replica can carry.
+const (
+	widths, floors = 3, 5
+	// Centres are in the middle of steps 6 to 29, loads of 0.325 to 1.475.
+	firstCentre, centres = 6, 24
+	// priorCentre and priorSpread are what is believed before anything was seen.
+	priorCentre, priorSpread = 1.0, 0.2
+	// temper is how much one request tells: misses come together.
+	temper = 0.1
+	// floorDoubt is the logarithm of how much rarer each higher floor is.
+	floorDoubt = 1.5
+	// reach is the most steps between a load and a centre.
+	reach = firstCentre + centres - 1
+)
+
+func widthOf(i int) float64 { return [widths]float64{0.03, 0.06, 0.1}[i] }
+
+func floorOf(i int) float64 { return [floors]float64{0.0005, 0.005, 0.02, 0.08, 0.3}[i] }
+
+// shape is one curve of the family by the distance from its centre in steps,
+// with the logarithms of its two outcomes.
+type shape struct {
+	miss, logMiss, logMeet [reach + loadSteps]float64
+}
+
+func shapeOf(width, floor float64) (s shape) {
+	for i := range s.miss {
+		away := loadStep * float64(i-reach)
+		s.miss[i] = floor + (1-floor)/(1+math.Exp(-away/width))
+		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log1p(-s.miss[i])
+	}
+	return s
+}
+
+// curve is the mean of the family's posterior, given what was seen.
+func (t *outcomes) curve() (c curve) {
+	// Weights are relative to the best so far.
+	best, sum := math.Inf(-1), 0.0
+	for w := range widths {
+		for f := range floors {
+			s := shapeOf(widthOf(w), floorOf(f))
+			for centre := firstCentre; centre < firstCentre+centres; centre++ {
+				like := t.likelihood(&s, centre) - floorDoubt*float64(f)
+				if like > best {
+					fade := math.Exp(best - like)
+					sum *= fade
+					c.scale(fade)
+					best = like
+				}
+				weight := math.Exp(like - best)
+				if weight < 1e-6 {
+					continue
+				}
+				sum += weight
+				c.floor += weight * floorOf(f)
+				for i := range c.miss {
+					c.miss[i] += weight * s.miss[i-centre+reach]
+				}
+			}
+		}
+	}
+	c.scale(1 / sum)
+	return c
+}
+
+func (c *curve) scale(k float64) {
+	c.floor *= k
+	for i := range c.miss {
+		c.miss[i] *= k
+	}
+}
+
+// likelihood is the logarithm of how likely a centre is.
+func (t *outcomes) likelihood(s *shape, centre int) float64 {
+	off := ((float64(centre)+0.5)*loadStep - priorCentre) / priorSpread
+	like := -off * off / 2
+	for i, seen := range t.Seen {
+		if seen > 0.1 {
+			like += temper * (t.Missed[i]*s.logMiss[i-centre+reach] + (seen-t.Missed[i])*s.logMeet[i-centre+reach])
+		}
+	}
+	return like
+}
+
+// at is the expected share of misses under a load.
+func (c *curve) at(load float64) float64 {
+	x := load/loadStep - 0.5
+	switch {
+	case !(x > 0):
+		return c.miss[0]
+	case x >= loadSteps-1:
+		return c.miss[loadSteps-1]
+	}
+	i := int(x)
+	return c.miss[i] + (x-float64(i))*(c.miss[i+1]-c.miss[i])
+}
+
+// allowed is the share of misses to plan for. Where replicas cannot reach the
+// goal, half of what the goal allows is added to what they cannot help.
+func (c *curve) allowed(goal float64) float64 {
+	return max(1-goal, c.floor+(1-goal)/2)
+}
+
+// sustained is the largest steady load with at most that share of misses, at
+// least one step.
+func (c *curve) sustained(share float64) float64 {
+	for i := loadSteps - 1; i > 0; i-- {
+		if c.miss[i-1] > share {
+			continue
+		}
+		within := min((share-c.miss[i-1])/max(c.miss[i]-c.miss[i-1], 1e-12), 1)
+		return (float64(i) - 0.5 + within) * loadStep
+	}
+	return loadStep
+}

@@ -1,0 +1,127 @@
+package decider
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Objective is what a user of the metric SLO states: the latencies that Goal of
+// the requests should meet, with as few replicas as will do. The rest has
+// defaults; none of it needs to be set for a workload.
+type Objective struct {
+	// TTFT is the time to the first token and ITL the mean time per further token, both above 0.
+	TTFT, ITL time.Duration
+	// Goal is the share of requests that meet both, above 0 and below 1, e.g. 0.99.
+	Goal float64
+	// TTFTPerToken lengthens TTFT for every token of the mean prompt; 0 is off.
+	TTFTPerToken time.Duration
+	// LeadTime is assumed from a pod's creation to Ready until it was seen; 0 is 2 min.
+	LeadTime time.Duration
+	// MaxNumSeqs is the engine's limit of running requests; 0 is vLLM's 256.
+	MaxNumSeqs int
+	// Prior is the step time to begin with; the zero value suits an 8B model on an A100.
+	Prior StepTime
+	// Margin multiplies the demand: the one knob from lean (below 1) to safe. 0 is 1.
+	Margin float64
+	// Without switches parts of the policy off, for ablations; 0 is the whole policy.
+	Without Part
+}
+
+// StepTime models one iteration of the engine in seconds: Base, plus Sequence
+// for each decoding request, KVToken for each token of its context, and
+// PromptToken for each prompt token computed.
+type StepTime struct {
+	Base, Sequence, KVToken, PromptToken float64
+}
+
+// Part names parts of the SLO policy, as bits.
+type Part uint
+
+// The parts that an ablation can switch off.
+const (
+	PartLearning Part = 1 << iota // step time stays the prior
+	PartCurve                     // the share of misses by load stays the prior
+	PartReplay                    // the past hour is not replayed: level and envelope only
+	PartEnvelope                  // the level counts without a factor for growth
+	PartBacklog                   // waiting requests ask for nothing
+	PartHold                      // no hold-down
+)
+
+// The defaults of an Objective.
+const (
+	defaultLead   = 2 * time.Minute
+	defaultSeqs   = 256
+	shortestLead  = time.Second
+	longestLead   = time.Hour
+	longestTarget = time.Hour // of a latency that somebody asks for
+)
+
+// defaultPrior is an A100 80GB with an 8B model in bf16 (algorithms 4.2); what
+// the counters show replaces it within minutes.
+func defaultPrior() StepTime {
+	return StepTime{Base: 0.011, Sequence: 30e-6, KVToken: 0.09e-6, PromptToken: 70e-6}
+}
+
+func (o Objective) has(p Part) bool { return o.Without&p == 0 }
+
+// withDefaults fills in what was left at zero.
+func (o Objective) withDefaults() Objective {
+	if o.LeadTime == 0 {
+		o.LeadTime = defaultLead
+	}
+	if o.MaxNumSeqs == 0 {
+		o.MaxNumSeqs = defaultSeqs
+	}
+	if o.Prior == (StepTime{}) {
+		o.Prior = defaultPrior()
+	}
+	if o.Margin == 0 {
+		o.Margin = 1
+	}
+	return o
+}
+
+// validate names the field at fault; it is asked only when the metric is used.
+func (o Objective) validate() error {
+	for _, l := range [...]struct {
+		name  string
+		value time.Duration
+	}{{"TTFT", o.TTFT}, {"ITL", o.ITL}} {
+		if l.value <= 0 || l.value > longestTarget {
+			return fmt.Errorf("Spec.SLO.%s is %v, want more than 0 and at most %v", l.name, l.value, longestTarget)
+		}
+	}
+	if !(o.Goal > 0 && o.Goal < 1) {
+		return fmt.Errorf("Spec.SLO.Goal is %v, want a share above 0 and below 1, e.g. 0.99", o.Goal)
+	}
+	if o.TTFTPerToken < 0 || o.TTFTPerToken > time.Second {
+		return fmt.Errorf("Spec.SLO.TTFTPerToken is %v, want 0 to 1s", o.TTFTPerToken)
+	}
+	if o.LeadTime < 0 || o.LeadTime > longestLead {
+		return fmt.Errorf("Spec.SLO.LeadTime is %v, want 0 to %v", o.LeadTime, longestLead)
+	}
+	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > maxRequests {
+		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, maxRequests)
+	}
+	if !(o.Margin == 0 || o.Margin >= 0.1 && o.Margin <= 10) {
+		return fmt.Errorf("Spec.SLO.Margin is %v, want 0.1 to 10, or 0 for 1", o.Margin)
+	}
+	return o.Prior.validate()
+}
+
+func (s StepTime) validate() error {
+	if s == (StepTime{}) {
+		return nil
+	}
+	for _, v := range [...]float64{s.Base, s.Sequence, s.KVToken, s.PromptToken} {
+		if !(v >= 0 && v <= 10) || math.IsInf(v, 0) {
+			return fmt.Errorf("Spec.SLO.Prior holds %v, want seconds from 0 to 10", v)
+		}
+	}
+	if s.Base < 1e-6 || s.PromptToken < 1e-9 || s.Sequence+s.KVToken < 1e-12 {
+		return errors.New("Spec.SLO.Prior: Base, PromptToken and one of Sequence and KVToken must be above 0")
+	}
+	return nil
+}
