@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// engineMetrics are measured pod by pod.
+func engineMetrics() []string {
+	return []string{
+		string(decider.KVCache), string(decider.Waiting), string(decider.Running),
+		string(decider.PromptTokens), string(decider.GenerationTokens),
+	}
+}
+
+// allMetrics are engineMetrics and those of the queue-proxies, of which only the sum is known.
+func allMetrics() []string {
+	return append(engineMetrics(), string(decider.Concurrency), string(decider.RPS))
+}
+
+// maxTarget is above what any replica can carry of anything.
+const maxTarget = 1e9
+
+// podValue is a pod's value of an engine metric; unknown where it cannot be.
+func podValue(p decider.Pod, metric string) decider.Reading {
+	value := decider.Unknown()
+	switch decider.Metric(metric) {
+	case decider.KVCache:
+		value = p.KVCache
+	case decider.Waiting:
+		value = p.Waiting
+	case decider.Running:
+		value = p.Running
+	case decider.PromptTokens:
+		value = p.PromptTokens
+	case decider.GenerationTokens:
+		value = p.GenerationTokens
+	}
+	if !value.Known() || value < 0 || value > maxTarget {
+		return decider.Unknown()
+	}
+	return value
+}
+
+// podValues are the known values of the Ready pods.
+func podValues(obs decider.Observation, metric string) []float64 {
+	var known []float64
+	for _, p := range obs.Pods {
+		if v := podValue(p, metric); p.Phase == decider.Ready && v.Known() {
+			known = append(known, float64(v))
+		}
+	}
+	return known
+}
+
+// demandSum is concurrency or rps over the stable window, and whether metric is one of them.
+func demandSum(obs decider.Observation, metric string) (sum decider.Reading, ok bool) {
+	switch decider.Metric(metric) {
+	case decider.Concurrency:
+		return obs.Concurrency.Stable, true
+	case decider.RPS:
+		return obs.RPS.Stable, true
+	}
+	return decider.Unknown(), false
+}
+
+// mean is the average, 0 of nothing.
+func mean(values []float64) float64 {
+	sum := 0.
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(max(len(values), 1))
+}
