@@ -5,48 +5,34 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/pflag"
-
 	"github.com/knative-inference/autoscaler-adapter/pkg/server"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/command"
 )
 
 // version is set at link time.
 var version = "devel"
 
+// subcommand takes the arguments after its name and returns the exit code.
+type subcommand func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+
 func main() {
-	o := server.NewOptions()
-	o.Version = version
-	if ns := os.Getenv("SYSTEM_NAMESPACE"); ns != "" {
-		o.Namespace = ns
-	}
-	flags(&o)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	subcommands := map[string]subcommand{"simulate": command.Run}
+	if len(os.Args) > 1 && subcommands[os.Args[1]] != nil {
+		os.Exit(subcommands[os.Args[1]](ctx, os.Args[2:], os.Stdout, os.Stderr))
+	}
+	o := options()
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	log.Info("starting", "version", version)
 	if err := server.Run(ctx, o, log); err != nil && ctx.Err() == nil {
 		log.Error("stopped", "error", err)
 		os.Exit(1)
-	}
-}
-
-func flags(o *server.Options) {
-	showVersion := pflag.Bool("version", false, "print the version and exit")
-	pflag.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig file; empty inside a cluster")
-	pflag.StringVar(&o.KnativeNamespace, "knative-namespace", o.KnativeNamespace, "namespace of knative-serving")
-	pflag.DurationVar(&o.QueueProxyInterval, "queue-proxy-interval", o.QueueProxyInterval, "time between two scrapes of a pod's queue-proxy, which reports once a second")
-	pflag.DurationVar(&o.EngineInterval, "engine-interval", o.EngineInterval, "time between two scrapes of a pod's engine")
-	pflag.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "how long a dead leader is waited for")
-	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica")
-	pflag.Parse()
-	if *showVersion {
-		fmt.Println(version)
-		os.Exit(0)
 	}
 }

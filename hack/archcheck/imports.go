@@ -48,10 +48,11 @@ func architecture() []rule {
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},
 		{pkg: "pkg/config", repo: []string{"pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
 		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
+		{pkg: "pkg/recording", repo: []string{"pkg/decider", "pkg/simulator/trace"}, never: kubernetes, why: "what was decided, on disk"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling"}, why: "it serves a view and knows no collector"},
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/multiscaler"}, why: "it acts and never aggregates"},
-		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/metricsapi", "pkg/multiscaler", "pkg/reconciler/podautoscaler"}, why: "the composition root"},
-		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals only"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/metricsapi", "pkg/multiscaler", "pkg/recording", "pkg/reconciler/podautoscaler"}, why: "the composition root"},
+		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server", "pkg/simulator/command"}, never: kubernetes, why: "flags and signals only"},
 	}
 }
 

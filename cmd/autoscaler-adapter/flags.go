@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/server"
+)
+
+// options reads the server's flags; it ends the program after --help and --version.
+func options() server.Options {
+	o := server.NewOptions()
+	o.Version = version
+	if ns := os.Getenv("SYSTEM_NAMESPACE"); ns != "" {
+		o.Namespace = ns
+	}
+	showVersion := pflag.Bool("version", false, "print the version and exit")
+	pflag.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig file; empty inside a cluster")
+	pflag.StringVar(&o.KnativeNamespace, "knative-namespace", o.KnativeNamespace, "namespace of knative-serving")
+	pflag.DurationVar(&o.QueueProxyInterval, "queue-proxy-interval", o.QueueProxyInterval, "time between two scrapes of a pod's queue-proxy, which reports once a second")
+	pflag.DurationVar(&o.EngineInterval, "engine-interval", o.EngineInterval, "time between two scrapes of a pod's engine")
+	pflag.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "how long a dead leader is waited for")
+	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica")
+	pflag.Usage = usage
+	pflag.Parse()
+	if *showVersion {
+		fmt.Println(version)
+		os.Exit(0)
+	}
+	if pflag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "autoscaler-adapter: no command %q; see --help\n", pflag.Arg(0))
+		os.Exit(2)
+	}
+	return o
+}
+
+func usage() {
+	fmt.Fprint(os.Stderr, `Usage:
+  autoscaler-adapter [flags]             the autoscaler, beside Knative Serving
+  autoscaler-adapter simulate [flags]    try policies on a trace, without a cluster (simulate --help)
+
+Flags:
+`)
+	pflag.PrintDefaults()
+}

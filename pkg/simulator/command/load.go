@@ -1,0 +1,93 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
+)
+
+// load is where the requests of every run come from. Each run reads them
+// anew, so that none is held in memory.
+type load struct {
+	title    string
+	requests func(seed uint64) (trace.Requests, error)
+}
+
+// newLoad looks at the flags. Stdin is read whole, for it can be read only once.
+func newLoad(o options, stdin io.Reader) (load, error) {
+	named, err := columns(o.columns)
+	if err != nil {
+		return load{}, err
+	}
+	options := func(seed uint64) trace.Options {
+		return trace.Options{Format: o.format, Columns: named, From: o.from, To: o.to, Scale: o.scale, Seed: seed}
+	}
+	title := o.trace
+	if o.scale != 1 {
+		title = fmt.Sprintf("%s x%g", title, o.scale)
+	}
+	switch {
+	case o.synthetic != "":
+		return load{"synthetic " + o.synthetic + title, func(seed uint64) (trace.Requests, error) {
+			return trace.Synthetic(o.synthetic, options(seed))
+		}}, nil
+	case o.trace == "-":
+		raw, err := io.ReadAll(stdin)
+		return load{"stdin" + title[1:], func(seed uint64) (trace.Requests, error) {
+			return trace.Read(bytes.NewReader(raw), "stdin", options(seed)), nil
+		}}, err
+	}
+	return load{title, func(seed uint64) (trace.Requests, error) {
+		return trace.Open(o.trace, options(seed)), nil
+	}}, nil
+}
+
+// size is what a load amounts to.
+type size struct {
+	requests, input, output int64
+	span                    time.Duration
+}
+
+// measure reads a load once, for its errors and its size.
+func (l load) measure(ctx context.Context, seed uint64) (s size, err error) {
+	requests, err := l.requests(seed)
+	if err != nil {
+		return s, err
+	}
+	for q, err := range requests {
+		if err != nil {
+			return s, err
+		}
+		if s.requests++; s.requests%4096 == 0 && ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		s.input, s.output, s.span = s.input+int64(q.Input), s.output+int64(q.Output), q.Arrival
+	}
+	return s, nil
+}
+
+// watched tells how far a run is, and ends it with the context.
+func watched(ctx context.Context, requests trace.Requests, at func(time.Duration)) trace.Requests {
+	return func(yield func(trace.Request, error) bool) {
+		n := 0
+		for q, err := range requests {
+			if n++; n%1024 == 0 {
+				if at(q.Arrival); ctx.Err() != nil {
+					yield(trace.Request{}, ctx.Err())
+					return
+				}
+			}
+			if !yield(q, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// stdin is the command's; a variable of the package would be shared by tests.
+func stdin() io.Reader { return os.Stdin }

@@ -1,0 +1,212 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+)
+
+// options are the flags as they were given.
+type options struct {
+	trace, format, columns, synthetic, recorded string
+	fidelity, fit, out                          string
+	profiles                                    bool
+
+	engine   string
+	policies string
+	json     string
+	html     string
+	sweep    bool
+
+	seed     uint64
+	seeds    int
+	parallel int
+	from, to time.Duration
+	scale    float64
+
+	config simulator.Config
+	// changed tells which flags were given.
+	changed func(name string) bool
+}
+
+// parse reads the flags and checks them alone and together.
+func parse(args []string) (options, error) {
+	o := options{config: simulator.NewConfig()}
+	f := o.flags()
+	if err := f.Parse(args); err != nil {
+		return o, hint(err)
+	}
+	o.changed = f.Changed
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; every value follows a flag, as in --trace FILE (see simulate --help)", f.Arg(0))
+	}
+	return o, o.validate()
+}
+
+// hint puts the way to the help behind what pflag says.
+func hint(err error) error {
+	if err == pflag.ErrHelp {
+		return err
+	}
+	return fmt.Errorf("%w (see simulate --help)", err)
+}
+
+// flags binds the options; their defaults are those of simulator.NewConfig.
+func (o *options) flags() *pflag.FlagSet {
+	f := pflag.NewFlagSet("simulate", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() {}
+	o.loadFlags(f)
+	o.fleetFlags(f)
+	o.outputFlags(f)
+	return f
+}
+
+// loadFlags say which requests come.
+func (o *options) loadFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.trace, "trace", "", "trace `FILE`, - for stdin")
+	f.StringVar(&o.format, "format", "auto", "format of the trace: auto, azure, burstgpt, mooncake, vidur, rate or csv")
+	f.StringVar(&o.columns, "columns", "", "columns of a CSV `time=A,input=B,output=C`")
+	f.StringVar(&o.synthetic, "synthetic", "", "a load of our own instead of a trace: diurnal, burst, step, ramp, tenants or longprompt")
+	f.StringVar(&o.recorded, "recorded", "", "`FILE` that the adapter has recorded in a cluster")
+	f.Var((*span)(&o.from), "from", "leave out what comes before this time of the trace")
+	f.Var((*span)(&o.to), "to", "leave out what comes from this time of the trace on (default: its end)")
+	f.Float64Var(&o.scale, "scale", 1, "multiply the requests")
+	f.IntVar(&o.seeds, "seeds", 1, "repeat with so many seeds; means and 95 % confidence intervals")
+	f.Uint64Var(&o.seed, "seed", 1, "the first seed")
+}
+
+// fleetFlags say what serves them.
+func (o *options) fleetFlags(f *pflag.FlagSet) {
+	c := &o.config
+	f.StringVar(&o.engine, "engine", c.Engine.Name, "engine profile: a `NAME` of --profiles or FILE.json")
+	f.StringVar(&o.policies, "policy", "ipa,kpa,static,oracle", "policies to compare, with options: `kpa:target=20,hpa`")
+	f.Var((*span)(&c.Lead), "lead", "mean time from a pod's creation to Ready")
+	f.Float64Var(&c.LeadCV, "lead-cv", c.LeadCV, "coefficient of variation of that time")
+	f.Var((*span)(&c.SLO.TTFT), "slo-ttft", "time to first token that a request must meet")
+	f.Var((*span)(&c.SLO.TTFTPerToken), "slo-ttft-per-token", "what every prompt token adds to --slo-ttft")
+	f.Var((*span)(&c.SLO.ITL), "slo-itl", "mean time between output tokens that a request must meet")
+	f.Float64Var(&c.SLO.Goal, "goal", c.SLO.Goal, "share of requests that should meet both, 0..1")
+	f.Int32Var(&c.Min, "min", c.Min, "least replicas")
+	f.Int32Var(&c.Max, "max", c.Max, "most replicas")
+	f.Int32Var(&c.Initial, "initial", c.Initial, "replicas at the start; 0 is what the first minutes need")
+	f.Int32Var(&c.GPUs, "gpus", c.GPUs, "replicas that the cluster has GPUs for; 0 is no limit")
+	f.StringVar((*string)(&c.Routing), "routing", string(c.Routing), "least-request or prefix-aware")
+	f.BoolVar(&c.PrefixCache, "prefix-cache", c.PrefixCache, "engines keep prefixes, where the trace has block hashes")
+	f.Var((*span)(&c.Scrape), "scrape", "time between two reads of a pod's metrics")
+	f.Float64Var(&c.ScrapeLoss, "scrape-loss", c.ScrapeLoss, "share of these reads that fail, 0..1")
+	f.Var((*span)(&c.FailureEvery), "failures", "mean time between two failures of a pod; 0 is never")
+	f.IntVar(&c.ContainerConcurrency, "container-concurrency", c.ContainerConcurrency, "requests that a pod lets in at once; 0 is no limit")
+	f.Var((*span)(&c.Warmup), "warmup", "first part of the trace, which no figure counts")
+}
+
+// outputFlags say what comes out.
+func (o *options) outputFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.json, "json", "", "write the figures to `FILE`, - for stdout")
+	f.StringVar(&o.html, "html", "", "write a report for a browser to `FILE`, - for stdout")
+	f.BoolVar(&o.sweep, "sweep", false, "also try every policy at several settings of its knob (a Pareto curve)")
+	f.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
+	f.BoolVar(&o.profiles, "profiles", false, "list the engine profiles")
+	f.StringVar(&o.fidelity, "fidelity", "", "compare with recorded runs of real engines in `DIR` instead")
+	f.StringVar(&o.fit, "fit", "", "learn an engine profile from `SOURCE`, a folder of recorded runs, instead")
+	f.StringVar(&o.out, "out", "", "write the learned profile to `FILE`")
+}
+
+// modes are the flags of which exactly one has to be given, with what each does.
+func (o options) modes() []string {
+	var given []string
+	for _, m := range []struct {
+		name string
+		on   bool
+	}{
+		{"trace", o.trace != ""}, {"synthetic", o.synthetic != ""}, {"recorded", o.recorded != ""},
+		{"fidelity", o.fidelity != ""}, {"fit", o.fit != ""}, {"profiles", o.profiles},
+	} {
+		if m.on {
+			given = append(given, m.name)
+		}
+	}
+	return given
+}
+
+func (o options) mode() string { return o.modes()[0] }
+
+// validate checks what pflag could not.
+func (o options) validate() error {
+	switch given := o.modes(); {
+	case len(given) == 0:
+		return fmt.Errorf("nothing to simulate; give --trace FILE or --synthetic NAME (see simulate --help)")
+	case len(given) > 1:
+		return fmt.Errorf("--%s do not go together; give one of them", strings.Join(given, " and --"))
+	}
+	if o.fit == "" && o.out != "" {
+		return fmt.Errorf("--out belongs to --fit SOURCE; for figures use --json FILE, for a report --html FILE")
+	}
+	if o.json == "-" && o.html == "-" {
+		return fmt.Errorf("--json - and --html - both want stdout; give one of them a file name")
+	}
+	for _, r := range o.ranges() {
+		if !(r.value >= r.least && r.value <= r.most) { // NaN fails too
+			return fmt.Errorf("--%s %v; it must be between %v and %v", r.flag, r.value, r.least, r.most)
+		}
+	}
+	return o.validateFleet()
+}
+
+// bounds is what a numeric flag may be.
+type bounds struct {
+	flag               string
+	value, least, most float64
+}
+
+func (o options) ranges() []bounds {
+	c := o.config
+	return []bounds{
+		{"scale", o.scale, 1e-6, 1e4}, {"seeds", float64(o.seeds), 1, 1000}, {"parallel", float64(o.parallel), 0, 1024},
+		{"lead-cv", c.LeadCV, 0, 10}, {"goal", c.SLO.Goal, 0.5, 0.99999}, {"scrape-loss", c.ScrapeLoss, 0, 1},
+		{"min", float64(c.Min), 0, 1e6}, {"max", float64(c.Max), 1, 1e6}, {"initial", float64(c.Initial), 0, 1e6},
+		{"gpus", float64(c.GPUs), 0, 1e6}, {"container-concurrency", float64(c.ContainerConcurrency), 0, 1e6},
+	}
+}
+
+func (o options) validateFleet() error {
+	c := o.config
+	switch {
+	case o.to != 0 && o.to <= o.from:
+		return fmt.Errorf("--to %v is not after --from %v; both are times since the trace began", o.to, o.from)
+	case c.Min > c.Max:
+		return fmt.Errorf("--min %d is above --max %d", c.Min, c.Max)
+	case c.SLO.TTFT == 0 || c.SLO.ITL == 0:
+		return fmt.Errorf("--slo-ttft and --slo-itl must be above 0")
+	case c.Scrape < 100*time.Millisecond:
+		return fmt.Errorf("--scrape %v; it must be at least 100ms", c.Scrape)
+	case c.Routing != simulator.LeastRequest && c.Routing != simulator.PrefixAware:
+		return fmt.Errorf("--routing %q; it must be %s or %s", c.Routing, simulator.LeastRequest, simulator.PrefixAware)
+	}
+	_, err := columns(o.columns)
+	return err
+}
+
+// columns reads time=A,input=B,output=C.
+func columns(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	named := map[string]string{}
+	for _, part := range strings.Split(text, ",") {
+		role, name, ok := strings.Cut(part, "=")
+		role, name = strings.TrimSpace(role), strings.TrimSpace(name)
+		if !ok || name == "" || role != "time" && role != "input" && role != "output" {
+			return nil, fmt.Errorf("--columns %q: write time=A,input=B,output=C with the names of your columns", part)
+		}
+		named[role] = name
+	}
+	if len(named) != 3 {
+		return nil, fmt.Errorf("--columns %q: time, input and output are all needed, as in time=A,input=B,output=C", text)
+	}
+	return named, nil
+}

@@ -1,0 +1,142 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/report"
+)
+
+// simulate compares the policies on the load.
+func simulate(ctx context.Context, o options, out *output) error {
+	c, err := newComparison(ctx, o, out)
+	if err != nil {
+		return err
+	}
+	r, err := c.run(ctx, out.stderr)
+	if err != nil {
+		return err
+	}
+	if err := out.file(o.json, r.WriteJSON); err != nil {
+		return err
+	}
+	if err := out.file(o.html, r.WriteHTML); err != nil {
+		return err
+	}
+	return r.WriteTable(out.text(o.json, o.html))
+}
+
+// comparison is what is to be simulated, checked.
+type comparison struct {
+	load     load
+	size     size
+	config   simulator.Config
+	policies []candidate
+	sweep    []candidate
+	seeds    []uint64
+	parallel int
+	// details keeps the course of the first seed's runs.
+	details bool
+}
+
+func newComparison(ctx context.Context, o options, out *output) (*comparison, error) {
+	if o.recorded != "" {
+		return nil, failure{fmt.Errorf("--recorded %s: the adapter does not write recordings yet; use --trace FILE", o.recorded)}
+	}
+	c := &comparison{config: o.config, parallel: o.parallel, details: o.html != ""}
+	specs, err := policies(o.policies)
+	if err != nil {
+		return nil, err
+	}
+	if c.policies, err = candidates(specs); err != nil {
+		return nil, err
+	}
+	if o.sweep {
+		c.sweep = sweeps(c.policies)
+	}
+	if c.config.Engine, err = profile(o.engine); err != nil {
+		return nil, err
+	}
+	if c.load, err = newLoad(o, stdin()); err != nil {
+		return nil, err
+	}
+	for i := range o.seeds {
+		c.seeds = append(c.seeds, o.seed+uint64(i))
+	}
+	if c.size, err = c.load.measure(ctx, o.seed); err != nil {
+		return nil, err
+	}
+	c.config.Warmup = warmup(c.config.Warmup, c.size.span, o.changed("warmup"), out)
+	c.config.Sample = sample(c.size.span)
+	return c, nil
+}
+
+// warmup shortens the first part, that does not count, where it would leave too
+// little of a short trace; what the user named is kept while anything is left.
+func warmup(w, span time.Duration, named bool, out *output) time.Duration {
+	if w < span/4 || named && w < span {
+		return w
+	}
+	shorter := (span / 6).Truncate(time.Second)
+	if shorter < w {
+		out.say("the load lasts %v, so that only its first %v do not count, not %v (--warmup)", span.Round(time.Second), shorter, w)
+	}
+	return min(shorter, w)
+}
+
+// sample is the time between two points of the curves: about 1,500 of them, every 10 s at most.
+func sample(span time.Duration) time.Duration {
+	return max(10*time.Second, (span / 1500).Truncate(10*time.Second))
+}
+
+// run makes all runs and gathers them.
+func (c *comparison) run(ctx context.Context, stderr io.Writer) (report.Report, error) {
+	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal}
+	runs, err := c.all(ctx, stderr)
+	if err != nil {
+		return r, err
+	}
+	r.Oracle = runs.oracles[0]
+	n := len(c.policies) * len(c.seeds)
+	for i, result := range runs.results {
+		run := report.NewRun(runs.jobs[i].candidate.label, runs.jobs[i].config, result, runs.oracles[runs.jobs[i].seed])
+		run.Knob = runs.jobs[i].candidate.knob
+		if i >= n {
+			r.Sweep = append(r.Sweep, run)
+			continue
+		}
+		r.Runs = append(r.Runs, run)
+		if runs.jobs[i].seed == 0 {
+			r.Details = append(r.Details, report.Detail{Policy: run.Policy, Series: result.Series, Replicas: result.Replicas})
+		}
+	}
+	return r, nil
+}
+
+func (c *comparison) title() string {
+	return fmt.Sprintf("%s: %d requests in %v, %.0f tokens in and %.0f out on average", c.load.title, c.size.requests,
+		c.size.span.Round(time.Second), float64(c.size.input)/float64(c.size.requests), float64(c.size.output)/float64(c.size.requests))
+}
+
+// settings are what a reader has to know to understand the figures.
+func (c *comparison) settings() []report.Setting {
+	text := func(d time.Duration) string { s := span(d); return s.String() }
+	s := []report.Setting{
+		{Name: "goal", Value: fmt.Sprintf("%g %%", 100*c.config.SLO.Goal)},
+		{Name: "TTFT", Value: text(c.config.SLO.TTFT)}, {Name: "ITL", Value: text(c.config.SLO.ITL)},
+		{Name: "lead time", Value: text(c.config.Lead)}, {Name: "warm-up", Value: text(c.config.Warmup)},
+	}
+	if c.config.SLO.TTFTPerToken > 0 {
+		s = append(s, report.Setting{Name: "TTFT per prompt token", Value: text(c.config.SLO.TTFTPerToken)})
+	}
+	if c.config.GPUs > 0 {
+		s = append(s, report.Setting{Name: "replicas that have GPUs", Value: fmt.Sprint(c.config.GPUs)})
+	}
+	if c.config.FailureEvery > 0 {
+		s = append(s, report.Setting{Name: "a pod fails every", Value: text(c.config.FailureEvery)})
+	}
+	return append(s, report.Setting{Name: "routing", Value: string(c.config.Routing)})
+}

@@ -1,0 +1,147 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+)
+
+// Report is everything about one comparison.
+type Report struct {
+	// Load, Engine and Settings describe what was simulated, for people.
+	Load     string    `json:"load"`
+	Engine   string    `json:"engine"`
+	Settings []Setting `json:"settings"`
+	// Goal is the share of requests that should meet the latencies.
+	Goal float64 `json:"goal"`
+	// Runs are in the order of policies, and of seeds within one policy.
+	Runs []Run `json:"runs"`
+	// Sweep holds runs at other settings of the policies' knobs, by policy.
+	Sweep []Run `json:"sweep,omitempty"`
+	// Details are of the first seed; only the HTML report has them.
+	Details []Detail `json:"-"`
+	Oracle  Oracle   `json:"-"`
+}
+
+// Setting is a name and a value for people.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Oracle is the least that any policy could have done with, of one seed.
+type Oracle struct {
+	// GPUHours is the bound with start costs, FluidGPUHours the one without: work over capacity.
+	GPUHours, FluidGPUHours float64
+	// Replicas is its schedule.
+	Replicas []simulator.Change
+}
+
+// Run is one policy on one seed. Times are seconds; every number is finite.
+type Run struct {
+	// Policy is what the user called it, with its options.
+	Policy string `json:"policy"`
+	Seed   uint64 `json:"seed"`
+	// Knob is the setting that a sweep changed, such as target=20.
+	Knob string `json:"knob,omitempty"`
+	// SLO is the share of requests that met both latencies, 0..1.
+	SLO             float64 `json:"slo"`
+	GPUHours        float64 `json:"gpu_hours"`
+	OracleGPUHours  float64 `json:"oracle_gpu_hours"`
+	WastedGPUHours  float64 `json:"wasted_gpu_hours"`
+	ScaleOperations int     `json:"scale_operations"`
+	Reversals       int     `json:"reversals"`
+	P99TTFT         float64 `json:"p99_ttft_s"`
+	P99ITL          float64 `json:"p99_itl_s"`
+	Recovery        float64 `json:"recovery_s"`
+	Requests        int64   `json:"requests"`
+	CPUSeconds      float64 `json:"cpu_seconds"`
+
+	Met             int64   `json:"met"`
+	Unfinished      int64   `json:"unfinished"`
+	Refused         int64   `json:"refused"`
+	Lost            int64   `json:"lost"`
+	OracleRatio     float64 `json:"oracle_ratio"`
+	FluidGPUHours   float64 `json:"fluid_gpu_hours"`
+	LoadingGPUHours float64 `json:"loading_gpu_hours"`
+	P50TTFT         float64 `json:"p50_ttft_s"`
+	P95TTFT         float64 `json:"p95_ttft_s"`
+	MeanITL         float64 `json:"mean_itl_s"`
+	P95ITL          float64 `json:"p95_itl_s"`
+	Preemptions     int64   `json:"preemptions"`
+	SimulatedTime   float64 `json:"simulated_s"`
+}
+
+// Detail is the course of one run.
+type Detail struct {
+	Policy   string
+	Series   []simulator.Point
+	Replicas []simulator.Change
+}
+
+// NewRun makes the figures of a result. The first part of length Warmup does not count.
+func NewRun(policy string, c simulator.Config, r simulator.Result, o Oracle) Run {
+	gpus := float64(max(c.Engine.TensorParallel, 1))
+	return Run{
+		Policy: policy, Seed: c.Seed, SLO: finite(r.SLOShare()),
+		GPUHours: finite(r.GPUHours), OracleGPUHours: finite(o.GPUHours), FluidGPUHours: finite(o.FluidGPUHours),
+		OracleRatio:     ratio(r.GPUHours, o.GPUHours),
+		WastedGPUHours:  finite(gpus * excess(r.Replicas, o.Replicas, c.Warmup, c.Warmup+r.Span).Hours()),
+		ScaleOperations: r.ScaleOperations, Reversals: r.Reversals,
+		P50TTFT: r.P50TTFT.Seconds(), P95TTFT: r.P95TTFT.Seconds(), P99TTFT: r.P99TTFT.Seconds(),
+		MeanITL: r.MeanITL.Seconds(), P95ITL: r.P95ITL.Seconds(), P99ITL: r.P99ITL.Seconds(),
+		Recovery: r.Recovery.Seconds(), Requests: r.Requests, CPUSeconds: r.CPU.Seconds(),
+		Met: r.Met, Unfinished: r.Unfinished, Refused: r.Refused, Lost: r.Lost,
+		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(),
+	}
+}
+
+// finite is 0 for what JSON cannot hold.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// ratio is 0 where there is nothing to compare with.
+func ratio(x, of float64) float64 {
+	if !(of > 0) {
+		return 0
+	}
+	return finite(x / of)
+}
+
+// excess is the replica time above the oracle's between two moments.
+func excess(replicas, oracle []simulator.Change, from, to time.Duration) (sum time.Duration) {
+	var times []time.Duration
+	for _, c := range slices.Concat(replicas, oracle) {
+		times = append(times, min(max(c.At, from), to))
+	}
+	times = append(times, from, to)
+	slices.Sort(times)
+	a, b := steps{changes: replicas}, steps{changes: oracle}
+	for i := range len(times) - 1 {
+		more := a.at(times[i]) - b.at(times[i])
+		sum += (times[i+1] - times[i]) * time.Duration(max(more, 0))
+	}
+	return sum
+}
+
+// steps reads a time line forwards.
+type steps struct {
+	changes []simulator.Change
+	next    int
+	now     int32
+}
+
+// at is the number of replicas from a moment on; moments must not go back.
+func (s *steps) at(t time.Duration) int32 {
+	for s.next < len(s.changes) && s.changes[s.next].At <= t {
+		s.now = s.changes[s.next].Replicas
+		s.next++
+	}
+	return s.now
+}

@@ -1,0 +1,93 @@
+package report
+
+import "math"
+
+// Estimate is a mean over seeds with half of its 95 % confidence interval,
+// which is 0 for a single seed.
+type Estimate struct{ Mean, Half float64 }
+
+// estimate is by Student's t, for seeds are few.
+func estimate(values []float64) Estimate {
+	n := float64(len(values))
+	if n == 0 {
+		return Estimate{}
+	}
+	var sum, squares float64
+	for _, v := range values {
+		sum += v
+	}
+	mean := sum / n
+	if n == 1 {
+		return Estimate{Mean: mean}
+	}
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return Estimate{mean, student(len(values)-1) * math.Sqrt(squares/(n-1)/n)}
+}
+
+// student is the 97.5 % quantile of Student's t. From 11 degrees on it is the
+// first terms of its expansion in 1/n, within 0.001.
+func student(degrees int) float64 {
+	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228}
+	if degrees <= len(table) {
+		return table[max(degrees, 1)-1]
+	}
+	const z = 1.959964
+	n := float64(degrees)
+	return z + (z*z*z+z)/(4*n) + (5*math.Pow(z, 5)+16*z*z*z+3*z)/(96*n*n)
+}
+
+// Summary is one policy over its seeds.
+type Summary struct {
+	Policy, Knob string
+	Seeds        int
+	SLO, GPUHours, Oracle, OracleRatio, Wasted, Operations, Reversals,
+	P99TTFT, P99ITL, P50TTFT, MeanITL, Recovery, CPU, Requests Estimate
+}
+
+// Summarize groups runs by policy and knob, in the order in which they come.
+func Summarize(runs []Run) []Summary {
+	type key struct{ policy, knob string }
+	groups := map[key][]Run{}
+	var order []key
+	for _, r := range runs {
+		k := key{r.Policy, r.Knob}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], r)
+	}
+	var all []Summary
+	for _, k := range order {
+		all = append(all, summarize(groups[k]))
+	}
+	return all
+}
+
+func summarize(runs []Run) Summary {
+	over := func(of func(Run) float64) Estimate {
+		var values []float64
+		for _, r := range runs {
+			values = append(values, of(r))
+		}
+		return estimate(values)
+	}
+	return Summary{
+		Policy: runs[0].Policy, Knob: runs[0].Knob, Seeds: len(runs),
+		SLO:         over(func(r Run) float64 { return r.SLO }),
+		GPUHours:    over(func(r Run) float64 { return r.GPUHours }),
+		Oracle:      over(func(r Run) float64 { return r.OracleGPUHours }),
+		OracleRatio: over(func(r Run) float64 { return r.OracleRatio }),
+		Wasted:      over(func(r Run) float64 { return r.WastedGPUHours }),
+		Operations:  over(func(r Run) float64 { return float64(r.ScaleOperations) }),
+		Reversals:   over(func(r Run) float64 { return float64(r.Reversals) }),
+		P99TTFT:     over(func(r Run) float64 { return r.P99TTFT }),
+		P99ITL:      over(func(r Run) float64 { return r.P99ITL }),
+		P50TTFT:     over(func(r Run) float64 { return r.P50TTFT }),
+		MeanITL:     over(func(r Run) float64 { return r.MeanITL }),
+		Recovery:    over(func(r Run) float64 { return r.Recovery }),
+		CPU:         over(func(r Run) float64 { return r.CPUSeconds }),
+		Requests:    over(func(r Run) float64 { return float64(r.Requests) }),
+	}
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// WriteJSON writes the report as JSON: {"runs": [...]} and what describes them.
+func (r Report) WriteJSON(w io.Writer) error {
+	if r.Runs == nil {
+		r.Runs = []Run{} // an empty list, not null
+	}
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(r)
+}
+
+// WriteTable writes what one looks at first: a row per policy, with means and
+// 95 % confidence intervals where there are several seeds.
+func (r Report) WriteTable(w io.Writer) error {
+	all := Summarize(r.Runs)
+	fmt.Fprintf(w, "%s on %s\n", r.Load, r.Engine)
+	var settings []string
+	for _, s := range r.Settings {
+		settings = append(settings, s.Name+" "+s.Value)
+	}
+	fmt.Fprintf(w, "%s\n\n", strings.Join(settings, ", "))
+	if err := writeRows(w, all); err != nil {
+		return err
+	}
+	if len(r.Sweep) > 0 {
+		fmt.Fprintf(w, "\nsweep of every policy's knob:\n\n")
+		if err := writeRows(w, Summarize(r.Sweep)); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, "\n"+r.footer(all))
+	return err
+}
+
+func writeRows(w io.Writer, all []Summary) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "policy\tSLO %\tGPU-hours\tx oracle\twasted GPU-h\tscale ops\treversals\tp99 TTFT\tp99 ITL\trecovery\t")
+	for _, s := range all {
+		name := s.Policy
+		if s.Knob != "" {
+			name += " " + s.Knob
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
+			s.cell(s.SLO, percent), s.cell(s.GPUHours, decimals(2)), s.cell(s.OracleRatio, decimals(2)), s.cell(s.Wasted, decimals(2)),
+			s.cell(s.Operations, count), s.cell(s.Reversals, count),
+			s.cell(s.P99TTFT, seconds), s.cell(s.P99ITL, seconds), s.cell(s.Recovery, seconds))
+	}
+	return t.Flush()
+}
+
+// footer explains the columns in the words of this report.
+func (r Report) footer(all []Summary) string {
+	var b strings.Builder
+	if len(all) > 0 {
+		s := all[0]
+		fmt.Fprintf(&b, "The oracle knows the trace and needs %.2f GPU-hours. ", s.Oracle.Mean)
+		if s.Seeds > 1 {
+			fmt.Fprintf(&b, "Means of %d seeds ± half of the 95 %% confidence interval. ", s.Seeds)
+		}
+	}
+	fmt.Fprintf(&b, "SLO is the share of requests that met both latencies.\n")
+	return b.String()
+}
+
+// cell is a mean, with its interval where there are several seeds.
+func (s Summary) cell(e Estimate, format func(float64) string) string {
+	if s.Seeds < 2 {
+		return format(e.Mean)
+	}
+	return format(e.Mean) + " ± " + format(e.Half)
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.2f", 100*x) }
+
+func decimals(n int) func(float64) string {
+	return func(x float64) string { return fmt.Sprintf("%.*f", n, x) }
+}
+
+// count has a decimal only where a mean needs it.
+func count(x float64) string {
+	if x == float64(int64(x)) {
+		return fmt.Sprintf("%d", int64(x))
+	}
+	return fmt.Sprintf("%.1f", x)
+}
+
+// seconds writes a time in the unit that suits it.
+func seconds(x float64) string {
+	switch {
+	case x == 0:
+		return "0 s"
+	case x < 1:
+		return fmt.Sprintf("%.0f ms", 1000*x)
+	case x < 100:
+		return fmt.Sprintf("%.2f s", x)
+	case x < 3600:
+		return fmt.Sprintf("%.0f s", x)
+	}
+	return (time.Duration(x) * time.Second).String()
+}
