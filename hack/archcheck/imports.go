@@ -42,7 +42,7 @@ func architecture() []rule {
 		{pkg: "pkg/simulator/command", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/simulator/policy", "pkg/simulator/oracle", "pkg/simulator/fit", "pkg/simulator/report"}, never: kubernetes, why: "flags and wiring of simulate"},
 		{pkg: "pkg/apis/autoscaling", pure: true, why: "constants without logic"},
 		{pkg: "pkg/apis/inference", pure: true, why: "constants without logic"},
-		{pkg: "pkg/binding", repo: []string{"pkg/apis/inference", "pkg/apis/autoscaling"}, never: kubernetes, why: "strings become an intent at the edge"},
+		{pkg: "pkg/binding", repo: []string{"pkg/apis/inference", "pkg/apis/autoscaling"}, never: []string{"k8s.io/client-go"}, why: "strings become an intent at the edge"},
 		{pkg: "pkg/reconciler/inferencegateway/manifest", repo: []string{"pkg/apis/inference", "pkg/binding"}, never: []string{"k8s.io/client-go"}, why: "an intent and a world in, objects out"},
 		{pkg: "pkg/collector/engine", pure: true, why: "bytes in, values out"},
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},

@@ -1,6 +1,25 @@
 package binding
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
+
+// ConfigName is the ConfigMap of the cluster's defaults.
+const ConfigName = "config-inference-gateway"
+
+// Keys of the ConfigMap that are no annotations of a Service.
+const (
+	bodyRouterKey      = "body-based-router"
+	bodyRouterImageKey = "body-based-router-image"
+	engineKey          = "engine"
+)
 
 // Defaults are the Intent of a Service that says nothing but that it wants the
 // gateway: config-inference-gateway, with the documented default of every key
@@ -8,9 +27,43 @@ import "time"
 type Defaults Intent
 
 // ParseDefaults reads the data of config-inference-gateway. Errors name the key,
-// the value and what is allowed; the Defaults then hold the documented default.
+// the value and what is allowed; a wrong value leaves the documented default.
 func ParseDefaults(data map[string]string) (Defaults, error) {
-	return builtin(), nil
+	in := Intent(builtin())
+	known := clusterSettings()
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if strings.HasPrefix(key, "_") {
+			continue
+		}
+		set, ok := known[key]
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: %s: unknown key%s", ConfigName, key, nearest(key, slices.Sorted(maps.Keys(known)))))
+			continue
+		}
+		if err := set(&in, data[key]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: %w", ConfigName, key, err))
+		}
+	}
+	return Defaults(in), errors.Join(errs...)
+}
+
+// clusterSettings are the keys of the config map: annotations without their
+// domain, and what only an administrator decides.
+func clusterSettings() map[string]func(*Intent, string) error {
+	known := map[string]func(*Intent, string) error{
+		bodyRouterKey: func(in *Intent, v string) error {
+			return oneOf(&in.BodyRouter.Mode, v, BodyRouterOff, BodyRouterManaged, BodyRouterExternal)
+		},
+		bodyRouterImageKey: func(in *Intent, v string) (err error) { in.BodyRouter.Image, err = image(v); return err },
+		engineKey:          func(in *Intent, v string) error { return oneOf(&in.Engine, v, Engines()...) },
+	}
+	for _, s := range settings() {
+		if s.cluster {
+			known[strings.TrimPrefix(s.key, inference.Domain+"/")] = s.set
+		}
+	}
+	return known
 }
 
 func builtin() Defaults {
@@ -18,10 +71,10 @@ func builtin() Defaults {
 		Gateway:  Name{"knative-serving", "knative-gateway"},
 		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
 		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
-			Replicas: 1, Flavor: FlavorGIE},
+			Replicas: 1, Flavor: FlavorAuto},
 		Flow:            FlowControl{Enabled: true, TTL: 10 * time.Minute, MaxRequests: 1000},
-		BodyRouter:      BodyRouter{Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
-		Engine:          "vllm",
+		BodyRouter:      BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
+		Engine:          VLLM,
 		ObjectiveHeader: HeaderAuto,
 		EndpointHold:    time.Second,
 	}

@@ -148,11 +148,24 @@ type FlowControl struct {
 	MaxRequests int32
 }
 
-// BodyRouter is the body-based router of the Gateway.
+// BodyRouter is the body-based router of the Gateway, a setting of the cluster only.
 type BodyRouter struct {
-	Enabled bool
-	Image   string
+	Mode  BodyRouterMode
+	Image string
 }
+
+// BodyRouterMode is who runs the body-based router.
+type BodyRouterMode string
+
+// The body-based router's modes.
+const (
+	// BodyRouterOff: nobody; routes by model are not made.
+	BodyRouterOff BodyRouterMode = "disabled"
+	// BodyRouterManaged: we do, one per Gateway that has routes by model.
+	BodyRouterManaged BodyRouterMode = "managed"
+	// BodyRouterExternal: somebody else writes the header X-Gateway-Model-Name.
+	BodyRouterExternal BodyRouterMode = "external"
+)
 
 // Engine is what a revision's template says of its engine; empty and 0 are not said.
 type Engine struct {

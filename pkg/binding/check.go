@@ -1,0 +1,79 @@
+package binding
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
+
+// check finds what does not go together, and what works but will hurt.
+func check(in *Intent, annotations map[string]string) []Problem {
+	return slices.Concat(checkPool(in, annotations), checkPicker(in, annotations), checkPriority(in, annotations), checkModels(in))
+}
+
+func checkPool(in *Intent, annotations map[string]string) (problems []Problem) {
+	refuse := func(key, format string, args ...any) {
+		problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf(format, args...)})
+	}
+	if in.Pool != "" && in.PoolMode == PoolPerRevision {
+		refuse(inference.PoolModeKey, "%q needs pools of its own; remove %s, or use %q", in.PoolMode, inference.PoolKey, PoolPerService)
+	}
+	if in.Pool != "" && in.Selector != nil {
+		refuse(inference.SelectorKey, "a pool that %s names has a selector already; remove one of the two", inference.PoolKey)
+	}
+	if in.Selector != nil && in.PoolMode == PoolPerRevision {
+		refuse(inference.SelectorKey, "the pools of %s %q select their revision; remove one of the two", inference.PoolModeKey, in.PoolMode)
+	}
+	if in.Gateway == (Name{}) {
+		refuse(inference.GatewayKey, "no Gateway is named; add the annotation, or \"gateway\" to the ConfigMap %s", ConfigName)
+	}
+	if _, given := annotations[inference.PoolModeKey]; in.PoolMode == PoolPerRevision && given && in.Picker.Mode != PickerManaged {
+		refuse(inference.PickerKey, "%s %q needs a picker for each revision: only \"managed\" is possible", inference.PoolModeKey, in.PoolMode)
+	}
+	return problems
+}
+
+func checkPicker(in *Intent, annotations map[string]string) (problems []Problem) {
+	if in.Picker.Mode == PickerManaged {
+		return nil
+	}
+	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey, inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey} {
+		if _, ok := annotations[key]; ok {
+			problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf("has no effect on a picker that we do not run; remove it, or set %s to %q", inference.PickerKey, PickerManaged)})
+		}
+	}
+	return problems
+}
+
+func checkPriority(in *Intent, annotations map[string]string) (problems []Problem) {
+	warn := func(key, format string, args ...any) {
+		problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf(format, args...), Warning: true})
+	}
+	if in.Priority != nil && *in.Priority < 0 {
+		key := inference.ACKPriorityKey
+		if _, ok := annotations[inference.PriorityKey]; ok {
+			key = inference.PriorityKey
+		}
+		warn(key, "%d is below 0: every request of this Service is refused with 429 while its pool is saturated", *in.Priority)
+	}
+	if in.ObjectiveHeader == HeaderNone && (in.Priority != nil || len(in.Objectives) > 0) {
+		warn(inference.ObjectiveHeaderKey, "%q leaves the priority to the header x-gateway-inference-objective of the client, who may send any; use %q", HeaderNone, HeaderAuto)
+	}
+	return problems
+}
+
+// maxMatches is Gateway API's bound for one rule.
+const maxMatches = 64
+
+func checkModels(in *Intent) (problems []Problem) {
+	if n := len(in.Models) * max(len(in.Paths), 1); n > maxMatches {
+		problems = append(problems, Problem{Path: path(inference.ModelKey),
+			Message: fmt.Sprintf("%d models on %d paths are %d matches; a route's rule holds %d: name fewer", len(in.Models), len(in.Paths), n, maxMatches)})
+	}
+	if len(in.Models) > 0 && in.BodyRouter.Mode == BodyRouterOff {
+		problems = append(problems, Problem{Path: path(inference.ModelKey), Warning: true,
+			Message: fmt.Sprintf("nobody writes the model's name into a header: set %q in the ConfigMap %s to %q or %q", bodyRouterKey, ConfigName, BodyRouterManaged, BodyRouterExternal)})
+	}
+	return problems
+}

@@ -1,0 +1,146 @@
+package binding
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	// maxPoolName leaves room for the suffix that Istio puts on its shadow Service.
+	maxPoolName   = 51
+	maxObjectName = 63
+)
+
+// bounds of a duration, and why.
+type bounds struct {
+	min, max time.Duration
+	why      string
+}
+
+// The durations that users give.
+var (
+	noTimeout = bounds{0, 24 * time.Hour, "0s is no timeout"}
+	holds     = bounds{0, time.Minute, "0s does not hold a Ready pod back"}
+	queueTTLs = bounds{time.Second, 24 * time.Hour, "how long a request may wait in the picker"}
+)
+
+// oneOf sets to when v is among the allowed words.
+func oneOf[S ~string](to *S, v string, allowed ...S) error {
+	for _, a := range allowed {
+		if v == string(a) {
+			*to = a
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not one of %s", v, quoted(allowed))
+}
+
+func quoted[S ~string](words []S) string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = strconv.Quote(string(w))
+	}
+	return strings.Join(list, ", ")
+}
+
+func boolean(to *bool, v string) error {
+	word := ""
+	if err := oneOf(&word, v, "true", "false"); err != nil {
+		return err
+	}
+	*to = word == "true"
+	return nil
+}
+
+func number(to *int32, v string, least, most int32) error {
+	n, err := strconv.ParseInt(v, 10, 32)
+	if err != nil || int32(n) < least || int32(n) > most {
+		return fmt.Errorf("%q is not a whole number from %d to %d", v, least, most)
+	}
+	*to = int32(n)
+	return nil
+}
+
+func duration(to *time.Duration, v string, b bounds) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < b.min || d > b.max {
+		return fmt.Errorf("%q is not a duration from %v to %v, such as \"30s\" (%s)", v, b.min, b.max, b.why)
+	}
+	if d%time.Millisecond != 0 {
+		return fmt.Errorf("%q is finer than a millisecond; use whole milliseconds", v)
+	}
+	*to = d
+	return nil
+}
+
+// priority reads a number, or a word of the InferenceModel that used to be.
+func priority(v string) (int32, error) {
+	switch v {
+	case "Critical":
+		return 1, nil
+	case "Standard":
+		return 0, nil
+	case "Sheddable":
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(v, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number from %d to %d, nor \"Critical\" (1), \"Standard\" (0) or \"Sheddable\" (-1); higher goes first, negative is shed when the pool is saturated", v, math.MinInt32, math.MaxInt32)
+	}
+	return int32(n), nil
+}
+
+func gatewayName(v string) (Name, error) {
+	ns, name, ok := strings.Cut(v, "/")
+	if !ok || len(validation.IsDNS1123Label(ns)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return Name{}, fmt.Errorf("%q is not namespace/name of a Gateway, such as \"knative-serving/knative-gateway\"", v)
+	}
+	return Name{ns, name}, nil
+}
+
+func subdomain(v string) (string, error) {
+	if len(validation.IsDNS1123Subdomain(v)) > 0 {
+		return "", fmt.Errorf("%q is not a name of lower-case letters, digits, '-' and '.'", v)
+	}
+	return v, nil
+}
+
+// objectName accepts names that Services may have too.
+func objectName(v string, most int) (string, error) {
+	if len(v) > most || len(validation.IsDNS1035Label(v)) > 0 {
+		return "", fmt.Errorf("%q is not a name of at most %d lower-case letters, digits and '-' that begins with a letter", v, most)
+	}
+	return v, nil
+}
+
+func image(v string) (string, error) {
+	if v == "" || strings.ContainsAny(v, " \t\r\n\"'") {
+		return "", fmt.Errorf("%q is not the name of an image", v)
+	}
+	return v, nil
+}
+
+// setPicker reads managed, none or service:port.
+func setPicker(in *Intent, v string) error {
+	switch mode := PickerMode(v); mode {
+	case PickerManaged, PickerNone:
+		in.Picker.Mode, in.Picker.Service, in.Picker.Port = mode, "", 0
+		return nil
+	}
+	service, text, err := net.SplitHostPort(v)
+	if err == nil {
+		service, err = objectName(service, maxObjectName)
+	}
+	var port int32
+	if err != nil || number(&port, text, 1, math.MaxUint16) != nil {
+		return fmt.Errorf("%q is not \"managed\", \"none\", or service:port of a picker in the Service's namespace, such as \"my-epp:9002\"", v)
+	}
+	in.Picker.Mode, in.Picker.Service, in.Picker.Port = PickerExternal, service, port
+	return nil
+}
