@@ -1,11 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +15,10 @@ import (
 // ipaTick is the interval of pkg/multiscaler's loop.
 const ipaTick = 2 * time.Second
 
-// ipaDefaults are what pkg/config makes of a revision without annotations.
+// ipaDefaults are what pkg/config makes of a revision that names no metric.
 func ipaDefaults() decider.Spec {
 	return decider.Spec{
-		Targets:        []decider.Target{{Metric: decider.KVCache, Value: 70}, {Metric: decider.Concurrency, Value: 70}},
+		Targets:        []decider.Target{{Metric: decider.SLO, Value: 1}},
 		PanicThreshold: 2, MaxScaleUpRate: 1000, MaxScaleDownRate: 2,
 		Tolerance: 0.1, StartupDeadline: 15 * time.Minute, EarlyPanic: true, Reachable: true,
 	}
@@ -27,7 +26,8 @@ func ipaDefaults() decider.Spec {
 
 func defineIPA(options *flag.FlagSet) simulator.NewPolicy {
 	spec := ipaDefaults()
-	options.Var(targets{&spec.Targets}, "metric", "what is scaled on, as name=target+name=target; the largest want wins")
+	defineSLO(options, &spec.SLO)
+	options.Var(targets{&spec.Targets}, "metric", "what is scaled on: slo, or name=target; more after a +, and the largest want wins")
 	options.Var(span{&spec.StableWindow, 0, time.Hour}, "window", "stable window; 0 is the run's")
 	options.Var(number{&spec.PanicThreshold, 1.1, 10}, "panic-threshold", "multiple of the Ready pods wanted in the panic window from which panic begins")
 	options.Var(number{&spec.MaxScaleUpRate, 1.01, 1e4}, "max-scale-up-rate", "largest growth of one decision")
@@ -37,6 +37,17 @@ func defineIPA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(span{&spec.StartupDeadline, 0, 24 * time.Hour}, "startup-deadline", "time for which a starting pod counts as coming")
 	options.BoolVar(&spec.EarlyPanic, "early-panic", spec.EarlyPanic, "the engines' own count may start panic")
 	return func(c simulator.Config) (simulator.Policy, error) { return newIPA(spec, c), nil }
+}
+
+// defineSLO adds the knobs of the metric slo; what is 0 is the run's.
+func defineSLO(options *flag.FlagSet, o *decider.Objective) {
+	options.Var(number{&o.Goal, 0, 0.99999}, "goal", "share of requests that should meet the SLO; 0 is the run's")
+	options.Var(span{&o.TTFT, 0, time.Hour}, "ttft", "time to the first token that it aims at; 0 is the run's")
+	options.Var(span{&o.ITL, 0, time.Hour}, "itl", "time per further token that it aims at; 0 is the run's")
+	o.Margin = 1
+	options.Var(number{&o.Margin, 0.1, 10}, "margin", "multiple of the demand, from lean (below 1) to safe")
+	options.Var(span{&o.LeadTime, 0, time.Hour}, "lead", "start-up time that it assumes until it has seen one; 0 is 2m")
+	options.Var(parts{&o.Without}, "without", "parts to switch off, with a + between them: "+strings.Join(partNames(), ", "))
 }
 
 // ipa is this project's own decider, as pkg/multiscaler runs it.
@@ -51,9 +62,10 @@ type ipa struct {
 func newIPA(spec decider.Spec, c simulator.Config) *ipa {
 	spec.Targets = slices.Clone(spec.Targets)
 	spec.MinReplicas, spec.MaxReplicas = c.Min, c.Max
-	if spec.StableWindow == 0 {
-		spec.StableWindow = c.StableWindow
-	}
+	spec.StableWindow = cmp.Or(spec.StableWindow, c.StableWindow)
+	o := &spec.SLO
+	o.Goal, o.TTFT, o.ITL = cmp.Or(o.Goal, c.SLO.Goal), cmp.Or(o.TTFT, c.SLO.TTFT), cmp.Or(o.ITL, c.SLO.ITL)
+	o.TTFTPerToken = c.SLO.TTFTPerToken
 	return &ipa{spec: spec}
 }
 
@@ -68,39 +80,4 @@ func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
 	}
 	p.state = next
 	return simulator.Want{Replicas: d.Replicas, Why: d.String()}, nil
-}
-
-// targets is an option that lists metrics with their target per replica.
-type targets struct{ to *[]decider.Target }
-
-// String is the list as it would be written.
-func (t targets) String() string {
-	if t.to == nil {
-		return ""
-	}
-	var items []string
-	for _, target := range *t.to {
-		items = append(items, string(target.Metric)+"="+strconv.FormatFloat(target.Value, 'g', -1, 64))
-	}
-	return strings.Join(items, "+")
-}
-
-// Set reads the list.
-func (t targets) Set(s string) error {
-	var all []decider.Target
-	for item := range strings.SplitSeq(s, "+") {
-		name, text, ok := strings.Cut(item, "=")
-		value, err := strconv.ParseFloat(text, 64)
-		switch {
-		case !slices.Contains(allMetrics(), name):
-			return fmt.Errorf("%q is none of %s", name, strings.Join(allMetrics(), ", "))
-		case !ok || err != nil || !(value > 0 && value <= maxTarget) || math.IsNaN(value):
-			return fmt.Errorf("%s needs a target per replica, above 0; write %s=70", name, name)
-		case slices.ContainsFunc(all, func(o decider.Target) bool { return o.Metric == decider.Metric(name) }):
-			return fmt.Errorf("%s is there twice", name)
-		}
-		all = append(all, decider.Target{Metric: decider.Metric(name), Value: value})
-	}
-	*t.to = all
-	return nil
 }

@@ -99,6 +99,10 @@ func TestNew_refusals(t *testing.T) {
 		"ipa:metric=concurrency":    "concurrency needs a target per replica, above 0; write concurrency=70",
 		"ipa:metric=rps=1+rps=2":    "rps is there twice",
 		"ipa:metric=concurrency=-1": "needs a target",
+		"ipa:metric=slo=2":          "slo takes no target; write goal=0.99",
+		"ipa:without=hold+luck":     `"luck" is no part; there is backlog, curve,`,
+		"ipa:goal=1":                "policy ipa: goal=1: it must be a number between 0 and",
+		"ipa:margin=0.01":           "margin",
 	} {
 		_, err := New(spec)
 		if err == nil || !strings.Contains(err.Error(), wanted) {
@@ -128,7 +132,7 @@ func TestHelp_namesEveryPolicy(t *testing.T) {
 }
 
 func FuzzNew(f *testing.F) {
-	for _, s := range []string{"kpa:target=20,window=60s", "ipa:metric=concurrency=8+kv_cache_usage_percent=70", "wva:up=0.4,down=0.25", "hpa:", ",", ":="} {
+	for _, s := range []string{"kpa:target=20,window=60s", "ipa:metric=concurrency=8+kv_cache_usage_percent=70", "ipa:goal=0.95,without=hold", "wva:up=0.4,down=0.25", "hpa:", ",", ":="} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
@@ -152,7 +156,7 @@ func FuzzNew(f *testing.F) {
 
 // TestPolicies_nothingIsKnown holds the fleet while nothing is measured.
 func TestPolicies_nothingIsKnown(t *testing.T) {
-	for _, name := range []string{"ipa", "kpa", "hpa", "hpa:metric=concurrency", "apa", "wva", "wva:version=1", "wva:hpa=false"} {
+	for _, name := range []string{"ipa", "ipa:metric=concurrency=8", "kpa", "hpa", "hpa:metric=concurrency", "apa", "wva", "wva:version=1", "wva:hpa=false"} {
 		p := newPolicy(t, name)
 		obs := starting(observe(0, "none", 0, 0, 0), 2)
 		for range 400 {
