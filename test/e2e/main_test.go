@@ -42,6 +42,9 @@ func runAll(m *testing.M) int {
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
+	if err := env.removeGateway(ctx); err != nil {
+		return failed("removing the Gateway", err)
+	}
 	if err := env.removeAndCompare(ctx, before); err != nil {
 		return failed("removing", err)
 	}

@@ -39,6 +39,7 @@ type service struct {
 	namespace, name string
 	container       corev1.Container
 	annotations     map[string]string // of the template
+	own             map[string]string // annotations of the Service itself, with their full keys
 	volumes         []corev1.Volume
 	timeoutSeconds  int64
 	model           string
@@ -129,7 +130,7 @@ func prefixed(a annotations) map[string]string {
 }
 
 func (s *service) object() *servingv1.Service {
-	svc := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: s.name, Namespace: s.namespace}}
+	svc := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: s.name, Namespace: s.namespace, Annotations: maps.Clone(s.own)}}
 	svc.Spec.Template.Annotations = maps.Clone(s.annotations)
 	svc.Spec.Template.Spec = servingv1.RevisionSpec{
 		TimeoutSeconds: ptr.Int64(s.timeoutSeconds),

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -21,6 +22,8 @@ type Target struct {
 	Ingress, Host string
 	// Model is the model's name in the request.
 	Model string
+	// Proxy is the URL of a proxy to the ingress, such as socks5h://127.0.0.1:18085; nil is none.
+	Proxy *url.URL
 }
 
 // Shape is what one request asks for.
@@ -41,6 +44,9 @@ type Sender struct {
 // NewSender returns a Sender; each request takes at most timeout.
 func NewSender(target Target, timeout time.Duration) *Sender {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second}
+	if target.Proxy != nil {
+		transport.Proxy = http.ProxyURL(target.Proxy)
+	}
 	return &Sender{target: target, client: &http.Client{Transport: transport, Timeout: timeout}}
 }
 

@@ -48,26 +48,6 @@ func (e *engine) health(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// complete takes max_tokens times the time per token.
-func (e *engine) complete(w http.ResponseWriter, r *http.Request) {
-	var ask struct {
-		MaxTokens int `json:"max_tokens"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&ask); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	e.run(1)
-	defer e.run(-1)
-	select {
-	case <-time.After(time.Duration(ask.MaxTokens) * e.token):
-	case <-r.Context().Done():
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"choices":[{"index":0,"text":"","finish_reason":"length"}],"usage":{"completion_tokens":%d}}`, ask.MaxTokens)
-}
-
 func (e *engine) run(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,8 +1,10 @@
 // Command engine stands in for an inference engine in the end-to-end tests. It
 // is not a simulator of one: it exists for what the simulator cannot show, an
 // engine whose page is garbage, hangs or is absurd, and for exact values of a
-// metric. It answers completions after a fixed time, and its page, which has
-// vLLM's names, says what POST /set told it to say.
+// metric. It answers completions (OpenAI's paths and Triton's) after a fixed
+// time, whole or streamed, and says in headers who answered and whom the
+// gateway's endpoint picker had named. Its page, which has vLLM's names, says
+// what POST /set told it to say.
 //
 // It also fetches a URL on behalf of a test (POST /fetch), because the test runs
 // outside the cluster's network.
@@ -25,6 +27,8 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", e.health)
 	mux.HandleFunc("POST /v1/completions", e.complete)
+	mux.HandleFunc("POST /v1/chat/completions", e.complete)
+	mux.HandleFunc("POST /v2/models/{model}/{verb...}", e.complete)
 	mux.HandleFunc("GET /metrics", e.metrics)
 	mux.HandleFunc("POST /set", e.set)
 	mux.HandleFunc("POST /fetch", fetch)

@@ -1,0 +1,245 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+// Kinds of Gateway API and its inference extension, and our own.
+var (
+	gatewayClasses = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gatewayclasses"}
+	gateways       = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}
+	httpRoutes     = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}
+	inferencePools = schema.GroupVersionResource{Group: "inference.networking.k8s.io", Version: "v1", Resource: "inferencepools"}
+	objectives     = schema.GroupVersionResource{Group: "inference.networking.x-k8s.io", Version: "v1alpha2", Resource: "inferenceobjectives"}
+)
+
+const (
+	gatewayNamespace = "knative-serving"
+	gatewayName      = "knative-gateway"
+	llmPort          = 8888 // of the listener llm-gw
+	gatewayConfig    = "config-inference-gateway"
+	aiGateway        = "knative-inference.dev/ai-gateway"
+)
+
+// ackGateway is the Gateway of ACK's walk-through with only its class changed.
+const ackGateway = `kind: Gateway
+apiVersion: gateway.networking.k8s.io/v1
+metadata:
+  name: knative-gateway
+  namespace: knative-serving
+spec:
+  gatewayClassName: %s
+  listeners:
+  - name: default
+    port: 80
+    protocol: HTTP
+    allowedRoutes:
+      namespaces:
+        from: All
+  - name: llm-gw
+    protocol: HTTP
+    port: 8888
+    allowedRoutes:
+      namespaces:
+        from: All
+`
+
+// theGateway is made by the first test that needs it and removed after the last test.
+var theGateway struct {
+	sync.Mutex
+	address string // of its Service, empty until it is Programmed
+}
+
+// needGateway makes the Gateway and points the product at it and at the images of
+// the picker and the router that the node knows. It skips without a data plane.
+func needGateway(t *testing.T) {
+	t.Helper()
+	theGateway.Lock()
+	defer theGateway.Unlock()
+	if theGateway.address != "" {
+		return
+	}
+	name := setting("IPA_GATEWAY_CLASS", "istio")
+	if _, err := cluster.dynamic.Resource(gatewayClasses).Get(t.Context(), name, metav1.GetOptions{}); err != nil {
+		t.Skipf("SKIPPED: no inference gateway in this cluster (GatewayClass %s: %v); hack/cluster/cluster.sh gateway installs one", name, err)
+	}
+	if _, err := kubectl(t.Context(), fmt.Sprintf(ackGateway, name), "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	cluster.configureGateway(t, map[string]string{
+		"gateway":           gatewayNamespace + "/" + gatewayName,
+		"listener":          "llm-gw",
+		"epp-image":         setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
+		"body-router-image": setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
+	})
+	eventually(t, settle, "the Gateway is Programmed with an address", func() (bool, string) {
+		g, err := cluster.dynamic.Resource(gateways).Namespace(gatewayNamespace).Get(t.Context(), gatewayName, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		address := firstAddress(g)
+		if address == "" || !conditionTrue(g, "Programmed") {
+			return false, fmt.Sprint(g.Object["status"])
+		}
+		theGateway.address = address
+		return true, ""
+	})
+}
+
+func firstAddress(g *unstructured.Unstructured) string {
+	all, _, _ := unstructured.NestedSlice(g.Object, "status", "addresses")
+	if len(all) == 0 {
+		return ""
+	}
+	value, _, _ := unstructured.NestedString(all[0].(map[string]any), "value")
+	return value
+}
+
+// conditionTrue looks at status.conditions.
+func conditionTrue(o *unstructured.Unstructured, kind string) bool {
+	all, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range all {
+		if c := c.(map[string]any); c["type"] == kind {
+			return c["status"] == "True"
+		}
+	}
+	return false
+}
+
+// configureGateway merges data into the product's config map.
+func (e *environment) configureGateway(t *testing.T, data map[string]string) {
+	t.Helper()
+	maps := e.kube.CoreV1().ConfigMaps(ownNamespace)
+	cm, err := maps.Get(t.Context(), gatewayConfig, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cm.Data == nil {
+		cm.Data = map[string]string{}
+	}
+	for k, v := range data {
+		cm.Data[k] = v
+	}
+	if _, err := maps.Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// removeGateway takes the Gateway away and waits for what Istio made of it.
+func (e *environment) removeGateway(ctx context.Context) error {
+	theGateway.Lock()
+	defer theGateway.Unlock()
+	if theGateway.address == "" {
+		return nil
+	}
+	err := e.dynamic.Resource(gateways).Namespace(gatewayNamespace).Delete(ctx, gatewayName, metav1.DeleteOptions{})
+	if err != nil && !apierrs.IsNotFound(err) {
+		return err
+	}
+	return nil
+}
+
+// netProxy is the way into the cluster's network, nil when there is none or none is needed.
+func netProxy() *url.URL {
+	u, err := url.Parse(os.Getenv("IPA_NET_PROXY"))
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	return u
+}
+
+// inside is a client for anything in the cluster's network: pods, Services, the Gateway.
+var inside = sync.OnceValue(func() *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}
+	if p := netProxy(); p != nil {
+		transport.Proxy = http.ProxyURL(p)
+	}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
+})
+
+// answer is what came back through the Gateway. The names of the last five are
+// the stand-in engine's: see ./engine.
+type answer struct {
+	status                                    int
+	body                                      string
+	pod, address, revision, picked, objective string
+}
+
+func (a answer) String() string {
+	return fmt.Sprintf("status %d from pod %s (%s, picked %s): %.200s", a.status, a.pod, a.address, a.picked, strings.TrimSpace(a.body))
+}
+
+// byPicked reports whether the answering pod is the one that the picker named.
+func (a answer) byPicked() bool {
+	return a.address != "" && strings.HasPrefix(a.picked, a.address+":")
+}
+
+// question is one request to the Gateway; zero values are a short chat completion.
+type question struct {
+	host, path, model string
+	tokens            int
+	stream            bool
+	header            http.Header
+	method            string
+}
+
+// ask sends one request to the listener llm-gw.
+func (q question) ask(ctx context.Context) (answer, error) {
+	if q.path == "" {
+		q.path = "/v1/chat/completions"
+	}
+	if q.method == "" {
+		q.method = http.MethodPost
+	}
+	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"prompt":"hi","messages":[{"role":"user","content":"hi"}]}`, q.model, max(q.tokens, 1), q.stream)
+	u := fmt.Sprintf("http://%s:%d%s", theGateway.address, llmPort, q.path)
+	req, err := http.NewRequestWithContext(ctx, q.method, u, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if q.header != nil {
+		req.Header = q.header.Clone()
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Host = q.host
+	return do(req)
+}
+
+func do(req *http.Request) (answer, error) {
+	res, err := inside().Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	var text strings.Builder
+	_, err = io.Copy(&text, res.Body)
+	return answer{
+		status: res.StatusCode, body: text.String(),
+		pod: res.Header.Get("X-Answered-By"), address: res.Header.Get("X-Answered-From"), revision: res.Header.Get("X-Answered-Revision"),
+		picked: res.Header.Get("X-Picked"), objective: res.Header.Get("X-Objective"),
+	}, err
+}
+
+// gatewaySender sends load through the Gateway.
+func (s *service) gatewaySender() *load.Sender {
+	target := load.Target{Ingress: fmt.Sprintf("%s:%d", theGateway.address, llmPort), Host: s.host(), Model: s.model, Proxy: netProxy()}
+	return load.NewSender(target, time.Minute)
+}

@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+// A plain and a streamed completion, each answered by the pod that the picker
+// named; a GET finds no rule; of three pods with one saturated, nearly all
+// requests go to the other two.
+func TestGatewayPicksByLoad(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "qwen", annotations{"min-scale": "3", "max-scale": "3"}, "-token=20ms").behindGateway(nil).start()
+	r := s.current()
+	r.waitPods(settle, 3)
+	s.waitCondition("Ready", "True")
+	q := question{host: s.host()}
+	q.waitServed(t)
+	t.Run("plain", func(t *testing.T) { expectPicked(t, q) })
+	t.Run("streamed", func(t *testing.T) {
+		q.stream, q.tokens = true, 5
+		a := expectPicked(t, q)
+		if n := strings.Count(a.body, "data: "); n != 6 || !strings.HasSuffix(strings.TrimSpace(a.body), "data: [DONE]") {
+			t.Errorf("%d events of 6: %s", n, a.body)
+		}
+	})
+	t.Run("saturated", func(t *testing.T) { expectOthers(t, r) })
+}
+
+func expectPicked(t *testing.T, q question) answer {
+	t.Helper()
+	a, err := q.ask(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.status != 200 || !a.byPicked() {
+		t.Errorf("want 200 by the pod that the picker named: %v", a)
+	}
+	return a
+}
+
+// expectOthers saturates one of three pods by what its page says.
+func expectOthers(t *testing.T, r revision) {
+	full := r.readyPods()[0]
+	r.tell(full, page{Running: 8, Waiting: 60, KV: 0.97})
+	time.Sleep(2 * time.Second) // the picker reads every 50 ms; our page is cached by nobody
+	counts := askMany(t, question{host: r.host()}, 300, 4)
+	var all, toFull int
+	for pod, n := range counts {
+		all += n
+		if pod == full.Name {
+			toFull = n
+		}
+	}
+	figure(t, fmt.Sprintf("gateway: of %d requests %d went to the saturated pod of three: %v", all, toFull, counts))
+	if len(counts) < 2 || toFull*20 > all {
+		t.Errorf("%d of %d went to the saturated pod %s: %v", toFull, all, full.Name, counts)
+	}
+}
+
+// askMany sends n questions by some clients and counts the answers by pod. Each
+// must be 200 and by the pod that the picker named.
+func askMany(t *testing.T, q question, n, clients int) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var wrong []string
+	questions := make(chan struct{}, n)
+	for range n {
+		questions <- struct{}{}
+	}
+	close(questions)
+	for range clients {
+		wg.Go(func() {
+			for range questions {
+				a, err := q.ask(t.Context())
+				mu.Lock()
+				counts[a.pod]++
+				if err != nil || a.status != 200 || !a.byPicked() {
+					wrong = append(wrong, fmt.Sprintf("%v %v", a, err))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(wrong) > 0 {
+		t.Errorf("%d of %d answers are not as the picker named, such as %s", len(wrong), n, wrong[0])
+	}
+	return counts
+}
+
+// The autoscaler counts what comes through the Gateway and scales on it, with our class.
+func TestGatewayConcurrencyScales(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "busy", annotations{"min-scale": "1", "metric": "concurrency", "target": "2", "max-scale": "4"}).behindGateway(nil).start()
+	question{host: s.host()}.waitServed(t)
+	r := s.current()
+	c := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 3, Tokens: 20})
+	t.Cleanup(c.Abort)
+	c.Set(8)
+	r.waitReplicas(settle, "scaled up by requests through the Gateway", atLeast(3))
+	report := c.Stop()
+	if report.Failed > 0 {
+		t.Errorf("load: %v", report)
+	}
+	figure(t, fmt.Sprintf("gateway: concurrency through the Gateway scaled 1 to %d, %v", r.replicas(), report))
+	r.waitReplicas(2*time.Minute, "scaled down again", exactly(1))
+}
