@@ -1,10 +1,7 @@
 package simulator
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -24,22 +21,23 @@ type Row struct {
 }
 
 // Fidelity replays the arrivals of every recorded run in a folder on an
-// engine, and compares the means. A run is a pair of files real_NAME.jsonl,
-// one request a line, and real_NAME.meta.json, whose limits replace the
-// profile's. With a zero Profile, each run takes the known one of its GPU and
-// model. The recorded times are those of vLLM's core, so the API server's
-// overheads are left out on both sides.
+// engine, and compares the means. With a zero Profile, each run takes the
+// known one of its GPU and model. The recorded times are those of vLLM's core,
+// so the API server's overheads are left out on both sides.
 func Fidelity(dir string, profile engine.Profile) ([]Row, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "real_*.jsonl"))
+	recordings, err := ReadRecordings(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no real_*.jsonl; name a folder with recorded runs", dir)
+		return nil, err
 	}
 	var rows []Row
-	for _, file := range files {
-		more, err := fidelityOf(strings.TrimSuffix(file, ".jsonl"), profile)
+	for _, r := range recordings {
+		p := profile
+		if p == (engine.Profile{}) {
+			if p, err = r.KnownProfile(); err != nil {
+				return nil, err
+			}
+		}
+		more, err := r.Compare(p)
 		if err != nil {
 			return nil, err
 		}
@@ -48,45 +46,34 @@ func Fidelity(dir string, profile engine.Profile) ([]Row, error) {
 	return rows, nil
 }
 
-// fidelityOf compares the run whose files begin with path.
-func fidelityOf(path string, profile engine.Profile) ([]Row, error) {
-	recorded, err := readRecorded(path + ".jsonl")
+// Compare simulates the run with a profile and compares the means.
+func (r Recording) Compare(p engine.Profile) ([]Row, error) {
+	simulated, err := r.Simulate(p)
 	if err != nil {
 		return nil, err
 	}
-	limits, err := readMeta(path + ".meta.json")
-	if err != nil {
-		return nil, err
-	}
-	run := strings.TrimPrefix(filepath.Base(path), "real_")
-	if profile == (engine.Profile{}) {
-		if profile, err = knownProfile(run, limits); err != nil {
-			return nil, err
-		}
-	}
-	profile = limits.apply(profile)
-	profile.RequestOverhead, profile.TokenOverhead = 0, 0
-	simulated, err := replay(recorded, profile)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return compare(run, means(recorded), means(simulated)), nil
+	return compare(r.Name, means(r.Completions), means(simulated)), nil
 }
 
-// replay returns the recorded requests with the times of the simulation.
-func replay(recorded []engine.Completion, profile engine.Profile) (simulated []engine.Completion, err error) {
-	e, err := engine.New(profile, func(c engine.Completion) { simulated = append(simulated, c) })
+// Simulate returns the recorded requests, in the order of arrival, with the
+// times that a profile gives them under the limits of the recorded engine.
+func (r Recording) Simulate(p engine.Profile) ([]engine.Completion, error) {
+	p = r.Limit(p)
+	p.RequestOverhead, p.TokenOverhead = 0, 0
+	simulated := make([]engine.Completion, len(r.Completions))
+	ended := 0
+	e, err := engine.New(p, func(c engine.Completion) { simulated[c.ID] = c; ended++ })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", r.path, err)
 	}
-	for _, c := range recorded {
+	for _, c := range r.Completions {
 		if err := e.Submit(c.Request); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", r.path, err)
 		}
 	}
 	e.Drain()
-	if len(simulated) != len(recorded) {
-		return nil, errors.New("not every request ended")
+	if ended != len(simulated) {
+		return nil, fmt.Errorf("%s: not every request ended", r.path)
 	}
 	return simulated, nil
 }

@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -59,7 +58,11 @@ func readRecorded(file string) ([]engine.Completion, error) {
 func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 	var requests []recordedRequest
 	lines := bufio.NewScanner(bytes.NewReader(raw))
+	lines.Buffer(nil, 16<<20) // some recorders write every token
 	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
 		var r recordedRequest
 		err := json.Unmarshal(lines.Bytes(), &r)
 		if err == nil {
@@ -162,21 +165,4 @@ func (m meta) apply(p engine.Profile) engine.Profile {
 	blocks := cmp.Or(m.KVCache.Blocks, m.Resolved.Cache.Blocks)
 	p.KVTokens = cmp.Or(m.KVCache.Tokens, blocks*p.BlockSize, p.KVTokens)
 	return p
-}
-
-// knownProfile finds the profile of a run by its name, GPU_Model, and what its meta says of both.
-func knownProfile(run string, m meta) (engine.Profile, error) {
-	about := plain(run + " / " + m.Hardware.Device + " / " + m.Model)
-	tp := cmp.Or(m.Asked.TensorParallel, m.Resolved.Parallel.TensorParallel, 1)
-	for _, p := range engine.Profiles() {
-		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp {
-			return p, nil
-		}
-	}
-	return engine.Profile{}, fmt.Errorf("run %s: no known engine profile for its GPU, model and tensor_parallel_size; give one", run)
-}
-
-// plain drops what only separates: RTX4090_Llama-3.1-8B is rtx4090llama3.18b.
-func plain(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
 }
