@@ -38,12 +38,20 @@ type Record struct {
 	Decision    decider.Decision
 }
 
-// Options are the parts a MultiScaler is made of; all are required but Metrics.
+// Recorder writes decisions down with all that they were made from; discarded
+// answers are those that were not taken. It must not block for long.
+type Recorder interface {
+	Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation, d decider.Decision, discarded bool)
+	Forget(revision string)
+}
+
+// Options are the parts a MultiScaler is made of; all are required but Metrics and Recorder.
 type Options struct {
 	Observer Observer
 	Scales   Scales
 	Log      *slog.Logger
 	Metrics  *Metrics
+	Recorder Recorder
 }
 
 // MultiScaler decides for many revisions. It is safe for concurrent use.
@@ -90,6 +98,16 @@ func (m *MultiScaler) Forget(r collector.Revision) {
 	if ok {
 		run.cancel()
 		m.Metrics.forget(r)
+		if m.Recorder != nil {
+			m.Recorder.Forget(r.Namespace + "/" + r.Name)
+		}
+	}
+}
+
+// recorded passes a decision on before the loop's state changes; r.mu is held.
+func (m *MultiScaler) recorded(r *runner, obs decider.Observation, d decider.Decision, taken bool) {
+	if m.Recorder != nil {
+		m.Recorder.Record(r.revision.Namespace+"/"+r.revision.Name, r.spec, r.state, obs, d, !taken)
 	}
 }
 

@@ -119,10 +119,11 @@ func (r *runner) decide(now time.Time, mayFall bool) bool {
 		r.m.Metrics.failed()
 		return false
 	}
-	switch {
-	case mayFall || decision.Replicas >= obs.Replicas:
+	taken := mayFall || decision.Replicas >= obs.Replicas
+	r.m.recorded(r, obs, decision, taken)
+	if taken {
 		r.state = state
-	default: // as if this sample had not been decided on
+	} else { // as if this sample had not been decided on
 		decision = untilTick(decision, obs.Replicas)
 	}
 	before := r.record

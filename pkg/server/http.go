@@ -25,8 +25,10 @@ func newRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-func serveMetrics(ctx context.Context, port int, reg *prometheus.Registry) error {
+// serveMetrics serves our own metrics and the recording.
+func serveMetrics(ctx context.Context, port int, reg *prometheus.Registry, recording http.Handler) error {
 	mux := http.NewServeMux()
+	mux.Handle("/recording", recording)
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	return serve(ctx, port, mux)
 }

@@ -47,7 +47,11 @@ type Options struct {
 	LeaseDuration time.Duration
 	// Buckets is the number of leases that the revisions are spread over.
 	Buckets uint32
-	Version string
+	// Record is a file that every decision is written to; empty is none.
+	// RecordLimit is its size in MiB from which it becomes FILE.1.
+	Record      string
+	RecordLimit int
+	Version     string
 }
 
 // NewOptions returns the defaults.
@@ -62,6 +66,7 @@ func NewOptions() Options {
 		HealthPort:         8080,
 		LeaseDuration:      10 * time.Second,
 		Buckets:            1,
+		RecordLimit:        128,
 	}
 }
 
@@ -82,11 +87,15 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 
 	reg := newRegistry(o.Version)
 	col := newCollector(o, reg, log)
+	rec, err := startRecording(o)
+	if err != nil {
+		return err
+	}
 	own, ownWatcher := watchOwn(kubeclient.Get(ctx), o.Namespace, log)
 	knativeWatcher := cminformer.NewInformedWatcher(kubeclient.Get(ctx), o.KnativeNamespace)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
 		Knative: knativeWatcher, Own: own.get, Engines: engine.NewTables().Names(),
-		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log,
+		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log, Recorder: recorder(rec),
 	})
 	if err != nil {
 		return err
@@ -109,7 +118,10 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	}
 	return runAll(ctx,
 		func(ctx context.Context) error { return serveHealth(ctx, o.HealthPort, api.Ready) },
-		func(ctx context.Context) error { return serveMetrics(ctx, o.MetricsPort, reg) },
+		func(ctx context.Context) error {
+			return serveMetrics(ctx, o.MetricsPort, reg, serveRecording(o.Record, rec))
+		},
+		func(ctx context.Context) error { return watchRecording(ctx, rec, log) },
 		func(ctx context.Context) error {
 			startInformers() // blocks until the caches are synced
 			return runAll(ctx,

@@ -52,6 +52,8 @@ type Options struct {
 	}
 	Metrics *multiscaler.Metrics
 	Log     *slog.Logger
+	// Recorder is told every decision; nil records nothing.
+	Recorder multiscaler.Recorder
 }
 
 // Controller is the class's controller with what others read from it.
@@ -97,7 +99,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		return controller.Options{ConfigStore: store}
 	})
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
-		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics,
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder,
 	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }

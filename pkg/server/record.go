@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+)
+
+// startRecording begins the file of --record; without one there is no recorder.
+func startRecording(o Options) (*recording.Writer, error) {
+	if o.Record == "" {
+		return nil, nil
+	}
+	return recording.Create(o.Record, o.Version, int64(o.RecordLimit)<<20)
+}
+
+// recorder is w, or nil when there is none.
+func recorder(w *recording.Writer) multiscaler.Recorder {
+	if w == nil {
+		return nil
+	}
+	return w
+}
+
+// watchRecording ends the recording with ctx, and tells once when it fails:
+// decisions go on without it.
+func watchRecording(ctx context.Context, w *recording.Writer, log *slog.Logger) error {
+	if w == nil {
+		return nil
+	}
+	ticker := time.NewTicker(10 * time.Second)
+	defer ticker.Stop()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			_ = w.Close()
+			return nil
+		case <-ticker.C:
+			if err := w.Err(); err != nil && !told {
+				log.Error("recording ended; decisions go on without it", "error", err)
+				told = true
+			}
+		}
+	}
+}
+
+// serveRecording answers with the file as it is now; .1 is the one before.
+func serveRecording(path string, w *recording.Writer) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		if w == nil {
+			http.Error(rw, "nothing is recorded: start autoscaler-adapter with --record FILE", http.StatusNotFound)
+			return
+		}
+		_ = w.Flush() // what could not be flushed is not in the file
+		f, err := os.Open(path)
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		defer f.Close()
+		rw.Header().Set("Content-Type", "application/gzip")
+		_, _ = io.Copy(rw, f)
+	})
+}
