@@ -1,0 +1,88 @@
+package webhook
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+)
+
+// autoscaling reads the template as the reconciler will read its PodAutoscaler.
+func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
+	pa := &v1alpha1.PodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: maps.Clone(s.Spec.Template.Annotations)},
+		Spec:       v1alpha1.PodAutoscalerSpec{Reachability: v1alpha1.ReachabilityReachable},
+	}
+	if cc := s.Spec.Template.Spec.ContainerConcurrency; cc != nil {
+		pa.Spec.ContainerConcurrency = *cc
+	}
+	r := config.Resolver{Own: j.own(), Knative: j.cluster.autoscaler.Load(), Engines: j.engines}
+	_, err := r.Resolve(pa)
+	if err == nil {
+		return nil
+	}
+	return []binding.Problem{{Path: templatePath(err.Error(), pa.Annotations), Message: err.Error()}}
+}
+
+// templatePath names the annotation that an error begins with.
+func templatePath(message string, annotations map[string]string) string {
+	path := "spec.template.metadata.annotations"
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if strings.HasPrefix(message, key+":") {
+			return path + "[" + key + "]"
+		}
+	}
+	return path
+}
+
+// poolConflicts finds Services of the same pool that name another port or engine:
+// one pool has one of each. Members that change are warned only, or a pool could
+// never move to another port.
+func (j judgement) poolConflicts(s, old *servingv1.Service, in *binding.Intent) []binding.Problem {
+	if in.Pool == "" {
+		return nil
+	}
+	all, err := j.Services.Services(s.Namespace).List(everything)
+	if err != nil {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b *servingv1.Service) int { return strings.Compare(a.Name, b.Name) })
+	for _, other := range all {
+		o, _ := binding.Parse(other.Namespace, other.Name, other.Annotations, j.Defaults())
+		if other.Name == s.Name || o == nil || o.Pool != in.Pool {
+			continue
+		}
+		if what := difference(s, other, in, o); what != "" {
+			member := old != nil && old.Annotations[inference.PoolKey] == in.Pool
+			return []binding.Problem{{Path: poolPath, Warning: member, Message: fmt.Sprintf("the Service %s in pool %s has %s; one pool has one of each: change it, or name another pool", other.Name, in.Pool, what)}}
+		}
+	}
+	return nil
+}
+
+const poolPath = "metadata.annotations[" + inference.PoolKey + "]"
+
+// difference says what two Services of one pool disagree about.
+func difference(a, b *servingv1.Service, in, other *binding.Intent) string {
+	pa, pb := portOf(a), portOf(b)
+	ea, eb := engineOf(a, in), engineOf(b, other)
+	switch {
+	case in.Target != other.Target:
+		return fmt.Sprintf("the target %s, this one %s", other.Target, in.Target)
+	case pa.h2c != pb.h2c:
+		return fmt.Sprintf("h2c=%t in the name of its port, this one h2c=%t", pb.h2c, pa.h2c)
+	case pa.number != pb.number:
+		return fmt.Sprintf("the container port %d, this one %d", pb.number, pa.number)
+	case ea != eb:
+		return fmt.Sprintf("the engine %s, this one %s", eb, ea)
+	}
+	return ""
+}

@@ -1,0 +1,69 @@
+package webhook
+
+import (
+	"maps"
+	"slices"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+)
+
+// ValidatePath is where Services are judged.
+const ValidatePath = "/services/validate"
+
+// judgement is what a Service is held against.
+type judgement struct {
+	Caches
+	cluster *Cluster
+	own     func() *config.Config
+	engines []string
+}
+
+// validate refuses what could not work and warns of what will hurt.
+func (j judgement) validate(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	service, old, err := services(r)
+	if err != nil {
+		return broken(err)
+	}
+	if service.DeletionTimestamp != nil {
+		return allow()
+	}
+	if service.Namespace == "" {
+		service.Namespace = r.Namespace
+	}
+	return respond(forgive(j.problems(service, old), service, old))
+}
+
+func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
+	in, problems := binding.Parse(s.Namespace, s.Name, s.Annotations, j.Defaults())
+	template := s.Spec.Template.Annotations
+	e, wrong := binding.ParseTemplate(template)
+	problems = append(problems, wrong...)
+	problems = append(problems, binding.CheckTarget(in, template)...)
+	if class(s) == autoscaling.Class && len(wrong) == 0 {
+		problems = append(problems, j.autoscaling(s)...)
+	}
+	if in == nil {
+		return problems
+	}
+	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
+	problems = append(problems, j.poolConflicts(s, old, in)...)
+	return append(problems, w.all()...)
+}
+
+// forgive turns refusals of what stood there before into warnings: an update of
+// something else must pass, whatever the cluster's limits have become since.
+func forgive(problems []binding.Problem, s, old *servingv1.Service) []binding.Problem {
+	if old == nil || !maps.Equal(s.Annotations, old.Annotations) || !maps.Equal(s.Spec.Template.Annotations, old.Spec.Template.Annotations) {
+		return problems
+	}
+	problems = slices.Clone(problems)
+	for i := range problems {
+		problems[i].Warning = true
+	}
+	return problems
+}

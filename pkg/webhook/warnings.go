@@ -1,0 +1,104 @@
+package webhook
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+const (
+	specPath     = "spec.template.spec"
+	everySecond  = 30 // tokens that a slow request gets each second: vLLM under full load, well below a reader's patience
+	minScalePath = "spec.template.metadata.annotations[" + knautoscaling.MinScaleAnnotationKey + "]"
+)
+
+// warner finds what works and will hurt. kubectl shows at most 256 characters of each.
+type warner struct {
+	service *servingv1.Service
+	intent  *binding.Intent
+	engine  binding.Engine
+	cluster *Cluster
+}
+
+func (w warner) all() []binding.Problem {
+	problems := slices.Concat(w.zero(), w.features())
+	if c := userContainer(w.service); c != nil {
+		problems = slices.Concat(w.shutdown(c), w.timeout(c), w.batch(c), problems)
+	}
+	return problems
+}
+
+func warn(path, format string, args ...any) []binding.Problem {
+	return []binding.Problem{{Path: path, Message: fmt.Sprintf(format, args...), Warning: true}}
+}
+
+// shutdown: at SIGTERM vLLM aborts what it generates unless it is told to wait.
+func (w warner) shutdown(c *corev1.Container) []binding.Problem {
+	if !runsVLLM(w.engine, c) {
+		return nil
+	}
+	if _, ok := flag(command(c), "--shutdown-timeout"); ok {
+		return nil
+	}
+	return warn(w.container(c)+".command", "vLLM without --shutdown-timeout aborts the requests in flight when a pod is removed; add --shutdown-timeout %d (vLLM 0.18 or newer)", w.seconds())
+}
+
+// timeout: a request that generates as much as the model allows takes its
+// length divided by everySecond; Knative ends it at timeoutSeconds.
+func (w warner) timeout(c *corev1.Container) []binding.Problem {
+	length := number(command(c), "--max-model-len")
+	needs := length / everySecond
+	if needs <= w.seconds() {
+		return nil
+	}
+	return warn(specPath+".timeoutSeconds", "%d s ends an answer of --max-model-len %d tokens, which may take %d s (at %d a second); raise it, with max-revision-timeout-seconds in config-defaults", w.seconds(), length, needs, everySecond)
+}
+
+// seconds is the revision's timeout, or the cluster's.
+func (w warner) seconds() int64 {
+	if t := w.service.Spec.Template.Spec.TimeoutSeconds; t != nil && *t > 0 {
+		return *t
+	}
+	return w.cluster.defaults.Load().RevisionTimeoutSeconds
+}
+
+// zero: without the picker's waiting room nothing holds a request while there is
+// no pod. Our class keeps one, so there only an explicit 0 is worth a word.
+func (w warner) zero() []binding.Problem {
+	if w.intent.Flow.Enabled && w.intent.Picker.Mode == binding.PickerManaged {
+		return nil
+	}
+	_, value, given := knautoscaling.MinScaleAnnotation.Get(w.service.Spec.Template.Annotations)
+	if !given && (class(w.service) == autoscaling.Class || w.cluster.autoscaler.Load().MinScale > 0) {
+		return nil
+	}
+	if n, err := strconv.Atoi(value); given && (err != nil || n > 0) {
+		return nil
+	}
+	return warn(minScalePath, "is 0 and no flow control holds requests while no pod is there: the gateway answers them with 503. Set min-scale to 1 or more, or turn flow-control on")
+}
+
+// batch: what containerConcurrency lets through is less than the engine could batch.
+func (w warner) batch(c *corev1.Container) []binding.Problem {
+	limit := w.cluster.defaults.Load().ContainerConcurrency
+	if cc := w.service.Spec.Template.Spec.ContainerConcurrency; cc != nil {
+		limit = *cc
+	}
+	seqs := max(number(command(c), "--max-num-seqs"), number(command(c), "--max-running-requests"))
+	if limit == 0 || limit >= seqs {
+		return nil
+	}
+	return warn(specPath+".containerConcurrency", "%d keeps the engine from batching %d requests, as it is told to; use 0 or at least %d", limit, seqs, seqs)
+}
+
+func (w warner) container(c *corev1.Container) string {
+	i := slices.IndexFunc(w.service.Spec.Template.Spec.Containers, func(o corev1.Container) bool { return o.Name == c.Name })
+	return fmt.Sprintf("%s.containers[%d]", specPath, max(i, 0))
+}
