@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # End-to-end tests on a real cluster.
 #
-#   hack/e2e.sh                every test but the two groups below
+#   hack/e2e.sh                every test but the vllm and burst groups
+#   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
 #   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
 #   hack/e2e.sh run REGEXP     some tests by name
 #
 # IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
-# in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull.
+# in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull; for the
+# inference gateway IPA_GATEWAY_CLASS (istio), IPA_EPP_IMAGE, IPA_BBR_IMAGE, and IPA_NET_PROXY if
+# its address and the pods' cannot be dialled from here. Without that GatewayClass its tests skip.
 # IPA_E2E_INSTALL=skip tests the adapter that is installed already; IPA_E2E_PARALLEL (4) is how
 # many tests run side by side. What a failed run looked like is kept in _output/e2e/<time>.
 set -euo pipefail
@@ -34,6 +37,17 @@ images() { # builds what is tested and makes it known to the node
     "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine"
 }
 
+gateway() { # the inference gateway; without it its tests skip, and a run of only them cannot be
+  local code=0
+  "$cluster" gateway || code=$?
+  case $code in
+    0) ;;
+    75) [[ $group != gateway ]] || cannot "no inference gateway can be installed here"
+      echo "## SKIPPED: the tests of the inference gateway: it cannot be installed here" >&2 ;;
+    *) exit "$code" ;;
+  esac
+}
+
 if [[ ${IPA_CLUSTER:-} == existing ]]; then
   : "${KUBECONFIG:?IPA_CLUSTER=existing needs KUBECONFIG}" "${IPA_INGRESS:?IPA_CLUSTER=existing needs IPA_INGRESS, host:port of the ingress}"
   export KUBECTL=${KUBECTL:-kubectl}
@@ -44,6 +58,7 @@ else
   exec 8>"$("$cluster" root)/in-use.lock"
   flock -n 8 || { echo "another end-to-end run or demo uses this cluster: waiting for its end"; flock 8; }
   "$cluster" up 8>&-
+  [[ $group == burst ]] || gateway
   eval "$("$cluster" env)"
   printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
   export KUBECTL=$PWD/$out/bin/kubectl
@@ -53,10 +68,11 @@ export IPA_E2E_ARTIFACTS=$artifacts
 
 case $group in
   default) select=(-skip '^Test(VLLM|Burst)') limit=40m ;;
+  gateway) select=(-run '^TestGateway') limit=40m ;;
   vllm) select=(-run '^TestVLLM') limit=20m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
   run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
-  *) echo "usage: e2e.sh [vllm | burst | run REGEXP]" >&2; exit 2 ;;
+  *) echo "usage: e2e.sh [gateway | vllm | burst | run REGEXP]" >&2; exit 2 ;;
 esac
 
 collect() { # what the cluster and the product looked like when a test failed
@@ -64,6 +80,8 @@ collect() { # what the cluster and the product looked like when a test failed
   "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 --previous >"$artifacts/adapter-previous.log" 2>&1 || true
   "$KUBECTL" get events -A --sort-by=.lastTimestamp >"$artifacts/events.txt" 2>&1 || true
   "$KUBECTL" get pods -A -o wide >"$artifacts/pods.txt" 2>&1 || true
+  "$KUBECTL" get inferencebindings,inferencepools,httproutes,gateways,envoyfilters,destinationrules -A -o yaml >"$artifacts/gateway.yaml" 2>&1 || true
+  "$KUBECTL" -n istio-system logs deploy/istiod --tail=2000 >"$artifacts/istiod.log" 2>&1 || true
   "$KUBECTL" get podautoscalers -A -o yaml >"$artifacts/podautoscalers.yaml" 2>&1 || true
   echo "kept in ${artifacts#"$PWD"/}"
 }
