@@ -20,6 +20,7 @@ group=${1:-default}
 artifacts=$PWD/$out/e2e/$(date +%Y%m%d-%H%M%S)-$group
 mkdir -p "$artifacts" "$out/bin" "$out/test"
 cluster=hack/cluster/cluster.sh
+ack_image=ac2-registry.cn-hangzhou.cr.aliyuncs.com/ac2/vllm:0.4.1-ubuntu22.04
 start=$SECONDS
 
 cannot() { # what to say when this machine cannot run the tests: status 75
@@ -33,8 +34,12 @@ images() { # builds what is tested and makes it known to the node
   [[ ${IPA_E2E_IMAGES:-} != skip ]] || return 0
   make --no-print-directory image >"$artifacts/image.log" 2>&1 || { cat "$artifacts/image.log"; exit 1; }
   CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/ipa-e2e-engine" ./test/e2e/engine
+  CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/sh" ./test/e2e/vllmshell
+  # The image of ACK's walk-through under its own name, with the simulator in it.
+  "$("$cluster" root)/tools/mkimage" "$out/images/ack-vllm.tar" "$ack_image" "$out/bin/sh" \
+    "/python3=$out/bin/sh" "/llm-d-inference-sim=$("$cluster" binary llm-d-inference-sim)"
   "$cluster" load-image "dev.local/autoscaler-adapter:dev=$out/images/autoscaler-adapter.tar" \
-    "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine"
+    "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine" "$ack_image=$out/images/ack-vllm.tar"
 }
 
 gateway() { # the inference gateway; without it its tests skip, and a run of only them cannot be

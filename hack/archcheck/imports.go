@@ -46,7 +46,7 @@ func architecture() []rule {
 		{pkg: "pkg/reconciler/inferencegateway/manifest", repo: []string{"pkg/apis/inference", "pkg/binding"}, never: []string{"k8s.io/client-go"}, why: "an intent and a world in, objects out"},
 		{pkg: "pkg/collector/engine", pure: true, why: "bytes in, values out"},
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},
-		{pkg: "pkg/config", repo: []string{"pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
+		{pkg: "pkg/config", repo: []string{"pkg/binding", "pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
 		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
 		{pkg: "pkg/recording", repo: []string{"pkg/decider", "pkg/simulator/trace"}, never: kubernetes, why: "what was decided, on disk"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling"}, why: "it serves a view and knows no collector"},

@@ -27,6 +27,7 @@ const usageText = `usage: cluster.sh COMMAND
   load-image NAME=FILE    make an image known to the node: FILE is an OCI or docker archive, or a
                           static binary that becomes an image
   exec-net CMD...         run CMD in the cluster's network: pod and Service IPs and names resolve
+  binary NAME             path of a built program, such as llm-d-inference-sim
   root                    path of the cache
 
 IPA_CACHE (default ~/.cache/ipa-cluster) holds what is built and what runs.
@@ -83,6 +84,8 @@ func run(command string, args []string) error {
 		return loadImages(p, args)
 	case "exec-net":
 		return execNet(p, args)
+	case "binary":
+		return printBinary(p, args)
 	case "root":
 		fmt.Println(p.cache)
 		return nil

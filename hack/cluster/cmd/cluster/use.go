@@ -126,6 +126,24 @@ func printKubeconfig(p paths) error {
 	return nil
 }
 
+// printBinary finds a program of the running cluster's builds.
+func printBinary(p paths, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: cluster.sh binary NAME")
+	}
+	s, err := p.load()
+	if err != nil {
+		return fmt.Errorf("no cluster is running: make cluster")
+	}
+	for _, build := range []string{s.Built.Node, s.Built.Sim, s.Built.Kourier, s.Gateway.Istio, s.Gateway.Inference} {
+		if path := filepath.Join(build, "bin", args[0]); build != "" && exists(path) {
+			fmt.Println(path)
+			return nil
+		}
+	}
+	return fmt.Errorf("no program %q in the builds", args[0])
+}
+
 func kubectl(p paths, args []string) error {
 	t, err := findTarget(p)
 	if err != nil {
