@@ -117,5 +117,6 @@ func serviceKeys() []string {
 
 // templateKeys are those under spec.template.
 func templateKeys() []string {
-	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey}
+	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey,
+		autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey}
 }

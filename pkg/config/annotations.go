@@ -15,6 +15,7 @@ import (
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
@@ -59,7 +60,8 @@ func checkAnnotations(annotations map[string]string, kn *autoscalerconfig.Config
 }
 
 // checkKeys refuses keys of Knative's and of our group that mean nothing, so
-// that a misspelled one is noticed.
+// that a misspelled one is noticed. One that belongs on the Service does
+// nothing here; the webhook warns about it.
 func checkKeys(annotations map[string]string) error {
 	groups := []struct {
 		prefix string
@@ -67,7 +69,7 @@ func checkKeys(annotations map[string]string) error {
 	}{{knautoscaling.GroupName + "/", known()}, {autoscaling.Domain + "/", ownKeys()}}
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		for _, g := range groups {
-			if strings.HasPrefix(key, g.prefix) && !slices.Contains(g.keys, key) {
+			if strings.HasPrefix(key, g.prefix) && !slices.Contains(g.keys, key) && !slices.Contains(binding.ServiceKeys(), key) {
 				return fmt.Errorf("%s: %q: unknown annotation; remove it, the class %s knows %s", key, annotations[key], autoscaling.Class, strings.Join(g.keys, ", "))
 			}
 		}
@@ -77,7 +79,8 @@ func checkKeys(annotations map[string]string) error {
 
 // ownKeys lists our own annotations, with the one that we write ourselves.
 func ownKeys() []string {
-	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey}
+	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey,
+		autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.AcceptedKey}
 }
 
 // checkNumbers refuses what Knative's own validation lets through: NaN, which
@@ -107,19 +110,29 @@ func checkNumbers(annotations map[string]string) error {
 // checkDemandOnly refuses annotations that shape concurrency and rps where
 // neither is among the metrics: there they would do nothing.
 func checkDemandOnly(annotations map[string]string, targets []target) error {
-	if slices.ContainsFunc(targets, func(t target) bool { return t.Metric == decider.Concurrency || t.Metric == decider.RPS }) {
+	if names(targets, decider.Concurrency) || names(targets, decider.RPS) {
 		return nil
 	}
-	for _, keys := range []kmap.KeyPriority{
-		knautoscaling.TargetUtilizationPercentageAnnotation,
-		knautoscaling.PanicWindowPercentageAnnotation,
-		knautoscaling.PanicThresholdPercentageAnnotation,
-	} {
+	for _, keys := range demandOnly() {
 		if key, v, ok := keys.Get(annotations); ok {
 			return fmt.Errorf("%s: %q is for the metrics concurrency and rps only; remove it, or name one of them in %s", key, v, knautoscaling.MetricAnnotationKey)
 		}
 	}
 	return nil
+}
+
+// demandOnly lists the annotations that shape concurrency and rps.
+func demandOnly() []kmap.KeyPriority {
+	return []kmap.KeyPriority{
+		knautoscaling.TargetUtilizationPercentageAnnotation,
+		knautoscaling.PanicWindowPercentageAnnotation,
+		knautoscaling.PanicThresholdPercentageAnnotation,
+	}
+}
+
+// names reports whether a metric is among the targets.
+func names(targets []target, m decider.Metric) bool {
+	return slices.ContainsFunc(targets, func(t target) bool { return t.Metric == m })
 }
 
 // checkOwn refuses wrong values of our own per-revision annotations.

@@ -28,6 +28,11 @@ type Config struct {
 	KVCacheTarget float64
 	// WaitingTarget is the default target of num_requests_waiting, per replica.
 	WaitingTarget float64
+	// SLOTTFT, SLOITL and SLOGoal are what the metric slo holds where a revision does not say.
+	SLOTTFT, SLOITL time.Duration
+	SLOGoal         float64
+	// LeadTime is assumed from a pod's creation to Ready until one was seen.
+	LeadTime time.Duration
 }
 
 // Default returns what an empty config-ipa means. The shipped config map's
@@ -39,6 +44,10 @@ func Default() *Config {
 		StartupDeadline: 15 * time.Minute,
 		KVCacheTarget:   70,
 		WaitingTarget:   5,
+		SLOTTFT:         2 * time.Second,
+		SLOITL:          100 * time.Millisecond,
+		SLOGoal:         0.99,
+		LeadTime:        2 * time.Minute,
 	}
 }
 
@@ -60,6 +69,10 @@ func FromMap(data map[string]string) (*Config, error) {
 		cm.AsDuration("startup-deadline", &c.StartupDeadline),
 		cm.AsFloat64("kv-cache-usage-percent-target-default", &c.KVCacheTarget),
 		cm.AsFloat64("num-requests-waiting-target-default", &c.WaitingTarget),
+		cm.AsDuration("slo-ttft-default", &c.SLOTTFT),
+		cm.AsDuration("slo-itl-default", &c.SLOITL),
+		cm.AsFloat64("slo-goal-default", &c.SLOGoal),
+		cm.AsDuration("lead-time-default", &c.LeadTime),
 	); err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
@@ -70,6 +83,7 @@ func keys() []string {
 	return []string{
 		"tolerance", "early-panic", "startup-deadline",
 		"kv-cache-usage-percent-target-default", "num-requests-waiting-target-default",
+		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "lead-time-default",
 	}
 }
 
@@ -83,6 +97,26 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%s: kv-cache-usage-percent-target-default = %v, must be in (0, 100]", Name, c.KVCacheTarget)
 	case !(c.WaitingTarget > 0 && c.WaitingTarget <= maxTarget):
 		return fmt.Errorf("%s: num-requests-waiting-target-default = %v, must be in (0, %g]", Name, c.WaitingTarget, maxTarget)
+	}
+	return c.validateSLO()
+}
+
+func (c *Config) validateSLO() error {
+	for _, d := range []struct {
+		key         string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"slo-ttft-default", c.SLOTTFT, shortestSLO, longestSLO},
+		{"slo-itl-default", c.SLOITL, shortestSLO, longestSLO},
+		{"lead-time-default", c.LeadTime, time.Second, time.Hour},
+	} {
+		if d.value < d.least || d.value > d.most {
+			return fmt.Errorf("%s: %s = %v, must be in [%v, %v]", Name, d.key, d.value, d.least, d.most)
+		}
+	}
+	if !(c.SLOGoal >= lowestGoal && c.SLOGoal <= highestGoal) {
+		return fmt.Errorf("%s: slo-goal-default = %v, must be in [%v, %v]", Name, c.SLOGoal, lowestGoal, highestGoal)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ const maxTarget = 1e9
 
 var metrics = []decider.Metric{
 	decider.Concurrency, decider.RPS, decider.Running, decider.Waiting,
-	decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
+	decider.KVCache, decider.PromptTokens, decider.GenerationTokens, decider.SLO,
 }
 
 // target is one entry of the metric annotation; Value 0 means none was given.
@@ -27,10 +27,10 @@ type target struct {
 }
 
 // parseMetrics reads autoscaling.knative.dev/metric: one name, or a list of
-// name=target. The empty string is concurrency, as for Knative's own class.
-func parseMetrics(value string) ([]target, error) {
+// name=target. The empty string is the default that is passed in.
+func parseMetrics(value string, otherwise decider.Metric) ([]target, error) {
 	if strings.TrimSpace(value) == "" {
-		return []target{{Metric: decider.Concurrency}}, nil
+		return []target{{Metric: otherwise}}, nil
 	}
 	var targets []target
 	for entry := range strings.SplitSeq(value, ",") {
@@ -54,6 +54,9 @@ func parseMetric(entry string) (target, error) {
 	}
 	if !given {
 		return t, nil
+	}
+	if t.Metric == decider.SLO {
+		return t, fmt.Errorf("%s: %q: %s takes no target; set %s", knautoscaling.MetricAnnotationKey, entry, t.Metric, strings.Join(sloKeys(), ", "))
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil {

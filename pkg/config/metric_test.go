@@ -16,7 +16,7 @@ import (
 func TestParseMetrics(t *testing.T) {
 	f := func(value string, want ...target) {
 		t.Helper()
-		got, err := parseMetrics(value)
+		got, err := parseMetrics(value, decider.Concurrency)
 		if err != nil {
 			t.Errorf("parseMetrics(%q): %v", value, err)
 			return
@@ -40,7 +40,7 @@ func TestParseMetrics(t *testing.T) {
 func TestParseMetrics_refused(t *testing.T) {
 	f := func(value, want string) {
 		t.Helper()
-		got, err := parseMetrics(value)
+		got, err := parseMetrics(value, decider.Concurrency)
 		if err == nil {
 			t.Errorf("parseMetrics(%q) = %v, want an error", value, got)
 			return
@@ -78,14 +78,14 @@ func FuzzParseMetrics(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		targets, err := parseMetrics(value)
+		targets, err := parseMetrics(value, decider.Concurrency)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), knautoscaling.MetricAnnotationKey+": ") {
 				t.Fatalf("error %q does not name the annotation", err)
 			}
 			return
 		}
-		again, err := parseMetrics(write(targets))
+		again, err := parseMetrics(write(targets), decider.Concurrency)
 		if err != nil || !slices.Equal(again, targets) {
 			t.Fatalf("%q means %v, written again %v (%v)", value, targets, again, err)
 		}

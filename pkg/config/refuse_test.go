@@ -35,7 +35,19 @@ func TestResolve_refused(t *testing.T) {
 	f(says(`use "0" or remove it`), kn+"target-burst-capacity", "211")
 	f(says(`use "0" or remove it`), kn+"targetBurstCapacity", "-1")
 
+	f(says("takes no target", "slo-ttft"), kn+"metric", "slo=3")
+	f(says("takes no target", "slo-ttft"), kn+"metric", "slo", kn+"target", "3")
+	f(says("is for the metric slo"), kn+"metric", "concurrency", ours+"slo-ttft", "1s")
+	f(says("is for the metric slo"), kn+"target", "3", ours+"slo-goal", "0.9")
+
 	// Out of range, or no number at all.
+	f(says("duration", `such as "2s"`), ours+"slo-ttft", "2")
+	f(says("[1ms, 1h0m0s]"), ours+"slo-ttft", "0s")
+	f(says("[1ms, 1h0m0s]"), ours+"slo-itl", "-1s")
+	f(says("[1ms, 1h0m0s]"), ours+"slo-itl", "2h")
+	f(says("[0.5, 0.9999]"), ours+"slo-goal", "99")
+	f(says("[0.5, 0.9999]"), ours+"slo-goal", "NaN")
+	f(says("[0.5, 0.9999]"), ours+"slo-goal", "1")
 	f(says("2147483647"), kn+"min-scale", "-1")
 	f(nil, kn+"min-scale", "one")
 	f(says("2147483647"), kn+"max-scale", "99999999999")

@@ -119,8 +119,11 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 		StartupDeadline: r.Own.StartupDeadline,
 		EarlyPanic:      r.Own.EarlyPanic,
 	}
-	targets, err := parseMetrics(pa.Metric())
+	targets, err := parseMetrics(pa.Metric(), defaultMetric(pa))
 	if err != nil {
+		return spec, err
+	}
+	if spec.SLO, err = r.objective(pa, targets); err != nil {
 		return spec, err
 	}
 	if err := checkDemandOnly(pa.Annotations, targets); err != nil {
@@ -153,6 +156,10 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 		}
 	}
 	switch t.Metric {
+	case decider.SLO:
+		if t.Value != 0 {
+			return decider.Target{}, fmt.Errorf("%s: %v: the metric %s takes no target; set %s", knautoscaling.TargetAnnotationKey, t.Value, t.Metric, strings.Join(sloKeys(), ", "))
+		}
 	case decider.Concurrency, decider.RPS:
 		return decider.Target{Metric: t.Metric, Value: r.knativeTarget(pa, t)}, nil
 	case decider.KVCache:

@@ -72,7 +72,8 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 	got := mustResolve(t, newResolver(t), newPA())
 	want := Settings{
 		Spec: decider.Spec{
-			Targets:        []decider.Target{{Metric: decider.Concurrency, Value: 70}}, // 100 at 70 %
+			Targets:        []decider.Target{{Metric: decider.SLO}},
+			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, LeadTime: 2 * time.Minute},
 			MinReplicas:    1,
 			Reachable:      true,
 			StableWindow:   time.Minute,
@@ -116,7 +117,12 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(kn+"target-utilization-percentage", "90", 90.0, firstTarget)
 	f(kn+"targetUtilizationPercentage", "90", 90.0, firstTarget)
 	f(kn+"metric", "rps", decider.RPS, func(s Settings) any { return s.Spec.Targets[0].Metric })
-	f(kn+"metric", "", decider.Concurrency, func(s Settings) any { return s.Spec.Targets[0].Metric })
+	f(kn+"metric", "", decider.SLO, func(s Settings) any { return s.Spec.Targets[0].Metric })
+	f(kn+"target", "10", decider.Concurrency, func(s Settings) any { return s.Spec.Targets[0].Metric })
+	f(kn+"panic-threshold-percentage", "150", decider.Concurrency, func(s Settings) any { return s.Spec.Targets[0].Metric })
+	f(ours+"slo-ttft", "500ms", 500*time.Millisecond, func(s Settings) any { return s.Spec.SLO.TTFT })
+	f(ours+"slo-itl", "30ms", 30*time.Millisecond, func(s Settings) any { return s.Spec.SLO.ITL })
+	f(ours+"slo-goal", "0.95", .95, func(s Settings) any { return s.Spec.SLO.Goal })
 	f(kn+"window", "10s", 10*time.Second, func(s Settings) any { return s.Spec.StableWindow })
 	f(kn+"window", "10s", time.Second, func(s Settings) any { return s.PanicWindow })
 	f(kn+"panic-window-percentage", "50", 30*time.Second, func(s Settings) any { return s.PanicWindow })

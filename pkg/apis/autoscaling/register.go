@@ -21,6 +21,12 @@ const (
 	// StartScaleKey is "predecessor" (default: a new revision starts with the replicas of
 	// the one it replaces) or "initial" (Knative's initial-scale alone decides).
 	StartScaleKey = Domain + "/start-scale"
+	// SLOTTFTKey and SLOITLKey are the latencies that the metric slo holds: the
+	// time to the first token and the mean time per further token.
+	SLOTTFTKey = Domain + "/slo-ttft"
+	SLOITLKey  = Domain + "/slo-itl"
+	// SLOGoalKey is the share of requests that are to meet both, e.g. 0.99.
+	SLOGoalKey = Domain + "/slo-goal"
 )
 
 // What we write on a PodAutoscaler.
