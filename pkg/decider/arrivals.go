@@ -1,7 +1,7 @@
 package decider
 
 import (
-	"slices"
+	"math"
 	"time"
 )
 
@@ -124,35 +124,70 @@ func (a arrivals) mean(i, n int) (perBin float64, known bool) {
 	return sum / float64(count), true
 }
 
-// The envelope is a quantile of how much the level grew within the lead time.
+// The envelope is how much the level grew within a lead time, over half an
+// hour of it.
 const (
-	envelopeQuantile = 0.95
-	envelopeBins     = 180 // half an hour
-	envelopeLeast    = 60  // bins, before which envelopeEarly holds
-	envelopeEarly    = 1.1
-	envelopeMost     = 1.5
+	envelopeBins  = 180
+	envelopeLeast = 60 // bins, before which envelopeEarly holds
+	envelopeEarly = 1.1
+	// What grew more than envelopeMost is taken to have grown so much.
+	envelopeMost = 1.5
 )
 
-// envelope is the factor by which the level should be raised to cover what
-// comes within lead bins: it covered the growth in the past half hour.
-func (a arrivals) envelope(lead int) float64 {
-	var grew [envelopeBins]float64
-	n := 0
+// growth fills in by what factors the level came to change within lead bins,
+// and returns how many are known.
+func (a arrivals) growth(lead int, factors *[envelopeBins]float64) (n int) {
 	last := len(a.Bins) - 1
 	for i := max(last-envelopeBins+1, lead); i <= last; i++ {
 		then, known := a.level(i - lead)
 		now, also := a.mean(i, 6)
 		if known && also && then > 0 {
-			grew[n] = now / binSeconds / then
+			factors[n] = min(now/binSeconds/then, envelopeMost)
 			n++
 		}
 	}
 	if n < envelopeLeast {
-		return envelopeEarly
+		factors[0] = envelopeEarly
+		return 1
 	}
-	slices.Sort(grew[:n])
-	return min(max(grew[int(envelopeQuantile*float64(n-1))], 1), envelopeMost)
+	return n
 }
+
+// trend is the mean per bin of ten minutes up to bin i: what ups and downs are
+// measured against.
+func (a arrivals) trend(i int) (perBin float64, known bool) { return a.mean(i, 60) }
+
+// A peak is the largest bin of five minutes; of an hour there are peaksKept.
+const (
+	peakBins  = 30
+	peaksKept = binsKept / peakBins
+)
+
+// unseen is the factor by which a history shorter than an hour may fall short
+// of the peaks to come: to the mean of the peaks so far and as many standard
+// deviations more as there is history missing.
+func (a arrivals) unseen() float64 {
+	n, sum, squares, most := 0.0, 0.0, 0.0, 0.0
+	for end := len(a.Bins); end >= peakBins; end -= peakBins {
+		peak := 0.0
+		for _, b := range a.Bins[end-peakBins : end] {
+			peak = max(peak, float64(b))
+		}
+		n, sum, squares, most = n+1, sum+peak, squares+peak*peak, max(most, peak)
+	}
+	if n < 2 || most == 0 {
+		return 1
+	}
+	mean := sum / n
+	deviation := math.Sqrt(max(squares/n-mean*mean, 0) * n / (n - 1))
+	expected := mean + unseenDeviations*max(0, 1-n/peaksKept)*deviation
+	return min(max(expected/most, 1), unseenMost)
+}
+
+const (
+	unseenDeviations = 2.5
+	unseenMost       = 2
+)
 
 // sound reports whether a stored history makes sense.
 func (a arrivals) sound() bool {

@@ -122,10 +122,10 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 }
 
 // learn takes one bin's samples.
-func (s *SLOState) learn(o Objective, samples []sample) {
+func (s *SLOState) learn(o Objective, samples []looked) {
 	s.Lengths.fade()
 	for _, d := range samples {
-		s.Lengths.add(d)
+		s.Lengths.add(d.sample)
 	}
 	if !o.has(PartLearning) {
 		return
@@ -134,7 +134,7 @@ func (s *SLOState) learn(o Objective, samples []sample) {
 	context := s.Lengths.context()
 	for _, d := range samples {
 		if d.gaps >= 20 && d.gapSum > 0 && d.steps > 0 && d.prompt >= 0 {
-			s.Fit.add(o.Prior, d, context)
+			s.Fit.add(o.Prior, d.sample, context)
 		}
 	}
 	if _, clamped := s.Fit.solve(); !clamped {

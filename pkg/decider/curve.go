@@ -67,14 +67,16 @@ type curve struct {
 // says that a replica can carry.
 const (
 	widths, floors = 3, 5
-	// Centres are in the middle of steps 6 to 29, loads of 0.325 to 1.475.
-	firstCentre, centres = 6, 24
+	// Centres are in the middle of steps 6 to 20, loads of 0.325 to 1.025.
+	firstCentre, centres = 6, 15
 	// priorCentre and priorSpread are what is believed before anything was seen.
 	priorCentre, priorSpread = 1.0, 0.2
 	// temper is how much one request tells: misses come together.
 	temper = 0.1
 	// floorDoubt is the logarithm of how much rarer each higher floor is.
 	floorDoubt = 1.5
+	// surest is the largest share of misses that is thought possible.
+	surest = 1 - 1e-6
 	// reach is the most steps between a load and a centre.
 	reach = firstCentre + centres - 1
 )
@@ -92,7 +94,7 @@ type shape struct {
 func shapeOf(width, floor float64) (s shape) {
 	for i := range s.miss {
 		away := loadStep * float64(i-reach)
-		s.miss[i] = floor + (1-floor)/(1+math.Exp(-away/width))
+		s.miss[i] = min(floor+(1-floor)/(1+math.Exp(-away/width)), surest)
 		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log1p(-s.miss[i])
 	}
 	return s
@@ -167,15 +169,17 @@ func (c *curve) allowed(goal float64) float64 {
 	return max(1-goal, c.floor+(1-goal)/2)
 }
 
-// sustained is the largest steady load with at most that share of misses, at
-// least one step.
+// leastTrim is the least part of a replica's rate that is planned with.
+const leastTrim = 0.25
+
+// sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {
 	for i := loadSteps - 1; i > 0; i-- {
 		if c.miss[i-1] > share {
 			continue
 		}
 		within := min((share-c.miss[i-1])/max(c.miss[i]-c.miss[i-1], 1e-12), 1)
-		return (float64(i) - 0.5 + within) * loadStep
+		return max((float64(i)-0.5+within)*loadStep, leastTrim)
 	}
-	return loadStep
+	return leastTrim
 }

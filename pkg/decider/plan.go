@@ -10,6 +10,8 @@ type planned struct {
 	// level is for the load of the last minute and its envelope, past for the
 	// past hour as it was, alike for the hour's ups and downs at today's level.
 	level, past, alike float64
+	// envelope is the factor on the level that the first came to.
+	envelope float64
 }
 
 // need is the replicas to have: enough for what comes next, and enough for the
@@ -18,39 +20,54 @@ func (p planned) need() float64 { return max(p.level, min(p.past, p.alike)) }
 
 // plan finds the fewest replicas with which the expected share of misses stays
 // within share.
-func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) planned {
-	bins := s.Load.Bins
-	now, known := s.Load.level(len(bins) - 1)
+func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p planned) {
+	now, known := s.Load.level(len(s.Load.Bins) - 1)
 	if !known {
-		return planned{}
+		return planned{envelope: 1}
 	}
-	envelope := 1.0
-	leadBins := int(math.Ceil(s.Engines.lead(o.LeadTime.Seconds()) / binSeconds))
+	perBin, lead := c.rate*binSeconds, s.leadBins(o)
+	var next [envelopeBins]float64
+	n := 1
+	next[0] = 1
 	if o.has(PartEnvelope) {
-		envelope = s.Load.envelope(leadBins)
+		n = s.Load.growth(lead, &next)
 	}
-	p := planned{level: o.Margin * now * envelope / (c.rate * m.sustained(share))}
+	for i := range n {
+		next[i] *= now * binSeconds * o.Margin
+	}
+	p.level = fewest(next[:n], perBin, m, share, false)
+	p.envelope = p.level * c.rate * m.sustained(share) / max(now*o.Margin, 1e-9)
 	if !o.has(PartReplay) {
 		return p
 	}
-	var past, alike [binsKept]float64
-	for i, b := range bins {
-		past[i], alike[i] = max(float64(b), 0)*o.Margin, 0
-		if then, ok := s.Load.level(i - leadBins); ok && then > 0 {
-			alike[i] = past[i] * now / then
-		} else {
-			alike[i] = past[i]
-		}
-	}
-	perBin := c.rate * binSeconds
-	p.past = fewest(past[:len(bins)], perBin, m, share)
-	p.alike = fewest(alike[:len(bins)], perBin, m, share)
+	p.past, p.alike = s.replay(o.Margin*s.Load.unseen(), perBin, lead, m, share)
 	return p
 }
 
-// fewest is the least number of replicas, to a tenth, with which loads that
-// come one after the other have at most that share of misses.
-func fewest(loads []float64, perBin float64, m *curve, share float64) float64 {
+// replay plans for the past hour to come again, as it was and in proportion.
+func (s *SLOState) replay(margin, perBin float64, lead int, m *curve, share float64) (asItWas, alike float64) {
+	bins := s.Load.Bins
+	now, _ := s.Load.trend(len(bins) - 1)
+	level, _ := s.Load.level(len(bins) - 1)
+	now = max(now, level*binSeconds)
+	var past, like [binsKept]float64
+	for i, b := range bins {
+		past[i] = max(float64(b), 0) * margin
+		like[i] = past[i]
+		if then, known := s.Load.trend(i - lead); known && then > 0 {
+			like[i] *= now / then
+		}
+	}
+	return fewest(past[:len(bins)], perBin, m, share, true), fewest(like[:len(bins)], perBin, m, share, true)
+}
+
+func (s *SLOState) leadBins(o Objective) int {
+	return int(math.Ceil(s.Engines.lead(o.LeadTime.Seconds()) / binSeconds))
+}
+
+// fewest is the least number of replicas, to a tenth, with which loads have at
+// most that share of misses; queues tells that they come one after the other.
+func fewest(loads []float64, perBin float64, m *curve, share float64, queues bool) float64 {
 	most := 0.0
 	for _, l := range loads {
 		most = max(most, l)
@@ -60,7 +77,7 @@ func fewest(loads []float64, perBin float64, m *curve, share float64) float64 {
 	}
 	low, high := 0.0, most/(perBin*m.sustained(share))+1
 	for high-low > 0.1 && high-low > high*0.005 {
-		if n := (low + high) / 2; missed(loads, perBin*n, m) <= share {
+		if n := (low + high) / 2; missed(loads, perBin*n, m, queues) <= share {
 			high = n
 		} else {
 			low = n
@@ -70,13 +87,15 @@ func fewest(loads []float64, perBin float64, m *curve, share float64) float64 {
 }
 
 // missed is the expected share of misses of loads at a capacity per bin. What
-// a bin cannot do is left to the next.
-func missed(loads []float64, capacity float64, m *curve) float64 {
+// a bin cannot do is left to the next, if they queue.
+func missed(loads []float64, capacity float64, m *curve, queues bool) float64 {
 	all, sum, left := 0.0, 0.0, 0.0
 	for _, l := range loads {
 		all += l
 		sum += l * m.at((l+left)/capacity)
-		left = max(0, left+l-capacity)
+		if queues {
+			left = max(0, left+l-capacity)
+		}
 	}
 	return sum / max(all, 1e-12)
 }

@@ -17,18 +17,20 @@ const maxTotal = 1e15
 type mark [markFields]float64
 
 const (
-	markPod = iota // a hash of the name
-	markReadyAfter // 1 when the lead time of this pod was counted
+	markPod        = iota // a hash of the name
+	markReadyAfter        // 1 when the lead time of this pod was counted
 	markSteps
 	markPrompt
 	markCached
 	markGenerated
 	markFinished
 	markPreempted
-	markFirsts // first tokens
-	markInTime // first tokens within the TTFT objective
-	markGaps   // gaps between tokens
-	markGapSum // seconds
+	markFirsts  // first tokens
+	markInTime  // first tokens within the TTFT objective
+	markGaps    // gaps between tokens
+	markGapSum  // seconds
+	markWaiting // requests, not a counter
+	markLoad    // the load that the last sample's misses are put down to
 	markFields
 )
 
@@ -45,6 +47,8 @@ type engines struct {
 type sample struct {
 	steps, prompt, cached, generated, finished, preempted float64
 	firsts, inTime, gaps, gapSum                          float64
+	// waiting is the requests that the engine held in its queue when the time began.
+	waiting float64
 }
 
 // podHash is FNV-1a; of two pods with the same hash the first counts.
@@ -71,7 +75,7 @@ func markOf(p Pod, ttft float64) mark {
 		markPod: podHash(p.Name), markSteps: total(t.Steps), markPrompt: total(t.PromptTokens),
 		markCached: total(t.CachedTokens), markGenerated: total(t.GenerationTokens), markFinished: total(t.Finished),
 		markPreempted: total(t.Preemptions), markFirsts: total(t.TTFT.Count), markInTime: t.TTFT.below(ttft),
-		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum),
+		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum), markWaiting: total(reading(p, Waiting)),
 	}
 }
 
@@ -100,7 +104,7 @@ func (h Histogram) below(bound float64) float64 {
 // gain is what the counters gained since before; false after a restart.
 func (m mark) gain(before mark) (sample, bool) {
 	var d mark
-	for i := markSteps; i < markFields; i++ {
+	for i := markSteps; i <= markGapSum; i++ {
 		switch {
 		case m[i] < 0 || before[i] < 0:
 			d[i] = noCount
@@ -113,7 +117,7 @@ func (m mark) gain(before mark) (sample, bool) {
 	return sample{
 		steps: d[markSteps], prompt: d[markPrompt], cached: max(d[markCached], 0), generated: d[markGenerated],
 		finished: d[markFinished], preempted: max(d[markPreempted], 0), firsts: d[markFirsts], inTime: d[markInTime],
-		gaps: d[markGaps], gapSum: d[markGapSum],
+		gaps: d[markGaps], gapSum: d[markGapSum], waiting: max(before[markWaiting], 0),
 	}, true
 }
 
@@ -127,9 +131,9 @@ func (e engines) find(hash float64) (mark, bool) {
 	return mark{}, false
 }
 
-// look takes a sample of every pod that is followed and gives it to each.
-// Marks and Leads are replaced, never written.
-func (e engines) look(pods []Pod, ttft float64, each func(sample)) engines {
+// look takes a sample of every pod that is followed and gives it to each, with
+// the pod's mark to be noted in. Marks and Leads are replaced, never written.
+func (e engines) look(pods []Pod, ttft float64, each func(sample, *mark)) engines {
 	moved := e.TTFT != ttft
 	marks := make([]mark, 0, min(len(pods), marksKept))
 	for _, p := range pods {
@@ -138,7 +142,7 @@ func (e engines) look(pods []Pod, ttft float64, each func(sample)) engines {
 		}
 		now := markOf(p, ttft)
 		before, seen := e.find(now[markPod])
-		now[markReadyAfter] = before[markReadyAfter]
+		now[markReadyAfter], now[markLoad] = before[markReadyAfter], before[markLoad]
 		if now[markReadyAfter] == 0 && p.ReadyAfter > 0 {
 			now[markReadyAfter] = 1
 			e.Leads = lead(e.Leads, p.ReadyAfter.Seconds())
@@ -148,7 +152,7 @@ func (e engines) look(pods []Pod, ttft float64, each func(sample)) engines {
 			before[markInTime] = noCount
 		}
 		if d, ok := now.gain(before); seen && ok {
-			each(d)
+			each(d, &marks[len(marks)-1])
 		}
 	}
 	e.Marks, e.TTFT = marks, ttft

@@ -24,8 +24,6 @@ type SLOState struct {
 	Lengths lengths   `json:"lengths"`
 	// Outcomes is what the misses were by load.
 	Outcomes outcomes `json:"outcomes"`
-	// Left is the requests that could not be served within their bin.
-	Left float64 `json:"left,omitempty"`
 	// KV is the size of one replica's KV cache in tokens, 0 when not known.
 	KV float64 `json:"kv,omitempty"`
 	// Plan is that of the last closed bin, with the parts that it came from.
@@ -83,7 +81,7 @@ func (s *SLOState) Valid() error {
 	case s.Version != stateVersion:
 		return errors.New("state of the SLO policy: another version; it begins anew")
 	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(),
-		!(s.Left >= 0 && s.Left < 1e15), !(s.KV >= 0 && s.KV < 1e15):
+		!(s.KV >= 0 && s.KV < 1e15):
 		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
 	}
 	return nil
@@ -173,13 +171,13 @@ func (s *SLOState) backlog(obs Observation) float64 {
 
 // closeBin learns from the bins that ended and plans anew.
 func (s *SLOState) closeBin(o Objective, obs Observation) {
-	var buffer [marksKept]sample
+	var buffer [marksKept]looked
 	samples := buffer[:0]
 	ttft := o.TTFT.Seconds() + o.TTFTPerToken.Seconds()*s.Lengths.Prompt
 	if s.Engines.TTFT > 0 && math.Abs(ttft/s.Engines.TTFT-1) < 0.2 {
 		ttft = s.Engines.TTFT
 	}
-	s.Engines = s.Engines.look(obs.Pods, ttft, func(d sample) { samples = append(samples, d) })
+	s.Engines = s.Engines.look(obs.Pods, ttft, func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
 	s.KV = kvTokens(obs, s.KV)
 	s.learn(o, samples)
 	c := s.capacity(o, s.KV)
@@ -187,25 +185,37 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.Plan = s.parts(o, c)
 }
 
-// judge counts what the requests of the last bin met, by the load of the bin.
-func (s *SLOState) judge(o Objective, obs Observation, c capacity, samples []sample) {
+// looked is a pod's sample, and its mark to note in.
+type looked struct {
+	sample
+	mark *mark
+}
+
+// episode is the share of misses from which they are part of an episode.
+const episode = 0.05
+
+// judge counts what the requests of the last bin met, by the load of the bin
+// and what the pod still had to do. Misses that follow on worse ones are put
+// down to the load that began them: a queue outlives its cause, and would
+// otherwise teach that pods miss without any load.
+func (s *SLOState) judge(o Objective, obs Observation, c capacity, samples []looked) {
 	s.Outcomes.fade()
 	bins := s.Load.Bins
 	if len(bins) == 0 || bins[len(bins)-1] < 0 || obs.Ready < 1 {
 		return
 	}
-	capacity := float64(obs.Ready) * c.rate * binSeconds
-	load := (float64(bins[len(bins)-1]) + s.Left) / capacity
-	s.Left = max(0, s.Left+float64(bins[len(bins)-1])-capacity)
-	if waiting := sumWaiting(obs); waiting.Known() {
-		s.Left = min(s.Left, float64(waiting))
-	}
-	if !o.has(PartCurve) {
-		return
-	}
+	perPod := c.rate * binSeconds
+	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
 	for _, d := range samples {
 		seen, missed := d.misses(o.ITL.Seconds())
-		s.Outcomes.add(load, seen, missed)
+		load := fleet + d.waiting/perPod
+		if missed > episode*seen {
+			load = max(load, d.mark[markLoad])
+		}
+		d.mark[markLoad] = load
+		if o.has(PartCurve) {
+			s.Outcomes.add(load, seen, missed)
+		}
 	}
 }
 
@@ -241,7 +251,7 @@ func (s *SLOState) parts(o Objective, c capacity) SLOParts {
 	if now, known := s.Load.level(len(s.Load.Bins) - 1); known {
 		p.Demand, p.Need = Reading(now), Reading(plan.need())
 		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
-		p.Envelope = Reading(s.Load.envelope(int(math.Ceil(float64(p.LeadTime) / binSeconds))))
+		p.Envelope = Reading(plan.envelope)
 	}
 	return p
 }
@@ -270,21 +280,4 @@ func medianWaiting(obs Observation) float64 {
 		}
 	}
 	return median(waiting)
-}
-
-// sumWaiting is the requests that wait anywhere; unknown when no pod is known.
-func sumWaiting(obs Observation) Reading {
-	sum, known := Reading(0), false
-	for _, p := range obs.Pods {
-		if r := reading(p, Waiting); p.Phase == Ready && r.Known() {
-			sum, known = sum+r, true
-		}
-	}
-	if q := within(obs.Queued, maxRequests*1000); q.Known() {
-		sum += q
-	}
-	if !known {
-		return Unknown()
-	}
-	return sum
 }
