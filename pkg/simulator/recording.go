@@ -58,18 +58,12 @@ func (r Recording) Limit(p engine.Profile) engine.Profile { return r.meta.apply(
 // KnownProfile is the profile of the run's GPU, model and tensor parallelism, if one is known.
 func (r Recording) KnownProfile() (engine.Profile, error) { return knownProfile(r.Name, r.meta) }
 
-// Ran says what the recording tells of its engine. Words are as they were
-// written: GPU may be empty, and Model be a path.
+// Ran says what the recording tells of its engine: the GPU and the model by
+// the words of its meta file, or else of the known profile that the run's name
+// fits; empty where neither says.
 func (r Recording) Ran() (gpu, model string, tensorParallel int) {
-	gpu, model = r.meta.Hardware.Device, r.meta.Model
-	first, rest, ok := strings.Cut(r.Name, "_")
-	if gpu == "" {
-		gpu = first
-	}
-	if model == "" && ok {
-		model = rest
-	}
-	return gpu, cmp.Or(model, "unknown"), parallel(r.Name, r.meta)
+	known, _ := r.KnownProfile() // the zero one has no words
+	return cmp.Or(r.meta.Hardware.Device, known.GPU), cmp.Or(r.meta.Model, known.Model), parallel(r.Name, r.meta)
 }
 
 // parallel is the number of GPUs: what the engine was asked for, what it

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,14 +14,7 @@ import (
 
 // fidelity compares the engine model with recorded runs.
 func fidelity(o options, out *output) error {
-	var p engine.Profile // the known one of each run
-	var err error
-	if o.changed("engine") {
-		if p, err = profile(o.engine); err != nil {
-			return err
-		}
-	}
-	rows, err := simulator.Fidelity(o.fidelity, p)
+	rows, err := fidelityRows(o, out)
 	if err != nil {
 		return err
 	}
@@ -33,6 +27,58 @@ func fidelity(o options, out *output) error {
 		return err
 	}
 	return writeFidelity(out.text(o.json), rows)
+}
+
+// fidelityRows takes the profile of --engine, or the known one of each run.
+func fidelityRows(o options, out *output) ([]simulator.Row, error) {
+	if !o.changed("engine") {
+		return simulator.Fidelity(o.fidelity, engine.Profile{})
+	}
+	given, err := profiles(o.engine)
+	if err != nil {
+		return nil, err
+	}
+	recordings, err := simulator.ReadRecordings(o.fidelity)
+	if err != nil {
+		return nil, err
+	}
+	var rows []simulator.Row
+	for _, r := range recordings {
+		more, err := r.Compare(ofRun(r, given, out))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
+}
+
+// ofRun picks the profile of a run's own engine. Where there is none, the
+// nearest has to do: one of the same model, or of the same GPU, or the first.
+func ofRun(r simulator.Recording, given []engine.Profile, out *output) engine.Profile {
+	gpu, model, parallel := r.Ran()
+	known, _ := r.KnownProfile()
+	best, most := given[0], -1
+	for _, p := range given {
+		near := 0
+		if p.Model == model || p.Model == known.Model {
+			near += 3
+		}
+		if p.GPU == gpu || p.GPU == known.GPU {
+			near += 2
+		}
+		if p.TensorParallel == parallel {
+			near++
+		}
+		if near > most {
+			best, most = p, near
+		}
+	}
+	if most < 6 {
+		out.say("run %s ran %s on %s, %d GPUs a replica; %s is for %s on %s, %d GPUs, and used all the same", r.Name, cmp.Or(model, "an unknown model"),
+			cmp.Or(gpu, "an unknown GPU"), parallel, best.Name, cmp.Or(best.Model, "an unknown model"), cmp.Or(best.GPU, "an unknown GPU"), best.TensorParallel)
+	}
+	return best
 }
 
 // writeFidelity prints a line per run and metric, and the largest error.
