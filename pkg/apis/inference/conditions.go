@@ -45,4 +45,5 @@ const (
 	ReasonModelRoutingOff     = "ModelRoutingDisabled"
 	ReasonNoObjective         = "NoObjective"
 	ReasonPriorityNotEnforced = "PriorityHeaderNotSet"
+	ReasonTooManyMatches      = "TooManyMatches"
 )

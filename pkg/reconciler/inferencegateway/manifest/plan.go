@@ -3,9 +3,9 @@
 package manifest
 
 import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"time"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Plan is what should exist.
@@ -24,6 +24,10 @@ type Plan struct {
 	Routed map[string]bool
 	// Pools are the names of the pools, by revision in mode revision, under "" otherwise.
 	Pools map[string]string
+	// TargetPort is the pools' port, in mode revision that of the largest share.
+	TargetPort int32
+	// Hold is how long a pod that has become Ready stays hidden from the picker; 0 does not hide it.
+	Hold time.Duration
 	// Provider is what the Plan was made for; ObjectiveGroup the API group that the picker reads.
 	Provider       Provider
 	ObjectiveGroup string
@@ -41,7 +45,8 @@ type Object struct {
 // Stage orders objects: a lower one is applied earlier and deleted later.
 type Stage int
 
-// The stages.
+// The stages. Filters come before routes: a split without its filter would
+// send everything to the first revision.
 const (
 	StagePicker Stage = iota
 	StagePool
@@ -70,9 +75,4 @@ const (
 // True for one that only informs.
 type Finding struct {
 	Type, Status, Reason, Message string
-}
-
-// Build renders the Plan. Where something is missing it renders what works without it, and says so in Findings.
-func Build(in binding.Intent, w World) Plan {
-	return Plan{}
 }

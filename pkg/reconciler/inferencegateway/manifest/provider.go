@@ -1,5 +1,7 @@
 package manifest
 
+import "strings"
+
 // Provider is the implementation behind a GatewayClass.
 type Provider string
 
@@ -14,3 +16,62 @@ const (
 	Kgateway     Provider = "kgateway"
 	Unknown      Provider = "unknown"
 )
+
+// Detect names the provider by the controllerName of a GatewayClass; class is
+// the GatewayClass's name.
+func Detect(controller, class string) Provider {
+	switch controller {
+	case "istio.io/gateway-controller":
+		return Istio
+	case "agentgateway.dev/agentgateway":
+		return AgentGateway
+	case "gateway.nginx.org/nginx-gateway-controller":
+		return NGINX
+	case "networking.gke.io/gateway":
+		return GKE
+	case "kgateway.dev/kgateway":
+		return Kgateway
+	}
+	switch {
+	case strings.Contains(controller, "aliyun") || strings.Contains(controller, "alibaba") || class == "ack-gateway":
+		return ACK
+	case controller == "gateway.envoyproxy.io/gatewayclass-controller":
+		return EnvoyGateway
+	}
+	return Unknown
+}
+
+// capabilities are what a provider can do; what is not listed is not rendered for it.
+type capabilities struct {
+	// pools: it takes an InferencePool as a backend.
+	pools bool
+	// envoyFilters: it takes Istio's EnvoyFilter and DestinationRule.
+	envoyFilters bool
+	// filtersFirst: a route's filters run before the picker.
+	filtersFirst bool
+	// weightedPools: each pool of a rule is asked its own picker.
+	weightedPools bool
+	// regexPaths and timeouts are those of HTTPRoute.
+	regexPaths, timeouts bool
+	// slowEndpoints: it may be told of a pod by the picker before it knows it.
+	slowEndpoints bool
+}
+
+// can is the provider table of docs/inference-gateway.md.
+func (p Provider) can() capabilities {
+	switch p {
+	case Istio:
+		return capabilities{pools: true, envoyFilters: true, regexPaths: true, timeouts: true, slowEndpoints: true}
+	case AgentGateway:
+		return capabilities{pools: true, filtersFirst: true, weightedPools: true, regexPaths: true, timeouts: true}
+	case NGINX:
+		return capabilities{pools: true, weightedPools: true, regexPaths: true}
+	case EnvoyGateway, ACK:
+		return capabilities{pools: true, regexPaths: true, timeouts: true, slowEndpoints: true}
+	case GKE:
+		return capabilities{pools: true, slowEndpoints: true}
+	case Kgateway:
+		return capabilities{}
+	}
+	return capabilities{pools: true, slowEndpoints: true}
+}

@@ -103,7 +103,7 @@ type Neighbour struct {
 	Intent  binding.Intent
 	UID     types.UID
 	Created time.Time
-	// Hosts are those of its Main traffic.
+	// Hosts are those of its Main traffic and of its tags.
 	Hosts []string
 	// Revision is its newest routed one; Timeout must be the longest of all.
 	Revision Revision

@@ -1,0 +1,132 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+// host gives each group the hosts that it may have.
+func (b *builder) host() {
+	if main := slices.IndexFunc(b.groups, func(g group) bool { return g.name == "main" }); main >= 0 {
+		b.groups[main].hosts = union(b.groups[main].hosts, b.in.Hostnames)
+		b.addObjectiveHosts(b.groups[main])
+	}
+	for i := range b.groups {
+		b.groups[i].hosts = slices.DeleteFunc(slices.Clone(b.groups[i].hosts), func(h string) bool { return !b.mayServe(h) })
+		b.plan.Hosts = union(b.plan.Hosts, b.groups[i].hosts)
+	}
+	b.groups = slices.DeleteFunc(b.groups, func(g group) bool { return len(g.hosts) == 0 })
+	refused := slices.ContainsFunc(b.plan.Findings, func(f Finding) bool { return f.Type == inference.ConditionRouteAccepted })
+	if len(b.groups) == 0 && !refused {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonNoHosts,
+			fmt.Sprintf("The Service has no external host yet; see its own conditions, or name hosts in %s.", inference.HostnamesKey))
+	}
+}
+
+// addObjectiveHosts makes a group for each further objective, on hosts as Knative makes those of tags.
+func (b *builder) addObjectiveHosts(main group) {
+	if !b.headerSafe() && b.in.ObjectiveHeader != binding.HeaderNone {
+		return
+	}
+	for _, o := range b.in.Objectives {
+		g := group{name: "obj-" + o.Name, objective: o.Name, shares: main.shares}
+		for _, h := range objectiveHosts(o, main.hosts) {
+			if b.tagHas(h) {
+				b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonHostConflict,
+					fmt.Sprintf("The host %s of the objective %s is that of a tag of the Service; rename one of them.", h, o.Name))
+				continue
+			}
+			g.hosts = append(g.hosts, h)
+		}
+		b.groups = append(b.groups, g)
+	}
+}
+
+// objectiveHosts are the hosts of one objective: its name, a dash, the host.
+func objectiveHosts(o binding.Objective, hosts []string) (out []string) {
+	for _, h := range hosts {
+		label, _, _ := strings.Cut(h, ".")
+		if len(o.Name)+1+len(label) <= maxName && len(o.Name)+1+len(h) <= 253 {
+			out = append(out, o.Name+"-"+h)
+		}
+	}
+	return out
+}
+
+func (b *builder) tagHas(host string) bool {
+	return slices.ContainsFunc(b.w.Tags, func(t Traffic) bool { return slices.Contains(t.Hosts, host) })
+}
+
+// mayServe says whether this Service may have a host, and why not.
+func (b *builder) mayServe(host string) bool {
+	if !b.served(host) {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonListenerHostname,
+			fmt.Sprintf("No listener of the Gateway %s/%s that the route attaches to takes the host %s; change its hostname, or %s.", b.in.Gateway.Namespace, b.in.Gateway.Name, host, inference.ListenerKey))
+		return false
+	}
+	for _, n := range b.w.Neighbours {
+		if b.conflicts(host, n) {
+			b.find(inference.ConditionRouteAccepted, "False", inference.ReasonHostConflict,
+				fmt.Sprintf("The host %s belongs to the Service %s/%s; use another in %s, or tell the two apart by %s in one namespace.", host, n.Intent.Namespace, n.Intent.Service, inference.HostnamesKey, inference.ModelKey))
+			return false
+		}
+	}
+	return true
+}
+
+// conflicts says whether a neighbour has a better right to a host. A Service's
+// Knative host is its own, except that one of the same namespace may share it
+// by model. For other hosts the older one wins where models do not tell them apart.
+func (b *builder) conflicts(host string, n Neighbour) bool {
+	if n.Intent.Gateway != b.in.Gateway || slices.Contains(b.w.Main.Hosts, host) || b.tagHas(host) {
+		return false
+	}
+	same := n.Intent.Namespace == b.in.Namespace
+	if slices.Contains(n.Hosts, host) {
+		return !same || !b.apart(n)
+	}
+	return slices.Contains(hostsOf(n), host) && !b.apart(n) && b.younger(n)
+}
+
+// apart is true when model names or headers tell the requests of two Services apart.
+func (b *builder) apart(n Neighbour) bool {
+	if len(b.in.Models) == 0 != (len(n.Intent.Models) == 0) {
+		return true
+	}
+	common := slices.ContainsFunc(b.in.Models, func(m string) bool { return slices.Contains(n.Intent.Models, m) })
+	if len(b.in.Models) > 0 && !common {
+		return true
+	}
+	return !slices.Equal(b.in.MatchHeaders, n.Intent.MatchHeaders)
+}
+
+func (b *builder) younger(n Neighbour) bool {
+	if c := b.w.Created.Compare(n.Created); c != 0 {
+		return c > 0
+	}
+	return b.in.Namespace+"/"+b.in.Service > n.Intent.Namespace+"/"+n.Intent.Service
+}
+
+// hostsOf are all hosts that a neighbour may serve.
+func hostsOf(n Neighbour) []string {
+	hosts := union(n.Hosts, n.Intent.Hostnames)
+	out := hosts
+	for _, o := range n.Intent.Objectives {
+		out = union(out, objectiveHosts(o, hosts))
+	}
+	return out
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

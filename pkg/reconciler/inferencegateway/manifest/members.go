@@ -1,0 +1,103 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+// member is a Service of a pool.
+type member struct {
+	intent   binding.Intent
+	uid      types.UID
+	created  time.Time
+	revision Revision
+}
+
+// traits are what the members of one pool must have in common.
+type traits struct {
+	target, metrics int32
+	h2c             bool
+	engine, path    string
+}
+
+func traitsOf(m member) traits {
+	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.revision), m.revision.H2C, engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
+}
+
+// agreeing lists the members of the pool, the oldest first; it leads. One that
+// disagrees with it stays out. It is nil when this Service is such a one.
+func (b *builder) agreeing() []member {
+	self := member{b.in, b.w.ServiceUID, b.w.Created, b.revision}
+	all := []member{self}
+	for _, n := range b.w.Neighbours {
+		if b.in.Pool != "" && n.Intent.Pool == b.in.Pool && n.Intent.Namespace == b.in.Namespace {
+			all = append(all, member{n.Intent, n.UID, n.Created, n.Revision})
+		}
+	}
+	slices.SortFunc(all, func(x, y member) int {
+		return cmp.Or(x.created.Compare(y.created), cmp.Compare(x.intent.Service, y.intent.Service))
+	})
+	leader := traitsOf(all[0])
+	if mine := traitsOf(self); mine != leader {
+		b.find(inference.ConditionPoolAccepted, "False", inference.ReasonPoolMismatch,
+			fmt.Sprintf("The pool %s belongs to the Service %s with target port %d, metrics port %d and path %s, engine %s, h2c %t; this Service has %d, %d and %s, %s, %t. Make them agree, or name another pool in %s.",
+				b.in.Pool, all[0].intent.Service, leader.target, leader.metrics, leader.path, leader.engine, leader.h2c,
+				mine.target, mine.metrics, mine.path, mine.engine, mine.h2c, inference.PoolKey))
+		return nil
+	}
+	return slices.DeleteFunc(all, func(m member) bool { return traitsOf(m) != leader })
+}
+
+// leader is whose settings the pool and its picker have.
+func (b *builder) leader() binding.Intent { return b.members[0].intent }
+
+// longest is the longest timeout of the members' revisions.
+func (b *builder) longest() time.Duration {
+	d := time.Duration(0)
+	for _, m := range b.members {
+		d = max(d, m.revision.Timeout)
+	}
+	for _, r := range b.w.Revisions {
+		d = max(d, r.Timeout)
+	}
+	return d
+}
+
+const (
+	queueProxyPort    = 8012
+	queueProxyH2CPort = 8013
+	// knativePort is Knative's default container port.
+	knativePort = 8080
+)
+
+func targetPort(t binding.Target, r Revision) int32 {
+	switch {
+	case t == binding.TargetUserContainer:
+		return userPort(r)
+	case r.H2C:
+		return queueProxyH2CPort
+	}
+	return queueProxyPort
+}
+
+func userPort(r Revision) int32 { return cmp.Or(r.Port, knativePort) }
+
+// metricsPort is the engine's page, never the queue-proxy, where a scrape counts as traffic.
+func metricsPort(r Revision) int32 { return cmp.Or(r.Engine.MetricsPort, userPort(r)) }
+
+func engineOf(in binding.Intent, r Revision) string { return cmp.Or(r.Engine.Name, in.Engine) }
+
+func metricsPath(in binding.Intent, r Revision) string {
+	standard := "/metrics"
+	if engineOf(in, r) == binding.TensorRTServe {
+		standard = "/prometheus/metrics"
+	}
+	return cmp.Or(r.Engine.MetricsPath, standard)
+}

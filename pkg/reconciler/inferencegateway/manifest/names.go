@@ -1,0 +1,38 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+const (
+	// maxPool leaves room for "-ip-" and 8 hex digits of Istio's shadow Service.
+	maxPool = 51
+	// maxName is that of a Service, a label value and most else.
+	maxName = 63
+	// digits of a hash in a shortened name.
+	digits = 8
+)
+
+// fit shortens a name to most bytes; a hash keeps shortened names apart.
+func fit(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	return strings.TrimRight(name[:most-digits-1], "-.") + "-" + digest(name)[:digits]
+}
+
+// scoped names an object of a Service in another namespace.
+func scoped(namespace, name, suffix string) string {
+	suffix = "-" + digest(namespace + "/" + name)[:digits] + suffix
+	return strings.TrimRight(fit(namespace+"-"+name, maxName-len(suffix)), "-.") + suffix
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// picker names the picker of a pool and everything that belongs to it.
+func pickerName(pool string) string { return fit(pool+"-epp", maxName) }

@@ -1,0 +1,152 @@
+package manifest
+
+import (
+	"slices"
+	"strconv"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+const (
+	// staleAfter is well above the scrape interval: a picker takes stale for saturated.
+	staleAfter = "2s"
+	// queueBytes bounds the memory of waiting requests.
+	queueBytes = "512Mi"
+	// shedAfter is how many requests of a negative priority may wait. 0 would be without limit.
+	shedAfter = "1"
+)
+
+// pickerConfig is the EndpointPickerConfig. Unknown fields are fatal to a
+// picker, so each flavor gets only what its version reads.
+func (b *builder) pickerConfig(r Revision) string {
+	engine := engineOf(b.leader(), r)
+	llmd := b.leader().Picker.Flavor == binding.FlavorLLMD
+	config := fields{
+		"apiVersion":         "inference.networking.x-k8s.io/v1alpha1",
+		"kind":               "EndpointPickerConfig",
+		"plugins":            b.plugins(engine, r),
+		"schedulingProfiles": list{fields{"name": "default", "plugins": profile(engine)}},
+		"dataLayer": fields{"sources": list{fields{"pluginRef": "metrics-data-source",
+			"extractors": list{fields{"pluginRef": "core-metrics-extractor"}}}}},
+	}
+	detector := fields{"pluginRef": "utilization-detector"}
+	flow := b.flowControl()
+	if llmd {
+		config["apiVersion"] = "llm-d.ai/v1alpha1"
+		flow["saturationDetector"] = detector
+	} else {
+		config["saturationDetector"] = detector
+	}
+	if isTriton(engine) {
+		// Triton's own protocol is not JSON of OpenAI's form.
+		config["parser"] = fields{"pluginRef": "passthrough-parser"}
+	}
+	if b.leader().Flow.Enabled {
+		config["featureGates"] = list{"flowControl"}
+		config["flowControl"] = flow
+	}
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		panic(err) // Only strings, numbers and lists of them.
+	}
+	return string(text)
+}
+
+func (b *builder) plugins(engine string, r Revision) list {
+	source := fields{"scheme": "http", "path": metricsPath(b.leader(), r)}
+	if b.leader().Picker.Flavor == binding.FlavorLLMD {
+		source["port"], source["interval"] = int64(metricsPort(r)), scrapeInterval.String()
+	}
+	out := list{}
+	for _, name := range scorers(engine) {
+		out = append(out, fields{"type": name})
+	}
+	out = append(out,
+		fields{"type": "max-score-picker"},
+		fields{"type": "metrics-data-source", "parameters": source},
+		fields{"type": "core-metrics-extractor", "parameters": extractor(engine)},
+		fields{"type": "utilization-detector", "parameters": fields{"queueDepthThreshold": int64(5), "kvCacheUtilThreshold": 0.8, "metricsStalenessThreshold": staleAfter}})
+	if isTriton(engine) {
+		out = append(out, fields{"type": "passthrough-parser"})
+	}
+	return out
+}
+
+// scorers are those whose input the engine has.
+func scorers(engine string) []string {
+	switch engine {
+	case binding.Triton, binding.TGI:
+		return []string{"queue-scorer"}
+	case binding.TritonTensorRTLLM, binding.LMDeploy:
+		return []string{"queue-scorer", "kv-cache-utilization-scorer"}
+	case binding.VLLM:
+		return []string{"queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer", "lora-affinity-scorer"}
+	}
+	return []string{"queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer"}
+}
+
+func profile(engine string) list {
+	weights := map[string]int64{"queue-scorer": 2, "kv-cache-utilization-scorer": 2, "prefix-cache-scorer": 3, "lora-affinity-scorer": 1}
+	out := list{}
+	for _, name := range scorers(engine) {
+		out = append(out, fields{"pluginRef": name, "weight": weights[name]})
+	}
+	return append(out, fields{"pluginRef": "max-score-picker"})
+}
+
+// extractor tells the picker an engine's metric names; vLLM, SGLang,
+// trtllm-serve and Triton with TensorRT-LLM it knows itself.
+func extractor(engine string) fields {
+	p := fields{"defaultEngine": engine}
+	switch engine {
+	case binding.Triton:
+		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "nv_inference_pending_request_count"}}
+	case binding.TGI:
+		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "tgi_queue_size", "runningRequestsSpec": "tgi_batch_current_size"}}
+	case binding.LMDeploy:
+		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "lmdeploy:num_requests_waiting",
+			"runningRequestsSpec": "lmdeploy:num_requests_running", "kvUsageSpec": "lmdeploy:gpu_cache_usage_perc"}}
+	}
+	return p
+}
+
+// flowControl bounds each priority on its own, so that a flood of one cannot
+// fill the room of a higher one; negative ones hardly wait at all.
+func (b *builder) flowControl() fields {
+	flow := b.leader().Flow
+	c := fields{
+		"defaultRequestTTL":   flow.TTL.String(),
+		"maxBytes":            queueBytes,
+		"defaultPriorityBand": fields{"priority": int64(0), "maxRequests": strconv.Itoa(int(flow.MaxRequests))},
+	}
+	bands := list{}
+	for _, p := range b.negative() {
+		bands = append(bands, fields{"priority": int64(p), "maxRequests": shedAfter})
+	}
+	if len(bands) > 0 {
+		c["priorityBands"] = bands
+	}
+	return c
+}
+
+// negative lists the sheddable priorities of all members of the pool.
+func (b *builder) negative() (out []int32) {
+	for _, m := range b.members {
+		if p := m.intent.Priority; p != nil && *p < 0 {
+			out = append(out, *p)
+		}
+		for _, o := range m.intent.Objectives {
+			if o.Priority < 0 {
+				out = append(out, o.Priority)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func isTriton(engine string) bool {
+	return engine == binding.Triton || engine == binding.TritonTensorRTLLM
+}

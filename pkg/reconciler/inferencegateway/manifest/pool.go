@@ -1,0 +1,126 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+// The API of pools.
+const (
+	poolGroup   = "inference.networking.k8s.io"
+	poolVersion = poolGroup + "/v1"
+)
+
+// pickerPort is where a picker of ours is asked.
+const pickerPort = 9002
+
+// poolName is the pool of mode service.
+func (b *builder) poolName() string { return cmp.Or(b.in.Pool, fit(b.in.Service, maxPool)) }
+
+// foreign is true when the pool that is named belongs to somebody else.
+func (b *builder) foreign() bool { return b.in.Pool != "" && b.w.Pool != nil && !b.w.Pool.Managed }
+
+// foreignSelector are labels that make our pods members of a foreign pool.
+func (b *builder) foreignSelector() map[string]string {
+	if !b.foreign() {
+		return nil
+	}
+	out := map[string]string{}
+	for k, v := range b.w.Pool.Selector {
+		switch {
+		case k == knativeServiceLabel && v == b.in.Service:
+		case strings.HasPrefix(k, "serving.knative.dev/") || k == "app":
+			b.find(inference.ConditionPodsLabelled, "False", inference.ReasonPoolMismatch,
+				fmt.Sprintf("The pool %s selects %s=%s, a label that Knative writes; give the pool another selector.", b.in.Pool, k, v))
+		default:
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// renderPools writes pools with their pickers; false when there is none to send requests to.
+func (b *builder) renderPools() bool {
+	if b.foreign() {
+		return true
+	}
+	if b.plan.Pools[""] != "" {
+		b.plan.TargetPort = targetPort(b.leader().Target, b.revision)
+		b.checkPorts()
+		return b.renderPool(b.plan.Pools[""], b.selector(), b.revision)
+	}
+	b.plan.TargetPort = targetPort(b.in.Target, b.revision)
+	ok := true
+	for _, revision := range slices.Sorted(maps.Keys(b.plan.Pools)) {
+		ok = b.renderPool(b.plan.Pools[revision], map[string]string{knativeRevisionLabel: revision}, b.w.Revisions[revision]) && ok
+	}
+	return ok
+}
+
+// selector is that of the one pool. Routed keeps pods of a revision without traffic out.
+func (b *builder) selector() map[string]string {
+	s := map[string]string{inference.RoutedKey: "true"}
+	switch {
+	case b.in.Pool != "":
+		s[inference.PoolKey] = b.in.Pool
+	case b.in.Selector != nil:
+		maps.Copy(s, b.in.Selector)
+	default:
+		s[knativeServiceLabel] = b.in.Service
+	}
+	return s
+}
+
+// checkPorts finds revisions whose pods one pool cannot serve alike.
+func (b *builder) checkPorts() {
+	mine := traitsOf(member{intent: b.in, revision: b.revision})
+	for _, name := range slices.Sorted(maps.Keys(b.plan.Routed)) {
+		r, known := b.w.Revisions[name]
+		if other := traitsOf(member{intent: b.in, revision: r}); known && other != mine {
+			b.find(inference.ConditionEndpointPickerReady, "False", inference.ReasonPortsDiffer,
+				fmt.Sprintf("Revision %s has target port %d, metrics at %d%s and engine %s, the pool %d, %d%s and %s; move all traffic to one of them, or set %s to %q.",
+					name, other.target, other.metrics, other.path, other.engine, mine.target, mine.metrics, mine.path, mine.engine, inference.PoolModeKey, binding.PoolPerRevision))
+		}
+	}
+}
+
+func (b *builder) renderPool(name string, selector map[string]string, r Revision) bool {
+	lead := b.leader()
+	service, port := pickerName(name), int32(pickerPort)
+	switch lead.Picker.Mode {
+	case binding.PickerManaged:
+		b.renderPicker(name, r)
+	case binding.PickerExternal:
+		service, port = lead.Picker.Service, lead.Picker.Port
+		if !b.w.PickerService {
+			b.find(inference.ConditionEndpointPickerReady, "False", inference.ReasonPickerNotFound,
+				fmt.Sprintf("The Service %s of the picker that %s names does not exist in namespace %s; make it, then the pool follows.", service, inference.PickerKey, b.in.Namespace))
+			return false
+		}
+	}
+	failure := "FailClose"
+	if lead.FailOpen {
+		failure = "FailOpen"
+	}
+	spec := fields{
+		"selector":    fields{"matchLabels": labels(selector)},
+		"targetPorts": list{fields{"number": int64(targetPort(lead.Target, r))}},
+		"endpointPickerRef": fields{"group": "", "kind": "Service", "name": service,
+			"port": fields{"number": int64(port)}, "failureMode": failure},
+	}
+	if r.H2C && b.w.Served.PoolAppProtocol {
+		spec["appProtocol"] = "kubernetes.io/h2c"
+	}
+	if r.H2C && !b.w.Served.PoolAppProtocol {
+		b.find(inference.ConditionPoolAccepted, "False", inference.ReasonPoolCRDMissing,
+			"The container's port is named h2c, but the InferencePool CRD has no appProtocol, so the gateway speaks HTTP/1.1; install the CRDs of v1.4.0 or newer, or name the port http1.")
+	}
+	b.add(StagePool, identity{poolVersion, "InferencePool", b.in.Namespace, name, "pool"}, fields{"spec": spec})
+	return true
+}

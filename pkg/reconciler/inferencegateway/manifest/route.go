@@ -1,0 +1,237 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+// modelHeader is what a body-based router writes.
+const modelHeader = "X-Gateway-Model-Name"
+
+const (
+	// maxRuleMatches and maxRouteMatches are Gateway API's bounds.
+	maxRuleMatches  = 64
+	maxRouteMatches = 128
+	maxRules        = 16
+)
+
+// objectiveHeaders are the names under which pickers read an objective.
+var objectiveHeaders = []string{"x-gateway-inference-objective", "x-llm-d-inference-objective"}
+
+// renderRoutes writes an HTTPRoute for each group.
+func (b *builder) renderRoutes() {
+	if !b.checkModels() {
+		b.groups = nil
+		return
+	}
+	paths := b.paths()
+	if len(paths) == 0 {
+		b.groups = nil
+		return
+	}
+	for _, g := range b.groups {
+		name := b.in.Service + "-inference"
+		if g.name != "main" {
+			name += "-" + g.name
+		}
+		parent := fields{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": b.in.Gateway.Namespace, "name": b.in.Gateway.Name}
+		if b.in.Listener != "" {
+			parent["sectionName"] = b.in.Listener
+		}
+		b.add(StageRoute, identity{"gateway.networking.k8s.io/v1", "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}, fields{"spec": fields{
+			"parentRefs": list{parent},
+			"hostnames":  texts(g.hosts),
+			"rules":      b.rules(g, paths),
+		}})
+	}
+}
+
+// checkModels says whether somebody writes the header that models are matched by.
+func (b *builder) checkModels() bool {
+	if len(b.modelsByHeader()) == 0 || b.in.BodyRouter.Mode == binding.BodyRouterExternal {
+		return true
+	}
+	if b.in.BodyRouter.Mode != binding.BodyRouterManaged {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonModelRoutingOff,
+			fmt.Sprintf("%s needs a body-based router, and none is configured; set \"body-based-router\" in the ConfigMap config-inference-gateway to %q or %q.", inference.ModelKey, binding.BodyRouterManaged, binding.BodyRouterExternal))
+		return false
+	}
+	if !b.can.envoyFilters || !b.w.Served.EnvoyFilter || !b.w.Served.DestinationRule {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonProviderUnsupported,
+			fmt.Sprintf("A body-based router of ours needs Istio with its CRDs, and the gateway is %s; install its own and set \"body-based-router\" in the ConfigMap config-inference-gateway to %q.", b.plan.Provider, binding.BodyRouterExternal))
+		return false
+	}
+	return true
+}
+
+// rules are those of one group: two and more pools are told apart by fractions
+// on Istio, by weights elsewhere.
+func (b *builder) rules(g group, paths []pathMatch) list {
+	matches := b.matches(paths)
+	if len(matches) > maxRuleMatches {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonTooManyMatches,
+			fmt.Sprintf("%d matches of paths and models exceed the %d of a rule; name fewer in %s or %s.", len(matches), maxRuleMatches, inference.ModelKey, inference.PathsKey))
+		matches = matches[:maxRuleMatches]
+	}
+	if !b.fractions() {
+		return list{b.weightedRule(g, matches)}
+	}
+	out := list{}
+	sum := int32(0)
+	for i, s := range g.shares {
+		if len(out)+1 >= maxRules || (i+2)*len(matches) > maxRouteMatches && i+1 < len(g.shares) {
+			b.find(inference.ConditionTrafficSplit, "False", inference.ReasonTooManyMatches,
+				fmt.Sprintf("A route cannot hold %d revisions with %d matches each; the share of %s gets the rest. Give traffic to fewer revisions, or name fewer paths and models.", len(g.shares), len(matches), s.revision))
+			s = g.shares[len(g.shares)-1]
+			out = append(out, b.rule(g, []share{s}, matches, b.ruleName(g, s.what(), 100)))
+			break
+		}
+		sum += s.percent
+		if i+1 == len(g.shares) {
+			sum = 100
+		}
+		out = append(out, b.rule(g, []share{s}, matches, b.ruleName(g, s.what(), sum)))
+	}
+	if b.answersUnknown() && (len(out)+1)*len(matches) <= maxRouteMatches {
+		out = append(out, fields{"name": b.ruleName(g, unknownModel, 100), "matches": b.pathsOnly(paths)})
+	}
+	return out
+}
+
+// weightedRule leaves the split to the gateway.
+func (b *builder) weightedRule(g group, matches list) fields {
+	what := "inference"
+	if len(g.shares) == 1 {
+		what = g.shares[0].what()
+	} else if b.wantsObjective() {
+		b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonPriorityNotEnforced,
+			"Each revision's pool has an objective of its own, and a rule with several pools can name only one; requests have no priority until one revision has all traffic.")
+	}
+	return b.rule(g, g.shares, matches, b.ruleName(g, what, 100))
+}
+
+// what tells a share's rule apart from the others of its group.
+func (s share) what() string {
+	if s.revision == "" {
+		return "inference"
+	}
+	return s.revision
+}
+
+// fractions is true where an EnvoyFilter holds the shares.
+func (b *builder) fractions() bool {
+	return b.can.envoyFilters && b.w.Served.EnvoyFilter && !b.in.AllowWeightedPools
+}
+
+// ruleName is unique on the Gateway: Istio joins the routes of a host and finds
+// pickers and patches by it. It ends in the fraction of all requests that this
+// rule and those before it take, so that a filter can be made for it alone.
+func (b *builder) ruleName(g group, what string, upTo int32) string {
+	return fmt.Sprintf("%s.%s.%s.%s.p%d", b.in.Namespace, b.in.Service, g.name, what, upTo)
+}
+
+func (b *builder) rule(g group, shares []share, matches list, name string) fields {
+	refs := list{}
+	for _, s := range shares {
+		ref := fields{"group": poolGroup, "kind": "InferencePool", "name": s.pool}
+		if len(shares) > 1 {
+			ref["weight"] = int64(s.percent)
+		}
+		refs = append(refs, ref)
+	}
+	rule := fields{"name": name, "matches": matches, "backendRefs": refs}
+	if filter := b.headerFilter(g, shares); filter != nil {
+		rule["filters"] = list{filter}
+	}
+	if b.can.timeouts {
+		rule["timeouts"] = fields{"request": gatewayDuration(b.in.RequestTimeout)}
+	}
+	return rule
+}
+
+// headerFilter sets the objective where filters run before the picker.
+func (b *builder) headerFilter(g group, shares []share) fields {
+	if !b.can.filtersFirst || b.in.ObjectiveHeader == binding.HeaderNone {
+		return nil
+	}
+	modifier := fields{}
+	objective := b.objectiveOf(g, shares[0])
+	if len(shares) > 1 {
+		objective = ""
+	}
+	if objective == "" {
+		modifier["remove"] = texts(objectiveHeaders)
+	} else {
+		set := list{}
+		for _, h := range objectiveHeaders {
+			set = append(set, fields{"name": h, "value": objective})
+		}
+		modifier["set"] = set
+	}
+	return fields{"type": "RequestHeaderModifier", "requestHeaderModifier": modifier}
+}
+
+// objectiveOf is the InferenceObjective of a group's requests to a pool; empty is none.
+func (b *builder) objectiveOf(g group, s share) string {
+	if g.objective == "" && b.in.Priority == nil {
+		return ""
+	}
+	return b.objectiveName(s, g.objective)
+}
+
+// matches are paths times models, each POST: a picker cannot hold a request without a body.
+func (b *builder) matches(paths []pathMatch) (out list) {
+	models := b.modelsByHeader()
+	if len(models) == 0 {
+		models = []string{""}
+	}
+	for _, m := range models {
+		for _, p := range paths {
+			match := fields{"method": "POST", "path": fields{"type": p.kind, "value": p.value}}
+			if headers := b.headers(m); len(headers) > 0 {
+				match["headers"] = headers
+			}
+			out = append(out, match)
+		}
+	}
+	return out
+}
+
+func (b *builder) headers(model string) (out list) {
+	if model != "" {
+		out = append(out, fields{"type": "Exact", "name": modelHeader, "value": model})
+	}
+	for _, h := range b.in.MatchHeaders {
+		out = append(out, fields{"type": "Exact", "name": h.Name, "value": h.Value})
+	}
+	return out
+}
+
+func (b *builder) pathsOnly(paths []pathMatch) (out list) {
+	for _, p := range paths {
+		out = append(out, fields{"method": "POST", "path": fields{"type": p.kind, "value": p.value}})
+	}
+	return out
+}
+
+// gatewayDuration writes a duration as Gateway API reads it.
+func gatewayDuration(d time.Duration) string {
+	if d == 0 {
+		return "0s"
+	}
+	out := ""
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
+		if n := d / u.unit; n > 0 {
+			out += fmt.Sprintf("%d%s", n, u.name)
+			d -= n * u.unit
+		}
+	}
+	return strings.TrimSpace(out)
+}
