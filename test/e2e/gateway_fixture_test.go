@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,10 +86,10 @@ func needGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster.configureGateway(t, map[string]string{
-		"gateway":           gatewayNamespace + "/" + gatewayName,
-		"listener":          "llm-gw",
-		"epp-image":         setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
-		"body-router-image": setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
+		"gateway":                 gatewayNamespace + "/" + gatewayName,
+		"listener":                "llm-gw",
+		"epp-image":               setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
+		"body-based-router-image": setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
 	})
 	eventually(t, settle, "the Gateway is Programmed with an address", func() (bool, string) {
 		g, err := cluster.dynamic.Resource(gateways).Namespace(gatewayNamespace).Get(t.Context(), gatewayName, metav1.GetOptions{})
@@ -175,12 +176,13 @@ var inside = sync.OnceValue(func() *http.Client {
 	return &http.Client{Transport: transport, Timeout: time.Minute}
 })
 
-// answer is what came back through the Gateway. The names of the last five are
-// the stand-in engine's: see ./engine.
+// answer is what came back through the Gateway. What stands below body
+// is said by the stand-in engine: see ./engine.
 type answer struct {
 	status                                    int
 	body                                      string
 	pod, address, revision, picked, objective string
+	place                                     int // among all requests that the pod ran
 }
 
 func (a answer) String() string {
@@ -231,7 +233,9 @@ func do(req *http.Request) (answer, error) {
 	defer res.Body.Close()
 	var text strings.Builder
 	_, err = io.Copy(&text, res.Body)
+	place, _ := strconv.Atoi(res.Header.Get("X-Place"))
 	return answer{
+		place:  place,
 		status: res.StatusCode, body: text.String(),
 		pod: res.Header.Get("X-Answered-By"), address: res.Header.Get("X-Answered-From"), revision: res.Header.Get("X-Answered-Revision"),
 		picked: res.Header.Get("X-Picked"), objective: res.Header.Get("X-Objective"),

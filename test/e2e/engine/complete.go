@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -15,6 +16,7 @@ const (
 	addressHeader   = "X-Answered-From"     // the pod's address
 	revisionHeader  = "X-Answered-Revision" // its Knative revision
 	pickedHeader    = "X-Picked"            // ip:port that the endpoint picker wrote into the request
+	placeHeader     = "X-Place"             // the request's place among all that this pod ran
 	objectiveHeader = "X-Objective"         // the objective that arrived with the request
 )
 
@@ -30,9 +32,13 @@ func (e *engine) complete(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	e.run(1)
-	defer e.run(-1)
+	place, ok := e.admit(r.Context())
+	if !ok {
+		return
+	}
+	defer e.release()
 	sign(w.Header(), r)
+	w.Header().Set(placeHeader, strconv.Itoa(place))
 	if ask.Stream {
 		e.stream(w, r, ask.MaxTokens)
 		return

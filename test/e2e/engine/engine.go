@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,17 +26,22 @@ type page struct {
 // engine is safe for concurrent use.
 type engine struct {
 	token time.Duration
-	ready time.Time // zero: never
+	slots chan struct{} // one for each request that runs at a time; nil is no limit
+	ready time.Time     // zero: never
 
 	mu                 sync.Mutex
 	page               page
-	running            int
+	running, waiting   int
+	begun              int       // requests that got a slot, ever
 	prompt, generation float64   // counters up to since
 	since              time.Time // when the rates last changed
 }
 
-func newEngine(token, startup time.Duration) *engine {
+func newEngine(token, startup time.Duration, seqs int) *engine {
 	e := &engine{token: token, since: time.Now(), page: page{Mode: "ok"}}
+	if seqs > 0 {
+		e.slots = make(chan struct{}, seqs)
+	}
 	if startup >= 0 {
 		e.ready = time.Now().Add(startup)
 	}
@@ -48,10 +54,37 @@ func (e *engine) health(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func (e *engine) run(n int) {
+// admit waits for a slot, first come first served, and gives the request's place
+// in the order of all. It reports false when the client left before.
+func (e *engine) admit(ctx context.Context) (place int, ok bool) {
+	e.count(0, 1)
+	if e.slots != nil {
+		select {
+		case e.slots <- struct{}{}:
+		case <-ctx.Done():
+			e.count(0, -1)
+			return 0, false
+		}
+	}
+	return e.count(1, -1), true
+}
+
+func (e *engine) release() {
+	e.count(-1, 0)
+	if e.slots != nil {
+		<-e.slots
+	}
+}
+
+func (e *engine) count(running, waiting int) (begun int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.running += n
+	e.running += running
+	e.waiting += waiting
+	if running > 0 {
+		e.begun++
+	}
+	return e.begun
 }
 
 // set replaces the page; counters never fall.
@@ -77,10 +110,9 @@ func (e *engine) counters(now time.Time) (prompt, generation float64) {
 func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	p := e.page
-	running := or(p.Running, float64(e.running))
+	running, waiting := or(p.Running, float64(e.running)), or(p.Waiting, float64(e.waiting))
 	prompt, generation := e.counters(time.Now())
 	e.mu.Unlock()
-	waiting := or(p.Waiting, 0)
 	switch p.Mode {
 	case "garbage":
 		fmt.Fprint(w, "\x00\x01<html>vllm:num_requests_running{ nonsense 12 12 12\n\xff\xfe")

@@ -21,9 +21,10 @@ func main() {
 	addr := flag.String("addr", ":8000", "address to serve on")
 	token := flag.Duration("token", 50*time.Millisecond, "time per generated token")
 	startup := flag.Duration("startup", 0, "time until /health says 200; negative is never")
+	seqs := flag.Int("seqs", 0, "requests that run at a time; the others wait in order; 0 is no limit")
 	flag.Parse()
 
-	e := newEngine(*token, *startup)
+	e := newEngine(*token, *startup, *seqs)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", e.health)
 	mux.HandleFunc("POST /v1/completions", e.complete)

@@ -1,0 +1,140 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"knative.dev/pkg/ptr"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+// A 90/10 canary between two revisions, a pool and a picker each: within three
+// points over 2,000 requests, each answered by a pod that the picker of its own
+// revision named. Then the promotion under load, without a failed request.
+func TestGatewayCanary(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "canary", annotations{"min-scale": "1", "max-scale": "4"}, "-token=2ms").
+		behindGateway(map[string]string{"knative-inference.dev/pool-mode": "revision"}).start()
+	q := question{host: s.host()}
+	q.waitServed(t)
+	stable := s.latest()
+	s.update(func(svc *servingv1.Service) {
+		svc.Spec.Template.Spec.Containers[0].Args = []string{"-token=100ms"}
+		svc.Spec.Traffic = []servingv1.TrafficTarget{
+			{RevisionName: stable, Percent: ptr.Int64(90)},
+			{LatestRevision: ptr.Bool(true), Percent: ptr.Int64(10)},
+		}
+	})
+	s.waitReady(settle)
+	canary := s.latest()
+	s.waitCondition("TrafficSplit", "True")
+	waitSplit(t, q, canary)
+	t.Run("split", func(t *testing.T) { expectSplit(t, q, canary) })
+	t.Run("promotion", func(t *testing.T) { expectPromotion(t, s, canary) })
+}
+
+// waitSplit waits until the canary answers something.
+func waitSplit(t *testing.T, q question, canary string) {
+	t.Helper()
+	eventually(t, settle, canary+" answers through the Gateway", func() (bool, string) {
+		seen := map[string]int{}
+		for range 20 {
+			a, err := q.ask(t.Context())
+			if err != nil {
+				return false, err.Error()
+			}
+			seen[a.revision]++
+		}
+		return seen[canary] > 0 && len(seen) == 2, fmt.Sprint(seen)
+	})
+}
+
+func expectSplit(t *testing.T, q question, canary string) {
+	const total, clients = 2000, 8
+	seen, wrong := map[string]int{}, []string{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			for range total / clients {
+				a, err := q.ask(t.Context())
+				mu.Lock()
+				seen[a.revision]++
+				if err != nil || a.status != 200 || !a.byPicked() {
+					wrong = append(wrong, fmt.Sprint(a, err))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(wrong) > 0 {
+		t.Errorf("%d of %d answers are not as the picker named, such as %s", len(wrong), total, wrong[0])
+	}
+	figure(t, fmt.Sprintf("gateway: a 90/10 canary over %d requests: %v", total, seen))
+	if share := 100 * float64(seen[canary]) / total; share < 7 || share > 13 {
+		t.Errorf("the canary had %.1f %% of %d requests, want 10 within 3 points: %v", share, total, seen)
+	}
+}
+
+// expectPromotion gives the canary all traffic while answers of up to 20 s are under way.
+func expectPromotion(t *testing.T, s *service, canary string) {
+	long := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 180}) // 18 s on the canary
+	short := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 5})
+	t.Cleanup(long.Abort)
+	t.Cleanup(short.Abort)
+	long.Set(3)
+	short.Set(3)
+	time.Sleep(3 * time.Second)
+	s.update(func(svc *servingv1.Service) {
+		svc.Spec.Traffic = []servingv1.TrafficTarget{{LatestRevision: ptr.Bool(true), Percent: ptr.Int64(100)}}
+	})
+	q := question{host: s.host()}
+	eventually(t, settle, "only the canary answers", func() (bool, string) {
+		seen := map[string]int{}
+		for range 10 {
+			a, err := q.ask(t.Context())
+			if err != nil || a.status != 200 {
+				t.Errorf("during the promotion: %v %v", a, err)
+			}
+			seen[a.revision]++
+		}
+		return seen[canary] == 10, fmt.Sprint(seen)
+	})
+	time.Sleep(20 * time.Second) // what the old revision still answers
+	for name, c := range map[string]*load.Clients{"long": long, "short": short} {
+		report := c.Stop()
+		figure(t, fmt.Sprintf("gateway: promotion under load, %s answers: %v", name, report))
+		if report.Failed > 0 || report.Whole == 0 {
+			t.Errorf("%s answers: %v", name, report)
+		}
+	}
+	eventually(t, settle, "one pool is left", func() (bool, string) {
+		var names []string
+		for _, o := range list(t, inferencePools, s.namespace) {
+			names = append(names, o.GetName())
+		}
+		return len(names) == 1 && strings.Contains(names[0], strings.TrimPrefix(canary, s.name)), fmt.Sprint(names)
+	})
+}
+
+// list gives the product's objects of one kind in a namespace.
+func list(t *testing.T, kind schema.GroupVersionResource, namespace string) []unstructured.Unstructured {
+	t.Helper()
+	all, err := cluster.dynamic.Resource(kind).Namespace(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: managedByGateway})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.Items
+}
