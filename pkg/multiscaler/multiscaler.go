@@ -3,6 +3,8 @@ package multiscaler
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,13 +47,15 @@ type Recorder interface {
 	Forget(revision string)
 }
 
-// Options are the parts a MultiScaler is made of; all are required but Metrics and Recorder.
+// Options are the parts a MultiScaler is made of; all are required but Metrics, Recorder and Restore.
 type Options struct {
 	Observer Observer
 	Scales   Scales
 	Log      *slog.Logger
 	Metrics  *Metrics
 	Recorder Recorder
+	// Restore returns the state that a revision's loop begins with.
+	Restore func(collector.Revision) decider.State
 }
 
 // MultiScaler decides for many revisions. It is safe for concurrent use.
@@ -75,18 +79,34 @@ func New(ctx context.Context, o Options, changed func(collector.Revision)) *Mult
 // from another count than the scale target's present one is made again, so
 // that a count held on old knowledge never undoes a newer one.
 func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas int32) Record {
-	m.mu.Lock()
-	run, ok := m.runners[r]
-	if !ok {
-		run = newRunner(m, r)
-		m.runners[r] = run
-	}
-	m.mu.Unlock()
+	run, ok := m.runner(r)
 	record := run.ensure(time.Now(), spec, replicas)
 	if !ok {
 		go run.loop()
 	}
 	return record
+}
+
+// runner returns a revision's runner; it is false when it was made now.
+func (m *MultiScaler) runner(r collector.Revision) (*runner, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	run, ok := m.runners[r]
+	if !ok {
+		run = newRunner(m, r)
+		m.runners[r] = run
+	}
+	return run, ok
+}
+
+// States calls yield with the present state of every revision.
+func (m *MultiScaler) States(yield func(collector.Revision, decider.State)) {
+	m.mu.RLock()
+	runners := slices.Collect(maps.Values(m.runners))
+	m.mu.RUnlock()
+	for _, run := range runners {
+		yield(run.revision, run.present())
+	}
 }
 
 // Forget ends a revision's loop.

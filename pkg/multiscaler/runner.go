@@ -30,7 +30,17 @@ type runner struct {
 
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
-	return &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1)}
+	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1)}
+	if m.Restore != nil {
+		run.state = m.Restore(r)
+	}
+	return run
+}
+
+func (r *runner) present() decider.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
 }
 
 func (r *runner) last() Record {

@@ -51,6 +51,7 @@ const (
 	ReasonKeptAtOne        = "OnePodKept"
 	ReasonScaled           = "Scaled"
 	ReasonProgressDeadline = "ProgressDeadlineMissed"
+	ReasonStateIgnored     = "StoredStateIgnored"
 )
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.

@@ -32,6 +32,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 )
 
@@ -54,6 +55,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Recorder is told every decision; nil records nothing.
 	Recorder multiscaler.Recorder
+	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.
+	Restore func(collector.Revision) decider.State
 }
 
 // Controller is the class's controller with what others read from it.
@@ -63,6 +66,14 @@ type Controller struct {
 	Scaler *multiscaler.MultiScaler
 	// Resync reconciles every PodAutoscaler of the class, after a change of configuration.
 	Resync func()
+}
+
+// Leads reports whether this process acts for a revision.
+func (c *Controller) Leads(rev collector.Revision) bool {
+	l, ok := c.Reconciler.(interface {
+		IsLeaderFor(types.NamespacedName) bool
+	})
+	return ok && l.IsLeaderFor(keyOf(rev))
 }
 
 // NewController builds the class's controller on the informers in ctx.
@@ -99,7 +110,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		return controller.Options{ConfigStore: store}
 	})
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
-		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder,
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
 	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }

@@ -1,0 +1,95 @@
+package checkpoint
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+var (
+	rev = collector.Revision{Namespace: "models", Name: "llm-00001"}
+	now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+)
+
+// stored returns a new process's store over what save wrote, or what it was edited to.
+func stored(t *testing.T, edit func(string) string) *Store {
+	t.Helper()
+	maps := fake.NewClientset().CoreV1().ConfigMaps("knative-inference")
+	for range 2 { // a create, then an update
+		if err := New(maps).Save(t.Context(), rev, "uid-1", now, decider.State{EngineSeen: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cm, err := maps.Get(t.Context(), name(rev), metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cm.Data[dataKey] = edit(cm.Data[dataKey])
+	if _, err := maps.Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s := New(maps)
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func same(s string) string { return s }
+
+func TestState_comes_back(t *testing.T) {
+	s := stored(t, same)
+	got, err := s.State(rev, "uid-1", now.Add(time.Hour))
+	if err != nil || !got.EngineSeen {
+		t.Errorf("State = %+v, %v; want what was saved", got, err)
+	}
+	if again, err := s.State(rev, "uid-1", now); err != nil || again.EngineSeen {
+		t.Errorf("a second time: %+v, %v; a state is taken once", again, err)
+	}
+	if none, err := s.State(collector.Revision{Namespace: "models", Name: "other"}, "x", now); err != nil || none.EngineSeen {
+		t.Errorf("a revision without one: %+v, %v", none, err)
+	}
+}
+
+func TestState_is_left_aside(t *testing.T) {
+	for _, tt := range []struct {
+		name, uid, want string
+		at              time.Time
+		edit            func(string) string
+	}{
+		{"too old", "uid-1", "old", now.Add(7 * time.Hour), same},
+		{"from the future", "uid-1", "future", now.Add(-time.Hour), same},
+		{"another revision of the name", "uid-2", "another UID", now, same},
+		{"another version", "uid-1", "version 9", now, func(s string) string { return strings.Replace(s, `"version":1`, `"version":9`, 1) }},
+		{"no JSON", "uid-1", "cannot be read", now, func(string) string { return "{" }},
+		{"nothing", "uid-1", "cannot be read", now, func(string) string { return "" }},
+		{"wrong type", "uid-1", "cannot be read", now, func(s string) string { return strings.Replace(s, "true", `"yes"`, 1) }},
+		{"too large", "uid-1", "larger than", now, func(string) string { return strings.Repeat(" ", maxSize+1) }},
+	} {
+		got, err := stored(t, tt.edit).State(rev, tt.uid, tt.at)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || got.EngineSeen {
+			t.Errorf("%s: %+v, %v; want the zero state and an error with %q", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func TestPrune_deletes_what_is_gone(t *testing.T) {
+	s := stored(t, same)
+	if err := s.Prune(t.Context(), func(collector.Revision) bool { return false }); err != nil || !s.known[rev] {
+		t.Fatalf("pruned a living one: %v", err)
+	}
+	if err := s.Prune(t.Context(), func(r collector.Revision) bool { return r == rev }); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.client.List(context.Background(), metav1.ListOptions{})
+	if err != nil || len(list.Items) != 0 {
+		t.Errorf("%d objects left, %v", len(list.Items), err)
+	}
+}
