@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -53,6 +54,10 @@ func newObject(kind string) (metav1.Object, bool) {
 		return &appsv1.Deployment{}, true
 	case "Service":
 		return &corev1.Service{}, true
+	case "MutatingWebhookConfiguration":
+		return &admissionregistrationv1.MutatingWebhookConfiguration{}, true
+	case "ValidatingWebhookConfiguration":
+		return &admissionregistrationv1.ValidatingWebhookConfiguration{}, true
 	case "PodDisruptionBudget":
 		return &policyv1.PodDisruptionBudget{}, true
 	}
@@ -115,7 +120,7 @@ func TestManifests_names(t *testing.T) {
 		if m.GetLabels()["app.kubernetes.io/name"] != program {
 			t.Errorf("%s: %s: label app.kubernetes.io/name must be %s, it is how everything of ours is found", m.file, id, program)
 		}
-		cluster := slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding"}, m.kind)
+		cluster := slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, m.kind)
 		if cluster == (m.GetNamespace() != "") {
 			t.Errorf("%s: %s: a namespace belongs to namespaced kinds, and only to them", m.file, id)
 		}
@@ -127,9 +132,9 @@ func TestManifests_names(t *testing.T) {
 }
 
 // Files are applied in the order of their names: the namespace, who we are and
-// what we may do, configuration, the program.
+// what we may do, configuration, the program, what calls it.
 func TestManifests_order(t *testing.T) {
-	rank := map[string]int{"Namespace": 1, "ServiceAccount": 2, "ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 2, "RoleBinding": 2, "ConfigMap": 3, "Secret": 3}
+	rank := map[string]int{"Namespace": 1, "ServiceAccount": 2, "ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 2, "RoleBinding": 2, "ConfigMap": 3, "Secret": 3, "MutatingWebhookConfiguration": 5, "ValidatingWebhookConfiguration": 5}
 	for _, m := range load(t) {
 		want := rank[m.kind]
 		if want == 0 {

@@ -27,6 +27,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
 // component names the program in leases, events and labels.
@@ -42,7 +43,8 @@ type Options struct {
 	QueueProxyInterval, EngineInterval time.Duration
 	// MetricsAPIPort serves custom.metrics.k8s.io over TLS, MetricsPort our own
 	// metrics, HealthPort /healthz and /readyz.
-	MetricsAPIPort, MetricsPort, HealthPort int
+	// WebhookPort is asked by the API server.
+	MetricsAPIPort, MetricsPort, HealthPort, WebhookPort int
 	// LeaseDuration is how long a dead leader is waited for.
 	LeaseDuration time.Duration
 	// Buckets is the number of leases that the revisions are spread over.
@@ -64,6 +66,7 @@ func NewOptions() Options {
 		MetricsAPIPort:     8443,
 		MetricsPort:        9090,
 		HealthPort:         8080,
+		WebhookPort:        8444,
 		LeaseDuration:      10 * time.Second,
 		Buckets:            1,
 		RecordLimit:        128,
@@ -82,6 +85,9 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	}
 	ctx = logging.WithLogger(ctx, zlog)
 	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
+	if ctx, err = webhook.Prepare(ctx, o.Namespace, o.WebhookPort); err != nil {
+		return err
+	}
 	ctx, startInformers := injection.EnableInjectionOrDie(ctx, cfg)
 	ctx = withLeaderElection(ctx, o, kubeclient.Get(ctx))
 
@@ -97,6 +103,10 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		Knative: knativeWatcher, Own: own.get, Engines: engine.NewTables().Names(),
 		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log, Recorder: recorder(rec),
 	})
+	if err != nil {
+		return err
+	}
+	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: ownWatcher, config: own.get, namespace: o.Namespace, log: log})
 	if err != nil {
 		return err
 	}
@@ -117,7 +127,9 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		return fmt.Errorf("building the metrics API: %w", err)
 	}
 	return runAll(ctx,
-		func(ctx context.Context) error { return serveHealth(ctx, o.HealthPort, api.Ready) },
+		func(ctx context.Context) error {
+			return serveHealth(ctx, o.HealthPort, allReady(api.Ready, admission.Ready))
+		},
 		func(ctx context.Context) error {
 			return serveMetrics(ctx, o.MetricsPort, reg, serveRecording(o.Record, rec))
 		},
@@ -128,6 +140,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 				func(ctx context.Context) error { col.Run(ctx); return nil },
 				func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
 				api.Run,
+				func(ctx context.Context) error { return admission.Run(withOwnLeases(ctx, o)) },
 			)
 		},
 	)

@@ -35,8 +35,8 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 		return marks{}
 	}
 	m := marks{labels: map[string]string{}, annotations: map[string]string{}}
-	if name := engineType(pod.Annotations, in); name != "" {
-		m.labels[inference.EngineTypeKey], m.labels[inference.LLMDEngineTypeKey] = name, name
+	if e, _ := binding.ParseTemplate(pod.Annotations); e.Name != "" {
+		m.labels[inference.EngineTypeKey], m.labels[inference.LLMDEngineTypeKey] = e.Name, e.Name
 	}
 	if c.routed(namespace, service, revision) {
 		m.labels[inference.RoutedKey] = "true"
@@ -95,13 +95,3 @@ func sendsTo(rule netv1alpha1.IngressRule, revision string) bool {
 
 // revisionHeader is what Knative's ingress tells the activator.
 const revisionHeader = "Knative-Serving-Revision"
-
-// engineType is the picker's name of an engine that its revision names; the
-// default engine is the picker's default too and needs no label.
-func engineType(annotations map[string]string, in *binding.Intent) string {
-	e, _ := binding.ParseTemplate(annotations)
-	if e.Name == "" || e.Name == in.Engine {
-		return ""
-	}
-	return e.Name
-}

@@ -41,10 +41,8 @@ const gracePeriod = 5 * time.Second
 // everything selects all objects.
 var everything = labels.Everything()
 
-// Knative's factory would list every Secret of our namespace; ours lists one,
-// so that our role can name it. It replaces the other in the same context.
-func init() { injection.Default.RegisterInformerFactory(ownSecretOnly) }
-
+// ownSecretOnly replaces Knative's factory, which would list every Secret of our
+// namespace, by one that lists ours, so that our role can name it.
 func ownSecretOnly(ctx context.Context) context.Context {
 	return context.WithValue(ctx, secretfactory.Key{}, informers.NewSharedInformerFactoryWithOptions(
 		kubeclient.Get(ctx), controller.GetResyncPeriod(ctx),
@@ -57,12 +55,13 @@ func named(name string) func(*metav1.ListOptions) {
 	}
 }
 
-// Prepare puts into ctx what the injection of informers needs: call it before
+// Prepare makes ready what the injection of informers needs: call it once, before
 // that. namespace is our own.
 func Prepare(ctx context.Context, namespace string, port int) (context.Context, error) {
 	if err := os.Setenv(system.NamespaceEnvKey, namespace); err != nil { // knative.dev/pkg reads it there
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
+	injection.Default.RegisterInformerFactory(ownSecretOnly)
 	return webhook.WithOptions(ctx, webhook.Options{
 		ServiceName: Name, SecretName: Name + "-tls", Port: port, GracePeriod: gracePeriod,
 	}), nil
