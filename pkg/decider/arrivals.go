@@ -132,23 +132,38 @@ const (
 	envelopeEarly = 1.1
 	// What grew more than envelopeMost is taken to have grown so much.
 	envelopeMost = 1.5
+	// A level is like another within likeLevel of it; likeLeast of them suffice.
+	likeLevel, likeLeast = 1.4, 20
 )
 
-// growth fills in by what factors the level came to change within lead bins,
-// and returns how many are known.
-func (a arrivals) growth(lead int, factors *[envelopeBins]float64) (n int) {
+// growth fills in by what factors levels like the present one came to change
+// within lead bins, and returns how many there are. What follows on a low level
+// says little of what follows on a high one: after a burst comes no larger one.
+func (a arrivals) growth(lead int, factors *[envelopeBins]float64) int {
 	last := len(a.Bins) - 1
+	present, _ := a.level(last)
+	var like [envelopeBins]float64
+	n, alike := 0, 0
 	for i := max(last-envelopeBins+1, lead); i <= last; i++ {
 		then, known := a.level(i - lead)
 		now, also := a.mean(i, 6)
-		if known && also && then > 0 {
-			factors[n] = min(now/binSeconds/then, envelopeMost)
-			n++
+		if !known || !also || then <= 0 {
+			continue
 		}
+		factors[n] = min(now/binSeconds/then, envelopeMost)
+		if then < present*likeLevel && then*likeLevel > present {
+			like[alike] = factors[n]
+			alike++
+		}
+		n++
 	}
-	if n < envelopeLeast {
+	switch {
+	case n < envelopeLeast:
 		factors[0] = envelopeEarly
 		return 1
+	case alike >= likeLeast:
+		*factors = like
+		return alike
 	}
 	return n
 }

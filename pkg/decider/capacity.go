@@ -16,7 +16,7 @@ const (
 	assumedPrompt = 1000
 	assumedOutput = 200
 	// lengthsFade is per bin: half of the weight is of the last 5 minutes.
-	lengthsFade = 0.9772
+	lengthsFade = 0.9885
 	// lengthsLeast requests are worth of what is assumed.
 	lengthsLeast = 5
 )
@@ -36,6 +36,8 @@ type fit struct {
 
 const (
 	fitFade = 0.99 // per bin
+	// sureGaps is the tokens that make a whole sample, leastGaps those that make one at all.
+	sureGaps, leastGaps = 1000, 20
 	// fitPrior is the weight of the prior, in samples.
 	fitPrior = 2
 	// Coefficients are kept between fitLeast and fitMost of the prior's.
@@ -46,21 +48,21 @@ const (
 	clampedBins = 30
 )
 
-// add takes one pod's sample: its mean step of a time had n decoding requests
-// with a mean context and computed prompt tokens.
-func (f *fit) add(prior StepTime, d sample, context float64) {
+// add takes one pod's sample over seconds, with the mean context of a decoding
+// request. What a request being decoded meets is not the mean step: it shares
+// its steps with the others there are in time, and with the prompts that come
+// in the time of a step. A pod that only computes prompts has no such request,
+// so tokens per step would tell too much of its prompts.
+func (f *fit) add(prior StepTime, d sample, context, seconds float64) {
 	step := d.gapSum / d.gaps
-	steps := d.steps
-	if steps <= 0 {
+	others, prompt := d.gapSum/seconds, max(d.prompt-d.cached, 0)/seconds*step
+	if !(step > 0 && step < 100) || others > maxRequests || prompt > 1e6 {
 		return
 	}
-	n, prompt := d.gaps/steps, max(d.prompt-d.cached, 0)/steps
-	x := [3]float64{prior.Base, (prior.Sequence + prior.KVToken*context) * n, prior.PromptToken * prompt}
-	if !(step > 0 && step < 100) || n > maxRequests || prompt > 1e6 {
-		return
-	}
-	// Relative errors count, and a pod with few steps tells less.
-	weight := min(steps/20, 1) / (step * step)
+	x := [3]float64{prior.Base, (prior.Sequence + prior.KVToken*context) * (1 + others), prior.PromptToken * prompt}
+	// Relative errors count, and a pod with few tokens tells less.
+	certain := min(d.gaps/sureGaps, 1)
+	weight := certain / (step * step)
 	k := 0
 	for i := range 3 {
 		for j := i; j < 3; j++ {
@@ -69,7 +71,7 @@ func (f *fit) add(prior StepTime, d sample, context float64) {
 		}
 		f.B[i] += weight * x[i] * step
 	}
-	f.Samples += min(steps/20, 1)
+	f.Samples += certain
 }
 
 func (f *fit) fade() {
@@ -122,7 +124,7 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 }
 
 // learn takes one bin's samples.
-func (s *SLOState) learn(o Objective, samples []looked) {
+func (s *SLOState) learn(o Objective, samples []looked, seconds float64) {
 	s.Lengths.fade()
 	for _, d := range samples {
 		s.Lengths.add(d.sample)
@@ -133,8 +135,8 @@ func (s *SLOState) learn(o Objective, samples []looked) {
 	s.Fit.fade()
 	context := s.Lengths.context()
 	for _, d := range samples {
-		if d.gaps >= 20 && d.gapSum > 0 && d.steps > 0 && d.prompt >= 0 {
-			s.Fit.add(o.Prior, d.sample, context)
+		if d.gaps >= leastGaps && d.gapSum > 0 && d.prompt >= 0 {
+			s.Fit.add(o.Prior, d.sample, context, seconds)
 		}
 	}
 	if _, clamped := s.Fit.solve(); !clamped {

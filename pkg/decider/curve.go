@@ -70,11 +70,13 @@ const (
 	// Centres are in the middle of steps 6 to 20, loads of 0.325 to 1.025.
 	firstCentre, centres = 6, 15
 	// priorCentre and priorSpread are what is believed before anything was seen.
-	priorCentre, priorSpread = 1.0, 0.2
+	priorCentre, priorSpread = 0.9, 0.15
 	// temper is how much one request tells: misses come together.
 	temper = 0.1
 	// floorDoubt is the logarithm of how much rarer each higher floor is.
 	floorDoubt = 1.5
+	// widthDoubt is the same of each greater width.
+	widthDoubt = 0.3
 	// surest is the largest share of misses that is thought possible.
 	surest = 1 - 1e-6
 	// reach is the most steps between a load and a centre.
@@ -108,7 +110,7 @@ func (t *outcomes) curve() (c curve) {
 		for f := range floors {
 			s := shapeOf(widthOf(w), floorOf(f))
 			for centre := firstCentre; centre < firstCentre+centres; centre++ {
-				like := t.likelihood(&s, centre) - floorDoubt*float64(f)
+				like := t.likelihood(&s, centre) - floorDoubt*float64(f) - widthDoubt*float64(w)
 				if like > best {
 					fade := math.Exp(best - like)
 					sum *= fade
@@ -170,7 +172,7 @@ func (c *curve) allowed(goal float64) float64 {
 }
 
 // leastTrim is the least part of a replica's rate that is planned with.
-const leastTrim = 0.25
+const leastTrim = 0.2
 
 // sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {

@@ -1,9 +1,6 @@
 package decider
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // planned is what a plan came to, in replicas before rounding.
 type planned struct {
@@ -98,13 +95,4 @@ func missed(loads []float64, capacity float64, m *curve, queues bool) float64 {
 		}
 	}
 	return sum / max(all, 1e-12)
-}
-
-// median sorts v and returns its middle, the lower one of two; 0 of none.
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return v[(len(v)-1)/2]
 }

@@ -16,8 +16,10 @@ const stateVersion = 1
 type SLOState struct {
 	Version int `json:"v"`
 	// Began is the first decision of this state, Last the latest.
-	Began   time.Time `json:"began"`
-	Last    time.Time `json:"last"`
+	Began time.Time `json:"began"`
+	Last  time.Time `json:"last"`
+	// Looked is when the engines' counters were looked at.
+	Looked  time.Time `json:"looked"`
 	Load    arrivals  `json:"load"`
 	Engines engines   `json:"engines"`
 	Fit     fit       `json:"fit"`
@@ -69,7 +71,7 @@ type SLOParts struct {
 }
 
 func newSLOState(now time.Time) SLOState {
-	return SLOState{Version: stateVersion, Began: now, Last: now, Load: newArrivals(now), Lengths: newLengths(), checked: true}
+	return SLOState{Version: stateVersion, Began: now, Last: now, Looked: now, Load: newArrivals(now), Lengths: newLengths(), checked: true}
 }
 
 // Valid returns why a stored state cannot be used; Decide then begins anew. A
@@ -123,9 +125,9 @@ func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOSt
 		return w, parts, s
 	}
 	need := float64(parts.Need)
-	parts.Backlog = Reading(s.backlog(obs))
+	parts.Backlog = waiting(obs)
 	if o.has(PartBacklog) {
-		need += float64(parts.Backlog) / (drain.Seconds() * s.full())
+		need += s.occupied(obs)
 	}
 	w.Asked = toCount(math.Ceil(need - 0.05))
 	w.Replicas, w.Reason = w.Asked, DesiredWithinRange
@@ -157,16 +159,34 @@ func (s *SLOState) hold(o Objective, w Want, obs Observation) Want {
 	return w
 }
 
-// backlog is the requests that wait outside of the engines, and those inside
-// that more replicas would have taken: the median of the pods', for what one
-// pod alone holds is a matter of routing and cannot move.
-func (s *SLOState) backlog(obs Observation) float64 {
-	queued := within(obs.Queued, maxRequests*1000)
-	waiting := medianWaiting(obs) * float64(obs.Ready)
-	if !queued.Known() {
-		queued = 0
+// occupied is the replicas that what waits now keeps busy for the time of
+// drain. Requests in an engine's queue cannot move, so a pod counts as one at
+// most, however long its queue; those outside of the engines need any pod.
+func (s *SLOState) occupied(obs Observation) (replicas float64) {
+	most := drain.Seconds() * s.full()
+	for _, p := range obs.Pods {
+		if w := reading(p, Waiting); p.Phase == Ready && w.Known() {
+			replicas += min(float64(w)/most, 1)
+		}
 	}
-	return float64(queued) + waiting
+	if q := within(obs.Queued, maxRequests*1000); q.Known() {
+		replicas += float64(q) / most
+	}
+	return replicas
+}
+
+// waiting is the requests that wait in the Ready pods' queues and outside of
+// them, as far as they are known.
+func waiting(obs Observation) (sum Reading) {
+	for _, p := range obs.Pods {
+		if w := reading(p, Waiting); p.Phase == Ready && w.Known() {
+			sum += w
+		}
+	}
+	if q := within(obs.Queued, maxRequests*1000); q.Known() {
+		sum += q
+	}
+	return sum
 }
 
 // closeBin learns from the bins that ended and plans anew.
@@ -177,9 +197,11 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	if s.Engines.TTFT > 0 && math.Abs(ttft/s.Engines.TTFT-1) < 0.2 {
 		ttft = s.Engines.TTFT
 	}
+	seconds := max(obs.Time.Sub(s.Looked).Seconds(), 0.1)
+	s.Looked = obs.Time
 	s.Engines = s.Engines.look(obs.Pods, ttft, func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
 	s.KV = kvTokens(obs, s.KV)
-	s.learn(o, samples)
+	s.learn(o, samples, seconds)
 	c := s.capacity(o, s.KV)
 	s.judge(o, obs, c, samples)
 	s.Plan = s.parts(o, c)
@@ -268,16 +290,4 @@ func kvTokens(obs Observation, before float64) float64 {
 		return before
 	}
 	return least
-}
-
-// medianWaiting is the median of the Ready pods' waiting requests, 0 when none is known.
-func medianWaiting(obs Observation) float64 {
-	var few [64]float64
-	waiting := few[:0]
-	for _, p := range obs.Pods {
-		if r := reading(p, Waiting); p.Phase == Ready && r.Known() {
-			waiting = append(waiting, float64(r))
-		}
-	}
-	return median(waiting)
 }
