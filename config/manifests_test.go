@@ -32,6 +32,14 @@ type manifest struct {
 	kind string
 }
 
+// definition is as much of a CustomResourceDefinition as is checked here; its
+// schema is held by the API server in the end-to-end tests.
+type definition struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	Spec              map[string]any `json:"spec"`
+}
+
 func newObject(kind string) (metav1.Object, bool) {
 	switch kind {
 	case "Namespace":
@@ -54,6 +62,8 @@ func newObject(kind string) (metav1.Object, bool) {
 		return &appsv1.Deployment{}, true
 	case "Service":
 		return &corev1.Service{}, true
+	case "CustomResourceDefinition":
+		return &definition{}, true
 	case "MutatingWebhookConfiguration":
 		return &admissionregistrationv1.MutatingWebhookConfiguration{}, true
 	case "ValidatingWebhookConfiguration":
@@ -120,7 +130,7 @@ func TestManifests_names(t *testing.T) {
 		if m.GetLabels()["app.kubernetes.io/name"] != program {
 			t.Errorf("%s: %s: label app.kubernetes.io/name must be %s, it is how everything of ours is found", m.file, id, program)
 		}
-		cluster := slices.Contains([]string{"Namespace", "ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, m.kind)
+		cluster := slices.Contains([]string{"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}, m.kind)
 		if cluster == (m.GetNamespace() != "") {
 			t.Errorf("%s: %s: a namespace belongs to namespaced kinds, and only to them", m.file, id)
 		}
@@ -134,7 +144,7 @@ func TestManifests_names(t *testing.T) {
 // Files are applied in the order of their names: the namespace, who we are and
 // what we may do, configuration, the program, what calls it.
 func TestManifests_order(t *testing.T) {
-	rank := map[string]int{"Namespace": 1, "ServiceAccount": 2, "ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 2, "RoleBinding": 2, "ConfigMap": 3, "Secret": 3, "MutatingWebhookConfiguration": 5, "ValidatingWebhookConfiguration": 5}
+	rank := map[string]int{"Namespace": 1, "CustomResourceDefinition": 1, "ServiceAccount": 2, "ClusterRole": 2, "ClusterRoleBinding": 2, "Role": 2, "RoleBinding": 2, "ConfigMap": 3, "Secret": 3, "MutatingWebhookConfiguration": 5, "ValidatingWebhookConfiguration": 5}
 	for _, m := range load(t) {
 		want := rank[m.kind]
 		if want == 0 {
@@ -144,6 +154,13 @@ func TestManifests_order(t *testing.T) {
 			t.Errorf("%s: a %s belongs to the files %d00 to %d99", m.file, m.kind, want, want)
 		}
 	}
+}
+
+// made are the kinds that the inference gateway makes, and so deletes. Leases are
+// here because a picker that elects a leader deletes its own.
+var made = []string{
+	"httproutes", "inferencepools", "inferenceobjectives", "inferencemodelrewrites", "destinationrules", "envoyfilters",
+	"configmaps", "services", "serviceaccounts", "deployments", "roles", "rolebindings", "leases", "inferencebindings",
 }
 
 // Least privilege: no wildcard on the cluster's own resources, no way to more rights.
@@ -163,10 +180,13 @@ func TestManifests_rules(t *testing.T) {
 		if slices.Contains(r.Resources, "*") && !slices.Equal(r.APIGroups, []string{"custom.metrics.k8s.io"}) {
 			t.Errorf("rule %v has a wildcard outside of our own API", r)
 		}
-		for _, verb := range []string{"escalate", "bind", "impersonate", "deletecollection", "delete"} {
+		for _, verb := range []string{"escalate", "bind", "impersonate", "deletecollection"} {
 			if slices.Contains(r.Verbs, verb) {
 				t.Errorf("rule %v may %s", r, verb)
 			}
+		}
+		if slices.Contains(r.Verbs, "delete") && slices.ContainsFunc(r.Resources, func(kind string) bool { return !slices.Contains(made, kind) }) {
+			t.Errorf("rule %v may delete what we never make", r)
 		}
 		if slices.Contains(r.Resources, "secrets") && len(r.ResourceNames) == 0 {
 			t.Errorf("rule %v may touch every secret: name ours", r)

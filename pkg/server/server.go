@@ -89,10 +89,11 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		return err
 	}
 	ctx, startInformers := injection.EnableInjectionOrDie(ctx, cfg)
-	ctx = withLeaderElection(ctx, o, kubeclient.Get(ctx))
+	ctx = withLeaderElection(ctx, o, component, kubeclient.Get(ctx))
 
 	reg := newRegistry(o.Version)
 	col := newCollector(o, reg, log)
+	states := newCheckpoints(kubeclient.Get(ctx), o.Namespace, painformer.Get(ctx).Lister(), log)
 	rec, err := startRecording(o)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	knativeWatcher := cminformer.NewInformedWatcher(kubeclient.Get(ctx), o.KnativeNamespace)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
 		Knative: knativeWatcher, Own: own.get, Engines: engine.NewTables().Names(),
-		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log, Recorder: recorder(rec),
+		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log, Recorder: recorder(rec), Restore: states.restore,
 	})
 	if err != nil {
 		return err
@@ -111,6 +112,14 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		return err
 	}
 	own.changed = ctrl.Resync
+	defaults, err := followDefaults(ownWatcher, o.Namespace, log)
+	if err != nil {
+		return err
+	}
+	gateway, err := newGateway(ctx, defaults, log)
+	if err != nil {
+		return err
+	}
 	col.Notify(ctrl.Scaler.Poke)
 
 	for _, w := range []*cminformer.InformedWatcher{ownWatcher, knativeWatcher} {
@@ -136,9 +145,12 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		func(ctx context.Context) error { return watchRecording(ctx, rec, log) },
 		func(ctx context.Context) error {
 			startInformers() // blocks until the caches are synced
+			states.load(ctx)
 			return runAll(ctx,
 				func(ctx context.Context) error { col.Run(ctx); return nil },
+				func(ctx context.Context) error { return states.run(ctx, ctrl) },
 				func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+				func(ctx context.Context) error { return runGateway(ctx, o, gateway) },
 				api.Run,
 				func(ctx context.Context) error { return admission.Run(withOwnLeases(ctx, o)) },
 			)
@@ -172,13 +184,13 @@ func restConfig(o Options) (*rest.Config, error) {
 	return cfg, nil
 }
 
-// withLeaderElection makes the leases: the leader renews every retry period and
+// withLeaderElection makes the leases, named after prefix: the leader renews every retry period and
 // gives up before the lease ends, so that there is never more than one.
-func withLeaderElection(ctx context.Context, o Options, kube kubernetes.Interface) context.Context {
+func withLeaderElection(ctx context.Context, o Options, prefix string, kube kubernetes.Interface) context.Context {
 	return kle.WithStandardLeaderElectorBuilder(ctx, kube, kle.ComponentConfig{
 		Component: component, Buckets: o.Buckets,
 		LeaseDuration: o.LeaseDuration, RenewDeadline: o.LeaseDuration * 2 / 3, RetryPeriod: o.LeaseDuration / 5,
-		LeaseName: func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", component, i, o.Buckets) },
+		LeaseName: func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", prefix, i, o.Buckets) },
 	})
 }
 

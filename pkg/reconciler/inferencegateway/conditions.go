@@ -1,0 +1,276 @@
+package inferencegateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// result is what one reconciliation found, for the status.
+type result struct {
+	plan     manifest.Plan
+	findings []manifest.Finding
+	// labelled and failed are the errors of labelling pods and of applying objects.
+	labelled, failed error
+}
+
+// readyConditions are those that Ready is made of, in the order in which their
+// reasons are told.
+func readyConditions() []string {
+	return []string{
+		inference.ConditionAnnotationsAccepted, inference.ConditionEndpointPickerReady, inference.ConditionPoolAccepted,
+		inference.ConditionRouteAccepted, inference.ConditionObjectiveApplied, inference.ConditionPodsLabelled,
+	}
+}
+
+// conditions are what the objects themselves say, overruled by findings.
+func (r *Reconciler) conditions(b bound, res result) []metav1.Condition {
+	observed := []metav1.Condition{
+		accepted(b.problems),
+		r.pickerCondition(b, res.plan),
+		r.poolCondition(b, res.plan),
+		r.routeCondition(b, res.plan),
+		objectiveCondition(b, res.plan),
+		podsCondition(res),
+	}
+	observed = overrule(observed, res.findings)
+	if res.failed != nil {
+		observed = overrule(observed, []manifest.Finding{{
+			Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionFalse), Reason: "ApplyFailed", Message: res.failed.Error(),
+		}})
+	}
+	return append(observed, summary(observed))
+}
+
+// overrule replaces conditions by findings: False before Unknown before True,
+// and the first of equals.
+func overrule(conditions []metav1.Condition, findings []manifest.Finding) []metav1.Condition {
+	worst := map[string]manifest.Finding{}
+	for _, f := range findings {
+		if old, ok := worst[f.Type]; !ok || rank(f.Status) < rank(old.Status) {
+			worst[f.Type] = f
+		}
+	}
+	out := slices.Clone(conditions)
+	for _, kind := range sortedKeys(worst) {
+		f := worst[kind]
+		c := condition(kind, metav1.ConditionStatus(f.Status), f.Reason, f.Message)
+		i := slices.IndexFunc(out, func(c metav1.Condition) bool { return c.Type == kind })
+		switch {
+		case i < 0:
+			out = append(out, c)
+		case rank(f.Status) <= rank(string(out[i].Status)):
+			out[i] = c
+		}
+	}
+	return out
+}
+
+func rank(status string) int {
+	return slices.Index([]string{string(metav1.ConditionFalse), string(metav1.ConditionUnknown), string(metav1.ConditionTrue)}, status)
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
+}
+
+// summary is Ready, with the reason of the first that is not.
+func summary(conditions []metav1.Condition) metav1.Condition {
+	for _, status := range []metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown} {
+		for _, kind := range readyConditions() {
+			i := slices.IndexFunc(conditions, func(c metav1.Condition) bool { return c.Type == kind && c.Status == status })
+			if i >= 0 {
+				return condition(inference.ConditionReady, status, conditions[i].Reason, conditions[i].Message)
+			}
+		}
+	}
+	return condition(inference.ConditionReady, metav1.ConditionTrue, "Ready", "Requests to the hosts in status.urls are served through the inference gateway.")
+}
+
+// accepted tells warnings too, which refuse nothing.
+func accepted(problems []binding.Problem) metav1.Condition {
+	if err := refused(problems); err != nil {
+		return condition(inference.ConditionAnnotationsAccepted, metav1.ConditionFalse, inference.ReasonRefused,
+			fmt.Sprintf("What was set up before stays as it is: %v", err))
+	}
+	var warnings []string
+	for _, p := range problems {
+		warnings = append(warnings, p.Path+": "+p.Message)
+	}
+	if len(warnings) > 0 {
+		return condition(inference.ConditionAnnotationsAccepted, metav1.ConditionTrue, "Warning", strings.Join(warnings, "; "))
+	}
+	return condition(inference.ConditionAnnotationsAccepted, metav1.ConditionTrue, "Accepted", "")
+}
+
+// pickerCondition follows the pickers' Deployments.
+func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Condition {
+	kind := inference.ConditionEndpointPickerReady
+	switch b.intent.Picker.Mode {
+	case binding.PickerExternal:
+		return condition(kind, metav1.ConditionTrue, "External", fmt.Sprintf("Service %s:%d picks endpoints.", b.intent.Picker.Service, b.intent.Picker.Port))
+	case binding.PickerNone:
+		return condition(kind, metav1.ConditionTrue, "BuiltIn", "The gateway's own endpoint picker is used.")
+	}
+	var names []string
+	for _, o := range plan.Objects {
+		if o.GetKind() != "Deployment" {
+			continue
+		}
+		if !r.available(o.GetNamespace(), o.GetName()) {
+			return condition(kind, metav1.ConditionUnknown, "Deploying", fmt.Sprintf("Deployment %s is not available yet: %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName())))
+		}
+		names = append(names, o.GetName())
+	}
+	if len(names) == 0 {
+		return condition(kind, metav1.ConditionUnknown, "NoEndpointPicker", "No endpoint picker is deployed; see the other conditions.")
+	}
+	return condition(kind, metav1.ConditionTrue, "Available", "Available: "+strings.Join(names, ", ")+".")
+}
+
+// available tells whether a Deployment of ours is; the picker's is what routes wait for.
+func (r *Reconciler) available(namespace, name string) bool {
+	d := r.watches.get(deployments, namespace, name)
+	if d == nil {
+		return false
+	}
+	observed, _, _ := unstructured.NestedInt64(d.Object, "status", "observedGeneration")
+	return observed >= d.GetGeneration() && liveCondition(d.Object, "Available").status == string(metav1.ConditionTrue)
+}
+
+func (r *Reconciler) whyNot(namespace, name string) string {
+	d := r.watches.get(deployments, namespace, name)
+	if d == nil {
+		return "it was just made."
+	}
+	for _, kind := range []string{"ReplicaFailure", "Available", "Progressing"} {
+		if c := liveCondition(d.Object, kind); c.message != "" {
+			return c.message
+		}
+	}
+	return "its pods are starting."
+}
+
+// live is a condition as an unstructured object has it.
+type liveStatus struct{ status, reason, message string }
+
+func liveCondition(object map[string]any, kind string) liveStatus {
+	return conditionIn(object, kind, "status", "conditions")
+}
+
+func conditionIn(object map[string]any, kind string, path ...string) liveStatus {
+	for _, c := range slice(object, path...) {
+		if text(c, "type") == kind {
+			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message")}
+		}
+	}
+	return liveStatus{}
+}
+
+// parents finds what our Gateway says in the status of a pool or route.
+func parents(object map[string]any, b bound) (out []map[string]any) {
+	for _, p := range slice(object, "status", "parents") {
+		ns := text(p, "parentRef", "namespace")
+		if ns == "" {
+			ns = b.owner.namespace
+		}
+		if text(p, "parentRef", "name") == b.intent.Gateway.Name && ns == b.intent.Gateway.Namespace {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// verdict folds the conditions that a Gateway gave an object.
+func verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus, string, string) {
+	if len(parents) == 0 {
+		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
+	}
+	for _, p := range parents {
+		for _, kind := range kinds {
+			switch c := conditionIn(p, kind, "conditions"); c.status {
+			case string(metav1.ConditionTrue):
+			case string(metav1.ConditionFalse):
+				return metav1.ConditionFalse, c.reason, fmt.Sprintf("%s is False: %s", kind, c.message)
+			default:
+				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not set %s yet", kind)
+			}
+		}
+	}
+	return metav1.ConditionTrue, "Accepted", ""
+}
+
+func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition {
+	names := poolsOf(plan)
+	if len(names) == 0 {
+		return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "NoPool", "There is no pool; see the other conditions.")
+	}
+	for _, name := range names {
+		live := r.watches.get(pools, b.owner.namespace, name)
+		if live == nil {
+			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
+		}
+		if status, reason, why := verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
+		}
+	}
+	return condition(inference.ConditionPoolAccepted, metav1.ConditionTrue, "Accepted", "")
+}
+
+// poolsOf lists the pools that routes lead to.
+func poolsOf(plan manifest.Plan) (names []string) {
+	for _, revision := range sortedKeys(plan.Pools) {
+		names = append(names, plan.Pools[revision])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Condition {
+	kind, found := inference.ConditionRouteAccepted, false
+	for _, o := range plan.Objects {
+		if o.GetKind() != "HTTPRoute" {
+			continue
+		}
+		found = true
+		live := r.watches.get(httpRoutes, o.GetNamespace(), o.GetName())
+		if live == nil {
+			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
+		}
+		if status, reason, why := verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
+		}
+	}
+	if !found {
+		return condition(kind, metav1.ConditionUnknown, "NoRoute", "There is no route; see the other conditions.")
+	}
+	return condition(kind, metav1.ConditionTrue, "Accepted", "")
+}
+
+func objectiveCondition(b bound, plan manifest.Plan) metav1.Condition {
+	kind := inference.ConditionObjectiveApplied
+	if b.intent.Priority == nil && len(b.intent.Objectives) == 0 {
+		return condition(kind, metav1.ConditionTrue, inference.ReasonNoObjective, "No priority is asked for; requests have priority 0.")
+	}
+	return condition(kind, metav1.ConditionTrue, "Applied", "The objectives are read by the endpoint picker from "+plan.ObjectiveGroup+".")
+}
+
+func podsCondition(res result) metav1.Condition {
+	kind := inference.ConditionPodsLabelled
+	if res.labelled != nil {
+		return condition(kind, metav1.ConditionFalse, "LabellingFailed", res.labelled.Error())
+	}
+	for _, routed := range res.plan.Routed {
+		if routed {
+			return condition(kind, metav1.ConditionTrue, "Labelled", "")
+		}
+	}
+	return condition(kind, metav1.ConditionUnknown, inference.ReasonNoTraffic, "No revision takes traffic yet.")
+}

@@ -1,0 +1,117 @@
+package inferencegateway
+
+import (
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// ledger remembers what the leader did last for each Service. Losing it costs
+// some reads and a repeated event, nothing else.
+type ledger struct {
+	mu      sync.Mutex
+	entries map[types.NamespacedName]entry
+}
+
+type entry struct {
+	// built is true once a Plan was made.
+	built       bool
+	hosts       []string
+	gatewayWide []id
+	conditions  []metav1.Condition
+}
+
+func (l *ledger) planned(key types.NamespacedName, p manifest.Plan) {
+	var wide []id
+	for _, o := range p.Gateway {
+		wide = append(wide, idOf(o.Unstructured))
+	}
+	l.change(key, func(e *entry) { e.built, e.hosts, e.gatewayWide = true, p.Hosts, wide })
+}
+
+func (l *ledger) change(key types.NamespacedName, f func(*entry)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries == nil {
+		l.entries = map[types.NamespacedName]entry{}
+	}
+	e := l.entries[key]
+	f(&e)
+	l.entries[key] = e
+}
+
+func (l *ledger) get(key types.NamespacedName) (entry, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.entries[key]
+	return e, ok
+}
+
+func (l *ledger) forget(key types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, key)
+}
+
+// gatewayWide returns what all Services together want for their Gateways, and
+// whether every one of them is known.
+func (l *ledger) gatewayWide(all []types.NamespacedName) (map[id]bool, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wanted := map[id]bool{}
+	for _, key := range all {
+		e := l.entries[key]
+		if !e.built {
+			return nil, false
+		}
+		for _, o := range e.gatewayWide {
+			wanted[o] = true
+		}
+	}
+	return wanted, true
+}
+
+// serving lists the Services with one of the hosts.
+func (l *ledger) serving(hosts map[string]bool) (keys []types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, e := range l.entries {
+		for _, h := range e.hosts {
+			if hosts[h] {
+				keys = append(keys, key)
+				break
+			}
+		}
+	}
+	return keys
+}
+
+// stale remembers since when objects have not been wanted.
+type stale struct {
+	mu    sync.Mutex
+	first map[types.UID]time.Time
+}
+
+// since returns how long ago, as a negative duration, the object was first found unwanted.
+func (s *stale) since(uid types.UID, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == nil {
+		s.first = map[types.UID]time.Time{}
+	}
+	first, ok := s.first[uid]
+	if !ok {
+		s.first[uid], first = now, now
+	}
+	return first.Sub(now)
+}
+
+func (s *stale) forget(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.first, uid)
+}

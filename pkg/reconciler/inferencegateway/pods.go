@@ -1,0 +1,116 @@
+package inferencegateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// podsByService is the name of the pod informer's index on namespace/service.
+const podsByService = "knative-inference.dev/pods-by-service"
+
+// podIndexer adds the index that podsOf reads.
+func podIndexer() cache.Indexers {
+	return cache.Indexers{podsByService: func(obj any) ([]string, error) {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok || pod.Labels[serving.ServiceLabelKey] == "" {
+			return nil, nil
+		}
+		return []string{pod.Namespace + "/" + pod.Labels[serving.ServiceLabelKey]}, nil
+	}}
+}
+
+// podsOf lists the pods of a Service that are not being deleted, by name.
+func (r *Reconciler) podsOf(o owner) (pods []*corev1.Pod) {
+	found, err := r.pods.ByIndex(podsByService, o.namespace+"/"+o.name)
+	if err != nil {
+		return nil // only when the index is missing, which NewController adds
+	}
+	for _, obj := range found {
+		if pod := obj.(*corev1.Pod); pod.DeletionTimestamp == nil {
+			pods = append(pods, pod)
+		}
+	}
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return compare(a.Name, b.Name) })
+	return pods
+}
+
+// label brings the labels of live pods in line with the plan: those that join a
+// pool first, so that it is never empty in between. Pods are labelled one by
+// one; a Revision or Deployment is never touched, for that would start new pods.
+func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) error {
+	pods := r.podsOf(o)
+	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
+		return boolean(plan.Routed[b.Labels[serving.RevisionLabelKey]]) - boolean(plan.Routed[a.Labels[serving.RevisionLabelKey]])
+	})
+	var errs []error
+	for _, pod := range pods {
+		change := labelChange(pod.Labels, plan.Pods[pod.Labels[serving.RevisionLabelKey]], plan.PodLabelKeys)
+		if len(change) > 0 {
+			errs = append(errs, r.patchLabels(ctx, pod, change))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// labelChange is the merge patch from have to want; nil removes. Only keys and
+// those of want are looked at.
+func labelChange(have, want map[string]string, keys []string) map[string]any {
+	change := map[string]any{}
+	for _, key := range keys {
+		if _, wanted := want[key]; !wanted && has(have, key) {
+			change[key] = nil
+		}
+	}
+	for key, value := range want {
+		if !has(have, key) || have[key] != value {
+			change[key] = value
+		}
+	}
+	return change
+}
+
+func has(m map[string]string, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// patchLabels patches one pod; the UID keeps the patch off a successor of the name.
+func (r *Reconciler) patchLabels(ctx context.Context, pod *corev1.Pod, change map[string]any) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, "labels": change}})
+	if err != nil {
+		return err
+	}
+	_, err = r.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	if apierrs.IsNotFound(err) || apierrs.IsConflict(err) {
+		return nil // gone; its successor has an event of its own
+	}
+	if err != nil {
+		return fmt.Errorf("labelling pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return nil
+}
+
+// unlabel takes our own labels off all pods of a Service.
+func (r *Reconciler) unlabel(ctx context.Context, o owner) error {
+	return r.label(ctx, o, manifest.Plan{PodLabelKeys: []string{inference.RoutedKey, inference.PoolKey}})
+}

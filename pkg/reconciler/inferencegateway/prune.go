@@ -1,0 +1,134 @@
+package inferencegateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference/v1alpha1"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// drainTime is how long pools and pickers outlive the route that led to them:
+// every chunk of an open answer passes through its picker.
+const drainTime = 30 * time.Second
+
+// child is a live object of ours.
+type child struct {
+	*unstructured.Unstructured
+	resource
+}
+
+// id names an object among all kinds.
+type id struct {
+	schema.GroupKind
+	types.NamespacedName
+}
+
+func idOf(u *unstructured.Unstructured) id {
+	return id{u.GroupVersionKind().GroupKind(), types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()}}
+}
+
+// children lists everything that belongs to a Service, what is removed first first.
+func (r *Reconciler) children(o owner) (out []child) {
+	for _, res := range resources() {
+		if !res.ours {
+			continue
+		}
+		for _, u := range r.watches.list(res.GroupVersionResource, byOwner, string(o.uid)) {
+			if managed(u) {
+				out = append(out, child{u, res})
+			}
+		}
+		for _, u := range r.watches.list(res.GroupVersionResource, byService, o.namespace+"/"+o.name) {
+			if len(u.GetOwnerReferences()) == 0 {
+				out = append(out, child{u, res})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b child) int { return cmp.Compare(b.stage, a.stage) })
+	return out
+}
+
+// prune removes what belongs to the Service and is not wanted. It returns how
+// long to wait for what has to drain first, 0 when nothing is left.
+func (r *Reconciler) prune(ctx context.Context, o owner, wanted map[id]bool) (time.Duration, error) {
+	var wait time.Duration
+	for _, c := range r.children(o) {
+		if wanted[idOf(c.Unstructured)] {
+			r.stale.forget(c.GetUID())
+			continue
+		}
+		if c.GetDeletionTimestamp() != nil || !o.soleOwner(c.Unstructured) {
+			continue // going already, or kept by others, who drop us from its owners
+		}
+		if c.stage <= manifest.StagePool {
+			if left := r.stale.since(c.GetUID(), r.now()) + r.drain; left > 0 {
+				wait = max(wait, left)
+				continue
+			}
+		}
+		if err := r.remove(ctx, c); err != nil {
+			return wait, err
+		}
+	}
+	return wait, nil
+}
+
+func (r *Reconciler) remove(ctx context.Context, c child) error {
+	uid := c.GetUID()
+	err := r.client.Resource(c.GroupVersionResource).Namespace(c.GetNamespace()).Delete(ctx, c.GetName(), metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &uid},
+	})
+	if err != nil && !apierrs.IsNotFound(err) && !apierrs.IsConflict(err) {
+		return fmt.Errorf("deleting %s %s/%s: %w", c.kind, c.GetNamespace(), c.GetName(), err)
+	}
+	r.stale.forget(uid)
+	r.log.Info("deleted", "kind", c.kind, "namespace", c.GetNamespace(), "name", c.GetName())
+	return nil
+}
+
+// pruneGateways removes what serves a whole Gateway and no Service needs any
+// more. Until every Service has been looked at once, nothing is known to be unneeded.
+func (r *Reconciler) pruneGateways(ctx context.Context) (time.Duration, error) {
+	wanted, complete := r.ledger.gatewayWide(r.asking())
+	if !complete {
+		return 0, nil
+	}
+	var wait time.Duration
+	for _, res := range resources() {
+		for _, u := range r.watches.list(res.GroupVersionResource, gatewayWide, gatewayWide) {
+			c := child{u, res}
+			if wanted[idOf(u)] || !res.ours || u.GetDeletionTimestamp() != nil {
+				r.stale.forget(u.GetUID())
+				continue
+			}
+			if left := r.stale.since(u.GetUID(), r.now()) + r.drain; left > 0 && res.stage <= manifest.StagePool {
+				wait = max(wait, left)
+				continue
+			}
+			if err := r.remove(ctx, c); err != nil {
+				return wait, err
+			}
+		}
+	}
+	return wait, nil
+}
+
+// removeBinding deletes the InferenceBinding of a Service that is no longer bound.
+func (r *Reconciler) removeBinding(ctx context.Context, o owner) error {
+	live := r.watches.get(bindings, o.namespace, o.name)
+	if live == nil {
+		return nil
+	}
+	res, _ := resourceOf(v1alpha1.GroupVersion().WithKind(v1alpha1.Kind))
+	return r.remove(ctx, child{live, res})
+}

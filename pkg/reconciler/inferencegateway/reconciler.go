@@ -1,0 +1,318 @@
+package inferencegateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	networkinglisters "knative.dev/networking/pkg/client/listers/networking/v1alpha1"
+	"knative.dev/pkg/controller"
+	pkgreconciler "knative.dev/pkg/reconciler"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// syncRetry is when a Service is looked at again while a cache is still
+// filling; absentRetry when something without an event of its own is missing.
+const (
+	syncRetry   = time.Second
+	absentRetry = 10 * time.Second
+)
+
+// Reconciler keeps the objects of every annotated Knative Service. Its fields
+// are set by NewController.
+type Reconciler struct {
+	pkgreconciler.LeaderAwareFuncs
+
+	services  servinglisters.ServiceLister
+	revisions servinglisters.RevisionLister
+	ingresses networkinglisters.IngressLister
+	pods      cache.Indexer
+	watches   *watches
+	client    dynamic.Interface
+	kube      kubernetes.Interface
+	defaults  func() binding.Defaults
+	build     func(binding.Intent, manifest.World) manifest.Plan
+	recorder  record.EventRecorder
+	log       *slog.Logger
+	now       func() time.Time
+	drain     time.Duration
+
+	ledger ledger
+	stale  stale
+}
+
+var (
+	_ controller.Reconciler     = (*Reconciler)(nil)
+	_ pkgreconciler.LeaderAware = (*Reconciler)(nil)
+)
+
+// bound is one Service with what it asks for.
+type bound struct {
+	owner  owner
+	svc    *servingv1.Service
+	intent binding.Intent
+	// problems are what is wrong or unwise with the annotations.
+	problems []binding.Problem
+	// members are all owners of a shared pool, this one included.
+	members []owner
+}
+
+// Reconcile acts for one Service; a standby does nothing.
+func (r *Reconciler) Reconcile(ctx context.Context, key string) error {
+	namespace, name, err := cache.SplitMetaNamespaceKey(key)
+	if err != nil {
+		return controller.NewPermanentError(fmt.Errorf("key %q is no namespace/name: %w", key, err))
+	}
+	at := types.NamespacedName{Namespace: namespace, Name: name}
+	if !r.IsLeaderFor(at) {
+		return controller.NewSkipKey(key)
+	}
+	if !r.watches.synced() {
+		return controller.NewRequeueAfter(syncRetry)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pkgreconciler.DefaultTimeout)
+	defer cancel()
+	svc, err := r.services.Services(namespace).Get(name)
+	switch {
+	case apierrs.IsNotFound(err):
+		return r.gone(ctx, owner{namespace: namespace, name: name})
+	case err != nil:
+		return err
+	case svc.DeletionTimestamp != nil:
+		return r.gone(ctx, ownerOf(svc))
+	}
+	in, problems := r.intent(svc)
+	b := bound{owner: ownerOf(svc), svc: svc, problems: problems}
+	switch {
+	case refused(problems) != nil && asks(svc):
+		return r.reportRefused(ctx, b)
+	case in == nil || refused(problems) != nil:
+		return r.tearDown(ctx, b.owner)
+	}
+	b.intent = *in
+	return r.keep(ctx, b)
+}
+
+// asks is true when a Service says anything about the gateway, right or wrong: a
+// slip of the pen must not take it down.
+func asks(svc *servingv1.Service) bool {
+	return svc != nil && (has(svc.Annotations, inference.AIGatewayKey) || has(svc.Annotations, inference.ACKGatewayKey))
+}
+
+// intent is what a Service asks for; nil when it asks for nothing.
+func (r *Reconciler) intent(svc *servingv1.Service) (*binding.Intent, []binding.Problem) {
+	in, problems := binding.Parse(svc.Namespace, svc.Name, svc.Annotations, r.defaults())
+	if in != nil {
+		problems = append(problems, binding.CheckTarget(in, svc.Spec.Template.Annotations)...)
+	}
+	return in, problems
+}
+
+// refused returns the problems that are no mere warnings as an error, or nil.
+func refused(problems []binding.Problem) error {
+	var lines []string
+	for _, p := range problems {
+		if !p.Warning {
+			lines = append(lines, p.Path+": "+p.Message)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+// keep makes what should exist, removes what should not, and reports.
+func (r *Reconciler) keep(ctx context.Context, b bound) error {
+	w := r.world(b.svc, b.intent)
+	w.PickerService = r.pickerService(ctx, b.intent)
+	b.members = r.members(b)
+	plan := r.build(b.intent, w)
+	r.ledger.planned(b.key(), plan)
+
+	labelled := r.label(ctx, b.owner, plan)
+	done := r.applyAll(ctx, b, plan)
+	var wait time.Duration
+	var pruned error
+	if done.complete {
+		wait, pruned = r.pruneAll(ctx, b.owner, plan)
+	}
+	done.findings = append(done.findings, plan.Findings...)
+	reported := r.report(ctx, b, w, result{plan: plan, findings: done.findings, labelled: labelled, failed: done.err})
+	if err := errors.Join(done.err, labelled, pruned, reported); err != nil {
+		return err
+	}
+	return again(wait, done.wait, b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService)
+}
+
+// again asks for another look where no event will come.
+func again(drain time.Duration, waiting, absent bool) error {
+	switch {
+	case waiting:
+		return controller.NewRequeueAfter(syncRetry)
+	case drain > 0:
+		return controller.NewRequeueAfter(drain)
+	case absent:
+		return controller.NewRequeueAfter(absentRetry)
+	}
+	return nil
+}
+
+// applied is what became of a Plan. It is complete when nothing was left out, so
+// that what the Plan does not have may go.
+type applied struct {
+	findings       []manifest.Finding
+	err            error
+	wait, complete bool
+}
+
+// applyAll brings the objects about in order: what serves the Gateway first. It
+// ends at the first that cannot be, for later ones lead to it: no route to a
+// pool that is somebody else's.
+func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) applied {
+	var done applied
+	for _, obj := range append(append([]manifest.Object{}, plan.Gateway...), plan.Objects...) {
+		if f := r.notYet(b, plan, obj); f != nil {
+			done.findings = append(done.findings, *f)
+			return done
+		}
+		o := r.ensure(ctx, b, obj)
+		if o.done() {
+			continue
+		}
+		done.err, done.wait = o.err, o.wait
+		if o.finding != nil {
+			done.findings = append(done.findings, *o.finding)
+		}
+		return done
+	}
+	done.complete = true
+	return done
+}
+
+// notYet holds a route back until every picker that it needs answers: requests
+// must not reach a pool whose picker is still starting.
+func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *manifest.Finding {
+	if obj.Stage != manifest.StageRoute {
+		return nil
+	}
+	for _, o := range plan.Objects {
+		if o.GetKind() != "Deployment" || r.available(o.GetNamespace(), o.GetName()) {
+			continue
+		}
+		return &manifest.Finding{
+			Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionUnknown), Reason: "WaitingForEndpointPicker",
+			Message: fmt.Sprintf("HTTPRoute %s waits until the endpoint picker, Deployment %s, is available.", obj.GetName(), o.GetName()),
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) pruneAll(ctx context.Context, o owner, plan manifest.Plan) (time.Duration, error) {
+	wanted := map[id]bool{}
+	for _, obj := range plan.Objects {
+		wanted[idOf(obj.Unstructured)] = true
+	}
+	own, err := r.prune(ctx, o, wanted)
+	wide, err2 := r.pruneGateways(ctx)
+	return max(own, wide), errors.Join(err, err2)
+}
+
+// tearDown removes everything of a Service that does not, or no longer, ask
+// for the gateway: route first, pool and picker after open answers have drained.
+func (r *Reconciler) tearDown(ctx context.Context, o owner) error {
+	r.ledger.forget(o.key())
+	if len(r.children(o)) == 0 && r.watches.get(bindings, o.namespace, o.name) == nil {
+		return nil
+	}
+	wait, err := r.pruneAll(ctx, o, manifest.Plan{})
+	if err := errors.Join(err, r.unlabel(ctx, o)); err != nil {
+		return err
+	}
+	if wait > 0 {
+		return controller.NewRequeueAfter(wait)
+	}
+	return r.removeBinding(ctx, o)
+}
+
+// gone removes what a deleted Service's owner references did not take along.
+func (r *Reconciler) gone(ctx context.Context, o owner) error {
+	r.ledger.forget(o.key())
+	for _, c := range r.children(o) {
+		if len(c.GetOwnerReferences()) > 0 {
+			continue // garbage collection takes it
+		}
+		if err := r.remove(ctx, c); err != nil {
+			return err
+		}
+	}
+	wait, err := r.pruneGateways(ctx)
+	if err != nil {
+		return err
+	}
+	return again(wait, false, false)
+}
+
+// pickerService tells whether the Service of an external picker exists.
+func (r *Reconciler) pickerService(ctx context.Context, in binding.Intent) bool {
+	if in.Picker.Mode != binding.PickerExternal {
+		return false
+	}
+	_, err := r.client.Resource(services).Namespace(in.Namespace).Get(ctx, in.Picker.Service, metav1.GetOptions{})
+	return err == nil
+}
+
+// members lists the owners of a shared pool, always in the same order. One whose
+// annotations are refused stays: what was set up before stays as it is.
+func (r *Reconciler) members(b bound) []owner {
+	members := []owner{b.owner}
+	all, err := r.services.Services(b.owner.namespace).List(labels.Everything())
+	if err != nil {
+		return members // a lister's List does not fail
+	}
+	for _, svc := range all {
+		in, _ := r.intent(svc)
+		if in != nil && in.Pool != "" && in.Pool == b.intent.Pool && svc.UID != b.owner.uid && svc.DeletionTimestamp == nil {
+			members = append(members, ownerOf(svc))
+		}
+	}
+	sortOwners(members)
+	return members
+}
+
+// asking lists the Services that ask for the gateway, rightly or wrongly.
+func (r *Reconciler) asking() (keys []types.NamespacedName) {
+	all, err := r.services.List(labels.Everything())
+	if err != nil {
+		return nil // a lister's List does not fail
+	}
+	for _, svc := range all {
+		in, problems := r.intent(svc)
+		if svc.DeletionTimestamp == nil && (in != nil || asks(svc) && refused(problems) != nil) {
+			keys = append(keys, types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name})
+		}
+	}
+	return keys
+}
+
+func (o owner) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: o.namespace, Name: o.name}
+}
+
+func (b bound) key() types.NamespacedName { return b.owner.key() }

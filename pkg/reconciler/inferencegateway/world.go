@@ -1,0 +1,143 @@
+package inferencegateway
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"knative.dev/pkg/network"
+	"knative.dev/serving/pkg/apis/serving"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+func compare(a, b string) int { return cmp.Compare(a, b) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// world collects what manifest.Build needs to know, from caches alone.
+func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.World {
+	w := manifest.World{
+		ServiceUID: svc.UID, Created: svc.CreationTimestamp.Time, ClusterDomain: network.GetClusterDomainName(),
+		Gateway: r.gateway(in), Served: r.watches.kinds(), Revisions: map[string]manifest.Revision{},
+		Pool: r.namedPool(in), LiveRules: r.liveRules(svc), Neighbours: r.neighbours(svc, in),
+	}
+	w.Main, w.Tags = r.traffic(svc)
+	for _, t := range append([]manifest.Traffic{w.Main}, w.Tags...) {
+		for _, s := range t.Splits {
+			if rev, err := r.revisions.Revisions(svc.Namespace).Get(s.Revision); err == nil {
+				w.Revisions[s.Revision] = revisionOf(rev)
+			}
+		}
+	}
+	return w
+}
+
+// traffic reads the KIngress of a Service; it has none before its first revision is ready.
+func (r *Reconciler) traffic(svc *servingv1.Service) (manifest.Traffic, []manifest.Traffic) {
+	ing, err := r.ingresses.Ingresses(svc.Namespace).Get(svc.Name)
+	if err != nil {
+		return manifest.Traffic{}, nil
+	}
+	return trafficOf(svc, ing)
+}
+
+func (w *watches) kinds() manifest.Served {
+	s := manifest.Served{
+		HTTPRoute: w.serves(httpRoutes), InferencePool: w.serves(pools),
+		DestinationRule: w.serves(destRules), EnvoyFilter: w.serves(envoyFilters),
+	}
+	if c := w.cache(pools); c != nil {
+		s.PoolAppProtocol = c.appProtocol
+	}
+	for _, group := range []string{llmdGroup, objectiveGroup} {
+		if w.serves(objectives(group)) {
+			s.Objective = append(s.Objective, group)
+		}
+		if w.serves(rewrites(group)) {
+			s.Rewrite = append(s.Rewrite, group)
+		}
+	}
+	return s
+}
+
+// namedPool is the pool that the annotation names.
+func (r *Reconciler) namedPool(in binding.Intent) *manifest.Pool {
+	if in.Pool == "" {
+		return nil
+	}
+	live := r.watches.get(pools, in.Namespace, in.Pool)
+	if live == nil {
+		return nil
+	}
+	selector, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
+	return &manifest.Pool{Managed: managed(live), Selector: selector}
+}
+
+// liveRules names the rules of the routes that we own now.
+func (r *Reconciler) liveRules(svc *servingv1.Service) (names []string) {
+	for _, route := range r.watches.list(httpRoutes, byOwner, string(svc.UID)) {
+		for _, rule := range slice(route.Object, "spec", "rules") {
+			if name := text(rule, "name"); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// neighbours are the other bindings that share the pool or the Gateway.
+func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out []manifest.Neighbour) {
+	all, err := r.services.List(labels.Everything())
+	if err != nil {
+		return nil // a lister's List does not fail
+	}
+	for _, other := range all {
+		if other.UID == svc.UID || other.DeletionTimestamp != nil {
+			continue
+		}
+		theirs, problems := r.intent(other)
+		if theirs == nil || refused(problems) != nil || !near(in, *theirs) {
+			continue
+		}
+		main, _ := r.traffic(other)
+		out = append(out, manifest.Neighbour{
+			Intent: *theirs, UID: other.UID, Created: other.CreationTimestamp.Time, Hosts: main.Hosts,
+			Revision: r.newest(other, main),
+		})
+	}
+	slices.SortFunc(out, func(a, b manifest.Neighbour) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.UID, b.UID))
+	})
+	return out
+}
+
+func near(a, b binding.Intent) bool {
+	return a.Gateway == b.Gateway || (a.Pool != "" && a.Pool == b.Pool && a.Namespace == b.Namespace)
+}
+
+// newest is the newest revision that takes traffic, with the longest timeout of all.
+func (r *Reconciler) newest(svc *servingv1.Service, main manifest.Traffic) manifest.Revision {
+	var out manifest.Revision
+	var newest *servingv1.Revision
+	for _, s := range main.Splits {
+		rev, err := r.revisions.Revisions(svc.Namespace).Get(s.Revision)
+		if err != nil || s.Percent == 0 {
+			continue
+		}
+		timeout := max(out.Timeout, revisionOf(rev).Timeout)
+		if newest == nil || newest.CreationTimestamp.Before(&rev.CreationTimestamp) {
+			newest, out = rev, revisionOf(rev)
+		}
+		out.Timeout = timeout
+	}
+	return out
+}
+
+// selectsService is the label of every pod of a Knative Service.
+const selectsService = serving.ServiceLabelKey

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	cminformer "knative.dev/pkg/configmap/informer"
+	"knative.dev/pkg/controller"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+)
+
+// gatewayDefaults follows config-inference-gateway; a broken edit keeps the last good one.
+type gatewayDefaults struct {
+	current atomic.Pointer[binding.Defaults]
+	changed func()
+	log     *slog.Logger
+}
+
+// followDefaults adds the config map to a watcher of our own namespace.
+func followDefaults(w *cminformer.InformedWatcher, namespace string, log *slog.Logger) (*gatewayDefaults, error) {
+	builtin, err := binding.ParseDefaults(nil)
+	if err != nil {
+		return nil, fmt.Errorf("the built-in defaults of %s: %w", binding.ConfigName, err)
+	}
+	d := &gatewayDefaults{log: log, changed: func() {}}
+	d.current.Store(&builtin)
+	w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName, Namespace: namespace}}, d.update)
+	return d, nil
+}
+
+func (d *gatewayDefaults) get() binding.Defaults { return *d.current.Load() }
+
+func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
+	parsed, err := binding.ParseDefaults(cm.Data)
+	if err != nil {
+		d.log.Error("config map refused; the last good one stays in force", "error", err)
+		return
+	}
+	d.current.Store(&parsed)
+	d.changed()
+}
+
+// newGateway builds the inference gateway's controller.
+func newGateway(ctx context.Context, d *gatewayDefaults, log *slog.Logger) (*inferencegateway.Controller, error) {
+	c, err := inferencegateway.NewController(ctx, inferencegateway.Options{
+		Defaults: d.get, PodSelector: podautoscaler.Selector, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the inference gateway's controller: %w", err)
+	}
+	d.changed = c.Resync
+	return c, nil
+}
+
+// runGateway runs it under a lease of its own: one replica acts for all
+// Services, for they share pools and Gateways.
+func runGateway(ctx context.Context, o Options, c *inferencegateway.Controller) error {
+	if err := c.Start(ctx); err != nil {
+		return fmt.Errorf("watching for the inference gateway: %w", err)
+	}
+	o.Buckets = 1
+	return controller.StartAll(withLeaderElection(ctx, o, component+"-gateway", kubeclient.Get(ctx)), c.Impl)
+}
