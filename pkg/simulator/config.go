@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -32,7 +33,10 @@ type Config struct {
 	GPUs int32
 	// ContainerConcurrency limits the requests that a queue-proxy lets in; 0 is no limit.
 	ContainerConcurrency int
-	// Warmup is the first part of a run, which no figure counts.
+	// QueueTimeout is how long a request may wait in front of the engines before
+	// it is refused, Knative's timeoutSeconds; 0 is for ever.
+	QueueTimeout time.Duration
+	// Warmup is the first part of a run, which no figure counts, unless the trace ends before it does.
 	Warmup time.Duration
 	// Sample is the time between two points of the Result's series; 0 makes none.
 	Sample time.Duration
@@ -65,6 +69,47 @@ func NewConfig() Config {
 		Min:    1, Max: 1000,
 		Lead: 2 * time.Minute, LeadCV: 0.15,
 		StableWindow: time.Minute, PanicWindow: 6 * time.Second,
-		Scrape: 2 * time.Second, Routing: LeastRequest, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
+		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
 	}
+}
+
+// validate names the field at fault.
+func (c Config) validate() error {
+	if err := c.Engine.Validate(); err != nil {
+		return err
+	}
+	day := 24 * time.Hour
+	for _, d := range []struct {
+		name        string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"Lead", c.Lead, 0, day}, {"StableWindow", c.StableWindow, second, day}, {"PanicWindow", c.PanicWindow, second, day},
+		{"Scrape", c.Scrape, 100 * time.Millisecond, day}, {"SLO.TTFT", c.SLO.TTFT, 0, day}, {"SLO.ITL", c.SLO.ITL, 0, day},
+		{"SLO.TTFTPerToken", c.SLO.TTFTPerToken, 0, second}, {"FailureEvery", c.FailureEvery, 0, forever},
+		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"Warmup", c.Warmup, 0, forever}, {"Sample", c.Sample, 0, forever},
+	} {
+		if d.value < d.least || d.value > d.most {
+			return fmt.Errorf("config: %s is %v; it must be between %v and %v", d.name, d.value, d.least, d.most)
+		}
+	}
+	return c.validateNumbers()
+}
+
+func (c Config) validateNumbers() error {
+	switch {
+	case c.Min < 1 || c.Max < c.Min:
+		return fmt.Errorf("config: Min %d, Max %d; Min must be at least 1 and at most Max", c.Min, c.Max)
+	case c.Initial < 0 || c.GPUs < 0 || c.ContainerConcurrency < 0:
+		return fmt.Errorf("config: Initial %d, GPUs %d, ContainerConcurrency %d; none may be negative", c.Initial, c.GPUs, c.ContainerConcurrency)
+	case !(c.LeadCV >= 0 && c.LeadCV <= 5): // NaN fails too
+		return fmt.Errorf("config: LeadCV is %v; it must be between 0 and 5", c.LeadCV)
+	case !(c.ScrapeLoss >= 0 && c.ScrapeLoss <= 1):
+		return fmt.Errorf("config: ScrapeLoss is %v; it must be between 0 and 1", c.ScrapeLoss)
+	case !(c.SLO.Goal > 0 && c.SLO.Goal < 1):
+		return fmt.Errorf("config: SLO.Goal is %v; it must be above 0 and below 1", c.SLO.Goal)
+	case c.Routing != LeastRequest && c.Routing != PrefixAware:
+		return fmt.Errorf("config: Routing is %q; it must be %s or %s", c.Routing, LeastRequest, PrefixAware)
+	}
+	return nil
 }

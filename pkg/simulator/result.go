@@ -19,11 +19,14 @@ type Result struct {
 	// first minute that is at it again.
 	Recovery    time.Duration
 	Preemptions int64
-	// Span is the simulated time that counted, CPU the processor time of the run.
-	Span, CPU time.Duration
-	Series    []Point
+	// From is when counting began: Config.Warmup, or 0 for a trace that ends
+	// before. Span is the simulated time that counted, up to the last arrival;
+	// what was in flight then has a few minutes more to end, which cost nothing.
+	// CPU is the processor time of the run's own thread, the trace's included.
+	From, Span, CPU time.Duration
+	Series          []Point
 	// Replicas is the time line of pods that cost money: each entry holds until
-	// the next. It is what WastedGPUHours is computed from.
+	// the next, from From to From + Span. It is what WastedGPUHours is computed from.
 	Replicas []Change
 }
 
@@ -38,9 +41,9 @@ type Point struct {
 	At                       time.Duration
 	Wanted, Ready, Pods      int32
 	ArrivalsPerSecond        float64
-	Running, Waiting         int // in all engines
-	Queued                   int // outside of every engine
-	KV                       float64
+	Running, Waiting         int           // in all engines
+	Queued                   int           // outside of every engine
+	KV                       float64       // 0..1, mean of the Ready pods
 	TTFTP50, TTFTP95, ITLP95 time.Duration // of requests that ended since the point before; 0 without any
 	Met, Requests            int64         // of those requests
 	Why                      string

@@ -11,12 +11,17 @@ type Counters struct {
 	Steps, Preemptions, Completed int64
 	// PromptTokens are counted when the prompt is complete, GenerationTokens when made.
 	PromptTokens, GenerationTokens int64
+	// CachedTokens are those of PromptTokens that came from the prefix cache.
+	CachedTokens int64
 	// TTFT sums, per first token, the time since the request arrived; TokenGap, per later token, the time since
 	// the one before. FirstTokens is the count of the former; the latter's is GenerationTokens - FirstTokens.
 	TTFT, TokenGap time.Duration
 	FirstTokens    int64
 	// TTFTs and TokenGaps are the same as histograms; see TTFTBounds and TokenGapBounds.
 	TTFTs, TokenGaps Histogram
+	// E2E sums, per completion, the time from arrival to the last token; E2Es is its histogram, see E2EBounds.
+	E2E  time.Duration
+	E2Es Histogram
 }
 
 // Counters returns the counters at a time that is not before the last
@@ -35,6 +40,21 @@ func (e *Engine) Counters(at time.Duration) Counters {
 	c.KVUsage = float64(e.blocks.used(e.steps)+e.promptBlocks) / float64(e.capacity)
 	return c
 }
+
+// Load is what the engine held after the last Advance.
+type Load struct {
+	Running, Waiting int
+	KVUsage          float64 // 0..1
+}
+
+// Load returns what the engine held when something last changed in it; unlike
+// Counters it costs nothing, and counts requests still in the API server as waiting.
+func (e *Engine) Load() Load {
+	return Load{Running: e.running, Waiting: e.queue.size, KVUsage: float64(e.blocks.used(e.steps)+e.promptBlocks) / float64(e.capacity)}
+}
+
+// Preemptions is how often requests were thrown out up to the last Advance.
+func (e *Engine) Preemptions() int64 { return e.counters.Preemptions }
 
 // catchUp makes those of the planned steps that have ended: Advance leaves
 // them to be made together.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -74,11 +75,15 @@ type Engine struct {
 	counters    Counters
 	gapBounds   bounds
 	ttftBounds  bounds
+	e2eBounds   bounds
 	// gapRest is the part of counters.TokenGap below a nanosecond.
 	gapRest picos
 }
 
 const none = int32(-1)
+
+// ErrTooLong is wrapped by Submit's error for a request that the KV cache could never hold.
+var ErrTooLong = errors.New("it is refused, as vLLM refuses a prompt above its max_model_len")
 
 // slot is one request inside the engine.
 type slot struct {
@@ -101,7 +106,7 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 	}
 	return &Engine{
 		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
-		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()),
+		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()),
 		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize),
 	}, nil
 }
@@ -115,7 +120,7 @@ func (e *Engine) Submit(r Request) error {
 	}
 	r.Prompt, r.Output = max(r.Prompt, 1), max(r.Output, 1)
 	if !e.holds(r) {
-		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit in %d KV tokens", r.ID, r.Prompt, r.Output, e.profile.KVTokens)
+		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit in %d KV tokens; %w", r.ID, r.Prompt, r.Output, e.profile.KVTokens, ErrTooLong)
 	}
 	e.lastArrival = r.Arrival
 	i := e.take()

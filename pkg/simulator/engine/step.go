@@ -163,6 +163,8 @@ func (e *Engine) complete(i int32) {
 		FirstToken: s.first.duration() + overhead,
 		LastToken:  e.now.duration() + overhead*time.Duration(s.request.Output),
 	}
+	e.counters.E2E += c.E2E()
+	e.counters.E2Es[e.e2eBounds.bucket(fromDuration(c.E2E()))]++
 	e.free = append(e.free, i)
 	e.done(c)
 }

@@ -1,0 +1,159 @@
+package simulator
+
+import (
+	"errors"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// waiting is a request in front of the engines.
+type waiting struct {
+	request engine.Request // its Arrival is the client's
+	// retried is set when it has lost a pod already.
+	retried bool
+}
+
+// queue is the activator with the queue-proxies' breakers: first come, first served.
+type queue struct {
+	items      []waiting
+	head, size int
+}
+
+func (q *queue) push(w waiting) {
+	if q.head > 1024 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, w)
+	q.size++
+}
+
+func (q *queue) front() *waiting { return &q.items[q.head] }
+
+func (q *queue) pop() waiting {
+	w := q.items[q.head]
+	q.items[q.head] = waiting{}
+	q.head++
+	if q.size--; q.size == 0 {
+		q.items, q.head = q.items[:0], 0
+	}
+	return w
+}
+
+// route gives a request to a pod, or to the queue.
+func (f *Fleet) route(w waiting) error {
+	if f.queue.size > 0 {
+		f.queue.push(w)
+		return nil
+	}
+	p := f.choose(w.request)
+	if p == nil {
+		f.queue.push(w)
+		return nil
+	}
+	return f.send(p, w)
+}
+
+// choose is the pod for a request, nil while none can take it.
+func (f *Fleet) choose(engine.Request) *pod {
+	p := f.router.idlest()
+	if p == nil || f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency {
+		return nil
+	}
+	return p
+}
+
+// send gives a request to a pod's engine.
+func (f *Fleet) send(p *pod, w waiting) error {
+	r := w.request
+	if r.Arrival != f.now || w.retried {
+		r.ID = f.sent.put(w)
+		r.Arrival = f.now
+	}
+	if err := p.engine.Submit(r); err != nil {
+		if r.ID != 0 {
+			f.sent.take(r.ID)
+		}
+		if errors.Is(err, engine.ErrTooLong) {
+			f.inFlight.add(f.now, -1)
+			f.score.refuse(w.request.Arrival)
+			return nil
+		}
+		return err
+	}
+	f.router.change(p, p.inFlight+1)
+	p.engine.Advance(f.now)
+	p.due = p.engine.Next()
+	f.due.fix(p)
+	return nil
+}
+
+// dispatch sends queued requests while a pod can take them.
+func (f *Fleet) dispatch() error {
+	for f.queue.size > 0 {
+		p := f.choose(f.queue.front().request)
+		if p == nil {
+			return nil
+		}
+		if err := f.send(p, f.queue.pop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expire refuses what has queued for too long, as Knative does after timeoutSeconds.
+func (f *Fleet) expire() {
+	for f.cfg.QueueTimeout > 0 && f.queue.size > 0 && f.now-f.queue.front().request.Arrival > f.cfg.QueueTimeout {
+		w := f.queue.pop()
+		f.inFlight.add(f.now, -1)
+		f.score.refuse(w.request.Arrival)
+	}
+}
+
+// again sends a request whose pod is gone to another one, once: a gateway
+// retries a request without an answer, and a client gives up after that.
+func (f *Fleet) again(r engine.Request) error {
+	w := waiting{request: r, retried: true}
+	if r.ID != 0 {
+		before := f.sent.take(r.ID)
+		if before.retried {
+			f.score.lose(before.arrival)
+			return nil
+		}
+		w.request.ID, w.request.Arrival = 0, before.arrival
+	}
+	f.inFlight.add(f.now, 1)
+	return f.route(w)
+}
+
+// sent remembers, for the few requests that did not go straight from the
+// client to an engine, what the engine is not told. IDs are above 0.
+type sent struct {
+	entries []sentEntry
+	free    []int64
+}
+
+type sentEntry struct {
+	arrival time.Duration
+	retried bool
+}
+
+func (s *sent) put(w waiting) int64 {
+	e := sentEntry{w.request.Arrival, w.retried}
+	if n := len(s.free); n > 0 {
+		id := s.free[n-1]
+		s.free = s.free[:n-1]
+		s.entries[id-1] = e
+		return id
+	}
+	s.entries = append(s.entries, e)
+	return int64(len(s.entries))
+}
+
+func (s *sent) take(id int64) sentEntry {
+	s.free = append(s.free, id)
+	return s.entries[id-1]
+}

@@ -1,0 +1,273 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
+)
+
+// Progress tells how far a run is.
+type Progress struct {
+	// At is the simulated time, Requests how many have arrived.
+	At       time.Duration
+	Requests int64
+}
+
+const (
+	// progressEvery is the requests between two calls of progress, about 0.1 s.
+	progressEvery = 1 << 16
+	// grace is what requests in flight at the last arrival have to end.
+	grace = 10 * time.Minute
+)
+
+// Run replays requests on a fleet that a policy sizes, and returns what that
+// cost and gave. The policy is asked every Period, from one Period on; the
+// run ends with the last arrival. progress may be nil; it is called now and
+// then, by the number of requests. The same arguments give the same Result,
+// CPU aside. An error of the trace or the policy ends the run.
+func Run(cfg Config, requests trace.Requests, policy Policy, progress func(Progress)) (Result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	begin := threadCPU()
+	r := run{cfg: cfg, policy: policy, period: policy.Period(), progress: progress}
+	if r.period <= 0 {
+		return Result{}, fmt.Errorf("policy: a period of %v; it must be above 0", r.period)
+	}
+	for q, err := range requests {
+		if err == nil {
+			err = r.take(q)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	result, err := r.finish()
+	result.CPU = threadCPU() - begin
+	return result, err
+}
+
+// run is one run on its way.
+type run struct {
+	cfg      Config
+	policy   Policy
+	period   time.Duration
+	progress func(Progress)
+	fleet    *Fleet
+	// first holds the first minutes of requests until the fleet's size is known.
+	first []trace.Request
+	last  time.Duration
+	// ask, sample and warm are when the policy is asked, a point is made and counting begins.
+	ask, sample, warm time.Duration
+	counted           counted
+	why               string
+	series            []Point
+}
+
+// counted is what is counted beside the fleet, and what the fleet had when counting began.
+type counted struct {
+	from                 time.Duration
+	operations           int
+	reversals            int
+	direction            int32
+	billed, load         float64
+	preemptions, unended int64
+}
+
+// take submits a request, or holds it back until the size of the fleet is known.
+func (r *run) take(q trace.Request) error {
+	if r.fleet != nil {
+		return r.submit(q)
+	}
+	r.first = append(r.first, q)
+	if r.cfg.Initial == 0 && q.Arrival < firstMinutes && len(r.first) < firstRequests {
+		return nil
+	}
+	return r.start()
+}
+
+func (r *run) start() (err error) {
+	if r.cfg.Initial == 0 {
+		r.cfg.Initial = initial(r.cfg, r.first)
+	}
+	if r.fleet, err = NewFleet(r.cfg); err != nil {
+		return err
+	}
+	r.ask, r.sample, r.warm = r.period, forever, forever
+	if r.cfg.Sample > 0 {
+		r.sample = r.cfg.Sample
+	}
+	if r.cfg.Warmup > 0 {
+		r.warm = r.cfg.Warmup
+	}
+	for _, q := range r.first {
+		if err := r.submit(q); err != nil {
+			return err
+		}
+	}
+	r.first = nil
+	return nil
+}
+
+func (r *run) submit(q trace.Request) error {
+	if err := r.until(q.Arrival); err != nil {
+		return err
+	}
+	r.last = q.Arrival
+	if err := r.fleet.Submit(q); err != nil {
+		return err
+	}
+	if r.progress != nil && r.fleet.arrived%progressEvery == 0 {
+		r.progress(Progress{At: q.Arrival, Requests: r.fleet.arrived})
+	}
+	return nil
+}
+
+// until does what is due up to a time, but for the fleet's own doings.
+func (r *run) until(to time.Duration) error {
+	for {
+		next := min(r.ask, r.sample, r.warm)
+		if next > to {
+			return nil
+		}
+		var err error
+		switch next {
+		case r.warm:
+			err = r.count(next)
+			r.warm = forever
+		case r.ask:
+			err = r.decide(next)
+			r.ask += r.period
+		default:
+			err = r.point(next)
+			r.sample += r.cfg.Sample
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// count lets counting begin.
+func (r *run) count(at time.Duration) error {
+	f := r.fleet
+	if err := f.Advance(at); err != nil {
+		return err
+	}
+	f.score.restart(at)
+	r.counted = counted{
+		from: at, billed: f.billed.until(at), load: f.load.until(at), preemptions: f.preemptions(),
+		unended: f.inFlight.value, direction: r.counted.direction,
+	}
+	return nil
+}
+
+func (r *run) decide(at time.Duration) error {
+	o, err := r.fleet.Observe(at)
+	if err != nil {
+		return err
+	}
+	w, err := r.policy.Want(o)
+	if err != nil {
+		return fmt.Errorf("at %v: %w", at, err)
+	}
+	r.why = w.Why
+	before := r.fleet.wanted
+	if err := r.fleet.Scale(w.Replicas); err != nil {
+		return err
+	}
+	r.counted.change(r.fleet.wanted - before)
+	return nil
+}
+
+func (c *counted) change(by int32) {
+	if by == 0 {
+		return
+	}
+	c.operations++
+	direction := int32(1)
+	if by < 0 {
+		direction = -1
+	}
+	if direction == -c.direction {
+		c.reversals++
+	}
+	c.direction = direction
+}
+
+func (r *run) point(at time.Duration) error {
+	p, err := r.fleet.Point(at)
+	p.Why = r.why
+	r.series = append(r.series, p)
+	return err
+}
+
+// finish ends the run at the last arrival and lets what is in flight end.
+func (r *run) finish() (Result, error) {
+	if r.fleet == nil {
+		if len(r.first) == 0 {
+			return Result{}, errors.New("the trace has no requests")
+		}
+		if err := r.start(); err != nil {
+			return Result{}, err
+		}
+	}
+	f := r.fleet
+	if err := r.until(r.last); err != nil {
+		return Result{}, err
+	}
+	result := r.cost()
+	for f.inFlight.value > 0 && f.now < r.last+grace {
+		if err := f.Advance(f.now + second); err != nil {
+			return Result{}, err
+		}
+	}
+	f.score.fill(&result)
+	return result, f.conserved()
+}
+
+// cost is the part of the Result that ends with the last arrival.
+func (r *run) cost() Result {
+	f, c := r.fleet, r.counted
+	gpus := float64(max(r.cfg.Engine.TensorParallel, 1)) / 3600
+	return Result{
+		From: c.from, Span: r.last - c.from, Series: r.series, Replicas: f.timeline(c.from, r.last),
+		GPUHours: gpus * (f.billed.until(r.last) - c.billed), LoadingGPUHours: gpus * (f.load.until(r.last) - c.load),
+		ScaleOperations: c.operations, Reversals: c.reversals, Preemptions: f.preemptions() - c.preemptions,
+	}
+}
+
+// fill is the part of the Result that requests give.
+func (s *score) fill(r *Result) {
+	t := s.all
+	r.Requests, r.Met, r.Refused, r.Lost = t.arrived, t.met, t.refused, t.lost
+	r.Unfinished = t.arrived - t.ended
+	r.P50TTFT, r.P95TTFT, r.P99TTFT = s.ttft.percentile(.5), s.ttft.percentile(.95), s.ttft.percentile(.99)
+	r.P95ITL, r.P99ITL = s.itl.percentile(.95), s.itl.percentile(.99)
+	if s.itl.count > 0 {
+		r.MeanITL = time.Duration(1e9 * s.itlSum / float64(s.itl.count))
+	}
+	r.Recovery = s.recovery()
+}
+
+// timeline is the pods that cost money between two times.
+func (f *Fleet) timeline(from, to time.Duration) []Change {
+	changes := slices.Clone(f.changes)
+	slices.SortStableFunc(changes, func(a, b Change) int { return int(min(max(a.At-b.At, -1), 1)) })
+	line := []Change{{At: from}}
+	n := int32(0)
+	for _, c := range changes {
+		if n += c.Replicas; c.At > to {
+			break
+		}
+		if last := &line[len(line)-1]; c.At <= last.At {
+			last.Replicas = n
+			continue
+		}
+		line = append(line, Change{At: c.At, Replicas: n})
+	}
+	return line
+}

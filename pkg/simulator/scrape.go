@@ -1,0 +1,119 @@
+package simulator
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// scrapes is the order in which pods are read: each at its own phase of the
+// same interval, so that the first is always the next.
+type scrapes struct {
+	every   time.Duration
+	entries []scrapeEntry
+	head    int
+}
+
+type scrapeEntry struct {
+	at  time.Duration
+	pod *pod
+}
+
+func (s *scrapes) first() time.Duration {
+	if s.head == len(s.entries) {
+		return forever
+	}
+	return s.entries[s.head].at
+}
+
+// add lets a pod be read from a time on, which is not before that of any other.
+func (s *scrapes) add(p *pod, at time.Duration) {
+	if s.head > 64 && 2*s.head > len(s.entries) {
+		n := copy(s.entries, s.entries[s.head:])
+		clear(s.entries[n:])
+		s.entries, s.head = s.entries[:n], 0
+	}
+	s.entries = append(s.entries, scrapeEntry{at, p})
+}
+
+func (s *scrapes) take() scrapeEntry {
+	e := s.entries[s.head]
+	s.entries[s.head] = scrapeEntry{}
+	s.head++
+	return e
+}
+
+// samples is what scrapes have left of one pod.
+type samples struct {
+	// some is set when last holds a page, which was read at.
+	some bool
+	at   time.Duration
+	last engine.Counters
+	// before is the requests in flight of the page before, -1 without one.
+	before int
+	points []ratePoint
+	// totals is last as a policy sees it, once it was asked for.
+	totals     decider.Totals
+	totalsAt   time.Duration
+	readyAfter time.Duration
+}
+
+type ratePoint struct {
+	at                 time.Duration
+	prompt, generation int64
+}
+
+// scrape reads a pod's page, unless it is lost, and checks what must always hold.
+func (f *Fleet) scrape(e scrapeEntry) error {
+	p := e.pod
+	if p.phase != Ready {
+		return nil // and it is not read again
+	}
+	f.scrapes.add(p, e.at+f.scrapes.every)
+	if f.cfg.ScrapeLoss > 0 && f.losses.Float64() < f.cfg.ScrapeLoss {
+		return nil
+	}
+	c := p.engine.Counters(f.now)
+	p.due = p.engine.Next()
+	f.due.fix(p)
+	if c.Running+c.Waiting > p.inFlight || c.KVUsage < 0 || c.KVUsage > 1 {
+		return fmt.Errorf("%s at %v: %d running, %d waiting of %d requests, KV cache at %v; this is a bug of the simulator", p.name, f.now, c.Running, c.Waiting, p.inFlight, c.KVUsage)
+	}
+	p.samples.add(f.now, c, f.cfg)
+	return nil
+}
+
+func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
+	if !s.fresh(at, cfg) {
+		s.points, s.some = s.points[:0], false
+	}
+	s.before = -1
+	if s.some {
+		s.before = s.last.Running + s.last.Waiting
+	}
+	s.some, s.at, s.last = true, at, c
+	s.points = append(s.points, ratePoint{at, c.PromptTokens, c.GenerationTokens})
+	drop := 0
+	for len(s.points)-drop > 2 && s.points[drop].at < at-cfg.PanicWindow {
+		drop++
+	}
+	s.points = append(s.points[:0], s.points[drop:]...)
+}
+
+// fresh tells whether the page is not older than three scrapes.
+func (s *samples) fresh(at time.Duration, cfg Config) bool {
+	return s.some && at-s.at <= 3*cfg.Scrape
+}
+
+// perSecond is the token rates over the panic window; unknown with one page.
+func (s *samples) perSecond() (prompt, generation decider.Reading) {
+	n := len(s.points)
+	if n < 2 {
+		return decider.Unknown(), decider.Unknown()
+	}
+	a, b := s.points[0], s.points[n-1]
+	seconds := (b.at - a.at).Seconds()
+	return decider.Reading(float64(b.prompt-a.prompt) / seconds), decider.Reading(float64(b.generation-a.generation) / seconds)
+}
