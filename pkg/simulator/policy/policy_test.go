@@ -180,7 +180,7 @@ func TestSchedule_startsPodsTheLeadEarly(t *testing.T) {
 		at   time.Duration
 		want int32
 	}{
-		{0, 2}, {8*time.Minute - time.Second, 2}, {8 * time.Minute, 5}, {11*time.Minute - time.Second, 5},
+		{p.Period(), 2}, {8*time.Minute - time.Second, 2}, {8 * time.Minute, 5}, {11*time.Minute - time.Second, 5},
 		{11 * time.Minute, 1}, {28 * time.Minute, 3}, {time.Hour, 3},
 	} {
 		if got := want(t, p, decider.Observation{Time: start().Add(step.at)}); got != step.want {

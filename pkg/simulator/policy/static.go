@@ -31,8 +31,8 @@ func (s static) Want(decider.Observation) (simulator.Want, error) {
 
 // Schedule replays changes, in order of time, of which the first is the run's
 // beginning: pods are started the config's lead early, so that they are Ready
-// when the schedule has them, and stopped on time. The moment of the first
-// call of Want is the schedule's zero.
+// when the schedule has them, and stopped on time. A run asks first one period
+// after its beginning.
 func Schedule(changes []simulator.Change) simulator.NewPolicy {
 	return func(c simulator.Config) (simulator.Policy, error) {
 		return &schedule{changes: changes, lead: c.Lead}, nil
@@ -53,7 +53,7 @@ func (s *schedule) Period() time.Duration { return 5 * time.Second }
 // Want is the largest size from now until a pod of now would be Ready.
 func (s *schedule) Want(obs decider.Observation) (simulator.Want, error) {
 	if s.start.IsZero() {
-		s.start = obs.Time
+		s.start = obs.Time.Add(-s.Period())
 	}
 	now := obs.Time.Sub(s.start)
 	for s.from+1 < len(s.changes) && s.changes[s.from+1].At <= now {

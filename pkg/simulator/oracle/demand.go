@@ -1,0 +1,182 @@
+package oracle
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
+)
+
+// binWidth is the least width of a bin.
+const binWidth = 10 * time.Second
+
+// maxDropped bounds the requests that a goal below 1 leaves out; 50 million
+// requests with a goal of 0.99 stay below it.
+const maxDropped = 1 << 19
+
+// Demand is the work of a trace in bins, without the requests themselves. It
+// is made by one goroutine.
+type Demand struct {
+	config simulator.Config
+	limits []limit
+	// ledgers has a ledger per limit.
+	ledgers []ledger
+	// warmup has those of the time before.
+	warmup []ledger
+	// heavy has the most expensive requests, and some more.
+	heavy    costly
+	requests int64
+	last     time.Duration
+	seen     map[int64]struct{}
+}
+
+// ledger is work by bin, in seconds of a replica: when it comes, and the bin
+// at whose end it has to be done.
+type ledger struct{ came, due []float64 }
+
+// NewDemand returns an empty Demand for runs of a config: its engine, SLO,
+// lead, minimum, warm-up and whether there is a prefix cache.
+func NewDemand(c simulator.Config) (*Demand, error) {
+	all, err := limits(c.Engine, c.SLO.ITL.Seconds())
+	if err != nil {
+		return nil, err
+	}
+	return newDemand(c, all), nil
+}
+
+func newDemand(c simulator.Config, all []limit) *Demand {
+	return &Demand{
+		config: c, limits: all, seen: map[int64]struct{}{},
+		ledgers: make([]ledger, len(all)), warmup: make([]ledger, len(all)),
+	}
+}
+
+// Of reads a whole trace.
+func Of(requests trace.Requests, c simulator.Config) (*Demand, error) {
+	d, err := NewDemand(c)
+	if err != nil {
+		return nil, err
+	}
+	for q, err := range requests {
+		if err != nil {
+			return nil, err
+		}
+		d.Add(q)
+	}
+	return d, nil
+}
+
+// Add takes the next request in the order of arrival.
+func (d *Demand) Add(q trace.Request) {
+	r := request{at: q.Arrival - d.config.Warmup, size: size{
+		prompt: float64(max(q.Input, 1)), cached: d.cached(q), output: float64(max(q.Output, 1)),
+	}}
+	if r.at < 0 {
+		r.at = q.Arrival
+		d.enter(d.warmup, r, 1)
+		return
+	}
+	d.last = r.at
+	d.requests++
+	d.enter(d.ledgers, r, 1)
+	if d.config.SLO.Goal < 1 {
+		r.cost = d.cost(r.size)
+		d.heavy.keep(r)
+	}
+}
+
+// cached is the prompt tokens that came before, whichever replica had them;
+// one token at least is computed.
+func (d *Demand) cached(q trace.Request) float64 {
+	if !d.config.PrefixCache || len(q.Blocks) == 0 {
+		return 0
+	}
+	blocks, fresh := 0, false
+	for _, b := range q.Blocks {
+		if _, known := d.seen[b]; known && !fresh {
+			blocks++
+			continue
+		}
+		fresh = true
+		d.seen[b] = struct{}{}
+	}
+	return float64(max(min(blocks*q.BlockTokens, q.Input-1), 0))
+}
+
+// cost ranks requests: the most that any limit makes of one.
+func (d *Demand) cost(s size) float64 {
+	most := 0.
+	for _, l := range d.limits {
+		prompt, decode := l.of(s)
+		most = max(most, prompt+decode)
+	}
+	return most
+}
+
+// enter adds a request to ledgers, or with -1 takes it out again.
+func (d *Demand) enter(ledgers []ledger, r request, sign float64) {
+	slo := d.config.SLO
+	first := r.at + slo.TTFT + time.Duration(r.size.prompt)*slo.TTFTPerToken
+	last := first + time.Duration((r.size.output-1)*float64(slo.ITL))
+	for i, l := range d.limits {
+		prompt, decode := l.of(r.size)
+		ledgers[i].came = added(ledgers[i].came, r.at, sign*(prompt+decode))
+		ledgers[i].due = added(ledgers[i].due, first, sign*prompt)
+		ledgers[i].due = added(ledgers[i].due, last, sign*decode)
+	}
+}
+
+// added adds work to the bin of a time, which it makes if need be.
+func added(bins []float64, at time.Duration, work float64) []float64 {
+	k := int(at / binWidth)
+	for k >= len(bins) {
+		bins = append(bins, 0)
+	}
+	bins[k] += work
+	return bins
+}
+
+// drop takes out the most expensive requests, as many as the goal allows.
+func (d *Demand) drop() (dropped int64) {
+	allowed := int64(float64(d.requests)*(1-d.config.SLO.Goal) + 1e-6)
+	d.heavy.prune()
+	d.heavy.requests = d.heavy.requests[:min(allowed, int64(len(d.heavy.requests)))]
+	for _, r := range d.heavy.requests {
+		d.enter(d.ledgers, r, -1)
+	}
+	dropped = int64(len(d.heavy.requests))
+	d.heavy, d.requests = costly{}, d.requests-dropped
+	return dropped
+}
+
+// request is what a ledger needs of one; at is since the end of the warm-up.
+type request struct {
+	at   time.Duration
+	cost float64
+	size size
+}
+
+// costly keeps the most expensive requests: at least maxDropped of them, at most twice as many.
+type costly struct {
+	requests []request
+	// least is what a request has to cost to be among them.
+	least float64
+}
+
+func (c *costly) keep(r request) {
+	if r.cost <= c.least {
+		return
+	}
+	if c.requests = append(c.requests, r); len(c.requests) == 2*maxDropped {
+		c.prune()
+		c.least = c.requests[maxDropped-1].cost
+	}
+}
+
+// prune sorts by cost and forgets those that are too many.
+func (c *costly) prune() {
+	slices.SortFunc(c.requests, func(a, b request) int { return cmp.Compare(b.cost, a.cost) })
+	c.requests = c.requests[:min(len(c.requests), maxDropped)]
+}
