@@ -1,6 +1,7 @@
 package inferencegateway
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -90,7 +91,10 @@ func (l *ledger) serving(hosts map[string]bool) (keys []types.NamespacedName) {
 	return keys
 }
 
-// stale remembers since when objects have not been wanted.
+// forgotten is when a mark is dropped of an object that went in another way.
+const forgotten = time.Hour
+
+// stale remembers since when objects have not been wanted, or pods Ready.
 type stale struct {
 	mu    sync.Mutex
 	first map[types.UID]time.Time
@@ -105,6 +109,7 @@ func (s *stale) since(uid types.UID, now time.Time) time.Duration {
 	}
 	first, ok := s.first[uid]
 	if !ok {
+		maps.DeleteFunc(s.first, func(_ types.UID, t time.Time) bool { return now.Sub(t) > forgotten })
 		s.first[uid], first = now, now
 	}
 	return first.Sub(now)

@@ -57,12 +57,23 @@ func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) err
 	})
 	var errs []error
 	for _, pod := range pods {
-		change := labelChange(pod.Labels, plan.Pods[pod.Labels[serving.RevisionLabelKey]], plan.PodLabelKeys)
+		name := pod.Labels[serving.RevisionLabelKey]
+		change := labelChange(pod.Labels, plan.Pods[name], r.notOfTemplate(pod.Namespace, name, plan.PodLabelKeys))
 		if len(change) > 0 {
-			errs = append(errs, r.patchLabels(ctx, pod, change))
+			errs = append(errs, r.patchPod(ctx, pod, "labels", change))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// notOfTemplate leaves out what the user's own template sets: a Revision carries
+// the labels of its pods, and those are not ours to remove.
+func (r *Reconciler) notOfTemplate(namespace, revision string, keys []string) []string {
+	rev, err := r.revisions.Revisions(namespace).Get(revision)
+	if err != nil {
+		return keys
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return has(rev.Labels, key) })
 }
 
 func boolean(b bool) int {
@@ -94,9 +105,10 @@ func has(m map[string]string, key string) bool {
 	return ok
 }
 
-// patchLabels patches one pod; the UID keeps the patch off a successor of the name.
-func (r *Reconciler) patchLabels(ctx context.Context, pod *corev1.Pod, change map[string]any) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, "labels": change}})
+// patchPod patches labels or annotations of one pod; the UID keeps the patch off
+// a successor of the name.
+func (r *Reconciler) patchPod(ctx context.Context, pod *corev1.Pod, field string, change map[string]any) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, field: change}})
 	if err != nil {
 		return err
 	}
@@ -105,12 +117,14 @@ func (r *Reconciler) patchLabels(ctx context.Context, pod *corev1.Pod, change ma
 		return nil // gone; its successor has an event of its own
 	}
 	if err != nil {
-		return fmt.Errorf("labelling pod %s/%s: %w", pod.Namespace, pod.Name, err)
+		return fmt.Errorf("patching %s of pod %s/%s: %w", field, pod.Namespace, pod.Name, err)
 	}
 	return nil
 }
 
-// unlabel takes our own labels off all pods of a Service.
+// unlabel takes our own labels off all pods of a Service, and shows those that are hidden.
 func (r *Reconciler) unlabel(ctx context.Context, o owner) error {
-	return r.label(ctx, o, manifest.Plan{PodLabelKeys: []string{inference.RoutedKey, inference.PoolKey}})
+	plan := manifest.Plan{PodLabelKeys: []string{inference.RoutedKey, inference.PoolKey, inference.EngineTypeKey, inference.LLMDEngineTypeKey}}
+	_, err := r.show(ctx, o, plan)
+	return errors.Join(r.label(ctx, o, plan), err)
 }

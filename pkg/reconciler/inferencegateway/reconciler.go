@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ type Reconciler struct {
 
 	ledger ledger
 	stale  stale
+	ready  stale
 }
 
 var (
@@ -148,30 +150,35 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 
 	labelled := r.label(ctx, b.owner, plan)
 	done := r.applyAll(ctx, b, plan)
-	var wait time.Duration
+	hidden, shown := r.show(ctx, b.owner, plan)
+	var drain time.Duration
 	var pruned error
 	if done.complete {
-		wait, pruned = r.pruneAll(ctx, b.owner, plan)
+		drain, pruned = r.pruneAll(ctx, b.owner, plan)
 	}
-	done.findings = append(done.findings, plan.Findings...)
+	done.findings = slices.Concat(done.findings, plan.Findings, r.conflicts(b, plan))
 	reported := r.report(ctx, b, w, result{plan: plan, findings: done.findings, labelled: labelled, failed: done.err})
-	if err := errors.Join(done.err, labelled, pruned, reported); err != nil {
+	if err := errors.Join(done.err, labelled, shown, pruned, reported); err != nil {
 		return err
 	}
-	return again(wait, done.wait, b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService)
+	var soon time.Duration
+	if done.wait {
+		soon = syncRetry
+	}
+	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService {
+		soon = absentRetry
+	}
+	return again(drain, hidden, soon)
 }
 
-// again asks for another look where no event will come.
-func again(drain time.Duration, waiting, absent bool) error {
-	switch {
-	case waiting:
-		return controller.NewRequeueAfter(syncRetry)
-	case drain > 0:
-		return controller.NewRequeueAfter(drain)
-	case absent:
-		return controller.NewRequeueAfter(absentRetry)
+// again asks for another look after the shortest of the times, where no event
+// will come; 0 asks for none.
+func again(times ...time.Duration) error {
+	times = slices.DeleteFunc(times, func(d time.Duration) bool { return d <= 0 })
+	if len(times) == 0 {
+		return nil
 	}
-	return nil
+	return controller.NewRequeueAfter(slices.Min(times))
 }
 
 // applied is what became of a Plan. It is complete when nothing was left out, so
@@ -246,7 +253,7 @@ func (r *Reconciler) tearDown(ctx context.Context, o owner) error {
 		return err
 	}
 	if wait > 0 {
-		return controller.NewRequeueAfter(wait)
+		return again(wait)
 	}
 	return r.removeBinding(ctx, o)
 }
@@ -266,7 +273,7 @@ func (r *Reconciler) gone(ctx context.Context, o owner) error {
 	if err != nil {
 		return err
 	}
-	return again(wait, false, false)
+	return again(wait)
 }
 
 // pickerService tells whether the Service of an external picker exists.

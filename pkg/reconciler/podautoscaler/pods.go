@@ -1,6 +1,8 @@
 package podautoscaler
 
 import (
+	"maps"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,6 +104,10 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) corev1.ConditionSt
 	return corev1.ConditionUnknown
 }
 
+// activePorts ends the annotations that hide a pod from an endpoint picker,
+// which the inference gateway's reconciler reads from the same cache.
+const activePorts = "/active-ports"
+
 // slim drops what nobody here reads before a pod enters the cache.
 func slim(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
@@ -109,7 +115,7 @@ func slim(obj any) (any, error) {
 		return obj, nil
 	}
 	pod.ManagedFields = nil
-	pod.Annotations = nil
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool { return !strings.HasSuffix(key, activePorts) })
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: pod.Status.Conditions}
 	return pod, nil

@@ -1,0 +1,454 @@
+package inferencegateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	networkinglisters "knative.dev/networking/pkg/client/listers/networking/v1alpha1"
+	"knative.dev/pkg/controller"
+	pkgreconciler "knative.dev/pkg/reconciler"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference/v1alpha1"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// cluster is an API server of maps with the reconciler on it. Everything runs
+// in a bubble of testing/synctest: caches settle at once, waiting costs nothing.
+type cluster struct {
+	*testing.T
+	r        *Reconciler
+	client   *dynamicfake.FakeDynamicClient
+	kube     *kubefake.Clientset
+	services cache.Indexer
+	ingress  cache.Indexer
+	revs     cache.Indexer
+	events   *record.FakeRecorder
+	// writes are the verbs and names of everything written.
+	writes []string
+	// resynced counts how often all bound Services were asked for.
+	resynced int
+	uid      int
+}
+
+// inCluster runs a test on a cluster with Gateway, Istio and all CRDs.
+func inCluster(t *testing.T, test func(*cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := newCluster(t)
+		if err := c.r.watches.start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range resources() {
+			if res.custom {
+				c.define(res)
+			}
+		}
+		c.create(gateways, `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {namespace: knative-serving, name: knative-gateway},
+			spec: {gatewayClassName: istio, listeners: [{name: llm-gw, port: 8888, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]},
+			status: {addresses: [{value: 10.0.0.9}]}}`)
+		c.create(gatewayClasses, `{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: istio}, spec: {controllerName: istio.io/gateway-controller}}`)
+		synctest.Wait()
+		c.writes = nil
+		test(c)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func newCluster(t *testing.T) *cluster {
+	c := &cluster{T: t, services: indexer(), ingress: indexer(), revs: indexer(), events: record.NewFakeRecorder(1000)}
+	kinds := map[schema.GroupVersionResource]string{crds: "CustomResourceDefinitionList"}
+	for _, res := range resources() {
+		kinds[res.GroupVersionResource] = res.kind + "List"
+	}
+	c.client = dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
+	c.client.PrependReactor("*", "*", c.record)
+	c.client.PrependReactor("patch", "*", c.apply)
+	c.kube = kubefake.NewClientset()
+	c.kube.PrependReactor("patch", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		p := a.(clienttesting.PatchAction)
+		c.writes = append(c.writes, "patch Pod "+p.GetName())
+		return false, nil, nil
+	})
+	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, podIndexer())
+	c.r = &Reconciler{
+		services: servinglisters.NewServiceLister(c.services), revisions: servinglisters.NewRevisionLister(c.revs),
+		ingresses: networkinglisters.NewIngressLister(c.ingress), pods: pods, client: c.client, kube: c.kube,
+		defaults: func() binding.Defaults {
+			d, err := binding.ParseDefaults(map[string]string{"gateway": "knative-serving/knative-gateway", "listener": "llm-gw"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		},
+		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
+	}
+	c.r.watches = &watches{client: c.client, log: c.r.log, changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced++ }}
+	if err := c.r.Promote(pkgreconciler.UniversalBucket(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func indexer() cache.Indexer {
+	return cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+}
+
+// record notes what the reconciler writes.
+func (c *cluster) record(a clienttesting.Action) (bool, runtime.Object, error) {
+	if named, ok := a.(interface{ GetName() string }); ok && slices.Contains([]string{"create", "update", "patch", "delete"}, a.GetVerb()) {
+		line := a.GetVerb() + " " + kindOf(a.GetResource()) + " " + named.GetName()
+		if a.GetSubresource() != "" {
+			line += "/" + a.GetSubresource()
+		}
+		c.writes = append(c.writes, strings.Replace(line, "patch", "apply", 1))
+	}
+	return false, nil, nil
+}
+
+func kindOf(g schema.GroupVersionResource) string {
+	for _, res := range resources() {
+		if res.GroupVersionResource == g {
+			return res.kind
+		}
+	}
+	return g.Resource
+}
+
+// apply is server-side apply as far as one manager needs it: what is applied
+// replaces all but the status, or the status alone.
+func (c *cluster) apply(a clienttesting.Action) (bool, runtime.Object, error) {
+	p := a.(clienttesting.PatchAction)
+	if p.GetPatchType() != types.ApplyPatchType {
+		return false, nil, nil
+	}
+	if _, _, err := c.record(a); err != nil {
+		return true, nil, err
+	}
+	var want unstructured.Unstructured
+	if err := json.Unmarshal(p.GetPatch(), &want.Object); err != nil {
+		return true, nil, err
+	}
+	old, err := c.client.Tracker().Get(p.GetResource(), p.GetNamespace(), p.GetName())
+	if apierrs.IsNotFound(err) {
+		c.stamp(&want)
+		return true, &want, c.client.Tracker().Create(p.GetResource(), &want, p.GetNamespace())
+	}
+	live := old.(*unstructured.Unstructured).DeepCopy()
+	if p.GetSubresource() == "status" {
+		live.Object["status"] = want.Object["status"]
+	} else {
+		status := live.Object["status"]
+		labels, annotations := live.GetLabels(), live.GetAnnotations()
+		want.SetUID(live.GetUID())
+		want.SetCreationTimestamp(live.GetCreationTimestamp())
+		live = want.DeepCopy()
+		live.Object["status"] = status
+		live.SetLabels(merged(labels, want.GetLabels()))
+		live.SetAnnotations(merged(annotations, want.GetAnnotations()))
+	}
+	return true, live, c.client.Tracker().Update(p.GetResource(), live, p.GetNamespace())
+}
+
+func merged(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
+func (c *cluster) stamp(u *unstructured.Unstructured) {
+	c.uid++
+	u.SetUID(types.UID(fmt.Sprintf("uid-%d", c.uid)))
+	u.SetCreationTimestamp(metav1.Now())
+}
+
+// define installs a CRD.
+func (c *cluster) define(res resource) {
+	c.create(crds, fmt.Sprintf(`{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: %s},
+		spec: {versions: [{name: %s, served: true, schema: {openAPIV3Schema: {properties: {spec: {properties: {appProtocol: {type: string}}}}}}}]},
+		status: {conditions: [{type: Established, status: "True"}]}}`, res.crd(), res.Version))
+}
+
+// undefine deletes a CRD, and with it all objects of the kind.
+func (c *cluster) undefine(g schema.GroupVersionResource) {
+	c.Helper()
+	for _, u := range c.list(g) {
+		c.delete(g, u.GetNamespace(), u.GetName())
+	}
+	c.delete(crds, "", g.Resource+"."+g.Group)
+	synctest.Wait()
+}
+
+func (c *cluster) create(g schema.GroupVersionResource, text string) *unstructured.Unstructured {
+	c.Helper()
+	var u unstructured.Unstructured
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		c.Fatal(err)
+	}
+	n, err := normal(&u)
+	if err != nil {
+		c.Fatal(err)
+	}
+	if s, ok := u.Object["status"]; ok {
+		n.Object["status"] = s
+	}
+	c.stamp(n)
+	if err := c.client.Tracker().Create(g, n, n.GetNamespace()); err != nil {
+		c.Fatal(err)
+	}
+	synctest.Wait()
+	return n
+}
+
+func (c *cluster) delete(g schema.GroupVersionResource, namespace, name string) {
+	c.Helper()
+	if err := c.client.Tracker().Delete(g, namespace, name); err != nil {
+		c.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (c *cluster) list(g schema.GroupVersionResource) (out []*unstructured.Unstructured) {
+	c.Helper()
+	list, err := c.client.Tracker().List(g, g.GroupVersion().WithKind(kindOf(g)), "")
+	if err != nil {
+		return nil
+	}
+	for _, item := range list.(*unstructured.UnstructuredList).Items {
+		out = append(out, &item)
+	}
+	return out
+}
+
+// live returns an object of the API server, nil without one.
+func (c *cluster) live(g schema.GroupVersionResource, name string) *unstructured.Unstructured {
+	obj, err := c.client.Tracker().Get(g, "default", name)
+	if err != nil {
+		return nil
+	}
+	return obj.(*unstructured.Unstructured)
+}
+
+// set changes a live object as some other controller would.
+func (c *cluster) set(g schema.GroupVersionResource, name string, change func(map[string]any)) {
+	c.Helper()
+	u := c.live(g, name)
+	if u == nil {
+		c.Fatalf("there is no %s %s", g.Resource, name)
+	}
+	u = u.DeepCopy()
+	change(u.Object)
+	if err := c.client.Tracker().Update(g, u, u.GetNamespace()); err != nil {
+		c.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// service adds a Knative Service of one revision, name-00001, with all traffic.
+func (c *cluster) service(name string, annotations map[string]string) *servingv1.Service {
+	c.Helper()
+	c.uid++
+	svc := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "default", Name: name, UID: types.UID("svc-" + name), Generation: 1, Annotations: annotations,
+		CreationTimestamp: metav1.NewTime(time.Now().Add(time.Duration(c.uid) * time.Second)),
+	}}
+	put(c, c.services, svc)
+	c.revision(name, name+"-00001")
+	c.traffic(name, map[string]int{name + "-00001": 100})
+	return svc
+}
+
+func (c *cluster) annotate(svc *servingv1.Service, annotations map[string]string) {
+	c.Helper()
+	changed := svc.DeepCopy()
+	changed.Annotations = annotations
+	put(c, c.services, changed)
+}
+
+func (c *cluster) revision(service, name string) {
+	c.Helper()
+	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{selectsService: service}}}
+	rev.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8000}}}}
+	put(c, c.revs, rev)
+}
+
+// traffic writes the KIngress of a Service.
+func (c *cluster) traffic(service string, percent map[string]int) {
+	c.Helper()
+	var splits []nv1alpha1.IngressBackendSplit
+	for _, rev := range sortedKeys(percent) {
+		splits = append(splits, nv1alpha1.IngressBackendSplit{
+			IngressBackend: nv1alpha1.IngressBackend{ServiceName: rev}, Percent: percent[rev],
+			AppendHeaders: map[string]string{"Knative-Serving-Revision": rev},
+		})
+	}
+	paths := &nv1alpha1.HTTPIngressRuleValue{Paths: []nv1alpha1.HTTPIngressPath{{Splits: splits}}}
+	put(c, c.ingress, &nv1alpha1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: service},
+		Spec: nv1alpha1.IngressSpec{Rules: []nv1alpha1.IngressRule{
+			{Hosts: []string{service + ".default.example.com"}, Visibility: nv1alpha1.IngressVisibilityExternalIP, HTTP: paths},
+			{Hosts: []string{service + ".default"}, Visibility: nv1alpha1.IngressVisibilityClusterLocal, HTTP: paths},
+		}},
+	})
+}
+
+func put(c *cluster, i cache.Indexer, obj any) {
+	c.Helper()
+	if err := i.Update(obj); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// pod adds a pod of a revision that has been Ready for a minute.
+func (c *cluster) pod(service, revision, name string, annotations map[string]string) {
+	c.Helper()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "default", Name: name, UID: types.UID("pod-" + name), Annotations: annotations,
+		Labels: map[string]string{selectsService: service, "serving.knative.dev/revision": revision},
+	}}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
+	if _, err := c.kube.CoreV1().Pods("default").Create(c.Context(), pod, metav1.CreateOptions{}); err != nil {
+		c.Fatal(err)
+	}
+	c.seePods()
+}
+
+// seePods brings the pod cache up to date.
+func (c *cluster) seePods() {
+	c.Helper()
+	list, err := c.kube.CoreV1().Pods("").List(c.Context(), metav1.ListOptions{})
+	if err != nil {
+		c.Fatal(err)
+	}
+	var all []any
+	for i := range list.Items {
+		all = append(all, &list.Items[i])
+	}
+	if err := c.r.pods.Replace(all, ""); err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c *cluster) podLabel(name, key string) string {
+	c.Helper()
+	pod, err := c.kube.CoreV1().Pods("default").Get(c.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return pod.Labels[key]
+}
+
+// reconcile runs one round and lets the caches settle. It returns the time
+// after which another round is asked for.
+func (c *cluster) reconcile(name string) time.Duration {
+	c.Helper()
+	c.writes = nil
+	err := c.r.Reconcile(c.Context(), "default/"+name)
+	synctest.Wait()
+	c.seePods()
+	if requeue, after := controller.IsRequeueKey(err); requeue {
+		return after
+	}
+	if err != nil {
+		c.Fatalf("reconciling %s: %v", name, err)
+	}
+	return 0
+}
+
+// ready makes what the gateway and Kubernetes would say of what is there.
+func (c *cluster) ready() {
+	c.Helper()
+	for _, d := range c.list(deployments) {
+		c.set(deployments, d.GetName(), func(o map[string]any) {
+			o["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Available", "status": "True"}}}
+		})
+	}
+	parents := func(o map[string]any) {
+		o["status"] = map[string]any{"parents": []any{map[string]any{
+			"parentRef":  map[string]any{"name": "knative-gateway", "namespace": "knative-serving"},
+			"conditions": []any{map[string]any{"type": "Accepted", "status": "True"}, map[string]any{"type": "ResolvedRefs", "status": "True"}},
+		}}}
+	}
+	for _, g := range []schema.GroupVersionResource{pools, httpRoutes} {
+		for _, u := range c.list(g) {
+			if managed(u) {
+				c.set(g, u.GetName(), parents)
+			}
+		}
+	}
+}
+
+// settle reconciles a Service until it is served.
+func (c *cluster) settle(name string) {
+	c.Helper()
+	for range 3 {
+		c.reconcile(name)
+		c.ready()
+	}
+	c.reconcile(name)
+	if got := c.condition(name, inference.ConditionReady); got.Status != metav1.ConditionTrue {
+		c.Fatalf("%s is not Ready: %s: %s", name, got.Reason, got.Message)
+	}
+}
+
+func (c *cluster) status(name string) v1alpha1.InferenceBindingStatus {
+	c.Helper()
+	u := c.live(bindings, name)
+	if u == nil {
+		return v1alpha1.InferenceBindingStatus{}
+	}
+	var b v1alpha1.InferenceBinding
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &b); err != nil {
+		c.Fatal(err)
+	}
+	return b.Status
+}
+
+func (c *cluster) condition(name, kind string) metav1.Condition {
+	c.Helper()
+	if found := find(c.status(name).Conditions, kind); found != nil {
+		return *found
+	}
+	return metav1.Condition{}
+}
+
+// told drains the events.
+func (c *cluster) told() (out []string) {
+	for {
+		select {
+		case e := <-c.events.Events:
+			out = append(out, e)
+		default:
+			return out
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package inferencegateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// conditionGrain is the resolution of the times of conditions.
+const conditionGrain = time.Second
+
+// show ends the hiding of pods that the webhook has born hidden from the picker:
+// once such a pod has been Ready for the plan's hold, the gateway knows its
+// address too. It returns when the next is due, 0 for none.
+func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (next time.Duration, err error) {
+	var errs []error
+	for _, pod := range r.podsOf(o) {
+		if !hidden(pod) {
+			r.ready.forget(pod.UID)
+			continue
+		}
+		left, ready := r.heldFor(pod, plan.Hold)
+		switch {
+		case !ready:
+		case left > 0:
+			if next == 0 || left < next {
+				next = left
+			}
+		default:
+			errs = append(errs, r.patchPod(ctx, pod, "annotations", shown(pod, portOf(plan, pod.Labels[serving.RevisionLabelKey]))))
+		}
+	}
+	return next, errors.Join(errs...)
+}
+
+func hidden(pod *corev1.Pod) bool {
+	for _, key := range []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} {
+		if v, ok := pod.Annotations[key]; ok && v == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// heldFor is how much of the hold is left; false while the pod is not Ready. It
+// counts from when we saw the pod Ready, or from the condition after a restart.
+func (r *Reconciler) heldFor(pod *corev1.Pod, hold time.Duration) (time.Duration, bool) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type != corev1.PodReady || c.Status != corev1.ConditionTrue {
+			continue
+		}
+		now := r.now()
+		seen := -r.ready.since(pod.UID, now)
+		return hold - max(seen, now.Sub(c.LastTransitionTime.Time)-conditionGrain), true
+	}
+	return 0, false
+}
+
+// shown is the change of annotations: the pool's port, or none without a pool.
+func shown(pod *corev1.Pod, port int64) map[string]any {
+	change := map[string]any{}
+	for _, key := range []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} {
+		if v, ok := pod.Annotations[key]; !ok || v != "" {
+			continue
+		}
+		change[key] = nil
+		if port != 0 {
+			change[key] = fmt.Sprint(port)
+		}
+	}
+	return change
+}
+
+// portOf is the target port of the pool of a revision.
+func portOf(plan manifest.Plan, revision string) int64 {
+	pool := plan.Pools[revision]
+	if pool == "" {
+		pool = plan.Pools[""]
+	}
+	for _, obj := range plan.Objects {
+		if obj.GetKind() != "InferencePool" || obj.GetName() != pool {
+			continue
+		}
+		for _, p := range slice(obj.Object, "spec", "targetPorts") {
+			if n, ok, _ := unstructured.NestedInt64(p, "number"); ok {
+				return n
+			}
+		}
+	}
+	return int64(plan.TargetPort)
+}

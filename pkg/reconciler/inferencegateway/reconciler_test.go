@@ -1,0 +1,249 @@
+package inferencegateway
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"knative.dev/pkg/controller"
+	pkgreconciler "knative.dev/pkg/reconciler"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
+
+var asked = map[string]string{"knative.aliyun.com/ai-gateway": "inference", "knative.aliyun.com/ai-gateway-inference-priority": "1"}
+
+func with(more map[string]string) map[string]string { return merged(asked, more) }
+
+// ACK's annotations alone bring everything about: the picker and its Service
+// before the pool, the route last and only once the picker answers.
+func TestReconcile_fromAnnotationsToReady(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", asked)
+		c.pod("qwen", "qwen-00001", "p1", nil)
+
+		c.reconcile("qwen")
+		want := []string{
+			"patch Pod p1", "apply EnvoyFilter", // that of the Gateway
+			"apply ServiceAccount qwen-epp", "apply Role qwen-epp", "apply RoleBinding qwen-epp", "apply ConfigMap qwen-epp",
+			"apply Service qwen-epp", "apply Deployment qwen-epp", "apply DestinationRule qwen-epp",
+			"apply InferencePool qwen", "apply InferenceObjective qwen", "apply EnvoyFilter",
+			"apply InferenceBinding qwen", "apply InferenceBinding qwen/status",
+		}
+		if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
+			t.Errorf("first round (-want +got):\n%s", diff)
+		}
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Reason != "WaitingForEndpointPicker" {
+			t.Errorf("RouteAccepted %s: %s, want it to wait for the picker", got.Reason, got.Message)
+		}
+		c.ready()
+		c.reconcile("qwen")
+		if !slices.Contains(c.writes, "apply HTTPRoute qwen-inference") {
+			t.Errorf("second round wrote %v, want the route", c.writes)
+		}
+		c.settle("qwen")
+		s := c.status("qwen")
+		if s.URL != "http://qwen.default.example.com:8888" || s.Pool != "qwen" || s.Gateway != "knative-serving/knative-gateway" || s.Address != "10.0.0.9" || s.Provider != "istio" {
+			t.Errorf("status %+v", s)
+		}
+		if got := c.podLabel("p1", inference.RoutedKey); got != "true" {
+			t.Errorf("label routed of p1 is %q, want true", got)
+		}
+		for _, g := range []schema.GroupVersionResource{pools, httpRoutes, deployments, bindings} {
+			for _, u := range c.list(g) {
+				if !metav1.IsControlledBy(u, svc) {
+					t.Errorf("%s %s is not controlled by the Service: %v", g.Resource, u.GetName(), u.GetOwnerReferences())
+				}
+			}
+		}
+		if got := c.told(); !slices.ContainsFunc(got, func(e string) bool { return strings.Contains(e, "InferenceGatewayReady") }) {
+			t.Errorf("events %v, want one that says that it is ready", got)
+		}
+	})
+}
+
+// withoutName cuts the names of a kind that carry a hash.
+func withoutName(lines []string, kind string) (out []string) {
+	for _, l := range lines {
+		if verb, _, found := strings.Cut(l, " "+kind+" "); found {
+			l = verb + " " + kind
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func TestReconcile_aSteadyStateWritesNothing(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.settle("qwen")
+		for range 3 {
+			if after := c.reconcile("qwen"); len(c.writes) > 0 || after != 0 {
+				t.Errorf("wrote %v, asks again after %v", c.writes, after)
+			}
+		}
+		c.r.ledger = ledger{} // as after a change of leader
+		c.told()
+		if c.reconcile("qwen"); len(c.writes) > 0 || len(c.told()) > 0 {
+			t.Errorf("a new leader wrote %v", c.writes)
+		}
+	})
+}
+
+func TestReconcile_repairsWhatOthersChange(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.settle("qwen")
+		c.set(pools, "qwen", func(o map[string]any) {
+			o["spec"].(map[string]any)["targetPorts"] = []any{map[string]any{"number": int64(1)}}
+		})
+		c.reconcile("qwen")
+		if diff := cmp.Diff([]string{"apply InferencePool qwen"}, c.writes); diff != "" {
+			t.Errorf("writes (-want +got):\n%s", diff)
+		}
+		c.delete(deployments, "default", "qwen-epp")
+		c.reconcile("qwen")
+		if !slices.Contains(c.writes, "apply Deployment qwen-epp") {
+			t.Errorf("wrote %v, want the Deployment back", c.writes)
+		}
+	})
+}
+
+func TestReconcile_standbyWritesNothing(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.r.Demote(pkgreconciler.UniversalBucket())
+		err := c.r.Reconcile(t.Context(), "default/qwen")
+		if !controller.IsSkipKey(err) || len(c.writes) > 0 {
+			t.Errorf("a standby returned %v and wrote %v", err, c.writes)
+		}
+	})
+}
+
+// The route goes at once, so that no new request comes; pool and picker when
+// open answers have drained; the pod's label with the route.
+func TestReconcile_annotationRemoved(t *testing.T) {
+	for _, value := range []string{"", inference.Disabled} {
+		t.Run(value, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				svc := c.service("qwen", asked)
+				c.pod("qwen", "qwen-00001", "p1", nil)
+				c.settle("qwen")
+				if value == "" {
+					c.annotate(svc, nil)
+				} else {
+					c.annotate(svc, map[string]string{inference.AIGatewayKey: value})
+				}
+				if after := c.reconcile("qwen"); after != drainTime {
+					t.Errorf("asks again after %v, want %v", after, drainTime)
+				}
+				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen", "delete EnvoyFilter", "patch Pod p1"}
+				if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
+					t.Errorf("at once (-want +got):\n%s", diff)
+				}
+				if got := c.podLabel("p1", inference.RoutedKey); got != "" {
+					t.Errorf("label routed of p1 is %q, want none", got)
+				}
+				time.Sleep(drainTime)
+				c.reconcile("qwen")
+				if len(c.writes) == 0 || c.writes[0] != "delete InferencePool qwen" || c.writes[len(c.writes)-1] != "delete InferenceBinding qwen" {
+					t.Errorf("after the drain %v, want the pool first and the binding last", c.writes)
+				}
+				for _, res := range resources() {
+					if left := c.list(res.GroupVersionResource); res.ours && len(left) > 0 {
+						t.Errorf("%d %s left", len(left), res.Resource)
+					}
+				}
+				if c.reconcile("qwen"); len(c.writes) > 0 {
+					t.Errorf("wrote %v when all was gone", c.writes)
+				}
+			})
+		})
+	}
+}
+
+// A slip of the pen takes nothing down, and says where it is.
+func TestReconcile_refusedAnnotationsChangeNothing(t *testing.T) {
+	for name, annotations := range map[string]map[string]string{
+		"value":       with(map[string]string{inference.FailureModeKey: "Sometimes"}),
+		"the gateway": {inference.AIGatewayKey: "inferense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				svc := c.service("qwen", asked)
+				c.settle("qwen")
+				c.told()
+				c.annotate(svc, annotations)
+				c.reconcile("qwen")
+				if diff := cmp.Diff([]string{"apply InferenceBinding qwen/status"}, c.writes); diff != "" {
+					t.Errorf("writes (-want +got):\n%s", diff)
+				}
+				if got := c.condition("qwen", inference.ConditionReady); got.Status != metav1.ConditionFalse || got.Reason != inference.ReasonRefused {
+					t.Errorf("Ready %s %s: %s", got.Status, got.Reason, got.Message)
+				}
+				if got := c.status("qwen").URL; got == "" {
+					t.Error("the URL is lost although all still serves")
+				}
+				if got := c.told(); len(got) != 1 || !strings.Contains(got[0], "metadata.annotations") {
+					t.Errorf("events %v, want one that names the field", got)
+				}
+				c.annotate(svc, asked)
+				c.settle("qwen")
+			})
+		})
+	}
+}
+
+func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
+	for _, tt := range []struct {
+		gone              schema.GroupVersionResource
+		condition, reason string
+	}{
+		{pools, inference.ConditionPoolAccepted, inference.ReasonPoolCRDMissing},
+		{httpRoutes, inference.ConditionRouteAccepted, inference.ReasonRouteCRDMissing},
+		{objectives(objectiveGroup), inference.ConditionObjectiveApplied, inference.ReasonObjectiveCRDMissing},
+		{destRules, inference.ConditionEndpointPickerReady, inference.ReasonIstioCRDMissing},
+		{gateways, inference.ConditionRouteAccepted, inference.ReasonGatewayNotFound},
+	} {
+		t.Run(tt.gone.Resource, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				c.service("qwen", asked)
+				c.settle("qwen")
+				gateway := c.list(gateways)[0]
+				c.resynced = 0
+				c.undefine(tt.gone)
+				if c.resynced == 0 {
+					t.Error("nobody is told that a kind is gone")
+				}
+				c.reconcile("qwen")
+				got := c.condition("qwen", tt.condition)
+				if got.Status != metav1.ConditionFalse || got.Reason != tt.reason {
+					t.Errorf("%s is %s %s: %s; want %s", tt.condition, got.Status, got.Reason, got.Message, tt.reason)
+				}
+				time.Sleep(time.Hour) // no watch of a kind that is gone wakes anybody
+				synctest.Wait()
+				c.resynced = 0
+				for _, res := range resources() {
+					if res.GroupVersionResource == tt.gone {
+						c.define(res)
+					}
+				}
+				synctest.Wait()
+				if c.resynced == 0 {
+					t.Error("nobody is told that a kind is back")
+				}
+				if tt.gone == gateways {
+					if err := c.client.Tracker().Create(gateways, gateway, gateway.GetNamespace()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.settle("qwen")
+			})
+		})
+	}
+}
