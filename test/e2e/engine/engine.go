@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type engine struct {
 	token time.Duration
 	slots chan struct{} // one for each request that runs at a time; nil is no limit
 	ready time.Time     // zero: never
+	// triton gives the page Triton\'s names in place of vLLM\'s.
+	triton bool
 
 	mu                 sync.Mutex
 	page               page
@@ -124,6 +127,10 @@ func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
 		waiting = 1e12
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	if e.triton {
+		tritonPage(w, running, waiting)
+		return
+	}
 	for _, f := range []struct {
 		name, kind string
 		value      float64
@@ -135,6 +142,13 @@ func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
 		{"generation_tokens_total", "counter", generation},
 	} {
 		fmt.Fprintf(w, "# TYPE vllm:%s %s\nvllm:%s{engine=\"0\",model_name=\"stand-in\"} %g\n", f.name, f.kind, f.name, f.value)
+	}
+}
+
+// tritonPage has the names of Triton's own metrics, for any backend.
+func tritonPage(w io.Writer, running, waiting float64) {
+	for name, value := range map[string]float64{"nv_inference_pending_request_count": waiting, "nv_inference_exec_count": running} {
+		fmt.Fprintf(w, "# TYPE %s gauge\n%s{model=\"resnet\",version=\"1\"} %g\n", name, name, value)
 	}
 }
 

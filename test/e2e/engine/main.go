@@ -22,9 +22,11 @@ func main() {
 	token := flag.Duration("token", 50*time.Millisecond, "time per generated token")
 	startup := flag.Duration("startup", 0, "time until /health says 200; negative is never")
 	seqs := flag.Int("seqs", 0, "requests that run at a time; the others wait in order; 0 is no limit")
+	triton := flag.Bool("triton", false, "the page has Triton's names, not vLLM's")
 	flag.Parse()
 
 	e := newEngine(*token, *startup, *seqs)
+	e.triton = *triton
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", e.health)
 	mux.HandleFunc("POST /v1/completions", e.complete)
