@@ -69,6 +69,7 @@ func clusterSettings() map[string]func(*Intent, string) error {
 func builtin() Defaults {
 	return Defaults{
 		Gateway:  Name{"knative-serving", "knative-gateway"},
+		Listener: "llm-gw",
 		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
 		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
 			Replicas: 1, Flavor: FlavorAuto},

@@ -1,7 +1,10 @@
 package binding
 
 import (
+	"fmt"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
@@ -23,7 +26,7 @@ func settings() []setting {
 func routeSettings() []setting {
 	return []setting{
 		{inference.GatewayKey, func(in *Intent, v string) (err error) { in.Gateway, err = gatewayName(v); return err }, true},
-		{inference.ListenerKey, func(in *Intent, v string) (err error) { in.Listener, err = subdomain(v); return err }, true},
+		{inference.ListenerKey, setListener, true},
 		{inference.ProviderKey, func(in *Intent, v string) error { return oneOf(&in.Provider, v, providers()...) }, true},
 		{inference.HostnamesKey, func(in *Intent, v string) (err error) { in.Hostnames, err = hostnames(v); return err }, false},
 		{inference.PathsKey, func(in *Intent, v string) (err error) { in.Paths, err = paths(v); return err }, true},
@@ -86,6 +89,19 @@ func modelSettings() []setting {
 // providers are the values of the provider annotation; auto is empty in an Intent.
 func providers() []string {
 	return []string{"auto", "istio", "agentgateway", "envoy-gateway", "nginx", "gke", "ack"}
+}
+
+// setListener reads a name, or "*" for every listener of the Gateway.
+func setListener(in *Intent, v string) error {
+	if v == "*" {
+		in.Listener = ""
+		return nil
+	}
+	if len(validation.IsDNS1123Subdomain(v)) > 0 {
+		return fmt.Errorf("%q is neither the name of a listener nor \"*\" for all of them", v)
+	}
+	in.Listener = v
+	return nil
 }
 
 func setFailureMode(in *Intent, v string) error {

@@ -10,7 +10,7 @@ import "time"
 type Intent struct {
 	Namespace, Service string
 
-	// Gateway and Listener are where the route attaches; Listener may be empty (all of them).
+	// Gateway and Listener are where the route attaches; an empty Listener is all of them.
 	Gateway  Name
 	Listener string
 	// Provider overrides what the GatewayClass's controller name says; empty is auto.

@@ -104,13 +104,6 @@ func gatewayName(v string) (Name, error) {
 	return Name{ns, name}, nil
 }
 
-func subdomain(v string) (string, error) {
-	if len(validation.IsDNS1123Subdomain(v)) > 0 {
-		return "", fmt.Errorf("%q is not a name of lower-case letters, digits, '-' and '.'", v)
-	}
-	return v, nil
-}
-
 // objectName accepts names that Services may have too.
 func objectName(v string, most int) (string, error) {
 	if len(v) > most || len(validation.IsDNS1035Label(v)) > 0 {

@@ -1,0 +1,42 @@
+package binding
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
+
+func TestParseTemplate(t *testing.T) {
+	e, problems := ParseTemplate(map[string]string{autoscaling.EngineKey: "triton", autoscaling.MetricsPortKey: "8002", autoscaling.MetricsPathKey: "/metrics", "autoscaling.knative.dev/metric": "rps"})
+	if want := (Engine{Triton, 8002, "/metrics"}); e != want || len(problems) > 0 {
+		t.Errorf("got %+v, %v", e, problems)
+	}
+	for key, value := range map[string]string{
+		autoscaling.EngineKey: "vlm", autoscaling.MetricsPortKey: "70000", autoscaling.MetricsPathKey: "metrics",
+		inference.PoolKey: "x", inference.ACKPriorityKey: "1", inference.AIGatewayKey: "inference",
+	} {
+		_, problems := ParseTemplate(map[string]string{key: value})
+		if len(problems) != 1 || problems[0].Path != "spec.template.metadata.annotations["+key+"]" || problems[0].Warning {
+			t.Errorf("%s=%s: %v", key, value, problems)
+		}
+	}
+}
+
+func TestCheckTarget(t *testing.T) {
+	for metric, refused := range map[string]bool{
+		"": true, "concurrency": true, "rps": true, "kv_cache_usage_percent, rps:5": true, "num_requests_waiting": false,
+	} {
+		problems := CheckTarget(&Intent{Target: TargetUserContainer}, map[string]string{"autoscaling.knative.dev/metric": metric})
+		if refused != (len(problems) == 1) {
+			t.Errorf("%q: %v", metric, problems)
+		}
+		if refused && !strings.Contains(problems[0].Message, "queue-proxy") {
+			t.Errorf("%q names no fix", problems[0].Message)
+		}
+	}
+	if CheckTarget(nil, nil) != nil || CheckTarget(&Intent{Target: TargetQueueProxy}, nil) != nil {
+		t.Error("nothing to refuse")
+	}
+}
