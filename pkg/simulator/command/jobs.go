@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
-	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/report"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 )
 
 // job is one run: a policy on one seed.
@@ -23,7 +23,7 @@ type job struct {
 type finished struct {
 	jobs    []job
 	results []simulator.Result
-	oracles []report.Oracle // by seed
+	bounds  []oracle.Bound // by seed
 }
 
 // jobs lists the runs: every policy with every seed, then the sweep.
@@ -43,12 +43,12 @@ func (c *comparison) jobs() (jobs []job) {
 
 // all finds the oracle of every seed, and then makes the runs, several at a time.
 func (c *comparison) all(ctx context.Context, stderr io.Writer) (finished, error) {
-	f := finished{jobs: c.jobs(), oracles: make([]report.Oracle, len(c.seeds))}
+	f := finished{jobs: c.jobs(), bounds: make([]oracle.Bound, len(c.seeds))}
 	f.results = make([]simulator.Result, len(f.jobs))
 	p := newProgress(stderr, len(c.seeds)+len(f.jobs))
 	defer p.done()
 	err := c.parallelly(ctx, len(c.seeds), func(ctx context.Context, i int) (err error) {
-		f.oracles[i], err = c.bound(ctx, c.seeds[i], func(at time.Duration) { p.at(i, c.share(at)) })
+		f.bounds[i], err = c.bound(ctx, c.seeds[i], func(at time.Duration) { p.at(i, c.share(at)) })
 		p.at(i, 1)
 		return err
 	})
@@ -57,7 +57,7 @@ func (c *comparison) all(ctx context.Context, stderr io.Writer) (finished, error
 	}
 	return f, c.parallelly(ctx, len(f.jobs), func(ctx context.Context, i int) (err error) {
 		part := len(c.seeds) + i
-		f.results[i], err = c.one(ctx, f.jobs[i], f.oracles[f.jobs[i].seed], func(at time.Duration) { p.at(part, c.share(at)) })
+		f.results[i], err = c.one(ctx, f.jobs[i], f.bounds[f.jobs[i].seed], func(at time.Duration) { p.at(part, c.share(at)) })
 		if p.at(part, 1); err != nil {
 			err = fmt.Errorf("policy %s, seed %d: %w", f.jobs[i].candidate.label, f.jobs[i].config.Seed, err)
 		}

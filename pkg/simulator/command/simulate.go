@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/report"
 )
 
@@ -55,7 +56,9 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 		return nil, err
 	}
 	if o.sweep {
-		c.sweep = sweeps(c.policies)
+		if c.sweep, err = sweeps(c.policies); err != nil {
+			return nil, err
+		}
 	}
 	if c.config.Engine, err = profile(o.engine); err != nil {
 		return nil, err
@@ -94,26 +97,40 @@ func sample(span time.Duration) time.Duration {
 
 // run makes all runs and gathers them.
 func (c *comparison) run(ctx context.Context, stderr io.Writer) (report.Report, error) {
-	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal}
+	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal, SLO: c.config.SLO, Warmup: c.config.Warmup}
 	runs, err := c.all(ctx, stderr)
 	if err != nil {
 		return r, err
 	}
-	r.Oracle = runs.oracles[0]
-	n := len(c.policies) * len(c.seeds)
+	r.Oracle = oracleOf(runs.bounds[0])
 	for i, result := range runs.results {
-		run := report.NewRun(runs.jobs[i].candidate.label, runs.jobs[i].config, result, runs.oracles[runs.jobs[i].seed])
-		run.Knob = runs.jobs[i].candidate.knob
-		if i >= n {
+		run := c.figures(runs, i)
+		switch {
+		case i >= len(c.policies)*len(c.seeds):
 			r.Sweep = append(r.Sweep, run)
 			continue
-		}
-		r.Runs = append(r.Runs, run)
-		if runs.jobs[i].seed == 0 {
+		case runs.jobs[i].seed == 0:
 			r.Details = append(r.Details, report.Detail{Policy: run.Policy, Series: result.Series, Replicas: result.Replicas})
 		}
+		r.Runs = append(r.Runs, run)
 	}
 	return r, nil
+}
+
+func oracleOf(b oracle.Bound) report.Oracle {
+	return report.Oracle{GPUHours: b.GPUHours, FluidGPUHours: b.FluidGPUHours, Replicas: b.Pods}
+}
+
+// figures makes the row of one run.
+func (c *comparison) figures(f finished, i int) report.Run {
+	j, result := f.jobs[i], f.results[i]
+	b := f.bounds[j.seed]
+	run := report.NewRun(j.candidate.label, j.config, result, oracleOf(b))
+	run.Knob, run.Hindsight = j.candidate.knob, j.candidate.make == nil
+	run.WastedGPUHours = oracle.WastedGPUHours(b.Pods, result.Replicas, oracle.Span{
+		From: result.From, To: result.From + result.Span, GPUs: j.config.Engine.TensorParallel,
+	})
+	return run
 }
 
 func (c *comparison) title() string {

@@ -1,6 +1,149 @@
 package report
 
-import "io"
+import (
+	_ "embed"
+	"html/template"
+	"io"
+	"strings"
+	"time"
 
-// WriteHTML writes one file for a browser.
-func (r Report) WriteHTML(w io.Writer) error { return nil }
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+// WriteHTML writes one file for a browser, which needs nothing else.
+func (r Report) WriteHTML(w io.Writer) error {
+	page, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return err
+	}
+	all := Summarize(r.Runs)
+	return page.Execute(w, map[string]any{
+		"Report": r, "CSS": template.CSS(pageCSS), "JS": template.JS(pageJS), "Data": r.curves(all),
+		"Verdict": verdict(all, r.Goal), "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": decimals(2)(all[0].Oracle.Mean),
+	})
+}
+
+// row is a line of the page's table.
+type row struct {
+	Policy, SLO, GPUHours, Ratio, Wasted, Operations, Reversals, TTFT, ITL, Recovery string
+	Index                                                                            int
+	Holds, Hindsight                                                                 bool
+	// Width is the bar of the GPU-hours, in percent of the largest.
+	Width float64
+}
+
+func rows(all []Summary, goal float64) (rows []row) {
+	most := 0.0
+	for _, s := range all {
+		most = max(most, s.GPUHours.Mean)
+	}
+	for i, s := range all {
+		rows = append(rows, row{
+			Policy: s.Policy, Index: i % colors, Holds: s.SLO.Mean >= goal, Hindsight: s.Hindsight, Width: 100 * ratio(s.GPUHours.Mean, most),
+			SLO: s.cell(s.SLO, percent), GPUHours: s.cell(s.GPUHours, decimals(2)), Ratio: s.cell(s.OracleRatio, decimals(2)),
+			Wasted: s.cell(s.Wasted, decimals(2)), Operations: s.cell(s.Operations, count), Reversals: s.cell(s.Reversals, count),
+			TTFT: s.cell(s.P99TTFT, seconds), ITL: s.cell(s.P99ITL, seconds), Recovery: s.cell(s.Recovery, seconds),
+		})
+	}
+	return rows
+}
+
+// colors is how many the style sheet has for policies.
+const colors = 8
+
+// curves is what the page's script draws. Times are in seconds.
+type curves struct {
+	Goal     float64      `json:"goal"`
+	TTFT     float64      `json:"ttft"`
+	ITL      float64      `json:"itl"`
+	Warmup   float64      `json:"warmup"`
+	Bound    float64      `json:"bound"`
+	Oracle   [][2]float64 `json:"oracle"`
+	Policies []curve      `json:"policies"`
+	Points   []dot        `json:"points"`
+}
+
+// curve is one policy over time; an unknown latency is null.
+type curve struct {
+	Name    string         `json:"name"`
+	At      []float64      `json:"t"`
+	Wanted  []int32        `json:"wanted"`
+	Ready   []int32        `json:"ready"`
+	Demand  []float64      `json:"demand"`
+	Queue   []int          `json:"queue"`
+	KV      []float64      `json:"kv"`
+	TTFT50  []*float64     `json:"ttft50"`
+	TTFT95  []*float64     `json:"ttft95"`
+	ITL95   []*float64     `json:"itl95"`
+	Replica [][2]float64   `json:"replicas"`
+	Why     map[int]string `json:"why"`
+}
+
+// dot is a setting of a policy in the plane of cost and quality.
+type dot struct {
+	Policy int     `json:"policy"`
+	Knob   string  `json:"knob"`
+	SLO    float64 `json:"slo"`
+	Hours  float64 `json:"hours"`
+}
+
+func (r Report) curves(all []Summary) curves {
+	c := curves{Goal: r.Goal, TTFT: r.SLO.TTFT.Seconds(), ITL: r.SLO.ITL.Seconds(), Warmup: r.Warmup.Seconds(), Bound: all[0].Oracle.Mean, Oracle: line(r.Oracle.Replicas)}
+	index := map[string]int{}
+	for i, s := range all {
+		index[s.Policy] = i
+		c.Points = append(c.Points, dot{i, "", s.SLO.Mean, s.GPUHours.Mean})
+	}
+	for _, s := range Summarize(r.Sweep) {
+		c.Points = append(c.Points, dot{index[s.Policy], s.Knob, s.SLO.Mean, s.GPUHours.Mean})
+	}
+	for _, d := range r.Details {
+		c.Policies = append(c.Policies, curveOf(d))
+	}
+	return c
+}
+
+func curveOf(d Detail) curve {
+	c := curve{Name: d.Policy, Replica: line(d.Replicas), Why: map[int]string{}}
+	wanted := int32(-1)
+	for i, p := range d.Series {
+		c.At, c.Demand = append(c.At, p.At.Seconds()), append(c.Demand, rounded(p.ArrivalsPerSecond))
+		c.Wanted, c.Ready = append(c.Wanted, p.Wanted), append(c.Ready, p.Ready)
+		c.Queue, c.KV = append(c.Queue, p.Waiting+p.Queued), append(c.KV, rounded(p.KV))
+		c.TTFT50, c.TTFT95, c.ITL95 = append(c.TTFT50, known(p.TTFTP50)), append(c.TTFT95, known(p.TTFTP95)), append(c.ITL95, known(p.ITLP95))
+		if p.Wanted != wanted && p.Why != "" {
+			c.Why[i] = strings.TrimSpace(p.Why)
+		}
+		wanted = p.Wanted
+	}
+	return c
+}
+
+// line is a time line as pairs of seconds and replicas.
+func line(changes []simulator.Change) (pairs [][2]float64) {
+	for _, c := range changes {
+		pairs = append(pairs, [2]float64{c.At.Seconds(), float64(c.Replicas)})
+	}
+	return pairs
+}
+
+// known is nil where no request ended.
+func known(d time.Duration) *float64 {
+	if d <= 0 {
+		return nil
+	}
+	s := rounded(d.Seconds())
+	return &s
+}
+
+// rounded keeps the page small.
+func rounded(x float64) float64 { return float64(int64(finite(x)*1e4)) / 1e4 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
@@ -20,9 +19,11 @@ type Report struct {
 	Runs []Run `json:"runs"`
 	// Sweep holds runs at other settings of the policies' knobs, by policy.
 	Sweep []Run `json:"sweep,omitempty"`
-	// Details are of the first seed; only the HTML report has them.
-	Details []Detail `json:"-"`
-	Oracle  Oracle   `json:"-"`
+	// The rest is for the HTML report only; Details and Oracle are of the first seed.
+	SLO     simulator.SLO `json:"-"`
+	Warmup  time.Duration `json:"-"`
+	Details []Detail      `json:"-"`
+	Oracle  Oracle        `json:"-"`
 }
 
 // Setting is a name and a value for people.
@@ -35,7 +36,7 @@ type Setting struct {
 type Oracle struct {
 	// GPUHours is the bound with start costs, FluidGPUHours the one without: work over capacity.
 	GPUHours, FluidGPUHours float64
-	// Replicas is its schedule.
+	// Replicas is its schedule, those that load included.
 	Replicas []simulator.Change
 }
 
@@ -46,6 +47,8 @@ type Run struct {
 	Seed   uint64 `json:"seed"`
 	// Knob is the setting that a sweep changed, such as target=20.
 	Knob string `json:"knob,omitempty"`
+	// Hindsight tells that its size was chosen with the trace known.
+	Hindsight bool `json:"hindsight,omitempty"`
 	// SLO is the share of requests that met both latencies, 0..1.
 	SLO             float64 `json:"slo"`
 	GPUHours        float64 `json:"gpu_hours"`
@@ -72,6 +75,7 @@ type Run struct {
 	P95ITL          float64 `json:"p95_itl_s"`
 	Preemptions     int64   `json:"preemptions"`
 	SimulatedTime   float64 `json:"simulated_s"`
+	MaxReplicas     int32   `json:"max_replicas"`
 }
 
 // Detail is the course of one run.
@@ -81,21 +85,27 @@ type Detail struct {
 	Replicas []simulator.Change
 }
 
-// NewRun makes the figures of a result. The first part of length Warmup does not count.
+// NewRun makes the figures of a result, all but WastedGPUHours.
 func NewRun(policy string, c simulator.Config, r simulator.Result, o Oracle) Run {
-	gpus := float64(max(c.Engine.TensorParallel, 1))
 	return Run{
 		Policy: policy, Seed: c.Seed, SLO: finite(r.SLOShare()),
 		GPUHours: finite(r.GPUHours), OracleGPUHours: finite(o.GPUHours), FluidGPUHours: finite(o.FluidGPUHours),
 		OracleRatio:     ratio(r.GPUHours, o.GPUHours),
-		WastedGPUHours:  finite(gpus * excess(r.Replicas, o.Replicas, c.Warmup, c.Warmup+r.Span).Hours()),
 		ScaleOperations: r.ScaleOperations, Reversals: r.Reversals,
 		P50TTFT: r.P50TTFT.Seconds(), P95TTFT: r.P95TTFT.Seconds(), P99TTFT: r.P99TTFT.Seconds(),
 		MeanITL: r.MeanITL.Seconds(), P95ITL: r.P95ITL.Seconds(), P99ITL: r.P99ITL.Seconds(),
 		Recovery: r.Recovery.Seconds(), Requests: r.Requests, CPUSeconds: r.CPU.Seconds(),
 		Met: r.Met, Unfinished: r.Unfinished, Refused: r.Refused, Lost: r.Lost,
-		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(),
+		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(), MaxReplicas: Peak(r.Replicas),
 	}
+}
+
+// Peak is the most replicas of a time line.
+func Peak(line []simulator.Change) (most int32) {
+	for _, c := range line {
+		most = max(most, c.Replicas)
+	}
+	return most
 }
 
 // finite is 0 for what JSON cannot hold.
@@ -112,36 +122,4 @@ func ratio(x, of float64) float64 {
 		return 0
 	}
 	return finite(x / of)
-}
-
-// excess is the replica time above the oracle's between two moments.
-func excess(replicas, oracle []simulator.Change, from, to time.Duration) (sum time.Duration) {
-	var times []time.Duration
-	for _, c := range slices.Concat(replicas, oracle) {
-		times = append(times, min(max(c.At, from), to))
-	}
-	times = append(times, from, to)
-	slices.Sort(times)
-	a, b := steps{changes: replicas}, steps{changes: oracle}
-	for i := range len(times) - 1 {
-		more := a.at(times[i]) - b.at(times[i])
-		sum += (times[i+1] - times[i]) * time.Duration(max(more, 0))
-	}
-	return sum
-}
-
-// steps reads a time line forwards.
-type steps struct {
-	changes []simulator.Change
-	next    int
-	now     int32
-}
-
-// at is the number of replicas from a moment on; moments must not go back.
-func (s *steps) at(t time.Duration) int32 {
-	for s.next < len(s.changes) && s.changes[s.next].At <= t {
-		s.now = s.changes[s.next].Replicas
-		s.next++
-	}
-	return s.now
 }

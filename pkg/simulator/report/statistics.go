@@ -42,6 +42,7 @@ func student(degrees int) float64 {
 type Summary struct {
 	Policy, Knob string
 	Seeds        int
+	Hindsight    bool
 	SLO, GPUHours, Oracle, OracleRatio, Wasted, Operations, Reversals,
 	P99TTFT, P99ITL, P50TTFT, MeanITL, Recovery, CPU, Requests Estimate
 }
@@ -74,7 +75,7 @@ func summarize(runs []Run) Summary {
 		return estimate(values)
 	}
 	return Summary{
-		Policy: runs[0].Policy, Knob: runs[0].Knob, Seeds: len(runs),
+		Policy: runs[0].Policy, Knob: runs[0].Knob, Seeds: len(runs), Hindsight: runs[0].Hindsight,
 		SLO:         over(func(r Run) float64 { return r.SLO }),
 		GPUHours:    over(func(r Run) float64 { return r.GPUHours }),
 		Oracle:      over(func(r Run) float64 { return r.OracleGPUHours }),

@@ -63,13 +63,25 @@ func (r Report) footer(all []Summary) string {
 	var b strings.Builder
 	if len(all) > 0 {
 		s := all[0]
-		fmt.Fprintf(&b, "The oracle knows the trace and needs %.2f GPU-hours. ", s.Oracle.Mean)
+		fmt.Fprintf(&b, "The oracle's bound, with perfect foresight, is %.2f GPU-hours. ", s.Oracle.Mean)
 		if s.Seeds > 1 {
 			fmt.Fprintf(&b, "Means of %d seeds ± half of the 95 %% confidence interval. ", s.Seeds)
 		}
 	}
 	fmt.Fprintf(&b, "SLO is the share of requests that met both latencies.\n")
+	for _, s := range all {
+		if s.Hindsight {
+			fmt.Fprintf(&b, "%s: %s that holds the goal, known in hindsight only.\n", s.Policy, smallest(s.Policy))
+		}
+	}
 	return b.String()
+}
+
+func smallest(policy string) string {
+	if policy == "static" {
+		return "the smallest fleet of fixed size"
+	}
+	return "the smallest multiple of the oracle's schedule"
 }
 
 // cell is a mean, with its interval where there are several seeds.

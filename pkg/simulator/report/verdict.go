@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// verdict says in sentences who holds the goal for the fewest GPU-hours, and
+// who does not. What was chosen in hindsight is no candidate, only a measure.
+func verdict(all []Summary, goal float64) (lines []string) {
+	holds := func(s Summary) bool { return s.SLO.Mean >= goal }
+	var good, bad, measures []Summary
+	for _, s := range all {
+		switch {
+		case s.Hindsight:
+			measures = append(measures, s)
+		case holds(s):
+			good = append(good, s)
+		default:
+			bad = append(bad, s)
+		}
+	}
+	slices.SortStableFunc(good, func(a, b Summary) int { return compare(a.GPUHours.Mean, b.GPUHours.Mean) })
+	slices.SortStableFunc(bad, func(a, b Summary) int { return compare(b.SLO.Mean, a.SLO.Mean) })
+	switch {
+	case len(good)+len(bad) == 0:
+	case len(good) == 0:
+		lines = append(lines, fmt.Sprintf("No policy holds the goal: %s of the requests within both latencies.", percents(goal)))
+	default:
+		lines = append(lines, best(good[0]))
+	}
+	for _, s := range good[min(1, len(good)):] {
+		lines = append(lines, fmt.Sprintf("%s holds the goal too, for %s more.", s.Policy, percents(ratio(s.GPUHours.Mean, good[0].GPUHours.Mean)-1)))
+	}
+	for _, s := range bad {
+		lines = append(lines, fmt.Sprintf("%s misses the goal: %s of the requests were in time, for %.1f GPU-hours.", s.Policy, percents(s.SLO.Mean), s.GPUHours.Mean))
+	}
+	for _, s := range measures {
+		lines = append(lines, fmt.Sprintf("In hindsight, %s would have had %s of the requests in time for %.1f GPU-hours.", hindsight(s.Policy), percents(s.SLO.Mean), s.GPUHours.Mean))
+	}
+	return lines
+}
+
+func hindsight(policy string) string {
+	if policy == "static" {
+		return "the smallest fleet of fixed size"
+	}
+	return "a schedule made for this very trace"
+}
+
+func best(s Summary) string {
+	line := fmt.Sprintf("%s holds the goal for the fewest GPU-hours: %.1f, with %s of the requests in time", s.Policy, s.GPUHours.Mean, percents(s.SLO.Mean))
+	if s.OracleRatio.Mean > 0 {
+		line += fmt.Sprintf("; that is %.2f times what perfect foresight would need", s.OracleRatio.Mean)
+	}
+	return line + "."
+}
+
+func compare(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// percents keeps the digits that tell 99 from 99.9; it never rounds up to 100.
+func percents(share float64) string {
+	p := 100 * share
+	text := fmt.Sprintf("%.1f %%", p)
+	if p < 100 && (p > 99.9 || text == "100.0 %") {
+		text = fmt.Sprintf("%.2f %%", float64(int(p*100))/100)
+	}
+	return strings.Replace(text, ".0 %", " %", 1)
+}
