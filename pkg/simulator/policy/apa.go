@@ -50,10 +50,13 @@ func defineAPA(options *flag.FlagSet) simulator.NewPolicy {
 // As there, the current replicas include starting pods, the cooldown window
 // down takes the least recommendation and not the largest, and the scale is
 // left alone while no pod answers. Simplified: a pod whose page cannot be read
-// is left out, where AIBrix at e3e10f9e counted it as 0.
+// is left out, where AIBrix at e3e10f9e counted it as 0; and nothing changes
+// until the averaging window is full, for the empty engines that a run begins
+// with are not the load.
 type apa struct {
 	settings apaSettings
 	load     history
+	began    time.Time
 	past     []recommendation
 }
 
@@ -67,6 +70,12 @@ func (a *apa) Want(obs decider.Observation) (simulator.Want, error) {
 		return simulator.Want{Replicas: obs.Replicas}, nil
 	}
 	a.load.add(sample{obs.Time, mean(values)}, a.settings.window)
+	if a.began.IsZero() {
+		a.began = obs.Time
+	}
+	if obs.Time.Sub(a.began) < a.settings.window {
+		return simulator.Want{Replicas: obs.Replicas}, nil
+	}
 	value := a.load.mean()
 	desired := a.settings.recommend(obs.Replicas, value)
 	if a.settings.pendingGuard {

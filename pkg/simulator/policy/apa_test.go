@@ -26,7 +26,12 @@ func TestAPA_answers(t *testing.T) {
 		{"starting count as full down", "apa", starting(kv(10, 10, 10), 2), 3}, // (30+100)/50
 		{"one pod of no value", "apa", kv(60), 2},
 	} {
-		if got := want(t, newPolicy(t, row.spec), row.obs); got != row.want {
+		p := newPolicy(t, row.spec)
+		if got := want(t, p, row.obs); got != row.obs.Replicas {
+			t.Errorf("%s: %d at first, want no change before the window is full", row.name, got)
+		}
+		row.obs.Time = row.obs.Time.Add(3 * time.Minute)
+		if got := want(t, p, row.obs); got != row.want {
 			t.Errorf("%s: %d, want %d", row.name, got, row.want)
 		}
 	}
@@ -36,7 +41,8 @@ func TestAPA_answers(t *testing.T) {
 // recommendation of five minutes counts, so one dip halves the fleet later.
 func TestAPA_oneDipDecides(t *testing.T) {
 	p := newPolicy(t, "apa:window=1s")
-	want(t, p, observe(0, decider.KVCache, 10, 10, 10, 10)) // 2
+	want(t, p, observe(0, decider.KVCache, 10, 10, 10, 10))
+	want(t, p, observe(time.Second, decider.KVCache, 10, 10, 10, 10)) // 2
 	if got := want(t, p, observe(4*time.Minute, decider.KVCache, 36, 36, 36, 36)); got != 2 {
 		t.Errorf("%d, want the 2 of four minutes ago", got)
 	}

@@ -37,7 +37,7 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 	s := wvaSettings{
 		version: "2", interval: time.Minute, up: 0.85, down: 0.70,
 		kv: 0.80, queue: 5, kvSpare: 0.1, queueSpare: 3,
-		tolerance: hpaTolerance, behavior: hpaBehavior{upPods: 10, downPods: 10}, hpa: true,
+		tolerance: hpaTolerance, behavior: hpaBehavior{upPods: 10, downPods: 10, downWindow: 240 * time.Second}, hpa: true,
 	}
 	options.Var(choice{&s.version, []string{"1", "2"}}, "version", "1: percentages, a replica at a time; 2: tokens")
 	options.Var(span{&s.interval, hpaSync, time.Hour}, "interval", "time between two analyses (GLOBAL_OPT_INTERVAL)")
@@ -48,8 +48,8 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(number{&s.kvSpare, 0, 1}, "kv-spare", "kvSpareTrigger of version 1")
 	options.Var(number{&s.queueSpare, 0, 1e6}, "queue-spare", "queueSpareTrigger of version 1")
 	options.BoolVar(&s.hpa, "hpa", s.hpa, "the HPA acts on what WVA publishes; false acts at once")
-	options.Var(span{&s.behavior.upWindow, 0, time.Hour}, "hpa-up-window", "its scaleUp.stabilizationWindowSeconds; the sample's is 0, the Helm chart's 240s")
-	options.Var(span{&s.behavior.downWindow, 0, time.Hour}, "hpa-down-window", "its scaleDown.stabilizationWindowSeconds; the sample's is 0, the Helm chart's 240s")
+	options.Var(span{&s.behavior.upWindow, 0, time.Hour}, "hpa-up-window", "its scaleUp.stabilizationWindowSeconds; 240s in the Helm chart, 0 in the sample")
+	options.Var(span{&s.behavior.downWindow, 0, time.Hour}, "hpa-down-window", "its scaleDown.stabilizationWindowSeconds; 240s in the Helm chart, 0 in the sample")
 	return func(c simulator.Config) (simulator.Policy, error) { return newWVA(s, c), nil }
 }
 
@@ -62,22 +62,26 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 //
 // As upstream runs, every minute an analysis of what Prometheus has (the peak
 // of the last minute, token rates over five) publishes wva_desired_replicas, on
-// which an HPA of type External with AverageValue 1 acts every 15 s, with the
-// behaviour of config/samples/hpa-integration.yaml. The Helm chart's behaviour
-// waits 240 s either way; the options can set it.
+// which an HPA of type External with AverageValue 1 acts every 15 s. Of its two
+// published behaviours each half is the one that suits it: up at once, as in
+// config/samples/hpa-integration.yaml, and down after 240 s, as in the Helm
+// chart, which would wait 240 s on the way up too. Both move 10 pods at most.
 //
 // Simplified: Prometheus is read every 15 s and without delay; the queue of
 // the endpoint picker is the requests queued outside the engines, its bytes
 // are not known; the queueing-model and throughput analyzers, which are off
-// by default, and the limiter are left out.
+// by default, and the limiter are left out. The first analysis is when its
+// queries have their whole windows, for the empty engines that a run begins
+// with are not the load.
 type wva struct {
 	settings   wvaSettings
 	pods       map[string]*wvaPod
 	capacities map[string][]float64 // k2 as it was observed, by bucket of the output length
 	perReplica float64              // the last median capacity
 	published  int32
-	analysed   time.Time
-	stabilizer stabilizer
+	// began is when it was first asked, analysed the last analysis.
+	began, analysed time.Time
+	stabilizer      stabilizer
 }
 
 func newWVA(s wvaSettings, c simulator.Config) *wva {
@@ -99,9 +103,11 @@ func (w *wva) Period() time.Duration { return hpaSync }
 // Want is what the HPA makes of the published count.
 func (w *wva) Want(obs decider.Observation) (simulator.Want, error) {
 	w.scrape(obs)
-	if due := w.analysed.Add(w.settings.interval); w.analysed.IsZero() || !obs.Time.Before(due) {
-		w.analysed = obs.Time
-		w.published = w.analyse(obs)
+	if w.began.IsZero() {
+		w.began, w.published = obs.Time, obs.Replicas
+	}
+	if obs.Time.Sub(w.began) >= wvaMeans && obs.Time.Sub(w.analysed) >= w.settings.interval {
+		w.analysed, w.published = obs.Time, w.analyse(obs)
 	}
 	if !w.settings.hpa {
 		return simulator.Want{Replicas: w.published}, nil

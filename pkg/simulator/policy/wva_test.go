@@ -21,6 +21,17 @@ func engines(at time.Duration, kv, waiting []float64) decider.Observation {
 	return obs
 }
 
+// settled is the answer when the windows are full; until then nothing changes.
+func settled(t *testing.T, spec string, obs decider.Observation) int32 {
+	t.Helper()
+	p := newPolicy(t, spec)
+	if got := want(t, p, obs); got != obs.Replicas {
+		t.Errorf("%d at first, want no change before the windows are full", got)
+	}
+	obs.Time = obs.Time.Add(wvaMeans)
+	return want(t, p, obs)
+}
+
 func TestWVA_percentages(t *testing.T) {
 	pods := func(kv ...float64) decider.Observation { return engines(0, kv, make([]float64, len(kv))) }
 	for _, row := range []struct {
@@ -37,7 +48,7 @@ func TestWVA_percentages(t *testing.T) {
 		{"one that starts blocks", starting(pods(90, 90), 1), 3},
 		{"a single one stays", pods(10), 1},
 	} {
-		if got := want(t, newPolicy(t, "wva:version=1,hpa=false"), row.obs); got != row.want {
+		if got := settled(t, "wva:version=1,hpa=false", row.obs); got != row.want {
 			t.Errorf("%s: %d, want %d", row.name, got, row.want)
 		}
 	}
@@ -66,7 +77,7 @@ func TestWVA_tokens(t *testing.T) {
 		{"the HPA's tolerance", "wva", pods(50), 1},
 		{"the HPA's policy", "wva:up=0.01,down=0.01", pods(90, 90), 12}, // 10 pods a sync
 	} {
-		if got := want(t, newPolicy(t, row.spec), row.obs); got != row.want {
+		if got := settled(t, row.spec, row.obs); got != row.want {
 			t.Errorf("%s: %d, want %d", row.name, got, row.want)
 		}
 	}
@@ -77,12 +88,13 @@ func TestWVA_tokens(t *testing.T) {
 func TestWVA_learnsTheComputeBound(t *testing.T) {
 	p := newPolicy(t, "wva:hpa=false")
 	want(t, p, engines(0, []float64{30}, []float64{0}))
+	want(t, p, engines(4*time.Minute, []float64{30}, []float64{0}))
 	// 300 resident and 5 waiting of 100: 800/0.85 - 300 = 641, three more.
-	if got := want(t, p, engines(time.Minute, []float64{30}, []float64{5})); got != 4 {
+	if got := want(t, p, engines(5*time.Minute, []float64{30}, []float64{5})); got != 4 {
 		t.Errorf("saturated: %d, want 4", got)
 	}
 	// The peak of the queue is past, the capacity is still 300: 1200/0.85 - 1200 = 212.
-	if got := want(t, p, engines(3*time.Minute, []float64{30, 30, 30, 30}, make([]float64, 4))); got != 5 {
+	if got := want(t, p, engines(7*time.Minute, []float64{30, 30, 30, 30}, make([]float64, 4))); got != 5 {
 		t.Errorf("later: %d, want 5", got)
 	}
 }
@@ -94,7 +106,7 @@ func TestWVA_analysesEveryMinute(t *testing.T) {
 		at   time.Duration
 		kv   float64
 		want int32
-	}{{0, 60, 2}, {15 * time.Second, 99, 2}, {45 * time.Second, 99, 2}, {time.Minute, 60, 3}, {75 * time.Second, 60, 3}} {
+	}{{0, 60, 2}, {5 * time.Minute, 60, 2}, {315 * time.Second, 99, 2}, {345 * time.Second, 99, 2}, {6 * time.Minute, 60, 3}, {375 * time.Second, 60, 3}} {
 		if got := want(t, p, engines(step.at, []float64{step.kv, step.kv}, []float64{0, 0})); got != step.want {
 			t.Errorf("at %v: %d, want %d", step.at, got, step.want)
 		}
