@@ -452,3 +452,13 @@ func (c *cluster) told() (out []string) {
 		}
 	}
 }
+
+func parse(text string) (*unstructured.Unstructured, error) {
+	u := &unstructured.Unstructured{}
+	return u, yaml.Unmarshal([]byte(text), &u.Object)
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,134 @@
+package inferencegateway
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
+
+func TestLabelChange(t *testing.T) {
+	keys := []string{"routed", "pool"}
+	for _, tt := range []struct {
+		name       string
+		have, want map[string]string
+		change     map[string]any
+	}{
+		{"nothing to do", map[string]string{"routed": "true", "user": "x"}, map[string]string{"routed": "true"}, map[string]any{}},
+		{"joins", nil, map[string]string{"routed": "true"}, map[string]any{"routed": "true"}},
+		{"leaves", map[string]string{"routed": "true", "pool": "p"}, nil, map[string]any{"routed": nil, "pool": nil}},
+		{"moves", map[string]string{"pool": "p"}, map[string]string{"pool": "q"}, map[string]any{"pool": "q"}},
+		{"other labels are not looked at", map[string]string{"user": "x"}, nil, map[string]any{}},
+		{"an empty value is a value", map[string]string{"routed": ""}, nil, map[string]any{"routed": nil}},
+	} {
+		if diff := cmp.Diff(tt.change, labelChange(tt.have, tt.want, keys)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// Traffic moves from one revision to the next: pods of the new one join before
+// those of the old one leave, and pods being deleted are left alone.
+func TestReconcile_podsFollowTraffic(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.revision("qwen", "qwen-00002")
+		c.pod("qwen", "qwen-00001", "a-old", nil)
+		c.pod("qwen", "qwen-00002", "b-new", nil)
+		c.settle("qwen")
+		if got := []string{c.podLabel("a-old", inference.RoutedKey), c.podLabel("b-new", inference.RoutedKey)}; !slices.Equal(got, []string{"true", ""}) {
+			t.Errorf("routed %v, want the old pod only", got)
+		}
+		c.traffic("qwen", map[string]int{"qwen-00001": 90, "qwen-00002": 10})
+		c.reconcile("qwen")
+		if diff := cmp.Diff([]string{"patch Pod b-new"}, podWrites(c)); diff != "" {
+			t.Errorf("canary (-want +got):\n%s", diff)
+		}
+		c.traffic("qwen", map[string]int{"qwen-00001": 0, "qwen-00002": 100})
+		c.pod("qwen", "qwen-00002", "c-newer", nil)
+		c.reconcile("qwen")
+		if diff := cmp.Diff([]string{"patch Pod c-newer", "patch Pod a-old"}, podWrites(c)); diff != "" {
+			t.Errorf("promotion (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func podWrites(c *cluster) []string {
+	return slices.DeleteFunc(slices.Clone(c.writes), func(w string) bool { return len(w) < 9 || w[:9] != "patch Pod" })
+}
+
+// A label of the user's own template is not ours to remove.
+func TestReconcile_labelsOfTheTemplateStay(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", asked)
+		rev, err := c.r.revisions.Revisions("default").Get("qwen-00001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rev = rev.DeepCopy()
+		rev.Labels[inference.EngineTypeKey] = "sglang"
+		put(c, c.revs, rev)
+		c.pod("qwen", "qwen-00001", "p1", nil)
+		pod, err := c.kube.CoreV1().Pods("default").Get(t.Context(), "p1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod.Labels[inference.EngineTypeKey] = "sglang"
+		if _, err := c.kube.CoreV1().Pods("default").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		c.seePods()
+		c.settle("qwen")
+		c.annotate(svc, nil)
+		c.reconcile("qwen")
+		if got := c.podLabel("p1", inference.EngineTypeKey); got != "sglang" {
+			t.Errorf("engine type %q, want the template's", got)
+		}
+		if got := c.podLabel("p1", inference.RoutedKey); got != "" {
+			t.Errorf("routed %q, want none", got)
+		}
+	})
+}
+
+// A pod that was born hidden is shown to the picker once it has been Ready for the hold.
+func TestReconcile_hiddenPodsAreShownAfterTheHold(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
+		c.settle("qwen")
+		c.pod("qwen", "qwen-00001", "p1", map[string]string{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
+		after := c.reconcile("qwen")
+		if after != 2*time.Second {
+			t.Fatalf("asks again after %v, want the hold", after)
+		}
+		time.Sleep(after)
+		c.reconcile("qwen")
+		pod, err := c.kube.CoreV1().Pods("default").Get(t.Context(), "p1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{inference.ActivePortsKey: "8012", inference.LLMDActivePortsKey: "8012"}
+		if diff := cmp.Diff(want, pod.Annotations); diff != "" {
+			t.Errorf("annotations (-want +got):\n%s", diff)
+		}
+		if c.reconcile("qwen"); len(c.writes) > 0 {
+			t.Errorf("wrote %v again", c.writes)
+		}
+	})
+}
+
+// A new leader has not seen the pod become Ready: the condition's own time counts.
+func TestReconcile_theHoldSurvivesAChangeOfLeader(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
+		c.pod("qwen", "qwen-00001", "p1", map[string]string{inference.ActivePortsKey: ""})
+		time.Sleep(time.Minute)
+		left, ready := c.r.heldFor(c.r.podsOf(ownerOf(svc))[0], 2*time.Second)
+		if !ready || left > 0 {
+			t.Errorf("held for another %v, ready %v; want it due", left, ready)
+		}
+	})
+}

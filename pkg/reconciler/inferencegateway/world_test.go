@@ -1,0 +1,190 @@
+package inferencegateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	"knative.dev/pkg/apis"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+const ingressText = `
+spec:
+  rules:
+  - hosts: [qwen.default.example.com]
+    visibility: ExternalIP
+    http:
+      paths:
+      - path: /.well-known/acme-challenge/x
+        splits: [{serviceName: cm-acme, percent: 100}]
+      - headers: {Knative-Serving-Tag: {exact: canary}}
+        splits: [{serviceName: qwen-00002, percent: 100}]
+      - splits:
+        - {serviceName: qwen-00001, percent: 85, appendHeaders: {Knative-Serving-Revision: qwen-00001}}
+        - {serviceName: qwen-00002, percent: 10, appendHeaders: {Knative-Serving-Revision: qwen-00002}}
+        - {serviceName: qwen-00002, percent: 5, appendHeaders: {Knative-Serving-Revision: qwen-00002}}
+  - hosts: [qwen.default, qwen.default.svc]
+    visibility: ClusterLocal
+    http: {paths: [{splits: [{serviceName: qwen-00001, percent: 100}]}]}
+  - hosts: [canary-qwen.default.example.com]
+    visibility: ExternalIP
+    http: {paths: [{splits: [{serviceName: qwen-00002}]}]}
+`
+
+func TestTrafficOf(t *testing.T) {
+	var ing nv1alpha1.Ingress
+	if err := yaml.Unmarshal([]byte(ingressText), &ing); err != nil {
+		t.Fatal(err)
+	}
+	svc := &servingv1.Service{}
+	svc.Status.Traffic = []servingv1.TrafficTarget{{Tag: "canary", URL: &apis.URL{Scheme: "http", Host: "canary-qwen.default.example.com"}}}
+	main, tags := trafficOf(svc, &ing)
+	wantMain := manifest.Traffic{Hosts: []string{"qwen.default.example.com"}, Splits: []manifest.Split{{Revision: "qwen-00001", Percent: 85}, {Revision: "qwen-00002", Percent: 15}}}
+	wantTags := []manifest.Traffic{{Tag: "canary", Hosts: []string{"canary-qwen.default.example.com"}, Splits: []manifest.Split{{Revision: "qwen-00002", Percent: 100}}}}
+	if diff := cmp.Diff(wantMain, main); diff != "" {
+		t.Errorf("main (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantTags, tags); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	if main, tags := trafficOf(svc, nil); main.Hosts != nil || tags != nil {
+		t.Errorf("without a KIngress: %v, %v", main, tags)
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.create(namespaces, `{apiVersion: v1, kind: Namespace, metadata: {name: default, labels: {team: llm}}}`)
+		for _, tt := range []struct {
+			name, listener string
+			want           bool
+		}{
+			{"all", `{protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}`, true},
+			{"none said is the Gateway's own", `{protocol: HTTP}`, false},
+			{"same", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}`, false},
+			{"selector", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {team: llm}}}}}`, true},
+			{"another selector", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {team: web}}}}}`, false},
+			{"expressions", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Exists}]}}}}`, true},
+			{"a bad selector", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: Maybe}]}}}}`, false},
+			{"no selector", `{protocol: HTTP, allowedRoutes: {namespaces: {from: Selector}}}`, false},
+			{"nobody", `{protocol: HTTP, allowedRoutes: {namespaces: {from: None}}}`, false},
+			{"TCP", `{protocol: TCP, allowedRoutes: {namespaces: {from: All}}}`, false},
+			{"GRPCRoute only", `{protocol: HTTP, allowedRoutes: {namespaces: {from: All}, kinds: [{kind: GRPCRoute}]}}`, false},
+			{"HTTPRoute too", `{protocol: HTTP, allowedRoutes: {namespaces: {from: All}, kinds: [{kind: GRPCRoute}, {kind: HTTPRoute}]}}`, true},
+			{"another group's HTTPRoute", `{protocol: HTTP, allowedRoutes: {namespaces: {from: All}, kinds: [{group: example.com, kind: HTTPRoute}]}}`, false},
+		} {
+			var l map[string]any
+			if err := yaml.Unmarshal([]byte(tt.listener), &l); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.r.allowed(l, "knative-serving", "default"); got != tt.want {
+				t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
+// A route of somebody else with our host and match is older and wins: a
+// condition says so. Knative's own route for "/" is none.
+func TestReconcile_hostConflict(t *testing.T) {
+	const route = `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: default, name: %NAME},
+		spec: {parentRefs: [{name: knative-gateway, namespace: knative-serving}], hostnames: [qwen.default.example.com], rules: [{matches: [%MATCH]}]}}`
+	theirs := func(name, match string) string {
+		return strings.NewReplacer("%NAME", name, "%MATCH", match).Replace(route)
+	}
+	inCluster(t, func(c *cluster) {
+		c.create(httpRoutes, theirs("qwen.default.example.com", `{path: {type: PathPrefix, value: /}}`))
+		c.service("qwen", asked)
+		c.settle("qwen")
+		time.Sleep(time.Minute)
+		c.create(httpRoutes, theirs("newer", `{method: POST, path: {type: Exact, value: /v1/completions}}`))
+		c.settle("qwen")
+		if got := c.r.concerned(resource{GroupVersionResource: httpRoutes}, c.live(httpRoutes, "newer")); len(got) != 1 || got[0].Name != "qwen" {
+			t.Errorf("a route on our host concerns %v, want qwen", got)
+		}
+		c.set(httpRoutes, "newer", func(o map[string]any) {
+			o["metadata"].(map[string]any)["creationTimestamp"] = "1999-01-01T00:00:00Z"
+		})
+		c.reconcile("qwen")
+		got := c.condition("qwen", inference.ConditionRouteAccepted)
+		if got.Status != metav1.ConditionFalse || got.Reason != inference.ReasonHostConflict || !strings.Contains(got.Message, "default/newer has POST /v1/completions on host qwen.default.example.com") {
+			t.Errorf("RouteAccepted %s %s: %s", got.Status, got.Reason, got.Message)
+		}
+	})
+}
+
+func TestReconcile_theGatewaysWordIsTold(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.settle("qwen")
+		c.set(httpRoutes, "qwen-inference", func(o map[string]any) {
+			o["status"] = map[string]any{"parents": []any{map[string]any{
+				"parentRef":  map[string]any{"name": "knative-gateway", "namespace": "knative-serving"},
+				"conditions": []any{map[string]any{"type": "Accepted", "status": "True"}, map[string]any{"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "no pool"}},
+			}}}
+		})
+		c.reconcile("qwen")
+		ready := c.condition("qwen", inference.ConditionReady)
+		if ready.Status != metav1.ConditionFalse || ready.Reason != "BackendNotFound" || !strings.Contains(ready.Message, "no pool") {
+			t.Errorf("Ready %s %s: %s", ready.Status, ready.Reason, ready.Message)
+		}
+	})
+}
+
+// A Service that is deleted takes along what owner references cannot.
+func TestReconcile_deletedService(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", asked)
+		c.settle("qwen")
+		c.create(destRules, `{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {namespace: knative-serving, name: far,
+			labels: {app.kubernetes.io/managed-by: knative-inference-gateway, knative-inference.dev/service-namespace: default, knative-inference.dev/service: qwen}}, spec: {}}`)
+		if err := c.services.Delete(svc); err != nil {
+			t.Fatal(err)
+		}
+		c.reconcile("qwen")
+		want := []string{"delete EnvoyFilter", "delete DestinationRule far", "delete EnvoyFilter"} // its own, and that of the Gateway
+		if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
+			t.Errorf("writes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestConcerned(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.service("llama", with(map[string]string{inference.GatewayKey: "other/gw", inference.PoolKey: "gpus"}))
+		c.service("plain", nil)
+		for _, tt := range []struct {
+			name string
+			res  resource
+			text string
+			want []string
+		}{
+			{"a Gateway", resource{GroupVersionResource: gateways}, `{metadata: {namespace: knative-serving, name: knative-gateway}}`, []string{"qwen"}},
+			{"a Gateway of nobody", resource{GroupVersionResource: gateways}, `{metadata: {namespace: x, name: y}}`, nil},
+			{"a pool by name", resource{GroupVersionResource: pools}, `{metadata: {namespace: default, name: gpus}}`, []string{"llama"}},
+			{"a namespace", resource{GroupVersionResource: namespaces}, `{metadata: {name: default}}`, []string{"llama", "qwen"}},
+			{"a GatewayClass", resource{GroupVersionResource: gatewayClasses}, `{metadata: {name: istio}}`, []string{"llama", "qwen"}},
+		} {
+			u, err := parse(tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, key := range c.r.concerned(tt.res, u) {
+				got = append(got, key.Name)
+			}
+			if diff := cmp.Diff(tt.want, sorted(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+			}
+		}
+	})
+}
