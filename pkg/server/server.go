@@ -107,16 +107,16 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: ownWatcher, config: own.get, namespace: o.Namespace, log: log})
-	if err != nil {
-		return err
-	}
 	own.changed = ctrl.Resync
 	defaults, err := followDefaults(ownWatcher, o.Namespace, log)
 	if err != nil {
 		return err
 	}
 	gateway, err := newGateway(ctx, defaults, log)
+	if err != nil {
+		return err
+	}
+	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, log: log})
 	if err != nil {
 		return err
 	}

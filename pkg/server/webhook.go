@@ -3,10 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	cminformer "knative.dev/pkg/configmap/informer"
 	kle "knative.dev/pkg/leaderelection"
@@ -18,39 +15,22 @@ import (
 )
 
 type webhookOptions struct {
-	// knative and own watch the config maps of knative-serving and of our namespace.
-	knative, own *cminformer.InformedWatcher
-	config       func() *config.Config
-	namespace    string
-	log          *slog.Logger
+	// knative watches the config maps of knative-serving.
+	knative *cminformer.InformedWatcher
+	own     func() *config.Config
+	gateway func() binding.Defaults
+	log     *slog.Logger
 }
 
-// newWebhook builds the webhook before the watchers are started.
+// newWebhook builds the webhook, before the watcher is started.
 func newWebhook(ctx context.Context, o webhookOptions) (*webhook.Server, error) {
 	cluster, err := webhook.WatchCluster(o.knative, o.log)
 	if err != nil {
 		return nil, err
 	}
 	return webhook.New(ctx, webhook.Options{
-		Cluster: cluster, Own: o.config, Engines: engine.NewTables().Names(), Log: o.log,
-		Defaults: watchGatewayDefaults(o.own, o.namespace, o.log),
+		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway,
 	})
-}
-
-// watchGatewayDefaults follows config-inference-gateway; a broken edit keeps the last good one.
-func watchGatewayDefaults(w *cminformer.InformedWatcher, namespace string, log *slog.Logger) func() binding.Defaults {
-	var current atomic.Pointer[binding.Defaults]
-	builtin, _ := binding.ParseDefaults(nil)
-	current.Store(&builtin)
-	w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName, Namespace: namespace}}, func(m *corev1.ConfigMap) {
-		d, err := binding.ParseDefaults(m.Data)
-		if err != nil {
-			log.Error("config map refused; the last good one stays in force", "error", err)
-			return
-		}
-		current.Store(&d)
-	})
-	return func() binding.Defaults { return *current.Load() }
 }
 
 // withOwnLeases gives each of the webhook's controllers a lease of its own: one

@@ -29,18 +29,18 @@ func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 	if err == nil {
 		return nil
 	}
-	return []binding.Problem{{Path: templatePath(err.Error(), pa.Annotations), Message: err.Error()}}
+	return []binding.Problem{placed(err.Error(), pa.Annotations)}
 }
 
-// templatePath names the annotation that an error begins with.
-func templatePath(message string, annotations map[string]string) string {
-	path := "spec.template.metadata.annotations"
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if strings.HasPrefix(message, key+":") {
-			return path + "[" + key + "]"
+// placed moves the annotation that an error begins with into the problem's path.
+func placed(message string, annotations map[string]string) binding.Problem {
+	const path = "spec.template.metadata.annotations"
+	for key := range annotations {
+		if rest, ok := strings.CutPrefix(message, key+": "); ok {
+			return binding.Problem{Path: path + "[" + key + "]", Message: rest}
 		}
 	}
-	return path
+	return binding.Problem{Path: path, Message: message}
 }
 
 // poolConflicts finds Services of the same pool that name another port or engine:

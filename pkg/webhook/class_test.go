@@ -55,3 +55,20 @@ func TestSetClass_unreadable(t *testing.T) {
 		t.Errorf("answer %+v, want a refusal that says what was not readable", a)
 	}
 }
+
+// A patch names what is new and nothing else.
+func TestPatch(t *testing.T) {
+	p := patch{object: object(t, `{metadata: {labels: {a: b}}}`)}
+	p.set("b", "metadata", "labels", "a") // is there already
+	p.set("d", "metadata", "labels", "x.y/c~d")
+	p.set("1", "metadata", "annotations", "one")
+	p.set("2", "metadata", "annotations", "two")
+	want := []operation{
+		{"add", "/metadata/labels/x.y~1c~0d", "d"},
+		{"add", "/metadata/annotations", map[string]any{"one": "1"}},
+		{"add", "/metadata/annotations/two", "2"},
+	}
+	if diff := cmp.Diff(want, p.operations); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -44,7 +44,7 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 			m.labels[inference.PoolKey] = in.Pool
 		}
 	}
-	if _, asked := ksvc.Annotations[inference.EndpointHoldKey]; asked && in.EndpointHold > 0 {
+	if in.EndpointHold > 0 && in.Picker.Mode == binding.PickerManaged { // the reconciler shows the pod when its time has come
 		m.annotations[inference.ActivePortsKey], m.annotations[inference.LLMDActivePortsKey] = "", ""
 	}
 	return m

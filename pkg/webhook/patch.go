@@ -31,9 +31,8 @@ func (p *patch) set(value string, path ...string) {
 	for i, step := range path[:len(path)-1] {
 		next, ok := at[step].(map[string]any)
 		if !ok {
-			added := nest(value, path[i+1:])
-			at[step] = added
-			p.add(added, path[:i+1])
+			at[step] = nest(value, path[i+1:])
+			p.add(nest(value, path[i+1:]), path[:i+1]) // its own copy: the object's grows
 			return
 		}
 		at = next

@@ -49,17 +49,19 @@ func TestPods(t *testing.T) {
   annotations: {inference.networking.k8s.io/active-ports: "", llm-d.ai/active-ports: ""}`
 	sglang := `
   annotations: {knative-inference.dev/engine: sglang}`
+	const off = ", knative-inference.dev/endpoint-hold: 0s"
 	tests := []struct{ name, annotations, pod, want string }{
-		{"routed", "", pod("qwen-00001", ""), withLabels("qwen-00001", routed)},
-		{"a canary", "", pod("qwen-00002", ""), withLabels("qwen-00002", routed)},
-		{"0 percent", "", pod("qwen-00003", ""), pod("qwen-00003", "")},
-		{"reached by its tag only", "", pod("qwen-00004", ""), pod("qwen-00004", "")},
-		{"not in the route yet", "", pod("qwen-00005", ""), pod("qwen-00005", "")},
-		{"a shared pool", `, knative-inference.dev/pool: shared`, pod("qwen-00001", ""),
+		{"routed", off, pod("qwen-00001", ""), withLabels("qwen-00001", routed)},
+		{"a canary", off, pod("qwen-00002", ""), withLabels("qwen-00002", routed)},
+		{"0 percent", off, pod("qwen-00003", ""), pod("qwen-00003", "")},
+		{"reached by its tag only", off, pod("qwen-00004", ""), pod("qwen-00004", "")},
+		{"not in the route yet", off, pod("qwen-00005", ""), pod("qwen-00005", "")},
+		{"a shared pool", off + `, knative-inference.dev/pool: shared`, pod("qwen-00001", ""),
 			withLabels("qwen-00001", routed+", knative-inference.dev/pool: shared")},
 		{"hold asked for", `, knative-inference.dev/endpoint-hold: 2s`, pod("qwen-00003", ""), pod("qwen-00003", hold)},
-		{"hold turned off", `, knative-inference.dev/endpoint-hold: 0s`, pod("qwen-00003", ""), pod("qwen-00003", "")},
-		{"another engine", "", pod("qwen-00003", sglang),
+		{"hidden from our picker by default", "", pod("qwen-00003", ""), pod("qwen-00003", hold)},
+		{"another's picker may know no hiding", `, knative-inference.dev/epp: none`, pod("qwen-00003", ""), pod("qwen-00003", "")},
+		{"another engine", off, pod("qwen-00003", sglang),
 			pod("qwen-00003, inference.networking.k8s.io/engine-type: sglang, llm-d.ai/engine-type: sglang", sglang)},
 	}
 	for _, tt := range tests {
@@ -80,7 +82,7 @@ func TestPods(t *testing.T) {
 // A pod is never refused, whatever we do not know.
 func TestPods_unchanged(t *testing.T) {
 	plain := service(t, `metadata: {name: qwen, namespace: default}`)
-	bound := service(t, bound)
+	bound := service(t, `metadata: {name: qwen, namespace: default, annotations: {knative-inference.dev/ai-gateway: inference, knative-inference.dev/endpoint-hold: 0s}}`)
 	update := review(t, pod("qwen-00001", ""), pod("qwen-00001", ""))
 	tests := []struct {
 		name    string

@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -74,7 +73,6 @@ type Options struct {
 	Defaults func() binding.Defaults
 	Own      func() *config.Config
 	Engines  []string
-	Log      *slog.Logger
 }
 
 // Server answers admission reviews, and keeps its certificate and its CA bundles.
