@@ -462,3 +462,9 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
 }
+
+// pass lets time go by in the bubble.
+func (c *cluster) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}

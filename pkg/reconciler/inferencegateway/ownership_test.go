@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -95,7 +94,7 @@ func TestReconcile_foreignObjects(t *testing.T) {
 				}
 				c.annotate(svc, nil)
 				c.reconcile("qwen")
-				time.Sleep(drainTime)
+				c.pass(drainTime)
 				c.reconcile("qwen")
 				if c.live(tt.gvr, before.GetName()) == nil {
 					t.Error("the object was deleted with the annotation")
@@ -146,7 +145,7 @@ func TestReconcile_sharedPool(t *testing.T) {
 		}
 		c.annotate(b, nil)
 		c.reconcile("b")
-		time.Sleep(drainTime)
+		c.pass(drainTime)
 		c.reconcile("b")
 		c.settle("a")
 		if diff := cmp.Diff([]types.UID{"svc-a"}, ownersOf(c.live(pools, "gpus"))); diff != "" {
@@ -154,7 +153,7 @@ func TestReconcile_sharedPool(t *testing.T) {
 		}
 		c.annotate(a, nil)
 		c.reconcile("a")
-		time.Sleep(drainTime)
+		c.pass(drainTime)
 		c.reconcile("a")
 		if c.live(pools, "gpus") != nil || c.live(deployments, "gpus-epp") != nil {
 			t.Error("pool or picker outlived the last Service")
@@ -191,7 +190,7 @@ func TestReconcile_gatewayWide(t *testing.T) {
 		c.r.ledger = ledger{}
 		c.annotate(a, nil)
 		c.reconcile("a")
-		time.Sleep(drainTime)
+		c.pass(drainTime)
 		c.reconcile("a")
 		if wide() != had {
 			t.Error("b's filter went with a")

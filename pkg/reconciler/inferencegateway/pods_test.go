@@ -104,7 +104,7 @@ func TestReconcile_hiddenPodsAreShownAfterTheHold(t *testing.T) {
 		if after != 2*time.Second {
 			t.Fatalf("asks again after %v, want the hold", after)
 		}
-		time.Sleep(after)
+		c.pass(after)
 		c.reconcile("qwen")
 		pod, err := c.kube.CoreV1().Pods("default").Get(t.Context(), "p1", metav1.GetOptions{})
 		if err != nil {
@@ -125,7 +125,7 @@ func TestReconcile_theHoldSurvivesAChangeOfLeader(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		svc := c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
 		c.pod("qwen", "qwen-00001", "p1", map[string]string{inference.ActivePortsKey: ""})
-		time.Sleep(time.Minute)
+		c.pass(time.Minute)
 		left, ready := c.r.heldFor(c.r.podsOf(ownerOf(svc))[0], 2*time.Second)
 		if !ready || left > 0 {
 			t.Errorf("held for another %v, ready %v; want it due", left, ready)

@@ -149,7 +149,7 @@ func TestReconcile_annotationRemoved(t *testing.T) {
 				if got := c.podLabel("p1", inference.RoutedKey); got != "" {
 					t.Errorf("label routed of p1 is %q, want none", got)
 				}
-				time.Sleep(drainTime)
+				c.pass(drainTime)
 				c.reconcile("qwen")
 				if len(c.writes) == 0 || c.writes[0] != "delete InferencePool qwen" || c.writes[len(c.writes)-1] != "delete InferenceBinding qwen" {
 					t.Errorf("after the drain %v, want the pool first and the binding last", c.writes)
@@ -225,7 +225,7 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 				if got.Status != metav1.ConditionFalse || got.Reason != tt.reason {
 					t.Errorf("%s is %s %s: %s; want %s", tt.condition, got.Status, got.Reason, got.Message, tt.reason)
 				}
-				time.Sleep(time.Hour) // no watch of a kind that is gone wakes anybody
+				c.pass(time.Hour) // no watch of a kind that is gone wakes anybody
 				synctest.Wait()
 				c.resynced = 0
 				for _, res := range resources() {

@@ -3,7 +3,6 @@ package inferencegateway
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,7 +103,7 @@ func TestReconcile_hostConflict(t *testing.T) {
 		c.create(httpRoutes, theirs("qwen.default.example.com", `{path: {type: PathPrefix, value: /}}`))
 		c.service("qwen", asked)
 		c.settle("qwen")
-		time.Sleep(time.Minute)
+		c.pass(time.Minute)
 		c.create(httpRoutes, theirs("newer", `{method: POST, path: {type: Exact, value: /v1/completions}}`))
 		c.settle("qwen")
 		if got := c.r.concerned(resource{GroupVersionResource: httpRoutes}, c.live(httpRoutes, "newer")); len(got) != 1 || got[0].Name != "qwen" {
