@@ -39,11 +39,11 @@ func binOf(t time.Time) int64 { return t.Unix() / int64(binWidth/time.Second) }
 
 // advance closes the bins before now and adds what has arrived since the last
 // call. It reports whether a bin was closed. Bins is replaced, never written.
-func (a arrivals) advance(obs Observation, replace Reading) (arrivals, bool) {
+func (a arrivals) advance(obs Observation) (arrivals, bool) {
 	if obs.Time.Before(a.At) {
 		return a, false // a clock that went back: wait for it
 	}
-	count, known := a.since(obs, replace)
+	count, known := a.since(obs)
 	passed := binOf(obs.Time) - a.Index
 	a.At = obs.Time
 	if passed <= 0 {
@@ -54,8 +54,9 @@ func (a arrivals) advance(obs Observation, replace Reading) (arrivals, bool) {
 	return a.closeBins(passed, count, known), true
 }
 
-// since is the number of requests since the last call.
-func (a *arrivals) since(obs Observation, replace Reading) (count float64, known bool) {
+// since is the number of requests since the last call: what the counter gained,
+// or without one the rate of requests that ended.
+func (a *arrivals) since(obs Observation) (count float64, known bool) {
 	total := within(obs.Arrivals, 1e15)
 	before := a.Counter
 	a.Counter = noCount
@@ -66,8 +67,8 @@ func (a *arrivals) since(obs Observation, replace Reading) (count float64, known
 		}
 		return 0, false // the first, or one that began anew
 	}
-	if believable(replace, maxDemand) {
-		return max(0, float64(replace)) * min(obs.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
+	if rate := newest(obs.RPS); rate.Known() {
+		return max(0, float64(rate)) * min(obs.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
 	}
 	return 0, false
 }

@@ -194,8 +194,11 @@ func (s *SLOState) capacity(o Objective, kvTokens float64) capacity {
 	decode := theta[1] * (p.Sequence + p.KVToken*l.context())
 	c.work = max(theta[2]*p.PromptToken*l.Prompt*l.Computed+l.Output*decode, 1e-6)
 	c.rate, c.limit = fullCompute/c.work, "compute"
-	if itl := max(1-c.base/o.ITL.Seconds(), leastShare); itl < fullCompute {
-		c.rate, c.limit = itl/c.work, "ITL"
+	switch free := 1 - c.base/o.ITL.Seconds(); {
+	case free <= 0:
+		c.limit = "ITL out of reach"
+	case free < fullCompute:
+		c.rate, c.limit = max(free, leastShare)/c.work, "ITL"
 	}
 	held := c.base * l.Output // seconds that a request holds its place, unloaded
 	if r := float64(o.MaxNumSeqs) / (held + float64(o.MaxNumSeqs)*c.work); r < c.rate {
@@ -213,7 +216,9 @@ func (s *SLOState) capacity(o Objective, kvTokens float64) capacity {
 // which Knative's own autoscaler would have to be set for the same load.
 func (c capacity) running(l lengths, rate float64) float64 {
 	rho := min(rate*c.work, fullCompute)
-	return rate * l.Output * c.base / (1 - rho)
+	// A request is there for a step per token, and for its prompt's share of them.
+	seconds := (l.Output*c.base + c.work) / (1 - rho)
+	return max(rate*seconds, 0.1)
 }
 
 func (f fit) sound() bool {

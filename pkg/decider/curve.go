@@ -2,59 +2,6 @@ package decider
 
 import "math"
 
-// The load of a replica is cut into steps: 0.05 wide, up to 1.6.
-const (
-	loadStep  = 0.05
-	loadSteps = 32
-)
-
-// outcomes counts first tokens by the load under which they came: how many, and
-// how many of them missed the objective. Both fade.
-type outcomes struct {
-	Seen   [loadSteps]float64 `json:"seen"`
-	Missed [loadSteps]float64 `json:"missed"`
-}
-
-const outcomesFade = 0.9962 // per bin: half of the weight is of the last half hour
-
-func (t *outcomes) fade() {
-	for i := range t.Seen {
-		t.Seen[i] *= outcomesFade
-		t.Missed[i] *= outcomesFade
-	}
-}
-
-func (t *outcomes) add(load, seen, missed float64) {
-	if !(seen > 0 && load >= 0) {
-		return
-	}
-	i := min(int(load/loadStep), loadSteps-1)
-	t.Seen[i] += seen
-	t.Missed[i] += min(max(missed, 0), seen)
-}
-
-// attainment is the share of all remembered that met the objective.
-func (t outcomes) attainment() Reading {
-	seen, missed := 0.0, 0.0
-	for i := range t.Seen {
-		seen += t.Seen[i]
-		missed += t.Missed[i]
-	}
-	if seen < 1 {
-		return Unknown()
-	}
-	return Reading(1 - missed/seen)
-}
-
-func (t outcomes) sound() bool {
-	for i := range t.Seen {
-		if !(t.Seen[i] >= 0 && t.Seen[i] < 1e12 && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 // curve is the expected share of misses by load, in the middle of each step,
 // and floor the part of it that no number of replicas would help.
 type curve struct {

@@ -35,8 +35,11 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 
 // targetWant is the want of one target, and what to remember of it.
 func targetWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
-	if t.Metric.demand() {
+	switch {
+	case t.Metric.demand():
 		return demandWant(spec, t, ts, obs)
+	case t.Metric == TTFTP95, t.Metric == ITLP95:
+		return latencyWant(spec, t, ts, obs)
 	}
 	return engineWant(spec, t, ts, obs)
 }

@@ -41,6 +41,9 @@ func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p pla
 	return p
 }
 
+// earliest is the first bin with enough before it to tell a trend.
+const earliest = 5
+
 // replay plans for the past hour to come again, as it was and in proportion.
 func (s *SLOState) replay(margin, perBin float64, lead int, m *curve, share float64) (asItWas, alike float64) {
 	bins := s.Load.Bins
@@ -51,7 +54,7 @@ func (s *SLOState) replay(margin, perBin float64, lead int, m *curve, share floa
 	for i, b := range bins {
 		past[i] = max(float64(b), 0) * margin
 		like[i] = past[i]
-		if then, known := s.Load.trend(i - lead); known && then > 0 {
+		if then, known := s.Load.trend(max(i-lead, earliest)); known && then > 0 {
 			like[i] *= now / then
 		}
 	}

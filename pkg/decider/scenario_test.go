@@ -23,6 +23,11 @@ var update = flag.Bool("update", false, "rewrite what testdata/scenarios expects
 //	tick t=10s..60s/2s concurrency=12/20 ready=2                      decides every 2s; -> the count and its changes
 //	explain                                                           -> the last decision in one line
 //	restart                                                           forgets the state
+//	engine work=0.1 lead=60s                                          a fleet of engines that follows the decisions (see fleet_test.go)
+//	run t=0s..600s rate=8                                             decides every 2s with that fleet; -> the count and its changes
+//	parts                                                             -> what the metric slo's want came from
+//	silence 30s                                                       nothing is decided for so long
+//	fault stale=1 arrivals=off gpus=4                                 what can be seen of the fleet, or what it can get
 //
 // A tick's replicas are those of the last decision unless it says replicas=;
 // ready is the number of Ready pods listed unless it says ready=. Everything
@@ -62,11 +67,12 @@ type story struct {
 	spec  Spec
 	state State
 	last  Decision
+	fleet fleet
 }
 
 // play returns the scenario with every outcome written anew.
 func play(text string) (string, error) {
-	s := story{spec: Spec{
+	s := story{fleet: newFleet(), spec: Spec{
 		MinReplicas: 1, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2, MaxScaleUpRate: 1000,
 		MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 10 * time.Minute,
 	}}
@@ -100,6 +106,16 @@ func (s *story) obey(words []string) (string, error) {
 	case "restart":
 		s.state = State{}
 		return "", nil
+	case "engine", "fault":
+		return "", s.fleet.set(words[1:])
+	case "silence": // nobody decides, and nothing arrives
+		d, err := time.ParseDuration(words[1])
+		s.fleet.now += d
+		return "", err
+	case "run":
+		return s.run(words[1:])
+	case "parts":
+		return s.last.SLO.String(), nil
 	}
 	return "", fmt.Errorf("unknown order %q", words[0])
 }
@@ -124,6 +140,10 @@ func (s *Spec) set(key, value string) (err error) {
 		s.Targets = nil
 		for m := range strings.SplitSeq(value, ",") {
 			name, target, _ := strings.Cut(m, "=")
+			if name == string(SLO) {
+				s.Targets = append(s.Targets, Target{Metric: SLO})
+				continue
+			}
 			v, err := strconv.ParseFloat(target, 64)
 			if err != nil {
 				return err
@@ -155,6 +175,10 @@ func (s *Spec) set(key, value string) (err error) {
 		return long(&s.ScaleDownDelay)
 	case "startup":
 		return long(&s.StartupDeadline)
+	case "slo":
+		return s.SLO.read(value)
+	case "assumed-lead":
+		return long(&s.SLO.LeadTime)
 	}
 	return fmt.Errorf("unknown field of a spec")
 }
@@ -210,7 +234,7 @@ func (s *story) decide(obs Observation) string {
 // observation reads a tick. Replicas -1 stands for the last decision's count.
 func (s *story) observation(fields []string) (obs Observation, first, last, step time.Duration, err error) {
 	obs = Observation{
-		Replicas: -1, Ready: -1, InFlight: Unknown(),
+		Replicas: -1, Ready: -1, InFlight: Unknown(), Arrivals: Unknown(), Queued: Unknown(),
 		Concurrency: Windowed{Unknown(), Unknown()}, RPS: Windowed{Unknown(), Unknown()},
 	}
 	step = time.Second
@@ -229,6 +253,10 @@ func (s *story) observation(fields []string) (obs Observation, first, last, step
 			obs.RPS, err = windowed(value)
 		case "inflight":
 			obs.InFlight, err = readingOf(value)
+		case "arrivals":
+			obs.Arrivals, err = readingOf(value)
+		case "queued":
+			obs.Queued, err = readingOf(value)
 		case "pods":
 			obs.Pods, err = podsOf(value)
 		default:

@@ -23,6 +23,9 @@ func (d Decision) String() string {
 		b.WriteString([]string{": ", ", "}[min(i, 1)])
 		b.WriteString(w.String())
 	}
+	if d.SLO != nil {
+		b.WriteString("; slo " + d.SLO.String())
+	}
 	if d.Reason == NoData {
 		b.WriteString("; held, no signal is known")
 	}

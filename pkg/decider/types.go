@@ -27,6 +27,11 @@ const (
 	PromptTokens Metric = "prompt_tokens_per_second"
 	// GenerationTokens is generated tokens per second, summed over pods; its target is tokens per second per replica.
 	GenerationTokens Metric = "generation_tokens_per_second"
+	// TTFTP95 is the 95th percentile of the time to first token in milliseconds,
+	// of all pods' requests over the stable window; its target is what to hold.
+	TTFTP95 Metric = "ttft_p95_ms"
+	// ITLP95 is the same of the time between two tokens.
+	ITLP95 Metric = "itl_p95_ms"
 	// SLO holds the latencies of Spec.SLO with the fewest replicas; its target is Spec.SLO.Goal.
 	SLO Metric = "slo"
 )
@@ -200,6 +205,7 @@ const (
 	StartingCapacity    Reason = "StartingCapacity"    // the queue that starting pods will take asks for no more pods
 	InFlightRequests    Reason = "InFlightRequests"    // an unreachable revision still has work, or may have
 	Unreachable         Reason = "Unreachable"         // no route and no work: the pods are given back
+	Unschedulable       Reason = "Unschedulable"       // more pods would find no node either
 	TooFewReplicas      Reason = "TooFewReplicas"      // min-scale
 	TooManyReplicas     Reason = "TooManyReplicas"     // max-scale
 )

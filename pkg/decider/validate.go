@@ -62,7 +62,7 @@ func validateTargets(spec Spec) error {
 			if !(spec.PanicThreshold > 0) {
 				return fmt.Errorf("Spec.PanicThreshold is %v, want more than 0 for the metric %s", spec.PanicThreshold, t.Metric)
 			}
-		case Running, Waiting, KVCache, PromptTokens, GenerationTokens, SLO:
+		case Running, Waiting, KVCache, PromptTokens, GenerationTokens, TTFTP95, ITLP95, SLO:
 		default:
 			return fmt.Errorf("Spec.Targets[%d].Metric %q is not known", i, t.Metric)
 		}

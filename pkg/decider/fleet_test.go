@@ -1,0 +1,282 @@
+package decider
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// fleet is a fluid model of engines, enough to tell stories of the metric SLO:
+// a replica at load rho takes base/(1-rho) a step, serves 0.97/work requests a
+// second at most, and lets the rest wait.
+type fleet struct {
+	// base and work are seconds, prompt and output tokens of a request.
+	base, work, prompt, output float64
+	lead                       time.Duration
+	kv                         float64
+	// stale is the number of Ready pods whose page cannot be read.
+	stale int
+	// arrivals, rps and counts tell whether arrivals, their rate and the
+	// engines' counters can be seen; concurrency is what the queue-proxies tell.
+	arrivals, rps, concurrency bool
+	// gpus is the pods that find a node, 0 any number.
+	gpus int
+
+	pods     []*node
+	made     int
+	arrived  float64
+	replicas int32
+	now      time.Duration
+	begun    bool
+}
+
+// ttftBounds are the buckets of the fleet's TTFT in seconds.
+var ttftBounds = [...]float64{0.25, 0.5, 1, 2, 5, 10}
+
+// node is one engine; counters are since it began.
+type node struct {
+	name                   string
+	created, ready         time.Duration
+	homeless               bool // no node was found yet
+	waiting, running       float64
+	firsts                 float64
+	ttft                   [len(ttftBounds)]float64 // cumulative
+	prompt, gen, gaps, sum float64
+	steps                  float64
+}
+
+func newFleet() fleet {
+	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, replicas: 1}
+}
+
+// set reads the fields of the orders engine and fault.
+func (f *fleet) set(fields []string) (err error) {
+	for _, field := range fields {
+		key, value, _ := strings.Cut(field, "=")
+		number := func(p *float64) error { *p, err = strconv.ParseFloat(value, 64); return err }
+		switch key {
+		case "base":
+			err = number(&f.base)
+		case "work":
+			err = number(&f.work)
+		case "prompt":
+			err = number(&f.prompt)
+		case "output":
+			err = number(&f.output)
+		case "kv":
+			err = number(&f.kv)
+		case "lead":
+			f.lead, err = time.ParseDuration(value)
+		case "replicas":
+			_, err = fmt.Sscan(value, &f.replicas)
+		case "stale":
+			f.stale, err = strconv.Atoi(value)
+		case "gpus":
+			f.gpus, err = strconv.Atoi(value)
+		case "arrivals":
+			f.arrivals = value == "on"
+		case "rps":
+			f.rps = value == "on"
+		case "concurrency":
+			f.concurrency = value == "on"
+		case "reset": // every engine begins anew, and so does the counter of arrivals
+			f.arrived = 0
+			for _, n := range f.pods {
+				*n = node{name: n.name, created: n.created, ready: n.ready}
+			}
+		default:
+			err = fmt.Errorf("unknown field")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", field, err)
+		}
+	}
+	return nil
+}
+
+// follow makes and takes away pods until there are as many as decided. A pod
+// that begins the story is Ready at once.
+func (f *fleet) follow(n int32) {
+	for int32(len(f.pods)) < n {
+		p := &node{name: fmt.Sprintf("pod-%d", f.made), created: f.now, ready: f.now + f.lead}
+		if !f.begun {
+			p.created, p.ready = f.now-time.Hour, f.now-time.Hour+f.lead
+		}
+		f.made++
+		f.pods = append(f.pods, p)
+	}
+	f.pods = f.pods[:n]
+	for i, p := range f.pods {
+		homeless := f.gpus > 0 && i >= f.gpus && (p.homeless || p.ready > f.now)
+		if p.homeless && !homeless {
+			p.ready = f.now + f.lead
+		}
+		p.homeless = homeless
+	}
+	f.replicas = n
+}
+
+func (f *fleet) isReady(p *node) bool { return !p.homeless && p.ready <= f.now }
+
+// advance serves rate requests per second for dt.
+func (f *fleet) advance(rate float64, dt time.Duration) {
+	ready, seconds := 0.0, dt.Seconds()
+	for _, p := range f.pods {
+		if f.isReady(p) {
+			ready++
+		}
+	}
+	f.arrived += rate * seconds
+	for _, p := range f.pods {
+		if f.isReady(p) {
+			f.serve(p, rate/ready, seconds)
+		}
+	}
+	f.now += dt
+}
+
+func (f *fleet) serve(p *node, rate, seconds float64) {
+	most := 0.97 / f.work
+	served := min(rate+p.waiting/seconds, most)
+	wait := p.waiting / most
+	p.waiting += (rate - served) * seconds
+	step := f.base / (1 - served*f.work)
+	p.running = served * f.output * step
+	n := served * seconds
+	p.firsts += n
+	for i, bound := range ttftBounds {
+		if wait+f.work <= bound {
+			p.ttft[i] += n
+		}
+	}
+	p.prompt += n * f.prompt
+	p.gen += n * f.output
+	p.gaps += n * f.output
+	p.sum += n * f.output * step
+	p.steps += seconds / step
+}
+
+// observe is what can be seen of the fleet.
+func (f *fleet) observe(rate float64) Observation {
+	unknown := Windowed{Unknown(), Unknown()}
+	o := Observation{
+		Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(f.now), Replicas: f.replicas,
+		Concurrency: unknown, RPS: unknown, InFlight: Unknown(), Arrivals: Unknown(), Queued: Unknown(),
+	}
+	if f.arrivals {
+		o.Arrivals = Reading(math.Floor(f.arrived))
+	}
+	if f.rps {
+		o.RPS = Windowed{Reading(rate), Reading(rate)}
+	}
+	busy := 0.0
+	for _, p := range f.pods {
+		pod := Pod{
+			Name: p.name, Age: f.now - p.created, Running: Unknown(), Waiting: Unknown(), KVCache: Unknown(),
+			PromptTokens: Unknown(), GenerationTokens: Unknown(),
+		}
+		if !f.isReady(p) {
+			pod.Phase, pod.Unschedulable = Starting, p.homeless
+		} else {
+			o.Ready++
+			busy += p.running + p.waiting
+			pod.ReadyAfter = p.ready - p.created
+			if int(o.Ready) > f.stale {
+				f.page(p, &pod)
+			}
+		}
+		o.Pods = append(o.Pods, pod)
+	}
+	if f.concurrency {
+		o.Concurrency = Windowed{Reading(busy), Reading(busy)}
+	}
+	return o
+}
+
+// page fills in what an engine's page says.
+func (f *fleet) page(p *node, pod *Pod) {
+	whole := func(v float64) Reading { return Reading(math.Floor(v)) }
+	pod.Running, pod.Waiting = whole(p.running), whole(p.waiting)
+	pod.KVCache = Reading(min(100, 100*p.running*(f.prompt+f.output/2)/f.kv))
+	pod.Totals = Totals{
+		Known: true, Steps: whole(p.steps), Preemptions: 0, Finished: whole(p.firsts), PromptTokens: whole(p.prompt),
+		GenerationTokens: whole(p.gen), KVCapacity: Reading(f.kv),
+		TTFT: Histogram{Bounds: ttftBounds[:], Counts: slices.Clone(p.ttft[:]), Count: Reading(p.firsts), Sum: Unknown()},
+		ITL:  Histogram{Count: whole(p.gaps), Sum: Reading(p.sum)},
+		E2E:  Histogram{Count: Unknown(), Sum: Unknown()},
+	}
+}
+
+// run decides every two seconds with the fleet, at a rate or along a line
+// between two, as rate=8..40.
+func (s *story) run(fields []string) (string, error) {
+	f, from, to := &s.fleet, 0.0, 0.0
+	var first, last time.Duration
+	for _, field := range fields {
+		key, value, _ := strings.Cut(field, "=")
+		var err error
+		switch key {
+		case "t":
+			first, last, _, err = span(strings.TrimSuffix(value, "/2s") + "/2s")
+		case "rate":
+			a, b, line := strings.Cut(value, "..")
+			if from, err = strconv.ParseFloat(a, 64); err == nil && line {
+				to, err = strconv.ParseFloat(b, 64)
+			} else {
+				to = from
+			}
+		default:
+			err = fmt.Errorf("unknown field of a run")
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", field, err)
+		}
+	}
+	if f.now < first {
+		f.now = first
+	}
+	f.follow(f.replicas)
+	f.begun = true
+	var changes changes
+	for length := max(last-first, 1); f.now <= last; {
+		rate := from + (to-from)*float64(f.now-first)/float64(length)
+		f.advance(rate, 2*time.Second)
+		changes.add(f.now, s.decide(f.observe(rate)))
+		f.follow(s.last.Replicas)
+	}
+	return strings.Join(changes, ", "), nil
+}
+
+// changes lists outcomes, each with its time but the first.
+type changes []string
+
+func (c *changes) add(at time.Duration, now string) {
+	if n := len(*c); n > 0 {
+		if _, before, timed := strings.Cut((*c)[n-1], ": "); timed && before == now || !timed && (*c)[n-1] == now {
+			return
+		}
+		now = fmt.Sprintf("%v: %s", at, now)
+	}
+	*c = append(*c, now)
+}
+
+// read reads the objective as TTFT/ITL/goal.
+func (o *Objective) read(s string) error {
+	parts := strings.Split(s, "/")
+	if len(parts) != 3 {
+		return fmt.Errorf("write it as 2s/100ms/0.99")
+	}
+	var errs [3]error
+	o.TTFT, errs[0] = time.ParseDuration(parts[0])
+	o.ITL, errs[1] = time.ParseDuration(parts[1])
+	o.Goal, errs[2] = strconv.ParseFloat(parts[2], 64)
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

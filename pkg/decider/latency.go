@@ -1,0 +1,229 @@
+package decider
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// The largest number of pods whose histograms are followed, of slices of the
+// stable window, and of buckets.
+const (
+	latencyPods    = 32
+	latencySlices  = 6
+	latencyBuckets = 40
+)
+
+// latencyState is the memory of one latency target: the last histogram of each
+// pod, and what all of them together gained in each slice of the window.
+type latencyState struct {
+	Bounds []float64 `json:"bounds,omitempty"`
+	// Pods are hashes of names, Last the cumulative counts of each pod.
+	Pods []float64   `json:"pods,omitempty"`
+	Last [][]float64 `json:"last,omitempty"`
+	// Slices are gains, not cumulative, the last of them open; Index numbers that one.
+	Slices [][]float64 `json:"slices,omitempty"`
+	Index  int64       `json:"index,omitempty"`
+}
+
+// latencyWant scales Ready pods by how far the 95th percentile is from its
+// target, as HPA would, and remembers the largest want of the stable window.
+// Without completions nothing is known while requests wait; a revision at rest
+// wants nothing.
+func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
+	next := ts.Latency.follow(spec, t.Metric, obs)
+	ts.Latency = &next
+	p95, count := next.percentile(0.95)
+	w := Want{Metric: t.Metric, Observed: Unknown(), Target: t.Value, Asked: -1, Replicas: -1, Reason: NoData}
+	switch {
+	case count > 0:
+		w.Observed = Reading(p95 * 1000)
+		w.Asked = latencyCount(spec, p95*1000/t.Value, obs)
+	case blind(obs), busy(obs) > 0, len(next.Pods) == 0 && obs.Ready > 0:
+		return w, ts
+	default:
+		w.Asked = 0
+	}
+	w.Replicas, w.Reason = w.Asked, DesiredWithinRange
+	w = limitGrowth(spec, w, obs)
+	if w.Asked > 0 && spec.ActivationScale > w.Replicas {
+		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
+	}
+	if spec.Reachable {
+		w, ts = stabilize(spec, w, ts, obs)
+	}
+	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
+		w.Replicas, w.Reason = least, ScaleDownLimit
+	}
+	return w, ts
+}
+
+// latencyGrowth is the most that one percentile grows a revision by: near
+// saturation a latency is many times its target for the want of a few pods.
+const latencyGrowth = 2
+
+// latencyStep is the part of the replicas that one stable window gives back.
+const latencyStep = 10
+
+// latencyCount is the count for a ratio of latency to target. It does not grow
+// while pods come, nor until the window tells of them.
+func latencyCount(spec Spec, ratio float64, obs Observation) int32 {
+	ordered := max(1, obs.Replicas)
+	if math.Abs(ratio-1) <= spec.Tolerance+epsilon || ratio > 1 && growing(spec, obs) {
+		return ordered
+	}
+	n := max(1, toCount(math.Ceil(readyPods(obs)*min(ratio, latencyGrowth)*(1-epsilon))))
+	if ratio > 1 {
+		return max(n, ordered)
+	}
+	// A low latency does not tell how near saturation is: one step at a time.
+	return min(max(n, ordered-max(1, ordered/latencyStep)), ordered)
+}
+
+// growing reports whether a pod is coming or came within the stable window.
+func growing(spec Spec, obs Observation) bool {
+	for _, p := range obs.Pods {
+		if coming(spec, p) || p.Phase == Ready && p.ReadyAfter > 0 && p.Age-p.ReadyAfter < spec.StableWindow {
+			return true
+		}
+	}
+	return false
+}
+
+// follow adds what the pods' histograms gained since the last call.
+func (l *latencyState) follow(spec Spec, m Metric, obs Observation) latencyState {
+	var next latencyState
+	if l != nil && l.valid() {
+		next = *l
+	}
+	next = next.turn(spec, obs.Time)
+	open := slices.Clone(next.Slices[len(next.Slices)-1])
+	pods, last := make([]float64, 0, len(obs.Pods)), make([][]float64, 0, len(obs.Pods))
+	for _, p := range obs.Pods {
+		h := p.histogram(m)
+		if p.Phase != Ready || !h.sound() || len(pods) == latencyPods {
+			continue
+		}
+		if !slices.Equal(next.Bounds, h.Bounds) {
+			next.Bounds, next.Pods, next.Last = slices.Clone(h.Bounds), nil, nil
+			next.Slices, open = [][]float64{nil}, nil
+		}
+		hash := podHash(p.Name)
+		if i := slices.Index(next.Pods, hash); i >= 0 {
+			open = h.gain(next.Last[i], open)
+		}
+		pods, last = append(pods, hash), append(last, h.counts())
+	}
+	next.Pods, next.Last = pods, last
+	next.Slices = append(slices.Clone(next.Slices[:len(next.Slices)-1]), open)
+	return next
+}
+
+// turn moves the window to now.
+func (l latencyState) turn(spec Spec, now time.Time) latencyState {
+	width := max(spec.StableWindow/latencySlices, time.Second)
+	index := now.UnixNano() / int64(width)
+	passed := index - l.Index
+	if len(l.Slices) == 0 || passed > latencySlices || passed < 0 {
+		l.Index, l.Slices = index, [][]float64{nil}
+		return l
+	}
+	l.Slices = slices.Clone(l.Slices)
+	for range passed {
+		l.Slices = append(l.Slices, nil)
+	}
+	l.Slices = l.Slices[max(0, len(l.Slices)-latencySlices-1):]
+	l.Index = index
+	return l
+}
+
+func (p Pod) histogram(m Metric) Histogram {
+	if !p.Totals.Known {
+		return Histogram{}
+	}
+	if m == ITLP95 {
+		return p.Totals.ITL
+	}
+	return p.Totals.TTFT
+}
+
+// sound reports whether a histogram is cumulative and complete.
+func (h Histogram) sound() bool {
+	if len(h.Bounds) == 0 || len(h.Bounds) != len(h.Counts) || len(h.Bounds) > latencyBuckets {
+		return false
+	}
+	for i, c := range h.Counts {
+		if !(c >= 0 && c <= maxTotal) || !(h.Bounds[i] >= 0) || math.IsInf(h.Bounds[i], 0) || i > 0 && (c < h.Counts[i-1] || h.Bounds[i] <= h.Bounds[i-1]) {
+			return false
+		}
+	}
+	return total(h.Count) >= h.Counts[len(h.Counts)-1]
+}
+
+// counts is the cumulative counts with the one above all bounds.
+func (h Histogram) counts() []float64 {
+	return append(slices.Clone(h.Counts), total(h.Count))
+}
+
+// gain adds to sum what each bucket gained since last; nothing after a restart.
+func (h Histogram) gain(last, sum []float64) []float64 {
+	n := len(h.Counts) + 1
+	if len(last) != n {
+		return sum
+	}
+	now := h.counts()
+	for i := range now {
+		if now[i] < last[i] {
+			return sum
+		}
+	}
+	if len(sum) != n {
+		sum = make([]float64, n)
+	}
+	below := 0.0
+	for i := range now {
+		gained := now[i] - last[i]
+		sum[i] += max(gained-below, 0)
+		below = gained
+	}
+	return sum
+}
+
+// percentile is in seconds, drawn evenly through its bucket, of all pods and
+// the whole window; count is the observations that it is made of.
+func (l latencyState) percentile(q float64) (seconds, count float64) {
+	var sum [latencyBuckets + 1]float64
+	for _, s := range l.Slices {
+		for i, v := range s[:min(len(s), len(sum))] {
+			sum[i] += v
+			count += v
+		}
+	}
+	if !(count > 0) || len(l.Bounds) == 0 {
+		return 0, 0
+	}
+	rank, from := q*count, 0.0
+	for i, to := range l.Bounds {
+		if rank <= sum[i] {
+			return from + (to-from)*rank/sum[i], count
+		}
+		rank, from = rank-sum[i], to
+	}
+	return from, count // above all bounds: at least the last
+}
+
+// valid reports whether a stored memory can be used.
+func (l *latencyState) valid() bool {
+	if l == nil {
+		return true
+	}
+	ok := len(l.Pods) == len(l.Last) && len(l.Pods) <= latencyPods && len(l.Bounds) <= latencyBuckets && len(l.Slices) <= latencySlices+1
+	for _, s := range [...][][]float64{l.Last, l.Slices, {l.Bounds}} {
+		for _, v := range s {
+			for _, f := range v {
+				ok = ok && f >= 0 && f <= maxTotal
+			}
+		}
+	}
+	return ok
+}

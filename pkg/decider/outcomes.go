@@ -1,0 +1,115 @@
+package decider
+
+import "math"
+
+// The load of a replica is cut into steps: 0.05 wide, up to 1.6.
+const (
+	loadStep  = 0.05
+	loadSteps = 32
+)
+
+// outcomes counts first tokens by the load under which they came: how many, and
+// how many of them missed the objective. Both fade.
+type outcomes struct {
+	Seen   [loadSteps]float64 `json:"seen"`
+	Missed [loadSteps]float64 `json:"missed"`
+}
+
+const outcomesFade = 0.9962 // per bin: half of the weight is of the last half hour
+
+func (t *outcomes) scale(k float64) {
+	for i := range t.Seen {
+		t.Seen[i] *= k
+		t.Missed[i] *= k
+	}
+}
+
+func (t *outcomes) add(load, seen, missed float64) {
+	if !(seen > 0 && load >= 0) {
+		return
+	}
+	i := min(int(load/loadStep), loadSteps-1)
+	t.Seen[i] += seen
+	t.Missed[i] += min(max(missed, 0), seen)
+}
+
+// attainment is the share of all remembered that met the objective.
+func (t outcomes) attainment() Reading {
+	seen, missed := 0.0, 0.0
+	for i := range t.Seen {
+		seen += t.Seen[i]
+		missed += t.Missed[i]
+	}
+	if seen < 1 {
+		return Unknown()
+	}
+	return Reading(1 - missed/seen)
+}
+
+func (t outcomes) sound() bool {
+	for i := range t.Seen {
+		if !(t.Seen[i] >= 0 && t.Seen[i] < 1e12 && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// looked is a pod's sample, and its mark to note in.
+type looked struct {
+	sample
+	mark *mark
+}
+
+// episode is the share of misses from which they are part of an episode.
+const episode = 0.05
+
+// judge counts what the requests of the last bin met, by the load of the bin
+// and what the pod still had to do. Misses that follow on worse ones are put
+// down to the load that began them: a queue outlives its cause, and would
+// otherwise teach that pods miss without any load.
+func (s *SLOState) judge(o Objective, obs Observation, c capacity, samples []looked) {
+	s.Outcomes.scale(outcomesFade)
+	bins := s.Load.Bins
+	if len(bins) == 0 || bins[len(bins)-1] < 0 || obs.Ready < 1 {
+		return
+	}
+	perPod := c.rate * binSeconds
+	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
+	for _, d := range samples {
+		seen, missed := d.misses(s.itl(o, c))
+		load := fleet + d.waiting/perPod
+		if missed > episode*seen {
+			load = max(load, d.mark[markLoad])
+		}
+		d.mark[markLoad] = load
+		if o.has(PartCurve) {
+			s.Outcomes.add(load, seen, missed)
+		}
+	}
+}
+
+// itl is the bound of the time between tokens in seconds. One that the engine
+// cannot meet without any load judges nothing.
+func (s *SLOState) itl(o Objective, c capacity) float64 {
+	if c.base >= o.ITL.Seconds() {
+		return math.Inf(1)
+	}
+	return o.ITL.Seconds()
+}
+
+// misses is the requests of a sample and how many of them missed: the share
+// that had its first token too late, or the pod's tokens being too slow.
+func (d sample) misses(itl float64) (seen, missed float64) {
+	if !(d.firsts > 0) {
+		return 0, 0
+	}
+	late, slow := 0.0, 0.0
+	if d.inTime >= 0 {
+		late = max(1-d.inTime/d.firsts, 0)
+	}
+	if d.gaps > 0 && d.gapSum >= 0 {
+		slow = min(max((d.gapSum/d.gaps/itl-0.95)/0.1, 0), 1)
+	}
+	return d.firsts, d.firsts * max(late, slow)
+}

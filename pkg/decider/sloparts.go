@@ -1,0 +1,78 @@
+package decider
+
+import "strconv"
+
+// SLOParts are the numbers behind a want of the metric SLO.
+type SLOParts struct {
+	// Mu is the requests per second that one replica carries within the goal;
+	// Limit names what limits it: compute, ITL, KV or sequences.
+	Mu    Reading `json:"mu"`
+	Limit string  `json:"limit,omitempty"`
+	// Demand is requests per second, Work the engine seconds of one request.
+	Demand Reading `json:"demand"`
+	Work   Reading `json:"work"`
+	// Backlog is the requests that wait and that more replicas can take.
+	Backlog Reading `json:"backlog"`
+	// LeadTime is seconds from a pod's creation to Ready.
+	LeadTime Reading `json:"leadTime"`
+	// Envelope is the factor for what may come within the lead time.
+	Envelope Reading `json:"envelope"`
+	// Trim is the share of a replica's full rate that is used within the goal, learned from the misses.
+	Trim Reading `json:"trim"`
+	// Floor is the share of misses that no number of replicas would help.
+	Floor Reading `json:"floor"`
+	// Need is the replicas before rounding and memory.
+	Need Reading `json:"need"`
+	// NeedLevel and NeedPast are its two parts: for what comes next, and for the past hour to come again.
+	NeedLevel Reading `json:"needLevel"`
+	NeedPast  Reading `json:"needPast"`
+	// ConcurrencyTarget is what autoscaling.knative.dev/target would have to be for Knative's own autoscaler.
+	ConcurrencyTarget Reading `json:"concurrencyTarget"`
+	// Attainment is the share of late requests, faded over half an hour, that met both latencies.
+	Attainment Reading `json:"attainment"`
+	// Unmet is the replicas that are wanted and have no place in the cluster.
+	Unmet int32 `json:"unmet"`
+}
+
+// String says the parts as Decision.String shows them.
+func (p SLOParts) String() string {
+	s := number(float64(p.Demand)) + "/s at " + number(float64(p.Mu)) + " each (" + p.Limit + ", trim " + number(float64(p.Trim)) +
+		"), envelope " + number(float64(p.Envelope)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
+	if p.Unmet > 0 {
+		s += ", " + strconv.Itoa(int(p.Unmet)) + " without a node"
+	}
+	return s
+}
+
+// sound reports whether stored parts make sense: nothing is below 0 or endless.
+func (p SLOParts) sound() bool {
+	for _, r := range [...]Reading{p.Mu, p.Demand, p.Work, p.Backlog, p.LeadTime, p.Envelope, p.Trim, p.Floor, p.Need,
+		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment} {
+		if r.Known() && !(r >= 0 && r < 1e12) {
+			return false
+		}
+	}
+	made := p.Mu.Known() && p.LeadTime.Known() && p.Trim.Known() && p.ConcurrencyTarget > 0 && p.LeadTime <= Reading(longestLead.Seconds())
+	return p.Limit == "" || made
+}
+
+// parts plans and says what it came from.
+func (s *SLOState) parts(o Objective, c capacity) SLOParts {
+	m := s.Outcomes.curve()
+	share := m.allowed(o.Goal)
+	plan := s.plan(o, c, &m, share)
+	trim := m.sustained(share)
+	mu := c.rate * trim
+	p := SLOParts{
+		Mu: Reading(mu), Limit: c.limit, Work: Reading(c.work), Demand: Unknown(), Need: Unknown(),
+		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), Envelope: Unknown(),
+		LeadTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), Trim: Reading(trim), Floor: Reading(m.floor),
+		ConcurrencyTarget: Reading(c.running(s.Lengths, mu)), Attainment: s.Outcomes.attainment(),
+	}
+	if now, known := s.Load.level(len(s.Load.Bins) - 1); known {
+		p.Demand, p.Need = Reading(now), Reading(plan.need())
+		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
+		p.Envelope = Reading(plan.envelope)
+	}
+	return p
+}

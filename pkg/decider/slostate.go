@@ -1,0 +1,150 @@
+package decider
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
+)
+
+// stateVersion changes with the meaning of SLOState.
+const stateVersion = 1
+
+// SLOState is what the SLO policy remembers. It holds no more than an hour of
+// bins and the counters of marksKept pods: below 16 KiB as JSON.
+type SLOState struct {
+	Version int `json:"v"`
+	// Began is the first decision of this state, Last the latest.
+	Began time.Time `json:"began"`
+	Last  time.Time `json:"last"`
+	// Looked is when the engines' counters were looked at.
+	Looked  time.Time `json:"looked"`
+	Load    arrivals  `json:"load"`
+	Engines engines   `json:"engines"`
+	Fit     fit       `json:"fit"`
+	Lengths lengths   `json:"lengths"`
+	// Outcomes is what the misses were by load.
+	Outcomes outcomes `json:"outcomes"`
+	// KV is the size of one replica's KV cache in tokens, 0 when not known.
+	KV float64 `json:"kv,omitempty"`
+	// Plan is that of the last closed bin, with the parts that it came from.
+	Plan SLOParts `json:"plan"`
+	// Hold has the wants of the hold-down time.
+	Hold window.Max `json:"hold,omitzero"`
+	// Thrash is the share of the KV cache that is planned with, below 1 after preemptions.
+	Thrash float64 `json:"thrash"`
+
+	checked bool // not stored: what comes from a store is checked once
+}
+
+func newSLOState(now time.Time) SLOState {
+	return SLOState{Version: stateVersion, Began: now, Last: now, Looked: now, Load: newArrivals(now), Lengths: newLengths(), Thrash: 1, checked: true}
+}
+
+// Valid returns why a stored state cannot be used; Decide then begins anew. A
+// nil state is one of nothing and valid.
+func (s *SLOState) Valid() error {
+	switch {
+	case s == nil:
+		return nil
+	case s.Version != stateVersion:
+		return errors.New("state of the SLO policy: another version; it begins anew")
+	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(),
+		!s.Plan.sound(), !(s.KV >= 0 && s.KV < 1e15), !(s.Thrash >= thrashLeast && s.Thrash <= 1):
+		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
+	}
+	return nil
+}
+
+// continued is a copy of the state to go on with at now. After an outage it
+// has to see a lead time of the present before it lowers anything.
+func (s *SLOState) continued(now time.Time) SLOState {
+	if s == nil || !s.checked && s.Valid() != nil || s.Last.Sub(now) > time.Minute {
+		return newSLOState(now)
+	}
+	next := *s
+	next.checked = true
+	if now.Sub(s.Last) > outage {
+		next.Began = now
+	}
+	next.Last = now
+	return next
+}
+
+// closeBin learns from the bins that ended and plans anew.
+func (s *SLOState) closeBin(o Objective, obs Observation) {
+	s.sameModel(obs)
+	seconds := max(obs.Time.Sub(s.Looked).Seconds(), 0.1)
+	s.Looked = obs.Time
+	var buffer [marksKept]looked
+	samples := buffer[:0]
+	s.Engines = s.Engines.look(obs.Pods, s.ttft(o), func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
+	s.learn(o, samples, seconds)
+	s.thrash(samples)
+	c := s.capacity(o, s.KV*s.Thrash)
+	s.judge(o, obs, c, samples)
+	s.Plan = s.parts(o, c)
+}
+
+// ttft is the bound that first tokens are counted against, in seconds. It
+// moves with the mean prompt only when that has become another, for the counts
+// of two bounds cannot be compared.
+func (s *SLOState) ttft(o Objective) float64 {
+	bound := o.TTFT.Seconds() + o.TTFTPerToken.Seconds()*s.Lengths.Prompt
+	if kept := s.Engines.TTFT; kept > 0 && math.Abs(bound/kept-1) < 0.2 && o.TTFTPerToken > 0 {
+		return kept
+	}
+	return bound
+}
+
+// inherited is the weight that misses by load keep for another model: load is
+// relative to what a replica can do, so they say something of it.
+const inherited = 0.1
+
+// sameModel forgets what was learned of the engine when its KV cache has
+// another size: that is another GPU, model or setting. Arrivals and lengths
+// belong to the users and stay.
+func (s *SLOState) sameModel(obs Observation) {
+	kv := kvTokens(obs, s.KV)
+	if s.KV > 0 && math.Abs(kv/s.KV-1) > 0.02 {
+		s.Fit, s.Thrash = fit{}, 1
+		s.Outcomes.scale(inherited)
+	}
+	s.KV = kv
+}
+
+// What preemptions of most pods take from the KV cache that is planned with,
+// and what a bin without gives back.
+const (
+	thrashCut, thrashBack, thrashLeast = 0.9, 1.003, 0.5
+)
+
+// thrash plans with less of the KV cache while most pods throw requests out.
+func (s *SLOState) thrash(samples []looked) {
+	preempting := 0
+	for _, d := range samples {
+		if d.preempted > 0 {
+			preempting++
+		}
+	}
+	if preempting*2 > len(samples) {
+		s.Thrash = max(s.Thrash*thrashCut, thrashLeast)
+	} else {
+		s.Thrash = min(s.Thrash*thrashBack, 1)
+	}
+}
+
+// kvTokens is the least KV cache of the Ready pods, or what was known before.
+func kvTokens(obs Observation, before float64) float64 {
+	least := math.Inf(1)
+	for _, p := range obs.Pods {
+		if kv := within(p.Totals.KVCapacity, 1e12); p.Phase == Ready && p.Totals.Known && kv > 0 {
+			least = min(least, float64(kv))
+		}
+	}
+	if math.IsInf(least, 1) {
+		return before
+	}
+	return least
+}
