@@ -66,11 +66,18 @@ func each(option string, values ...string) (settings []string) {
 	return settings
 }
 
-// sweeps are the candidates at every setting of their knob.
+// sweeps are the candidates at every setting of their knob. Two that differ
+// in the knob only are swept once.
 func sweeps(of []candidate) (all []candidate, err error) {
+	done := map[string]bool{}
 	for _, c := range of {
 		for _, k := range knobs(c.label) {
-			made, err := policy.New(joined(c.label, k)) // the later one of two options counts
+			spec := replaced(c.label, k)
+			if done[spec] {
+				continue
+			}
+			done[spec] = true
+			made, err := policy.New(spec)
 			if err != nil {
 				return nil, fmt.Errorf("--sweep of %s: %w", c.label, err)
 			}
@@ -78,6 +85,18 @@ func sweeps(of []candidate) (all []candidate, err error) {
 		}
 	}
 	return all, nil
+}
+
+// replaced is a policy with some options set, whatever they were before.
+func replaced(spec, settings string) string {
+	name, options, _ := strings.Cut(spec, ":")
+	for _, o := range strings.Split(options, ",") {
+		key, _, _ := strings.Cut(o, "=")
+		if o != "" && !strings.HasPrefix(settings, key+"=") && !strings.Contains(settings, ","+key+"=") {
+			name = joined(name, o)
+		}
+	}
+	return joined(name, settings)
 }
 
 // bound finds the oracle of a seed.

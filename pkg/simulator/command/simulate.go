@@ -80,7 +80,7 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 // warmup shortens the first part, that does not count, where it would leave too
 // little of a short trace; what the user named is kept while anything is left.
 func warmup(w, span time.Duration, named bool, out *output) time.Duration {
-	if w < span/4 || named && w < span {
+	if w <= span/3 || named && w < span {
 		return w
 	}
 	shorter := (span / 6).Truncate(time.Second)

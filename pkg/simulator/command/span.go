@@ -28,8 +28,11 @@ func (s *span) Set(text string) error {
 	return nil
 }
 
-// String writes 2m0s as 2m.
+// String writes 2m0s as 2m, and 0 so that the help has no default.
 func (s *span) String() string {
+	if *s == 0 {
+		return "0"
+	}
 	text := time.Duration(*s).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

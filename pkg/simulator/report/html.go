@@ -34,12 +34,17 @@ func (r Report) WriteHTML(w io.Writer) error {
 
 // row is a line of the page's table.
 type row struct {
-	Policy, SLO, GPUHours, Ratio, Wasted, Operations, Reversals, TTFT, ITL, Recovery string
-	Index                                                                            int
-	Holds, Hindsight                                                                 bool
+	Policy           string
+	Index            int
+	Holds, Hindsight bool
+	SLO, GPUHours    cell
 	// Width is the bar of the GPU-hours, in percent of the largest.
 	Width float64
+	Rest  []cell
 }
+
+// cell is a mean and, with several seeds, its interval.
+type cell struct{ Mean, Half string }
 
 func rows(all []Summary, goal float64) (rows []row) {
 	most := 0.0
@@ -47,11 +52,20 @@ func rows(all []Summary, goal float64) (rows []row) {
 		most = max(most, s.GPUHours.Mean)
 	}
 	for i, s := range all {
+		of := func(e Estimate, format func(float64) string) cell {
+			c := cell{Mean: format(e.Mean)}
+			if s.Seeds > 1 {
+				c.Half = "± " + format(e.Half)
+			}
+			return c
+		}
 		rows = append(rows, row{
-			Policy: s.Policy, Index: i % colors, Holds: s.SLO.Mean >= goal, Hindsight: s.Hindsight, Width: 100 * ratio(s.GPUHours.Mean, most),
-			SLO: s.cell(s.SLO, percent), GPUHours: s.cell(s.GPUHours, decimals(2)), Ratio: s.cell(s.OracleRatio, decimals(2)),
-			Wasted: s.cell(s.Wasted, decimals(2)), Operations: s.cell(s.Operations, count), Reversals: s.cell(s.Reversals, count),
-			TTFT: s.cell(s.P99TTFT, seconds), ITL: s.cell(s.P99ITL, seconds), Recovery: s.cell(s.Recovery, seconds),
+			Policy: s.Policy, Index: i % colors, Holds: s.SLO.Mean >= goal, Hindsight: s.Hindsight,
+			SLO: of(s.SLO, percent), GPUHours: of(s.GPUHours, decimals(2)), Width: 100 * ratio(s.GPUHours.Mean, most),
+			Rest: []cell{
+				of(s.OracleRatio, decimals(2)), of(s.Wasted, decimals(2)), of(s.Operations, count), of(s.Reversals, count),
+				of(s.P99TTFT, seconds), of(s.P99ITL, seconds), of(s.Recovery, seconds),
+			},
 		})
 	}
 	return rows

@@ -42,7 +42,7 @@ function number(x) {
 // frame makes the axes of a chart and returns its scales.
 function frame(host, o) {
   host.replaceChildren();
-  const width = Math.max(host.clientWidth, 240), height = o.height || 190, left = o.left || 46, right = 10, top = 8, bottom = o.bottom || 24;
+  const width = Math.max(host.clientWidth, 240), height = o.height || 190, left = 46, right = 10, top = 8, bottom = 24;
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": o.label }, host);
   const log = o.log, lo = o.lo, hi = o.hi;
   const x = t => left + (t - o.from) / (o.to - o.from || 1) * (width - left - right);
@@ -55,10 +55,10 @@ function frame(host, o) {
     node("line", { x1: left, x2: width - right, y1: y(v), y2: y(v), class: "axis" }, svg);
     node("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, svg, (o.yText || number)(v));
   }
-  const ticks = Math.max(3, Math.floor(width / 95)), s = o.xText ? niceStep(o.to - o.from, ticks) : timeStep(o.to - o.from, ticks);
+  const ticks = Math.max(3, Math.floor(width / 95)), s = timeStep(o.to - o.from, ticks);
   for (let t = Math.ceil(o.from / s) * s; t <= o.to + s / 1e6; t += s) {
     const anchor = x(t) > width - 30 ? "end" : x(t) < left + 14 ? "start" : "middle";
-    node("text", { x: x(t), y: height - 6, "text-anchor": anchor }, svg, (o.xText || clock)(+t.toPrecision(12)));
+    node("text", { x: x(t), y: height - 6, "text-anchor": anchor }, svg, clock(+t.toPrecision(12)));
   }
   return { svg, x, y, width, height, left, right, top, bottom };
 }
@@ -148,13 +148,13 @@ function series(host, key, o) {
   lo = o.log ? Math.max(Math.min(lo, (o.limit || 1) / 4), 1e-3) : 0;
   const f = frame(host, { ...span, lo, hi: Math.max(hi * (o.max ? 1 : 1.04), lo * 10, 1e-9), log: o.log, label: o.label, yText: o.yText });
   shade(f);
-  if (o.limit) {
-    node("line", { x1: f.left, x2: f.width - f.right, y1: f.y(o.limit), y2: f.y(o.limit), class: "slo" }, f.svg);
-    node("text", { x: f.width - f.right, y: f.y(o.limit) - 4, "text-anchor": "end" }, f.svg, `SLO ${number(o.limit)} s`);
-  }
   for (const i of [...shown].reverse()) {
     const p = data.policies[i];
     node("path", { d: path(f, p.t, p[key]), class: "series", stroke: o.one ? "var(--soft)" : color(i) }, f.svg);
+  }
+  if (o.limit) {
+    node("line", { x1: f.left, x2: f.width - f.right, y1: f.y(o.limit), y2: f.y(o.limit), class: "slo" }, f.svg);
+    node("text", { x: f.width - f.right, y: f.y(o.limit) - 4, "text-anchor": "end", class: "over" }, f.svg, `SLO ${number(o.limit)} s`);
   }
   hover(f, span, t => {
     const rows = shown.map(i => { const p = data.policies[i], k = nearest(p.t, t); return o.one ? element("div", "", [element("b", o.label), element("span", number(p[key][k]))]) : line(i, p.name, (o.yText || number)(p[key][k])); });
@@ -184,41 +184,52 @@ function replicas(host) {
   });
 }
 
+// pareto is cost against misses, both on logarithmic scales.
 function pareto(host) {
-  const worst = Math.max(...data.points.map(p => 1 - p.slo), 1 - data.goal), least = 1e-4;
-  const miss = p => Math.max(1 - p.slo, least);
-  const most = Math.max(...data.points.map(p => p.hours));
-  const top = Math.min(Math.max(worst * 1.4, .03), 1);
-  const f = frame(host, { from: 0, to: most * 1.06, lo: least, hi: top, log: true, height: 340, left: 64, bottom: 42, label: "cost against quality", xText: v => number(v), yText: () => "" });
-  // Fewer misses are higher up.
-  const y = v => f.height - f.bottom + f.top - f.y(v);
-  f.svg.querySelectorAll("line.axis, text").forEach(n => n.remove());
+  const least = 1e-4, miss = p => Math.max(1 - p.slo, least), hours = data.points.map(p => p.hours).filter(h => h > 0);
+  if (!hours.length) return;
+  const lo = Math.min(...hours, data.bound || Infinity) * .9, hi = Math.max(...hours) * 1.12;
+  const top = Math.min(Math.max(Math.max(...data.points.map(p => 1 - p.slo)) * 1.4, .03), 1);
+  host.replaceChildren();
+  const f = { width: Math.max(host.clientWidth, 240), height: 340, left: 64, right: 12, top: 10, bottom: 42 };
+  f.svg = node("svg", { viewBox: `0 0 ${f.width} ${f.height}`, height: f.height, role: "img", "aria-label": "cost against quality" }, host);
+  f.x = v => f.left + Math.log(Math.max(v, lo) / lo) / Math.log(hi / lo || 2) * (f.width - f.left - f.right);
+  f.y = v => f.top + Math.log(Math.min(Math.max(v, least), top) / least) / Math.log(top / least) * (f.height - f.top - f.bottom);
   for (const v of [.5, .1, .01, .001, least]) if (v <= top) {
-    node("line", { x1: f.left, x2: f.width - f.right, y1: y(v), y2: y(v), class: "axis" }, f.svg);
-    node("text", { x: f.left - 6, y: y(v) + 4, "text-anchor": "end" }, f.svg, v === least ? "≥99.99 %" : +(100 - 100 * v).toFixed(2) + " %");
+    node("line", { x1: f.left, x2: f.width - f.right, y1: f.y(v), y2: f.y(v), class: "axis" }, f.svg);
+    node("text", { x: f.left - 6, y: f.y(v) + 4, "text-anchor": "end" }, f.svg, v === least ? "≥99.99 %" : +(100 - 100 * v).toFixed(2) + " %");
   }
-  const s = niceStep(most, Math.max(3, Math.floor(f.width / 110)));
-  for (let v = 0; v <= most * 1.06; v += s) node("text", { x: f.x(v), y: f.height - 24, "text-anchor": "middle" }, f.svg, number(+v.toPrecision(12)));
+  let end = 0;
+  for (let power = 10 ** Math.floor(Math.log10(lo)); power <= hi; power *= 10) for (const m of [1, 1.5, 2, 3, 5, 7]) {
+    const v = +(m * power).toPrecision(6);
+    if (v < lo || v > hi || f.x(v) < end) continue;
+    node("text", { x: f.x(v), y: f.height - f.bottom + 16, "text-anchor": "middle" }, f.svg, number(v));
+    end = f.x(v) + 42;
+  }
   node("text", { x: f.width - f.right, y: f.height - 6, "text-anchor": "end" }, f.svg, "GPU-hours →");
+  node("text", { x: 0, y: f.height - 6 }, f.svg, "↑ requests in time");
   if (data.bound > 0) {
     node("line", { x1: f.x(data.bound), x2: f.x(data.bound), y1: f.top, y2: f.height - f.bottom, class: "cross" }, f.svg);
-    node("text", { x: f.x(data.bound), y: f.height - 6, "text-anchor": f.x(data.bound) < 120 ? "start" : "middle" }, f.svg, "oracle's bound");
+    node("text", { x: f.x(data.bound) + 5, y: f.top + 12, class: "over" }, f.svg, "oracle's bound");
   }
-  node("line", { x1: f.left, x2: f.width - f.right, y1: y(1 - data.goal), y2: y(1 - data.goal), class: "slo" }, f.svg);
-  node("text", { x: f.left + 6, y: y(1 - data.goal) - 5 }, f.svg, `goal ${+(100 * data.goal).toFixed(2)} %`);
-  const groups = new Map();
+  node("line", { x1: f.left, x2: f.width - f.right, y1: f.y(1 - data.goal), y2: f.y(1 - data.goal), class: "slo" }, f.svg);
+  node("text", { x: f.width - f.right, y: f.y(1 - data.goal) - 5, "text-anchor": "end", class: "over" }, f.svg, `goal ${+(100 * data.goal).toFixed(2)} %`);
+  dots(f, miss);
+}
+
+function dots(f, miss) {
+  const groups = new Map(), labels = [];
   for (const p of data.points) groups.set(p.policy, [...(groups.get(p.policy) || []), p]);
-  const labels = [];
   for (const [i, points] of groups) {
-    const sorted = [...points].sort((a, b) => a.hours - b.hours);
-    if (sorted.length > 1) node("path", { d: sorted.map((p, k) => `${k ? "L" : "M"}${f.x(p.hours)} ${y(miss(p))}`).join(""), class: "series", stroke: color(i), opacity: .55 }, f.svg);
-    for (const p of points) {
-      const c = node("circle", { cx: f.x(p.hours), cy: y(miss(p)), r: p.knob ? 4 : 7, fill: color(i), stroke: "var(--card)", "stroke-width": 1.5 }, f.svg);
-      const name = (data.policies[i] || {}).name || "";
-      c.addEventListener("pointermove", e => show(e, [line(i, p.knob ? `${name} ${p.knob}` : name, ""), element("div", "", [element("b", "SLO"), element("span", (100 * p.slo).toFixed(2) + " %")]), element("div", "", [element("b", "GPU-hours"), element("span", p.hours.toFixed(2))])]));
-      c.addEventListener("pointerleave", () => { tip.hidden = true; });
-      if (!p.knob) labels.push({ x: f.x(p.hours), y: y(miss(p)), name });
-    }
+    const swept = points.filter(p => p.knob); // in the order of the knob
+    if (swept.length > 1) node("path", { d: swept.map((p, k) => `${k ? "L" : "M"}${f.x(p.hours)} ${f.y(miss(p))}`).join(""), class: "series", stroke: color(i), opacity: .55 }, f.svg);
+  }
+  for (const p of [...data.points].sort((a, b) => (a.knob ? 0 : 1) - (b.knob ? 0 : 1))) {
+    const c = node("circle", { cx: f.x(p.hours), cy: f.y(miss(p)), r: p.knob ? 4 : 7, fill: color(p.policy), stroke: "var(--card)", "stroke-width": 1.5 }, f.svg);
+    const name = (data.policies[p.policy] || {}).name || "";
+    c.addEventListener("pointermove", e => show(e, [line(p.policy, p.knob ? `${name} ${p.knob}` : name, ""), element("div", "", [element("b", "in time"), element("span", (100 * p.slo).toFixed(2) + " %")]), element("div", "", [element("b", "GPU-hours"), element("span", p.hours.toFixed(2))])]));
+    c.addEventListener("pointerleave", () => { tip.hidden = true; });
+    if (!p.knob) labels.push({ x: f.x(p.hours), y: f.y(miss(p)), name });
   }
   label(f, labels);
 }
@@ -233,7 +244,7 @@ function label(f, labels) {
     const box = () => ({ a: end ? x - w : x, b: end ? x : x + w, y });
     while (placed.some(p => p.a < box().b && box().a < p.b && Math.abs(p.y - y) < 13)) y += 13;
     placed.push(box());
-    node("text", { x, y, "text-anchor": end ? "end" : "start", style: "fill:var(--ink)" }, f.svg, l.name);
+    node("text", { x, y, "text-anchor": end ? "end" : "start", class: "over name" }, f.svg, l.name);
   }
 }
 
@@ -261,6 +272,8 @@ function legend() {
 }
 
 legend();
-draw();
-let pending;
-new ResizeObserver(() => { cancelAnimationFrame(pending); pending = requestAnimationFrame(draw); }).observe(document.querySelector("main"));
+let drawn = 0;
+new ResizeObserver(entries => {
+  const width = Math.round(entries[0].contentRect.width);
+  if (width !== drawn) { drawn = width; draw(); }
+}).observe(document.querySelector("main"));

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 )
 
 // WriteJSON writes the report as JSON: {"runs": [...]} and what describes them.
@@ -113,10 +112,10 @@ func seconds(x float64) string {
 		return "0 s"
 	case x < 1:
 		return fmt.Sprintf("%.0f ms", 1000*x)
-	case x < 100:
+	case x < 10:
 		return fmt.Sprintf("%.2f s", x)
 	case x < 3600:
 		return fmt.Sprintf("%.0f s", x)
 	}
-	return (time.Duration(x) * time.Second).String()
+	return fmt.Sprintf("%.1f h", x/3600)
 }

@@ -33,13 +33,22 @@ func verdict(all []Summary, goal float64) (lines []string) {
 	for _, s := range good[min(1, len(good)):] {
 		lines = append(lines, fmt.Sprintf("%s holds the goal too, for %s more.", s.Policy, percents(ratio(s.GPUHours.Mean, good[0].GPUHours.Mean)-1)))
 	}
-	for _, s := range bad {
-		lines = append(lines, fmt.Sprintf("%s misses the goal: %s of the requests were in time, for %.1f GPU-hours.", s.Policy, percents(s.SLO.Mean), s.GPUHours.Mean))
+	if len(bad) > 0 {
+		lines = append(lines, missed(bad))
 	}
 	for _, s := range measures {
 		lines = append(lines, fmt.Sprintf("In hindsight, %s would have had %s of the requests in time for %.1f GPU-hours.", hindsight(s.Policy), percents(s.SLO.Mean), s.GPUHours.Mean))
 	}
 	return lines
+}
+
+// missed lists those below the goal, the nearest to it first.
+func missed(bad []Summary) string {
+	var each []string
+	for _, s := range bad {
+		each = append(each, fmt.Sprintf("%s (%s in time for %.1f GPU-hours)", s.Policy, percents(s.SLO.Mean), s.GPUHours.Mean))
+	}
+	return "The goal is missed by " + strings.Join(each, ", ") + "."
 }
 
 func hindsight(policy string) string {
