@@ -1,0 +1,127 @@
+package config_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	render "github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
+)
+
+// everything renders all kinds that the gateway's reconciler can make.
+func everything(t *testing.T, flavor string) []render.Object {
+	t.Helper()
+	d, err := binding.ParseDefaults(map[string]string{"gateway": "infra/gw", "body-based-router": string(binding.BodyRouterManaged), "listener": "l", "epp-flavor": flavor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, problems := binding.Parse("default", "qwen", map[string]string{
+		inference.AIGatewayKey: inference.Enabled, inference.PriorityKey: "1", inference.PickerReplicasKey: "2",
+		inference.ModelKey: "qwen", inference.ModelRewriteKey: `[{"target":"a","weight":1}]`,
+	}, d)
+	if in == nil {
+		t.Fatal(problems)
+	}
+	both := []string{"inference.networking.x-k8s.io", "llm-d.ai"}
+	plan := render.Build(*in, render.World{
+		ServiceUID: "u", ClusterDomain: "cluster.local",
+		Gateway:   render.Gateway{Exists: true, Class: "istio", Controller: "istio.io/gateway-controller", Addresses: []string{"10.0.0.1"}, Listeners: []render.Listener{{Name: "l", Port: 80, Protocol: "HTTP", Allowed: true}}},
+		Served:    render.Served{HTTPRoute: true, InferencePool: true, Objective: both, Rewrite: both, DestinationRule: true, EnvoyFilter: true},
+		Main:      render.Traffic{Hosts: []string{"qwen.example.com"}, Splits: []render.Split{{Revision: "r", Percent: 100}}},
+		Revisions: map[string]render.Revision{"r": {Port: 8000, Timeout: time.Minute}},
+	})
+	for _, f := range plan.Findings {
+		if f.Status == "False" {
+			t.Fatalf("not everything is rendered: %+v", f)
+		}
+	}
+	return append(plan.Gateway, plan.Objects...)
+}
+
+// What the reconciler makes it may make, and change, and remove; and the rights
+// that it gives to a picker it has itself, or the API server refuses the Role.
+func TestManifests_gatewayRights(t *testing.T) {
+	var ours []rbacv1.PolicyRule
+	for _, r := range get[*rbacv1.ClusterRole](load(t)) {
+		if strings.HasPrefix(r.Name, program) {
+			ours = append(ours, r.Rules...)
+		}
+	}
+	seen := map[string]bool{}
+	for _, flavor := range []string{binding.FlavorGIE, binding.FlavorLLMD} {
+		for _, o := range everything(t, flavor) {
+			seen[o.GetKind()] = true
+			plural := strings.ToLower(o.GetKind()) + "s"
+			for _, verb := range []string{"get", "list", "watch", "create", "patch", "delete"} {
+				if group := o.GroupVersionKind().Group; !allows(ours, group, plural, verb) {
+					t.Errorf("%s %s of group %q is made, but may not be used for %s", o.GetKind(), o.GetName(), group, verb)
+				}
+			}
+			if o.GetKind() == "Role" {
+				mayGive(t, ours, o)
+			}
+		}
+	}
+	for _, kind := range []string{"Role", "EnvoyFilter", "InferenceModelRewrite", "HTTPRoute", "Deployment"} {
+		if !seen[kind] {
+			t.Errorf("no %s was rendered: this test sees too little", kind)
+		}
+	}
+}
+
+func mayGive(t *testing.T, ours []rbacv1.PolicyRule, o render.Object) {
+	t.Helper()
+	text, err := json.Marshal(o.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var role rbacv1.Role
+	if err := json.Unmarshal(text, &role); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range role.Rules {
+		for _, group := range rule.APIGroups {
+			for _, kind := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					if !allows(ours, group, kind, verb) {
+						t.Errorf("Role %s gives %s on %s.%s, which we do not have", role.Name, verb, kind, group)
+					}
+				}
+			}
+		}
+	}
+}
+
+func allows(rules []rbacv1.PolicyRule, group, kind, verb string) bool {
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, kind) && slices.Contains(r.Verbs, verb) && len(r.ResourceNames) == 0
+	})
+}
+
+// The CRD has the names that users and the reconciler use.
+func TestManifests_inferenceBinding(t *testing.T) {
+	found := get[*definition](load(t))
+	if len(found) != 1 || found[0].Name != "inferencebindings.knative-inference.dev" {
+		t.Fatalf("%d CRDs, want that of the InferenceBinding", len(found))
+	}
+	names, _ := found[0].Spec["names"].(map[string]any)
+	if short, _ := names["shortNames"].([]any); !slices.Equal(short, []any{"ib"}) || names["kind"] != "InferenceBinding" {
+		t.Errorf("names %v", names)
+	}
+	versions, _ := found[0].Spec["versions"].([]any)
+	text, err := json.Marshal(versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range []string{"URL", "Gateway", "Pool", "Ready", "Reason"} {
+		if !strings.Contains(string(text), `"name":"`+column+`"`) {
+			t.Errorf("column %s is missing", column)
+		}
+	}
+}
