@@ -15,7 +15,7 @@ type staticPolicy struct {
 	period   time.Duration
 }
 
-func (p staticPolicy) Period() time.Duration                   { return p.period }
+func (p staticPolicy) Period() time.Duration                  { return p.period }
 func (p staticPolicy) Want(decider.Observation) (Want, error) { return Want{Replicas: p.replicas}, nil }
 
 // synthetic is a load of our own making.

@@ -37,7 +37,7 @@ func (e *Engine) Counters(at time.Duration) Counters {
 	for c.Waiting > 0 && e.slots[e.queue.at(c.Waiting-1)].queued > until {
 		c.Waiting-- // still in the API server
 	}
-	c.KVUsage = float64(e.blocks.used(e.steps)+e.promptBlocks) / float64(e.capacity)
+	c.KVUsage = float64(e.usedBlocks(e.steps)) / float64(e.capacity)
 	return c
 }
 
@@ -50,7 +50,7 @@ type Load struct {
 // Load returns what the engine held when something last changed in it; unlike
 // Counters it costs nothing, and counts requests still in the API server as waiting.
 func (e *Engine) Load() Load {
-	return Load{Running: e.running, Waiting: e.queue.size, KVUsage: float64(e.blocks.used(e.steps)+e.promptBlocks) / float64(e.capacity)}
+	return Load{Running: e.running, Waiting: e.queue.size, KVUsage: float64(e.usedBlocks(e.steps)) / float64(e.capacity)}
 }
 
 // Preemptions is how often requests were thrown out up to the last Advance.
@@ -100,6 +100,9 @@ func (e *Engine) countToken(s *slot) {
 	ttft := e.now - fromDuration(s.request.Arrival)
 	e.counters.TTFTs[e.ttftBounds.bucket(ttft)]++
 	e.counters.PromptTokens += int64(s.request.Prompt)
+	if s.reuse != nil {
+		e.counters.CachedTokens += s.reuse.cached
+	}
 	e.counters.FirstTokens++
 	e.counters.TTFT += ttft.duration()
 }

@@ -16,6 +16,8 @@ type Request struct {
 	// Arrival is when the API server receives it, at least 0 and not before that of the last request submitted.
 	Arrival        time.Duration
 	Prompt, Output int
+	// Prefix is what of the prompt may be found in the engine's prefix cache; nil is nothing.
+	Prefix *Prefix
 }
 
 // Completion is a request that has had its last token. Times are since the
@@ -65,11 +67,18 @@ type Engine struct {
 	filling []int32
 	// partial is the one request whose prompt is not complete, or none.
 	partial int32
+	// admissions is how many there were; ending is a list used again.
+	admissions int64
+	ending     []int32
 
 	decoding finishes
 	blocks   blocks
 	// capacity is the KV cache and promptBlocks what requests without a first token hold of it, in blocks.
 	capacity, promptBlocks int64
+	// cache is nil until a request with a Prefix comes. shared is the blocks
+	// that are counted by more requests than one.
+	cache  *prefixCache
+	shared int64
 
 	lastArrival time.Duration
 	counters    Counters
@@ -96,6 +105,10 @@ type slot struct {
 	computed, target, generated int64
 	preemptions                 int
 	older, newer                int32
+	// serial counts admissions.
+	serial int64
+	// reuse is nil without a Prefix that fills a block.
+	reuse *reuse
 }
 
 // New returns an idle engine at time 0, which calls done for every request
@@ -125,6 +138,11 @@ func (e *Engine) Submit(r Request) error {
 	e.lastArrival = r.Arrival
 	i := e.take()
 	e.slots[i] = slot{request: r, queued: fromDuration(r.Arrival + e.profile.RequestOverhead), target: int64(r.Prompt)}
+	if r.Prefix != nil {
+		if e.slots[i].reuse = newReuse(r.Prefix, r.Prompt, e.blocks.size); e.cache == nil && e.slots[i].reuse != nil {
+			e.startCache()
+		}
+	}
 	e.queue.pushBack(i)
 	if !e.stepping {
 		e.next = e.now + 1 // plan again
@@ -179,6 +197,7 @@ func (e *Engine) Abort() []Request {
 	})
 	e.slots, e.free, e.queue, e.decoding, e.filling = nil, nil, ring{}, nil, nil
 	e.blocks, e.promptBlocks = newBlocks(e.profile.BlockSize), 0
+	e.cache, e.shared = nil, 0
 	e.newest, e.partial, e.running = none, none, 0
 	e.stepping, e.next = false, never
 	return lost

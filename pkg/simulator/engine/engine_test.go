@@ -36,14 +36,34 @@ func anyRequests(r *rand.Rand, p Profile, n int) (requests []Request) {
 		}
 		requests = append(requests, Request{ID: int64(i), Arrival: at, Prompt: prompt, Output: 1 + r.IntN(largest-prompt+1)})
 	}
+	if r.IntN(2) == 0 {
+		sharePrefixes(r, p, requests)
+	}
 	return requests
+}
+
+// sharePrefixes lets prompts begin alike: hashes are of a small alphabet, so
+// that they are equal for a while and then part. Some requests have none.
+func sharePrefixes(r *rand.Rand, p Profile, requests []Request) {
+	tokens := 1 + r.IntN(2*p.BlockSize)
+	alphabet := int64(1 + r.IntN(3))
+	for i := range requests {
+		q := &requests[i]
+		if r.IntN(8) == 0 {
+			continue
+		}
+		q.Prefix = &Prefix{Tokens: tokens}
+		for range (q.Prompt + tokens - 1) / tokens {
+			q.Prefix.Hashes = append(q.Prefix.Hashes, r.Int64N(alphabet))
+		}
+	}
 }
 
 // TestEngine_reference is the proof of the short cut: over random engines and
 // loads, every request's times and preemptions, and every counter, are those
 // of an engine that makes every step.
 func TestEngine_reference(t *testing.T) {
-	preemptions := int64(0)
+	preemptions, cached := int64(0), int64(0)
 	for seed := range uint64(1500) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		p := anyProfile(r)
@@ -65,16 +85,16 @@ func TestEngine_reference(t *testing.T) {
 			t.Fatalf("seed %d: %d ended, want %d", seed, len(got), len(want.ended))
 		}
 		c := e.Counters(latest)
-		if c.Steps != want.steps || c.GenerationTokens != want.generated || c.Preemptions != want.preemptions || c.TokenGap != want.gaps.duration() {
-			t.Fatalf("seed %d: %+v, want %d steps, %d tokens, %d preemptions, gaps of %v", seed, c, want.steps, want.generated, want.preemptions, want.gaps.duration())
+		if c.Steps != want.steps || c.GenerationTokens != want.generated || c.Preemptions != want.preemptions || c.CachedTokens != want.cachedTokens || c.TokenGap != want.gaps.duration() {
+			t.Fatalf("seed %d: %+v, want %d steps, %d tokens, %d preemptions, %d cached, gaps of %v", seed, c, want.steps, want.generated, want.preemptions, want.cachedTokens, want.gaps.duration())
 		}
 		if c.TokenGaps != want.histogram {
 			t.Fatalf("seed %d: gaps %v, want %v", seed, c.TokenGaps, want.histogram)
 		}
-		preemptions += c.Preemptions
+		preemptions, cached = preemptions+c.Preemptions, cached+c.CachedTokens
 	}
-	if preemptions < 1000 {
-		t.Errorf("only %d preemptions; the loads do not try the engine", preemptions)
+	if preemptions < 1000 || cached < 10_000 {
+		t.Errorf("only %d preemptions and %d cached tokens; the loads do not try the engine", preemptions, cached)
 	}
 }
 
@@ -116,7 +136,7 @@ func replay(t *testing.T, p Profile, requests []Request, r *rand.Rand, fine boun
 // invariants hold at any time: requests are conserved, the clock does not run
 // backwards, the KV cache is never over its capacity.
 func invariants(e *Engine, c Counters, submitted int, before, at time.Duration) error {
-	used := e.blocks.used(e.steps) + e.promptBlocks
+	used := e.usedBlocks(e.steps)
 	decoding := int64(len(e.decoding))
 	switch {
 	case int(c.Completed)+e.running+e.queue.size != submitted:
@@ -125,10 +145,19 @@ func invariants(e *Engine, c Counters, submitted int, before, at time.Duration) 
 		return fmt.Errorf("%d of %d KV blocks", used, e.capacity)
 	case e.running > e.profile.MaxNumSeqs || decoding != e.blocks.count:
 		return fmt.Errorf("%d running of at most %d, %d decoding, %d with blocks", e.running, e.profile.MaxNumSeqs, decoding, e.blocks.count)
+	case e.cache != nil && e.cache.free() != e.capacity-e.cache.used:
+		return fmt.Errorf("%d KV blocks free, but %d of %d in use", e.cache.free(), e.cache.used, e.capacity)
 	case at < before || e.next < e.now:
 		return fmt.Errorf("the clock ran from %v to %v, next at %v after %v", before, at, e.next, e.now)
 	}
 	return nil
+}
+
+func (c *prefixCache) free() (blocks int64) {
+	for k := c.head; k != nil; k = k.next {
+		blocks += k.blocks
+	}
+	return blocks
 }
 
 // TestEngine_lags: an engine that is advanced only when Next is due has the

@@ -54,7 +54,7 @@ func (e *Engine) untilAdmission(steps int64, times series) int64 {
 func (e *Engine) untilFull(steps, chunk, computed int64) int64 {
 	held := e.promptBlocks - blocksOf(computed, e.blocks.size)
 	fit := func(m int64) bool {
-		return e.blocks.used(e.steps+m)+held+blocksOf(computed+m*chunk, e.blocks.size) <= e.capacity
+		return e.blocks.used(e.steps+m)+held+blocksOf(computed+m*chunk, e.blocks.size)-e.shared <= e.capacity
 	}
 	if steps == 0 || fit(steps) {
 		return steps
@@ -75,13 +75,31 @@ func (e *Engine) repeat(steps int64, times series) {
 	span := times.span(steps)
 	e.count(steps, times)
 	if e.partial != none {
-		s := &e.slots[e.partial]
-		before := blocksOf(s.computed, e.blocks.size)
-		s.computed += steps * (int64(e.profile.MaxNumBatchedTokens) - e.blocks.count)
-		e.promptBlocks += blocksOf(s.computed, e.blocks.size) - before
+		e.fillFor(steps)
 	}
 	e.steps += steps
+	e.takeBlocks(e.steps)
 	e.now += span
 	e.next = e.now
 	e.finish()
+}
+
+// fillFor computes the prompt in progress for so many steps, with a stop where
+// it fills a chunk: what the queue of free blocks still holds then decides who keeps it.
+func (e *Engine) fillFor(steps int64) {
+	s := &e.slots[e.partial]
+	chunk := int64(e.profile.MaxNumBatchedTokens) - e.blocks.count
+	for done := int64(0); done < steps; {
+		m := steps - done
+		if s.reuse != nil {
+			m = min(m, s.reuse.untilChunk(s.computed, chunk))
+		}
+		before := blocksOf(s.computed, e.blocks.size)
+		s.computed += m * chunk
+		e.promptBlocks += blocksOf(s.computed, e.blocks.size) - before
+		done += m
+		if s.reuse != nil {
+			e.keepPrefix(s, e.steps+done)
+		}
+	}
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // beginStep schedules the requests of one step, which begins now.
 func (e *Engine) beginStep() {
@@ -16,6 +20,9 @@ func (e *Engine) beginStep() {
 		prompt, pairs = prompt+chunk, pairs+chunk*(2*s.computed+chunk)
 		s.computed += chunk
 		budget -= chunk
+		if s.reuse != nil {
+			e.keepPrefix(s, e.steps+1)
+		}
 		e.filling = append(e.filling, i)
 	}
 	if e.partial != none {
@@ -32,7 +39,10 @@ func (e *Engine) beginStep() {
 // to the running ones fit. A request never fails alone, because Submit refused
 // those that need more than the cache.
 func (e *Engine) makeRoom(budget int64) (preempted bool) {
-	for e.blocks.used(e.steps+1)+e.promptBlocks+e.partialNeed(budget-e.blocks.count) > e.capacity {
+	for e.usedBlocks(e.steps+1)+e.partialNeed(budget-e.blocks.count) > e.capacity {
+		if e.cache != nil { // the requests before the newest have taken theirs
+			e.cache.takeUntil(min(e.usedBlocks(e.steps+1), e.capacity))
+		}
 		e.preempt(e.newest)
 		preempted = true
 	}
@@ -56,12 +66,16 @@ func (e *Engine) admissible() bool {
 		return false
 	}
 	s := &e.slots[e.queue.front()]
-	return s.queued <= e.now && e.fits(s, e.steps+1)
+	if s.queued > e.now {
+		return false
+	}
+	e.takeBlocks(e.steps + 1)
+	return e.fits(s, e.steps+1)
 }
 
 // fits tells whether the whole prompt finds room at a step.
 func (e *Engine) fits(s *slot, step int64) bool {
-	return blocksOf(s.target, e.blocks.size) <= e.capacity-e.promptBlocks-e.blocks.used(step)
+	return blocksOf(s.target, e.blocks.size)-e.sharable(s) <= e.capacity-e.usedBlocks(step)
 }
 
 func (e *Engine) admit() int32 {
@@ -73,6 +87,11 @@ func (e *Engine) admit() int32 {
 	}
 	e.newest = i
 	e.running++
+	e.admissions++
+	s.serial = e.admissions
+	if s.reuse != nil {
+		e.reusePrefix(s)
+	}
 	return i
 }
 
@@ -80,11 +99,14 @@ func (e *Engine) admit() int32 {
 func (e *Engine) preempt(i int32) {
 	s := &e.slots[i]
 	if i == e.partial {
-		e.promptBlocks -= blocksOf(s.computed, e.blocks.size)
+		held := blocksOf(s.computed, e.blocks.size)
+		e.promptBlocks -= held
+		e.giveBlocks(s, held)
 		e.partial = none
 	} else {
 		e.decoding.remove(s.finish, i)
 		e.blocks.remove(s.base)
+		e.giveBlocks(s, blocksOf(s.base+e.steps, e.blocks.size))
 		s.generated = int64(s.request.Output) - (s.finish - e.steps)
 		s.last = e.now
 	}
@@ -114,6 +136,7 @@ func (e *Engine) endStep() {
 	e.count(1, series{first: e.next - e.now})
 	e.now, e.stepping = e.next, false
 	e.steps++
+	e.takeBlocks(e.steps)
 	e.finish()
 	e.partial = none
 	for _, i := range e.filling {
@@ -137,6 +160,7 @@ func (e *Engine) startDecoding(i int32) {
 	s.base = s.target - e.steps
 	s.finish = e.steps + int64(s.request.Output) - s.generated
 	if s.finish == e.steps {
+		e.giveBlocks(s, blocksOf(s.target, e.blocks.size))
 		e.complete(i)
 		return
 	}
@@ -146,11 +170,35 @@ func (e *Engine) startDecoding(i int32) {
 
 // finish completes the decoding requests whose last token this step made.
 func (e *Engine) finish() {
-	for len(e.decoding) > 0 && e.decoding.first() == e.steps {
-		i := e.decoding.pop()
-		e.blocks.remove(e.slots[i].base)
-		e.complete(i)
+	if e.cache != nil {
+		e.finishInOrder()
+		return
 	}
+	for len(e.decoding) > 0 && e.decoding.first() == e.steps {
+		e.finishOne(e.decoding.pop())
+	}
+}
+
+// finishInOrder is finish in the order of admission, in which the blocks go
+// back to the queue.
+func (e *Engine) finishInOrder() {
+	e.ending = e.ending[:0]
+	for len(e.decoding) > 0 && e.decoding.first() == e.steps {
+		e.ending = append(e.ending, e.decoding.pop())
+	}
+	if len(e.ending) > 1 {
+		slices.SortFunc(e.ending, func(a, b int32) int { return cmp.Compare(e.slots[a].serial, e.slots[b].serial) })
+	}
+	for _, i := range e.ending {
+		e.finishOne(i)
+	}
+}
+
+func (e *Engine) finishOne(i int32) {
+	s := &e.slots[i]
+	e.blocks.remove(s.base)
+	e.giveBlocks(s, blocksOf(s.base+e.steps, e.blocks.size))
+	e.complete(i)
 }
 
 func (e *Engine) complete(i int32) {
