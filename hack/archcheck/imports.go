@@ -40,7 +40,7 @@ func architecture() []rule {
 		{pkg: "pkg/simulator/oracle", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/window", "pkg/decider"}, pure: true, why: "what hindsight would have cost"},
 		{pkg: "pkg/simulator/fit", repo: []string{"pkg/simulator", "pkg/simulator/engine"}, never: kubernetes, why: "a search over profiles"},
 		{pkg: "pkg/simulator/report", repo: []string{"pkg/simulator"}, never: kubernetes, why: "results in, text out"},
-		{pkg: "pkg/simulator/command", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/simulator/policy", "pkg/simulator/oracle", "pkg/simulator/fit", "pkg/simulator/report"}, never: kubernetes, why: "flags and wiring of simulate"},
+		{pkg: "pkg/simulator/command", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/simulator/policy", "pkg/simulator/oracle", "pkg/simulator/fit", "pkg/simulator/report", "pkg/recording"}, never: kubernetes, why: "flags and wiring of simulate"},
 		{pkg: "pkg/apis/autoscaling", pure: true, why: "constants without logic"},
 		{pkg: "pkg/apis/inference", pure: true, why: "constants without logic"},
 		{pkg: "pkg/binding", repo: []string{"pkg/apis/inference", "pkg/apis/autoscaling"}, never: []string{"k8s.io/client-go"}, why: "strings become an intent at the edge"},

@@ -32,6 +32,8 @@ func newLoad(o options, stdin io.Reader) (load, error) {
 		title = fmt.Sprintf("%s x%g", title, o.scale)
 	}
 	switch {
+	case o.recorded != "":
+		return recordedLoad(o, options), nil
 	case o.synthetic != "":
 		return load{"synthetic " + o.synthetic + title, func(seed uint64) (trace.Requests, error) {
 			return trace.Synthetic(o.synthetic, options(seed))

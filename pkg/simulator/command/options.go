@@ -2,6 +2,8 @@ package command
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,9 +14,9 @@ import (
 
 // options are the flags as they were given.
 type options struct {
-	trace, format, columns, synthetic, recorded string
-	fidelity, fit, out                          string
-	profiles                                    bool
+	trace, format, columns, synthetic, recorded, revision string
+	fidelity, fit, out                                    string
+	profiles                                              bool
 
 	engine   string
 	policies string
@@ -72,7 +74,8 @@ func (o *options) loadFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "auto", "format of the trace: auto, azure, burstgpt, mooncake, vidur, rate or csv")
 	f.StringVar(&o.columns, "columns", "", "columns of a CSV `time=A,input=B,output=C`")
 	f.StringVar(&o.synthetic, "synthetic", "", "a load of our own instead of a trace: diurnal, burst, step, ramp, tenants or longprompt")
-	f.StringVar(&o.recorded, "recorded", "", "`FILE` that the adapter has recorded in a cluster")
+	f.StringVar(&o.recorded, "recorded", "", "`FILE` that the adapter has recorded in a cluster with --record")
+	f.StringVar(&o.revision, "revision", "", "the revision of --recorded, `NAMESPACE/NAME`, where it holds several")
 	f.Var((*span)(&o.from), "from", "leave out what comes before this time of the trace")
 	f.Var((*span)(&o.to), "to", "leave out what comes from this time of the trace on (default: its end)")
 	f.Float64Var(&o.scale, "scale", 1, "multiply the requests")
@@ -168,7 +171,7 @@ func (o options) ranges() []bounds {
 	return []bounds{
 		{"scale", o.scale, 1e-6, 1e4}, {"seeds", float64(o.seeds), 1, 1000}, {"parallel", float64(o.parallel), 0, 1024},
 		{"lead-cv", c.LeadCV, 0, 10}, {"goal", c.SLO.Goal, 0.5, 0.99999}, {"scrape-loss", c.ScrapeLoss, 0, 1},
-		{"min", float64(c.Min), 0, 1e6}, {"max", float64(c.Max), 1, 1e6}, {"initial", float64(c.Initial), 0, 1e6},
+		{"min", float64(c.Min), 1, 1e6}, {"max", float64(c.Max), 1, 1e6}, {"initial", float64(c.Initial), 0, 1e6},
 		{"gpus", float64(c.GPUs), 0, 1e6}, {"container-concurrency", float64(c.ContainerConcurrency), 0, 1e6},
 	}
 }
@@ -187,8 +190,24 @@ func (o options) validateFleet() error {
 	case c.Routing != simulator.LeastRequest && c.Routing != simulator.PrefixAware:
 		return fmt.Errorf("--routing %q; it must be %s or %s", c.Routing, simulator.LeastRequest, simulator.PrefixAware)
 	}
+	for _, f := range []string{o.json, o.html, o.out} {
+		if err := writable(f); err != nil {
+			return err
+		}
+	}
 	_, err := columns(o.columns)
 	return err
+}
+
+// writable finds a missing folder before hours of simulation.
+func writable(file string) error {
+	if file == "" || file == "-" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no folder %s to write it to", file, filepath.Dir(file))
+	}
+	return nil
 }
 
 // columns reads time=A,input=B,output=C.

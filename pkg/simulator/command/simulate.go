@@ -39,14 +39,12 @@ type comparison struct {
 	sweep    []candidate
 	seeds    []uint64
 	parallel int
+	recorded *report.Recorded
 	// details keeps the course of the first seed's runs.
 	details bool
 }
 
 func newComparison(ctx context.Context, o options, out *output) (*comparison, error) {
-	if o.recorded != "" {
-		return nil, failure{fmt.Errorf("--recorded %s: the adapter does not write recordings yet; use --trace FILE", o.recorded)}
-	}
 	c := &comparison{config: o.config, parallel: o.parallel, details: o.html != ""}
 	specs, err := policies(o.policies)
 	if err != nil {
@@ -69,7 +67,10 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	for i := range o.seeds {
 		c.seeds = append(c.seeds, o.seed+uint64(i))
 	}
-	if c.size, err = c.load.measure(ctx, o.seed); err != nil {
+	if c.recorded, err = replayRecorded(o, out); err != nil {
+		return nil, err
+	}
+	if c.size, err = c.load.measured(ctx, o); err != nil {
 		return nil, err
 	}
 	c.config.Warmup = warmup(c.config.Warmup, c.size.span, o.changed("warmup"), out)
@@ -85,7 +86,7 @@ func warmup(w, span time.Duration, named bool, out *output) time.Duration {
 	}
 	shorter := (span / 6).Truncate(time.Second)
 	if shorter < w {
-		out.say("the load lasts %v, so that only its first %v do not count, not %v (--warmup)", span.Round(time.Second), shorter, w)
+		out.say("the load lasts %v only: its first %v do not count, instead of %v (--warmup)", span.Round(time.Second), shorter, w)
 	}
 	return min(shorter, w)
 }
@@ -97,7 +98,7 @@ func sample(span time.Duration) time.Duration {
 
 // run makes all runs and gathers them.
 func (c *comparison) run(ctx context.Context, stderr io.Writer) (report.Report, error) {
-	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal, SLO: c.config.SLO, Warmup: c.config.Warmup}
+	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal, SLO: c.config.SLO, Warmup: c.config.Warmup, Recorded: c.recorded}
 	runs, err := c.all(ctx, stderr)
 	if err != nil {
 		return r, err

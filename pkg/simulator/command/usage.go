@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
@@ -36,7 +37,7 @@ Synthetic loads:
 func usage() string {
 	o := options{config: simulator.NewConfig()}
 	f := o.flags()
-	return intro + indented(trace.Kinds()) + "\nFlags:\n" + f.FlagUsagesWrapped(100)
+	return intro + indented(trace.Kinds()) + "\nFlags:\n" + f.FlagUsagesWrapped(100) + "\nPolicies and their options:\n" + indented(policy.Help())
 }
 
 func indented(text string) string {

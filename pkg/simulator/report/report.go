@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -15,6 +16,8 @@ type Report struct {
 	Settings []Setting `json:"settings"`
 	// Goal is the share of requests that should meet the latencies.
 	Goal float64 `json:"goal"`
+	// Recorded tells of the recording that the load was made from; nil for others.
+	Recorded *Recorded `json:"recorded,omitempty"`
 	// Runs are in the order of policies, and of seeds within one policy.
 	Runs []Run `json:"runs"`
 	// Sweep holds runs at other settings of the policies' knobs, by policy.
@@ -30,6 +33,35 @@ type Report struct {
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// Recorded is what came of deciding a recording again, and of making requests of its samples.
+type Recorded struct {
+	File string `json:"file"`
+	// Identical of the Decisions came out as they were recorded; First describes the first that did not.
+	Revisions int    `json:"revisions"`
+	Decisions int    `json:"decisions"`
+	Identical int    `json:"identical"`
+	First     string `json:"first_difference,omitempty"`
+	// Counted is the requests that queue-proxies counted, Finished those that engines say they finished.
+	Counted  float64 `json:"counted_requests"`
+	Finished float64 `json:"finished_requests"`
+	// Unknown of the Span seconds have no count of arrivals.
+	Unknown float64 `json:"unknown_s"`
+	Span    float64 `json:"span_s"`
+}
+
+// String is a line for people.
+func (r Recorded) String() string {
+	text := fmt.Sprintf("%s: %d of %d decisions come out as they were recorded", r.File, r.Identical, r.Decisions)
+	if r.First != "" {
+		text += "; the first other one: " + r.First
+	}
+	text += fmt.Sprintf(". %.0f requests were counted in %s, %.0f are known to be finished", r.Counted, seconds(r.Span), r.Finished)
+	if r.Unknown > 0 {
+		text += fmt.Sprintf("; for %s arrivals were not known", seconds(r.Unknown))
+	}
+	return text + "."
 }
 
 // Oracle is the least that any policy could have done with, of one seed.

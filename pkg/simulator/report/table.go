@@ -28,6 +28,9 @@ func (r Report) WriteTable(w io.Writer) error {
 		settings = append(settings, s.Name+" "+s.Value)
 	}
 	fmt.Fprintf(w, "%s\n\n", strings.Join(settings, ", "))
+	if r.Recorded != nil {
+		fmt.Fprintf(w, "%s\n\n", r.Recorded)
+	}
 	if err := writeRows(w, all); err != nil {
 		return err
 	}

@@ -1,0 +1,227 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// call runs the command and returns its exit code and what it wrote.
+func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Run(t.Context(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// figures runs the command with --json - and returns the runs.
+func figures(t *testing.T, args ...string) []map[string]any {
+	t.Helper()
+	code, stdout, stderr := call(t, append(args, "--json", "-")...)
+	if code != 0 {
+		t.Fatalf("%v: exit %d, %s", args, code, stderr)
+	}
+	var r struct {
+		Runs []map[string]any `json:"runs"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return r.Runs
+}
+
+// TestRun_contract: outside checks call these names.
+func TestRun_contract(t *testing.T) {
+	runs := figures(t, "--synthetic", "step", "--to", "20m", "--policy", "ipa,kpa,kpa:target=20,window=30s,hpa,apa,wva,static,oracle", "--seeds", "2",
+		"--lead", "60s", "--slo-ttft", "2s", "--slo-itl", "100ms", "--scale", "2", "--engine", "h100-llama-3.1-8b", "--from", "1m")
+	var order []string
+	for _, r := range runs {
+		order = append(order, r["policy"].(string))
+		for _, key := range []string{
+			"seed", "slo", "gpu_hours", "oracle_gpu_hours", "wasted_gpu_hours", "scale_operations", "reversals",
+			"p99_ttft_s", "p99_itl_s", "recovery_s", "requests", "cpu_seconds",
+		} {
+			x, ok := r[key].(float64)
+			if !ok || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+				t.Errorf("%s: %s is %v", r["policy"], key, r[key])
+			}
+		}
+		if slo := r["slo"].(float64); slo > 1 || r["gpu_hours"].(float64) <= 0 || r["oracle_gpu_hours"].(float64) <= 0 || r["requests"].(float64) < 1000 {
+			t.Errorf("%v", r)
+		}
+	}
+	want := "ipa ipa kpa kpa kpa:target=20,window=30s kpa:target=20,window=30s hpa hpa apa apa wva wva static static oracle oracle"
+	if got := strings.Join(order, " "); got != want {
+		t.Errorf("runs of %s, want %s", got, want)
+	}
+	if runs[0]["seed"] != 1.0 || runs[1]["seed"] != 2.0 {
+		t.Errorf("seeds %v, %v", runs[0]["seed"], runs[1]["seed"])
+	}
+}
+
+// TestRun_repeatable: the order in which cores finish does not show.
+func TestRun_repeatable(t *testing.T) {
+	args := []string{"--synthetic", "burst", "--to", "30m", "--policy", "ipa,kpa,static", "--seeds", "3", "--sweep"}
+	without := func(parallel string) string {
+		runs := figures(t, append(args, "--parallel", parallel)...)
+		for _, r := range runs {
+			delete(r, "cpu_seconds")
+		}
+		text, _ := json.Marshal(runs)
+		return string(text)
+	}
+	if one, four := without("1"), without("4"); one != four {
+		t.Errorf("alone\n%s\nfour at a time\n%s", one, four)
+	}
+}
+
+func TestRun_refuses(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	synthetic := func(args ...string) []string { return append([]string{"--synthetic", "step", "--to", "1m"}, args...) }
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "give --trace FILE or --synthetic NAME"},
+		{[]string{"burst"}, `unexpected argument "burst"`},
+		{[]string{"--nonsense"}, "unknown flag: --nonsense"},
+		{[]string{"--trace", filepath.Join(dir, "none.csv")}, "none.csv: no such file"},
+		{[]string{"--trace", "a", "--synthetic", "step"}, "--trace and --synthetic do not go together"},
+		{[]string{"--synthetic", "storm"}, `"storm"; it must be one of diurnal`},
+		{[]string{"--synthetic", "step", "--from", "2h"}, "no requests between --from"},
+		{[]string{"--trace", file("a.csv", "x,y\n1,2\n")}, "name them with --columns time=A,input=B,output=C"},
+		{[]string{"--trace", file("b.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,9,9\n2023-11-16 18:15:47,many,9\n")}, "b.csv: line 3, ContextTokens"},
+		{[]string{"--trace", "a", "--columns", "time=x"}, "time, input and output are all needed"},
+		{[]string{"--trace", "a", "--columns", "when=x"}, "write time=A,input=B,output=C"},
+		{synthetic("--policy", "magic"), `policy "magic"`},
+		{synthetic("--policy", "target=3"), "an option without a policy"},
+		{synthetic("--policy", ","), "name one at least"},
+		{synthetic("--policy", "kpa,kpa"), "kpa is there twice"},
+		{synthetic("--policy", "kpa:targt=3"), `no option "targt"`},
+		{synthetic("--engine", "gameboy"), `engine profile "gameboy": no such name`},
+		{synthetic("--engine", file("e.json", `{"a_us": 5, "b": 3}`)), `unknown field "b"`},
+		{synthetic("--engine", file("list.json", `[]`)), "the list of profiles is empty"},
+		{synthetic("--lead", "120"), `invalid argument "120" for "--lead"`},
+		{synthetic("--slo-ttft", "0s"), "--slo-ttft and --slo-itl must be above 0"},
+		{synthetic("--goal", "99"), "--goal 99; it must be between"},
+		{synthetic("--scale", "NaN"), "--scale NaN"},
+		{synthetic("--seeds", "0"), "--seeds 0"},
+		{synthetic("--min", "5", "--max", "2"), "--min 5 is above --max 2"},
+		{synthetic("--from", "2m"), "--to 1m0s is not after --from 2m0s"},
+		{synthetic("--routing", "random"), `--routing "random"`},
+		{synthetic("--json", filepath.Join(dir, "none", "a.json")), "there is no folder"},
+		{synthetic("--json", "-", "--html", "-"), "both want stdout"},
+		{synthetic("--out", "p.json"), "--out belongs to --fit"},
+		{[]string{"--recorded", filepath.Join(dir, "a.csv")}, "--recorded: "},
+		{[]string{"--fidelity", dir}, "no real_*.jsonl"},
+		{[]string{"--fit", dir}, "--fit: "},
+	} {
+		code, stdout, stderr := call(t, c.args...)
+		if code != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: exit %d, %q; want 2 and %q", c.args, code, stderr, c.want)
+		}
+		if stdout != "" {
+			t.Errorf("%q: wrote %q", c.args, stdout)
+		}
+	}
+}
+
+func TestRun_help(t *testing.T) {
+	for _, flag := range []string{"--help", "-h"} {
+		code, stdout, stderr := call(t, flag)
+		if code != 0 || stderr != "" {
+			t.Fatalf("exit %d, %q", code, stderr)
+		}
+		for _, want := range []string{"Examples:", "--trace FILE", "--slo-ttft", "--fidelity DIR", "tenants", "wva", "scale-down-delay"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("the help lacks %q", want)
+			}
+		}
+	}
+}
+
+// TestRun_shortTrace: a warm-up that would eat the trace is shortened, and said.
+func TestRun_shortTrace(t *testing.T) {
+	code, stdout, stderr := call(t, "--synthetic", "step", "--to", "3m", "--policy", "static")
+	if code != 0 || !strings.Contains(stderr, "instead of 10m0s (--warmup)") || !strings.Contains(stdout, "warm-up 29s") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = call(t, "--synthetic", "step", "--to", "3m", "--policy", "static", "--warmup", "2m")
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "warm-up 2m") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	file := filepath.Join(t.TempDir(), "one.csv")
+	if err := os.WriteFile(file, []byte("t,i,o\n5,100,10\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range figures(t, "--trace", file, "--columns", "time=t,input=i,output=o") {
+		if r["requests"] != 1.0 || r["slo"] != 1.0 {
+			t.Errorf("a single request: %v", r)
+		}
+	}
+}
+
+// TestRun_html: one file that fetches nothing.
+func TestRun_html(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report.html")
+	if code, _, stderr := call(t, "--synthetic", "burst", "--to", "30m", "--policy", "ipa,oracle", "--html", file); code != 0 {
+		t.Fatal(stderr)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"src=", "href=", "@import", "https://", "ZgotmplZ"} {
+		if bytes.Contains(page, []byte(never)) {
+			t.Errorf("the page has %s", never)
+		}
+	}
+	for _, want := range []string{"synthetic burst", "in hindsight", `"policies":[{"name":"ipa"`, "TTFT"} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+func TestRun_profiles(t *testing.T) {
+	if code, stdout, _ := call(t, "--profiles"); code != 0 || !strings.Contains(stdout, "h100-llama-3.3-70b-tp4") {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
+}
+
+// TestRun_fitThenFidelity: a learned profile serves --engine of both modes.
+func TestRun_fitThenFidelity(t *testing.T) {
+	const dir = "../../../../shared/traces/vllm_ground_truth"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("NOT TESTED: the recorded vLLM runs are not here: %v", err)
+	}
+	profile := filepath.Join(t.TempDir(), "profile.json")
+	if code, stdout, stderr := call(t, "--fit", dir+"/real_RTX4090_Llama-3.1-8B.jsonl", "--out", profile); code != 0 || !strings.Contains(stdout, "step time = max(") {
+		t.Fatalf("exit %d, %s %s", code, stdout, stderr)
+	}
+	figures(t, "--synthetic", "step", "--to", "5m", "--engine", profile, "--policy", "static", "--scale", "0.1")
+	for _, r := range figures(t, "--fidelity", dir, "--engine", profile) {
+		if r["run"] == "RTX4090_Llama-3.1-8B" && !(math.Abs(r["error"].(float64)) < .02) {
+			t.Errorf("%v", r)
+		}
+	}
+	for _, r := range figures(t, "--fidelity", dir) {
+		if !(math.Abs(r["error"].(float64)) < .06) || r["measured_s"].(float64) <= 0 || r["simulated_s"].(float64) <= 0 {
+			t.Errorf("%v", r)
+		}
+	}
+	if _, _, stderr := call(t, "--fidelity", dir, "--engine", "h100-llama-3.1-8b"); !strings.Contains(stderr, "used all the same") {
+		t.Errorf("no word about another GPU's profile: %s", stderr)
+	}
+}
