@@ -34,7 +34,31 @@ func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.W
 			}
 		}
 	}
+	w.HostOwners = r.hostOwners(manifest.Claims(in, w.Main.Hosts))
 	return w
+}
+
+// hostOwners finds the Knative Services that hosts belong to, in any namespace
+// and whether they are bound or not.
+func (r *Reconciler) hostOwners(hosts []string) map[string]binding.Name {
+	if len(hosts) == 0 {
+		return nil
+	}
+	all, err := r.ingresses.List(labels.Everything())
+	if err != nil {
+		return nil // a lister's List does not fail
+	}
+	owners := map[string]binding.Name{}
+	for _, ing := range all {
+		for _, rule := range ing.Spec.Rules {
+			for _, host := range rule.Hosts {
+				if slices.Contains(hosts, host) {
+					owners[host] = binding.Name{Namespace: ing.Namespace, Name: ing.Name}
+				}
+			}
+		}
+	}
+	return owners
 }
 
 // traffic reads the KIngress of a Service; it has none before its first revision is ready.
@@ -105,9 +129,13 @@ func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out 
 		if theirs == nil || refused(problems) != nil || !near(in, *theirs) {
 			continue
 		}
-		main, _ := r.traffic(other)
+		main, tags := r.traffic(other)
+		hosts := slices.Clone(main.Hosts)
+		for _, t := range tags {
+			hosts = append(hosts, t.Hosts...)
+		}
 		out = append(out, manifest.Neighbour{
-			Intent: *theirs, UID: other.UID, Created: other.CreationTimestamp.Time, Hosts: main.Hosts,
+			Intent: *theirs, UID: other.UID, Created: other.CreationTimestamp.Time, Hosts: hosts,
 			Revision: r.newest(other, main),
 		})
 	}

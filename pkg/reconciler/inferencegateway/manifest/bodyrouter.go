@@ -12,6 +12,11 @@ import (
 const (
 	bodyRouterPort       = 9004
 	bodyRouterHealthPort = 9005
+	// bodyRouterFilterName differs from that of Istio's picker filter, whose
+	// settings of a route would otherwise be the router's too.
+	bodyRouterFilterName = "envoy.filters.http.ext_proc.bbr"
+	// bodyTimeout is for a client's whole body; Envoy's own 200 ms is not for uploads.
+	bodyTimeout = "60s"
 )
 
 // renderBodyRouter runs one body-based router for the Gateway.
@@ -75,14 +80,15 @@ func (b *builder) bodyRouterDeployment(name string, pod fields) fields {
 func (b *builder) bodyRouterFilter(service, namespace string) fields {
 	hosts, paths := b.modelHosts()
 	return fields{
-		"name": "envoy.filters.http.ext_proc.bbr",
+		"name": bodyRouterFilterName,
 		"typed_config": fields{
 			"@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
 			"extension_config": fields{
-				"name": "envoy.filters.http.ext_proc",
+				"name": bodyRouterFilterName,
 				"typed_config": fields{
 					"@type":              "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
 					"failure_mode_allow": false,
+					"message_timeout":    bodyTimeout,
 					"processing_mode":    fields{"request_header_mode": "SEND", "response_header_mode": "SKIP", "request_body_mode": "FULL_DUPLEX_STREAMED", "request_trailer_mode": "SEND"},
 					"grpc_service":       fields{"envoy_grpc": fields{"cluster_name": fmt.Sprintf("outbound|%d||%s", bodyRouterPort, b.hostOf(service, namespace))}},
 				},

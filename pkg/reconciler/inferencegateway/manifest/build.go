@@ -90,6 +90,7 @@ func (b *builder) prepare() bool {
 	if b.members = b.agreeing(); b.members == nil {
 		return false
 	}
+	b.plan.ObjectiveGroup = objectiveGroup(b.leader().Picker.Flavor)
 	if b.can.slowEndpoints && b.in.Picker.Mode == binding.PickerManaged {
 		b.plan.Hold = b.in.EndpointHold
 	}

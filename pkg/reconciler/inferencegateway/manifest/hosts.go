@@ -12,7 +12,7 @@ import (
 // host gives each group the hosts that it may have.
 func (b *builder) host() {
 	if main := slices.IndexFunc(b.groups, func(g group) bool { return g.name == "main" }); main >= 0 {
-		b.groups[main].hosts = union(b.groups[main].hosts, b.in.Hostnames)
+		b.groups[main].hosts = b.firstHosts(union(b.groups[main].hosts, b.in.Hostnames))
 		b.addObjectiveHosts(b.groups[main])
 	}
 	for i := range b.groups {
@@ -25,6 +25,18 @@ func (b *builder) host() {
 		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonNoHosts,
 			fmt.Sprintf("The Service has no external host yet; see its own conditions, or name hosts in %s.", inference.HostnamesKey))
 	}
+}
+
+// maxHosts is Gateway API's bound for one route.
+const maxHosts = 16
+
+func (b *builder) firstHosts(hosts []string) []string {
+	if len(hosts) <= maxHosts {
+		return hosts
+	}
+	b.find(inference.ConditionRouteAccepted, "False", inference.ReasonTooManyMatches,
+		fmt.Sprintf("The Service has %d hosts and a route holds %d; name fewer in %s.", len(hosts), maxHosts, inference.HostnamesKey))
+	return hosts[:maxHosts]
 }
 
 // addObjectiveHosts makes a group for each further objective, on hosts as Knative makes those of tags.
@@ -42,6 +54,10 @@ func (b *builder) addObjectiveHosts(main group) {
 			}
 			g.hosts = append(g.hosts, h)
 		}
+		if len(g.hosts) == 0 && len(main.hosts) > 0 {
+			b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonNoHosts,
+				fmt.Sprintf("The objective %s has no host: %s-%s is too long a name, or taken; choose a shorter or another one in %s.", o.Name, o.Name, main.hosts[0], inference.ObjectivesKey))
+		}
 		b.groups = append(b.groups, g)
 	}
 }
@@ -57,6 +73,13 @@ func objectiveHosts(o binding.Objective, hosts []string) (out []string) {
 	return out
 }
 
+// Claims are the hosts that an Intent adds to those of the Knative Service: the
+// ones that may belong to somebody else. World.HostOwners is about them.
+func Claims(in binding.Intent, knative []string) []string {
+	all := withObjectives(union(knative, in.Hostnames), in.Objectives)
+	return slices.DeleteFunc(slices.Clone(all), func(h string) bool { return slices.Contains(knative, h) })
+}
+
 func (b *builder) tagHas(host string) bool {
 	return slices.ContainsFunc(b.w.Tags, func(t Traffic) bool { return slices.Contains(t.Hosts, host) })
 }
@@ -68,28 +91,62 @@ func (b *builder) mayServe(host string) bool {
 			fmt.Sprintf("No listener of the Gateway %s/%s that the route attaches to takes the host %s; change its hostname, or %s.", b.in.Gateway.Namespace, b.in.Gateway.Name, host, inference.ListenerKey))
 		return false
 	}
+	taken := func(by binding.Name) bool {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonHostConflict,
+			fmt.Sprintf("The host %s belongs to the Service %s/%s; use another in %s, or tell the two apart by %s in one namespace.", host, by.Namespace, by.Name, inference.HostnamesKey, inference.ModelKey))
+		return false
+	}
+	if owner, known := b.w.HostOwners[host]; known && owner != (binding.Name{Namespace: b.in.Namespace, Name: b.in.Service}) {
+		if owner.Namespace != b.in.Namespace || len(b.in.Models) == 0 {
+			return taken(owner)
+		}
+	}
 	for _, n := range b.w.Neighbours {
 		if b.conflicts(host, n) {
-			b.find(inference.ConditionRouteAccepted, "False", inference.ReasonHostConflict,
-				fmt.Sprintf("The host %s belongs to the Service %s/%s; use another in %s, or tell the two apart by %s in one namespace.", host, n.Intent.Namespace, n.Intent.Service, inference.HostnamesKey, inference.ModelKey))
-			return false
+			return taken(binding.Name{Namespace: n.Intent.Namespace, Name: n.Intent.Service})
 		}
 	}
 	return true
 }
 
-// conflicts says whether a neighbour has a better right to a host. A Service's
-// Knative host is its own, except that one of the same namespace may share it
-// by model. For other hosts the older one wins where models do not tell them apart.
+// The rights to a host, the higher the better.
+const (
+	asked = iota
+	// fromObjective is made from a Knative host and the name of an objective.
+	fromObjective
+	// fromKnative is the Service's own, or that of a tag.
+	fromKnative
+)
+
+func right(host string, knative []string, objectives []binding.Objective) int {
+	switch {
+	case slices.Contains(knative, host):
+		return fromKnative
+	case slices.Contains(withObjectives(knative, objectives), host):
+		return fromObjective
+	}
+	return asked
+}
+
+// conflicts says whether a neighbour keeps this Service from a host: by a better
+// right, or by the same one and age. Services of one namespace may share a host
+// that models tell apart.
 func (b *builder) conflicts(host string, n Neighbour) bool {
-	if n.Intent.Gateway != b.in.Gateway || slices.Contains(b.w.Main.Hosts, host) || b.tagHas(host) {
+	if n.Intent.Gateway != b.in.Gateway || !slices.Contains(hostsOf(n), host) {
 		return false
 	}
-	same := n.Intent.Namespace == b.in.Namespace
-	if slices.Contains(n.Hosts, host) {
-		return !same || !b.apart(n)
+	knative := b.w.Main.Hosts
+	for _, t := range b.w.Tags {
+		knative = union(knative, t.Hosts)
 	}
-	return slices.Contains(hostsOf(n), host) && !b.apart(n) && b.younger(n)
+	mine, theirs := right(host, knative, b.in.Objectives), right(host, n.Hosts, n.Intent.Objectives)
+	switch {
+	case mine > theirs:
+		return false
+	case mine < theirs:
+		return n.Intent.Namespace != b.in.Namespace || !b.apart(n)
+	}
+	return !b.apart(n) && b.younger(n)
 }
 
 // apart is true when model names or headers tell the requests of two Services apart.
@@ -113,9 +170,13 @@ func (b *builder) younger(n Neighbour) bool {
 
 // hostsOf are all hosts that a neighbour may serve.
 func hostsOf(n Neighbour) []string {
-	hosts := union(n.Hosts, n.Intent.Hostnames)
+	return withObjectives(union(n.Hosts, n.Intent.Hostnames), n.Intent.Objectives)
+}
+
+// withObjectives adds the hosts of objectives to those that they are made from.
+func withObjectives(hosts []string, objectives []binding.Objective) []string {
 	out := hosts
-	for _, o := range n.Intent.Objectives {
+	for _, o := range objectives {
 		out = union(out, objectiveHosts(o, hosts))
 	}
 	return out

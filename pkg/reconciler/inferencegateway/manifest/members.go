@@ -58,14 +58,17 @@ func (b *builder) agreeing() []member {
 // leader is whose settings the pool and its picker have.
 func (b *builder) leader() binding.Intent { return b.members[0].intent }
 
-// longest is the longest timeout of the members' revisions.
+// longest is the longest timeout of the members' revisions that have traffic.
+// Every member of a shared pool must come to the same, or the picker would roll for ever.
 func (b *builder) longest() time.Duration {
 	d := time.Duration(0)
 	for _, m := range b.members {
-		d = max(d, m.revision.Timeout)
+		if m.uid != b.w.ServiceUID {
+			d = max(d, m.revision.Timeout)
+		}
 	}
-	for _, r := range b.w.Revisions {
-		d = max(d, r.Timeout)
+	for name := range b.plan.Routed {
+		d = max(d, b.w.Revisions[name].Timeout)
 	}
 	return d
 }

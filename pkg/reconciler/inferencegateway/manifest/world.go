@@ -27,6 +27,9 @@ type World struct {
 	// Revisions by name: every one that Main or Tags names, at least.
 	Revisions map[string]Revision
 
+	// HostOwners names the Knative Service whose KIngress has a host, for each of Claims that one has.
+	HostOwners map[string]binding.Name
+
 	// Neighbours are the other bindings: all that share the pool, and all on the same Gateway, in any namespace.
 	Neighbours []Neighbour
 	// Pool is the pool that the annotation names, if it exists; nil otherwise.
