@@ -12,7 +12,6 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -49,13 +48,12 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	if err != nil {
 		return outcome{err: err}
 	}
-	client := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace())
 	live, err := r.live(ctx, res, want)
 	if err != nil {
 		return outcome{err: err}
 	}
 	if live == nil {
-		return r.write(ctx, b, client, want, false)
+		return r.write(ctx, b, res, want, false)
 	}
 	switch b.owner.claimOn(live, obj.Ownership) {
 	case leaving:
@@ -72,7 +70,7 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 			return outcome{}
 		}
 	}
-	return r.write(ctx, b, client, want, true)
+	return r.write(ctx, b, res, want, true)
 }
 
 // live is the object as it is: from the cache, or from the API server for one
@@ -90,13 +88,26 @@ func (r *Reconciler) live(ctx context.Context, res resource, want *unstructured.
 
 // write applies. What is new is not forced, so that an object of another that
 // came in between is a conflict and not ours.
-func (r *Reconciler) write(ctx context.Context, b bound, client dynamic.ResourceInterface, want *unstructured.Unstructured, force bool) outcome {
-	_, err := client.Apply(ctx, want.GetName(), want, metav1.ApplyOptions{FieldManager: fieldManager, Force: force})
+func (r *Reconciler) write(ctx context.Context, b bound, res resource, want *unstructured.Unstructured, force bool) outcome {
+	_, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).
+		Apply(ctx, want.GetName(), want, metav1.ApplyOptions{FieldManager: fieldManager, Force: force})
 	if err != nil {
-		return outcome{err: fmt.Errorf("applying %s %s/%s: %w", want.GetKind(), want.GetNamespace(), want.GetName(), err)}
+		return refusedBy(err, res, want)
 	}
 	r.log.Info("applied", "kind", want.GetKind(), "namespace", want.GetNamespace(), "name", want.GetName(), "service", b.owner.name)
 	return outcome{}
+}
+
+// refusedBy tells why the API server did not take an object. A conflict is not
+// told: the next look finds what came in between.
+func refusedBy(err error, res resource, want *unstructured.Unstructured) outcome {
+	err = fmt.Errorf("applying %s %s/%s: %w", res.kind, want.GetNamespace(), want.GetName(), err)
+	if apierrs.IsConflict(err) {
+		return outcome{err: err}
+	}
+	return outcome{err: err, finding: &manifest.Finding{
+		Type: conditionOf(res), Status: string(metav1.ConditionFalse), Reason: "ApplyFailed", Message: err.Error() + "; it is tried again.",
+	}}
 }
 
 // dress adds owners, labels and the hash to a rendered object.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,8 +18,8 @@ import (
 type result struct {
 	plan     manifest.Plan
 	findings []manifest.Finding
-	// labelled and failed are the errors of labelling pods and of applying objects.
-	labelled, failed error
+	// labelled is the error of labelling pods.
+	labelled error
 }
 
 // readyConditions are those that Ready is made of, in the order in which their
@@ -40,13 +41,20 @@ func (r *Reconciler) conditions(b bound, res result) []metav1.Condition {
 		objectiveCondition(b, res.plan),
 		podsCondition(res),
 	}
-	observed = overrule(observed, res.findings)
-	if res.failed != nil {
-		observed = overrule(observed, []manifest.Finding{{
-			Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionFalse), Reason: "ApplyFailed", Message: res.failed.Error(),
-		}})
-	}
+	observed = overrule(observed, unfinished(b, res.findings))
 	return append(observed, summary(observed))
+}
+
+// unfinished turns the lack of traffic of a Service that is still coming up into
+// what it is: nothing to warn of yet.
+func unfinished(b bound, findings []manifest.Finding) []manifest.Finding {
+	out := slices.Clone(findings)
+	for i := range out {
+		if out[i].Reason == inference.ReasonNoTraffic && !b.svc.IsFailed() && !b.svc.IsReady() {
+			out[i].Status = string(metav1.ConditionUnknown)
+		}
+	}
+	return out
 }
 
 // overrule replaces conditions by findings: False before Unknown before True,
@@ -158,8 +166,12 @@ func (r *Reconciler) whyNot(namespace, name string) string {
 	return "its pods are starting."
 }
 
-// live is a condition as an unstructured object has it.
-type liveStatus struct{ status, reason, message string }
+// liveStatus is a condition as an unstructured object has it.
+type liveStatus struct {
+	status, reason, message string
+	// since is the condition's last transition, zero when it is not told.
+	since time.Time
+}
 
 func liveCondition(object map[string]any, kind string) liveStatus {
 	return conditionIn(object, kind, "status", "conditions")
@@ -168,7 +180,8 @@ func liveCondition(object map[string]any, kind string) liveStatus {
 func conditionIn(object map[string]any, kind string, path ...string) liveStatus {
 	for _, c := range slice(object, path...) {
 		if text(c, "type") == kind {
-			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message")}
+			since, _ := time.Parse(time.RFC3339, text(c, "lastTransitionTime")) // zero when absent
+			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message"), since}
 		}
 	}
 	return liveStatus{}
@@ -188,8 +201,15 @@ func parents(object map[string]any, b bound) (out []map[string]any) {
 	return out
 }
 
+// settling is how long a Gateway may say no to something new before that is
+// told: it sees pools, Services and routes one after the other.
+const (
+	settling       = 5 * time.Second
+	reasonSettling = "Settling"
+)
+
 // verdict folds the conditions that a Gateway gave an object.
-func verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus, string, string) {
+func (r *Reconciler) verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus, string, string) {
 	if len(parents) == 0 {
 		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
 	}
@@ -198,6 +218,9 @@ func verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus,
 			switch c := conditionIn(p, kind, "conditions"); c.status {
 			case string(metav1.ConditionTrue):
 			case string(metav1.ConditionFalse):
+				if r.now().Sub(c.since) < settling {
+					return metav1.ConditionUnknown, reasonSettling, fmt.Sprintf("%s is not True yet: %s", kind, c.message)
+				}
 				return metav1.ConditionFalse, c.reason, fmt.Sprintf("%s is False: %s", kind, c.message)
 			default:
 				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not set %s yet", kind)
@@ -205,6 +228,15 @@ func verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus,
 		}
 	}
 	return metav1.ConditionTrue, "Accepted", ""
+}
+
+// unsettled is when to look again whether the Gateway still says no.
+func (r *Reconciler) unsettled(b bound) time.Duration {
+	e, _ := r.ledger.get(b.key())
+	if slices.ContainsFunc(e.conditions, func(c metav1.Condition) bool { return c.Reason == reasonSettling }) {
+		return settling
+	}
+	return 0
 }
 
 func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition {
@@ -217,7 +249,7 @@ func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition
 		if live == nil {
 			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
 		}
-		if status, reason, why := verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
 			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
 		}
 	}
@@ -244,7 +276,7 @@ func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Conditio
 		if live == nil {
 			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
 		}
-		if status, reason, why := verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
 			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
 		}
 	}

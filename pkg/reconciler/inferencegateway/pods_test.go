@@ -73,12 +73,12 @@ func TestReconcile_labelsOfTheTemplateStay(t *testing.T) {
 		rev.Labels[inference.EngineTypeKey] = "sglang"
 		put(c, c.revs, rev)
 		c.pod("qwen", "qwen-00001", "p1", nil)
-		pod, err := c.kube.CoreV1().Pods("default").Get(t.Context(), "p1", metav1.GetOptions{})
+		pod, err := c.kube.CoreV1().Pods("default").Get(c.Context(), "p1", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		pod.Labels[inference.EngineTypeKey] = "sglang"
-		if _, err := c.kube.CoreV1().Pods("default").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		if _, err := c.kube.CoreV1().Pods("default").Update(c.Context(), pod, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		c.seePods()
@@ -106,7 +106,7 @@ func TestReconcile_hiddenPodsAreShownAfterTheHold(t *testing.T) {
 		}
 		c.pass(after)
 		c.reconcile("qwen")
-		pod, err := c.kube.CoreV1().Pods("default").Get(t.Context(), "p1", metav1.GetOptions{})
+		pod, err := c.kube.CoreV1().Pods("default").Get(c.Context(), "p1", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 		drain, pruned = r.pruneAll(ctx, b.owner, plan)
 	}
 	done.findings = slices.Concat(done.findings, plan.Findings, r.conflicts(b, plan))
-	reported := r.report(ctx, b, w, result{plan: plan, findings: done.findings, labelled: labelled, failed: done.err})
+	reported := r.report(ctx, b, w, result{plan: plan, findings: done.findings, labelled: labelled})
 	if err := errors.Join(done.err, labelled, shown, pruned, reported); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService {
 		soon = absentRetry
 	}
-	return again(drain, hidden, soon)
+	return again(drain, hidden, soon, r.unsettled(b))
 }
 
 // again asks for another look after the shortest of the times, where no event

@@ -1,6 +1,7 @@
 package inferencegateway
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,8 +9,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	clienttesting "k8s.io/client-go/testing"
 	"knative.dev/pkg/controller"
 	pkgreconciler "knative.dev/pkg/reconciler"
 
@@ -114,11 +118,51 @@ func TestReconcile_repairsWhatOthersChange(t *testing.T) {
 	})
 }
 
+// A Service that is still coming up is no warning, and one that the API server
+// refuses is a condition of the object's own.
+func TestReconcile_comingUpIsNoWarning(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.traffic("qwen", nil)
+		c.reconcile("qwen")
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Status != metav1.ConditionUnknown || got.Reason != inference.ReasonNoTraffic {
+			t.Errorf("RouteAccepted %s %s", got.Status, got.Reason)
+		}
+		if got := c.told(); len(got) > 0 {
+			t.Errorf("events %v, want none", got)
+		}
+		c.traffic("qwen", map[string]int{"qwen-00001": 100})
+		c.settle("qwen")
+	})
+}
+
+func TestReconcile_whatTheAPIServerRefuses(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		refusing := true
+		c.client.PrependReactor("patch", "roles", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return refusing, nil, apierrs.NewForbidden(schema.GroupResource{Resource: "roles"}, "qwen-epp", errors.New("escalation"))
+		})
+		c.service("qwen", asked)
+		if err := c.r.Reconcile(c.Context(), "default/qwen"); err == nil || !strings.Contains(err.Error(), "escalation") {
+			t.Errorf("error %v, want it back for another try", err)
+		}
+		synctest.Wait()
+		if got := c.condition("qwen", inference.ConditionEndpointPickerReady); got.Reason != "ApplyFailed" || !strings.Contains(got.Message, "Role default/qwen-epp") {
+			t.Errorf("EndpointPickerReady %s: %s", got.Reason, got.Message)
+		}
+		if c.live(pools, "qwen") != nil {
+			t.Error("the pool was made before its picker")
+		}
+		refusing = false
+		c.settle("qwen")
+	})
+}
+
 func TestReconcile_standbyWritesNothing(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.service("qwen", asked)
 		c.r.Demote(pkgreconciler.UniversalBucket())
-		err := c.r.Reconcile(t.Context(), "default/qwen")
+		err := c.r.Reconcile(c.Context(), "default/qwen")
 		if !controller.IsSkipKey(err) || len(c.writes) > 0 {
 			t.Errorf("a standby returned %v and wrote %v", err, c.writes)
 		}

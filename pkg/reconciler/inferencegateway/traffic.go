@@ -4,13 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"knative.dev/networking/pkg/apis/networking"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/serving/pkg/activator"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	networking "knative.dev/networking/pkg/apis/networking"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
@@ -91,13 +89,13 @@ const defaultUserPort = 8080
 
 func revisionOf(rev *servingv1.Revision) manifest.Revision {
 	out := manifest.Revision{Port: defaultUserPort, H2C: rev.GetProtocol() == networking.ProtocolH2C}
-	if c := rev.Spec.GetContainer(); c != nil && len(c.Ports) > 0 {
+	c := rev.Spec.GetContainer()
+	if c != nil && len(c.Ports) > 0 {
 		out.Port = c.Ports[0].ContainerPort
 	}
 	if rev.Spec.TimeoutSeconds != nil {
 		out.Timeout = time.Duration(*rev.Spec.TimeoutSeconds) * time.Second
 	}
-	// Problems of a template are told where they are written, by the webhook and for the Service.
-	out.Engine, _ = binding.ParseTemplate(rev.Annotations)
+	out.Engine = engineOf(rev.Annotations, c)
 	return out
 }

@@ -128,9 +128,13 @@ func TestReconcile_theGatewaysWordIsTold(t *testing.T) {
 		c.set(httpRoutes, "qwen-inference", func(o map[string]any) {
 			o["status"] = map[string]any{"parents": []any{map[string]any{
 				"parentRef":  map[string]any{"name": "knative-gateway", "namespace": "knative-serving"},
-				"conditions": []any{map[string]any{"type": "Accepted", "status": "True"}, map[string]any{"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "no pool"}},
+				"conditions": []any{map[string]any{"type": "Accepted", "status": "True"}, map[string]any{"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound", "message": "no pool", "lastTransitionTime": time.Now().UTC().Format(time.RFC3339)}},
 			}}}
 		})
+		if after := c.reconcile("qwen"); after != settling || c.condition("qwen", inference.ConditionReady).Reason != reasonSettling {
+			t.Errorf("Ready %+v, again after %v; want it to settle", c.condition("qwen", inference.ConditionReady), after)
+		}
+		c.pass(settling)
 		c.reconcile("qwen")
 		ready := c.condition("qwen", inference.ConditionReady)
 		if ready.Status != metav1.ConditionFalse || ready.Reason != "BackendNotFound" || !strings.Contains(ready.Message, "no pool") {
