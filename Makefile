@@ -54,6 +54,10 @@ bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares wit
 fuzz: ## Every fuzz target for FUZZTIME (10s)
 	@hack/fuzz.sh
 
+.PHONY: playground
+playground: build ## A simulated fleet scaled live, on http://127.0.0.1:8089; no cluster, no root (ARGS="--load burst")
+	@$(OUTPUT)/bin/autoscaler-adapter playground $(ARGS)
+
 .PHONY: build
 build: ## The static binary, _output/bin/autoscaler-adapter
 	@hack/build.sh binary

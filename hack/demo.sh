@@ -19,6 +19,8 @@ demo: the cluster could not be started; the line above says why. It needs Linux,
 packages containerd, runc, containernetworking-plugins and nftables, because it runs a real kubelet.
 Without root, or elsewhere: point it at a cluster you have, with Knative Serving in it:
   IPA_CLUSTER=existing KUBECONFIG=... IPA_INGRESS=HOST:PORT IPA_IMAGE=... IPA_SIM_IMAGE=... make demo
+Or watch the same program scale a simulated fleet, without a cluster and without root:
+  make playground
 WHY
   exit 1
 }

@@ -42,6 +42,7 @@ func usage() {
 	fmt.Fprint(os.Stderr, `Usage:
   autoscaler-adapter [flags]             the autoscaler, beside Knative Serving
   autoscaler-adapter simulate [flags]    try policies on a trace, without a cluster (simulate --help)
+  autoscaler-adapter playground [flags]  a simulated fleet scaled live, in the browser (playground --help)
 
 Flags:
 `)

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/playground"
 	"github.com/knative-inference/autoscaler-adapter/pkg/server"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/command"
 )
@@ -24,7 +25,7 @@ type subcommand func(ctx context.Context, args []string, stdout, stderr io.Write
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	subcommands := map[string]subcommand{"simulate": command.Run}
+	subcommands := map[string]subcommand{"simulate": command.Run, "playground": playground.Run}
 	if len(os.Args) > 1 && subcommands[os.Args[1]] != nil {
 		os.Exit(subcommands[os.Args[1]](ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}

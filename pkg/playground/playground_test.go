@@ -1,0 +1,228 @@
+package playground
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// start runs a playground on a free port until the test ends.
+func start(t *testing.T, change func(*Control)) string {
+	t.Helper()
+	c := NewControl()
+	change(&c)
+	w, err := NewWorld(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	go func() { done <- w.Run(ctx) }()
+	go func() { done <- w.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return "http://" + l.Addr().String()
+}
+
+// frames reads the page's events until one satisfies enough, at most for the given time.
+func frames(t *testing.T, base string, limit time.Duration, enough func(Frame) bool) Frame {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var last Frame
+	for d := newEvents(resp.Body); ; {
+		if err := d.next(&last); err != nil {
+			t.Fatalf("after %v: %v; the last frame was %+v", limit, err, last)
+		}
+		if enough(last) {
+			return last
+		}
+	}
+}
+
+type events struct{ r *json.Decoder }
+
+// newEvents reads the data of server-sent events.
+func newEvents(r io.Reader) events {
+	pr, pw := io.Pipe()
+	go func() {
+		buf := make([]byte, 1<<20)
+		for {
+			n, err := r.Read(buf)
+			_, _ = pw.Write(bytes.ReplaceAll(buf[:n], []byte("data: "), nil))
+			if err != nil {
+				pw.CloseWithError(err)
+				return
+			}
+		}
+	}()
+	return events{json.NewDecoder(pr)}
+}
+
+func (e events) next(f *Frame) error {
+	*f = Frame{}
+	return e.r.Decode(f)
+}
+
+func get(t *testing.T, address string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func control(t *testing.T, base, body string) (int, string) {
+	t.Helper()
+	resp, err := http.Post(base+"/control", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b)
+}
+
+// In real time the numbers go over HTTP: pages, collector, API, decision.
+func TestPlayground_realTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds of real time")
+	}
+	base := start(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "steady", 40, time.Second })
+	f := frames(t, base, 60*time.Second, func(f Frame) bool { return f.Ready >= 3 && f.Requests > 0 })
+	if !f.Live || !strings.Contains(f.Why, "slo") || len(f.Wants) != 1 {
+		t.Errorf("frame %+v, want a live one with a why-line of slo", f)
+	}
+	if code, text := get(t, base+"/pods/pod-00000/metrics"); code != 200 || !strings.Contains(text, "vllm:num_requests_running") {
+		t.Errorf("a pod's page: %d %.200s", code, text)
+	}
+	const revision = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/revisions.serving.knative.dev/playground-00001/"
+	if code, text := get(t, base+revision+"num_requests_running"); code != 200 || !strings.Contains(text, `"value"`) {
+		t.Errorf("the metrics API: %d %.300s", code, text)
+	}
+	if code, _ := control(t, base, `{"shape":"silence"}`); code != http.StatusNoContent {
+		t.Errorf("control answered %d", code)
+	}
+	frames(t, base, 20*time.Second, func(f Frame) bool { return f.Control.Shape == "silence" && f.Arrivals == 0 })
+}
+
+func TestPlayground_fasterWithEveryPolicy(t *testing.T) {
+	base := start(t, func(c *Control) { c.Shape, c.Speed = "steady", 60 })
+	for _, policy := range Policies() {
+		if code, text := control(t, base, fmt.Sprintf(`{"policy":%q}`, policy)); code != http.StatusNoContent {
+			t.Errorf("%s: %d %s", policy, code, text)
+		}
+		f := frames(t, base, 20*time.Second, func(f Frame) bool { return f.Control.Policy == policy && f.Requests > 0 })
+		if f.Live {
+			t.Errorf("%s: 60 times as fast is not live", policy)
+		}
+	}
+}
+
+func TestPlayground_badControls(t *testing.T) {
+	base := start(t, func(c *Control) {})
+	for body, want := range map[string]string{
+		`{"rate":-1}`: "rate", `{"ttft":0}`: "ttft", `{"itl":1e9}`: "itl", `{"goal":2}`: "goal", `{"shape":"x"}`: "one of day",
+		`{"policy":"nonsense"}`: "policy", `{"policy":"oracle"}`: "future", `{"speed":3}`: "speed", `{"max":0}`: "max", `{"rat":1}`: "rat", `{`: "EOF",
+	} {
+		if code, text := control(t, base, body); code != http.StatusBadRequest || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %q, want 400 with %q", body, code, text, want)
+		}
+	}
+}
+
+// The page itself, in a real browser: it fills its tiles and prints a decision.
+// IPA_SCREENSHOT names a PNG to keep.
+func TestPlayground_browser(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("SKIPPED: no chromium on this machine; apt-get install chromium to test the page in a browser")
+	}
+	base := start(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "step", 30, 2*time.Second })
+	frames(t, base, 30*time.Second, func(f Frame) bool { return f.Requests > 0 })
+	if s := os.Getenv("IPA_SCREENSHOT_AFTER"); s != "" {
+		d, _ := time.ParseDuration(s)
+		time.Sleep(d)
+	}
+	page := holding(t, base, 5*time.Second)
+	run := func(args ...string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, chromium, append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir=" + filepath.Join(t.TempDir(), "profile")}, append(args, page)...)...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("chromium: %v", err)
+		}
+		return string(out)
+	}
+	dom := run("--dump-dom")
+	for _, want := range []string{"replicas ready / wanted", "real time:", "slo", `<option value="wva">`} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the page does not show %q:\n%.3000s", want, dom)
+		}
+	}
+	if png := os.Getenv("IPA_SCREENSHOT"); png != "" {
+		run("--window-size=1240,1250", "--screenshot="+png)
+		run("--window-size=500,2300", "--screenshot="+png+".narrow.png")
+	}
+}
+
+// holding serves the page with an image that takes some time, so that a
+// browser's load event, which ends its run, comes late.
+func holding(t *testing.T, base string, long time.Duration) string {
+	t.Helper()
+	target, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	mux := http.NewServeMux()
+	mux.Handle("/", proxy)
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = rw.Write(bytes.Replace(pageHTML, []byte("</body>"), []byte(`<img src="hold" hidden></body>`), 1))
+	})
+	mux.HandleFunc("GET /hold", func(http.ResponseWriter, *http.Request) { time.Sleep(long) })
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.CloseClientConnections)
+	return s.URL
+}
