@@ -1,9 +1,6 @@
 package decider
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Arrivals are cut into bins; an hour of them is remembered.
 const (
@@ -97,113 +94,6 @@ func (a arrivals) closeBins(passed int64, count float64, known bool) arrivals {
 	a.Open, a.Told = 0, known
 	return a
 }
-
-// level is requests per second expected next, as of the end of bin i (counted
-// in Bins): the mean over a minute, or nearer to that over its second half when
-// that is more. It is not known without a known bin.
-func (a arrivals) level(i int) (perSecond float64, known bool) {
-	long, some := a.mean(i, 6)
-	short, _ := a.mean(i, 3)
-	if short > long {
-		long = (long + short) / 2
-	}
-	return long / binSeconds, some
-}
-
-// mean is the mean of the n bins up to i, unknown ones left out.
-func (a arrivals) mean(i, n int) (perBin float64, known bool) {
-	sum, count := 0.0, 0
-	for _, b := range a.Bins[max(0, i+1-n):max(0, i+1)] {
-		if b >= 0 {
-			sum += float64(b)
-			count++
-		}
-	}
-	if count == 0 {
-		return 0, false
-	}
-	return sum / float64(count), true
-}
-
-// The envelope is how much the level grew within a lead time, over half an
-// hour of it.
-const (
-	envelopeBins  = 180
-	envelopeLeast = 60 // bins, before which envelopeEarly holds
-	envelopeEarly = 1.1
-	// What grew more than envelopeMost is taken to have grown so much.
-	envelopeMost = 1.5
-	// A level is like another within likeLevel of it; likeLeast of them suffice.
-	likeLevel, likeLeast = 1.4, 20
-)
-
-// growth fills in by what factors levels like the present one came to change
-// within lead bins, and returns how many there are. What follows on a low level
-// says little of what follows on a high one: after a burst comes no larger one.
-func (a arrivals) growth(lead int, factors *[envelopeBins]float64) int {
-	last := len(a.Bins) - 1
-	present, _ := a.level(last)
-	var like [envelopeBins]float64
-	n, alike := 0, 0
-	for i := max(last-envelopeBins+1, lead); i <= last; i++ {
-		then, known := a.level(i - lead)
-		now, also := a.mean(i, 6)
-		if !known || !also || then <= 0 {
-			continue
-		}
-		factors[n] = min(now/binSeconds/then, envelopeMost)
-		if then < present*likeLevel && then*likeLevel > present {
-			like[alike] = factors[n]
-			alike++
-		}
-		n++
-	}
-	switch {
-	case n < envelopeLeast:
-		factors[0] = envelopeEarly
-		return 1
-	case alike >= likeLeast:
-		*factors = like
-		return alike
-	}
-	return n
-}
-
-// trend is the mean per bin of ten minutes up to bin i: what ups and downs are
-// measured against.
-func (a arrivals) trend(i int) (perBin float64, known bool) { return a.mean(i, 60) }
-
-// A peak is the largest bin of five minutes; of an hour there are peaksKept.
-const (
-	peakBins  = 30
-	peaksKept = binsKept / peakBins
-)
-
-// unseen is the factor by which a history shorter than an hour may fall short
-// of the peaks to come: to the mean of the peaks so far and as many standard
-// deviations more as there is history missing.
-func (a arrivals) unseen() float64 {
-	n, sum, squares, most := 0.0, 0.0, 0.0, 0.0
-	for end := len(a.Bins); end >= peakBins; end -= peakBins {
-		peak := 0.0
-		for _, b := range a.Bins[end-peakBins : end] {
-			peak = max(peak, float64(b))
-		}
-		n, sum, squares, most = n+1, sum+peak, squares+peak*peak, max(most, peak)
-	}
-	if n < 2 || most == 0 {
-		return 1
-	}
-	mean := sum / n
-	deviation := math.Sqrt(max(squares/n-mean*mean, 0) * n / (n - 1))
-	expected := mean + unseenDeviations*max(0, 1-n/peaksKept)*deviation
-	return min(max(expected/most, 1), unseenMost)
-}
-
-const (
-	unseenDeviations = 2.5
-	unseenMost       = 2
-)
 
 // sound reports whether a stored history makes sense.
 func (a arrivals) sound() bool {

@@ -104,6 +104,7 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 		return f.A[4]
 	}
 	for range descents {
+		before := theta
 		for i := range 3 {
 			rest := f.B[i] + ridge
 			for j := range 3 {
@@ -112,6 +113,9 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 				}
 			}
 			theta[i] = min(max(rest/(diagonal[i]+ridge), fitLeast), fitMost)
+		}
+		if theta == before {
+			break
 		}
 	}
 	for _, t := range theta {
@@ -237,7 +241,7 @@ func (f fit) sound() bool {
 
 func (l lengths) sound() bool {
 	return l.Prompt >= 0 && l.Prompt <= 1e7 && l.Output >= 0 && l.Output <= 1e7 &&
-		l.Computed > 0 && l.Computed <= 1 && l.Seen >= 0 && l.Seen < 1e12
+		l.Computed > 0 && l.Computed <= 1 && l.Seen >= 0 && l.Seen < maxTotal
 }
 
 func finite(v float64) bool { return math.Abs(v) < 1e30 }

@@ -40,22 +40,48 @@ type shape struct {
 	miss, logMiss, logMeet [reach + loadSteps]float64
 }
 
-func shapeOf(width, floor float64) (s shape) {
-	for i := range s.miss {
-		away := loadStep * float64(i-reach)
-		s.miss[i] = min(floor+(1-floor)/(1+math.Exp(-away/width)), surest)
-		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log1p(-s.miss[i])
+// ramp is a logistic of that width by the distance from its centre.
+func ramp(width float64) (r [reach + loadSteps]float64) {
+	for i := range r {
+		r[i] = 1 / (1 + math.Exp(-loadStep*float64(i-reach)/width))
 	}
-	return s
+	return r
 }
+
+// lift adds a floor to a ramp. Logarithms are needed from first to last only.
+func (s *shape) lift(r *[reach + loadSteps]float64, floor float64, first, last int) {
+	for i := range s.miss {
+		s.miss[i] = min(floor+(1-floor)*r[i], surest)
+	}
+	for i := first; i <= last; i++ {
+		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log(1-s.miss[i])
+	}
+}
+
+// seen is the first and the last step under which something was seen.
+func (t *outcomes) seen() (first, last int) {
+	first = loadSteps
+	for i, n := range t.Seen {
+		if n > leastSeen {
+			first, last = min(first, i), i
+		}
+	}
+	return min(first, last), last
+}
+
+// leastSeen is the faded number of requests that still tell something.
+const leastSeen = 0.1
 
 // curve is the mean of the family's posterior, given what was seen.
 func (t *outcomes) curve() (c curve) {
 	// Weights are relative to the best so far.
 	best, sum := math.Inf(-1), 0.0
+	first, last := t.seen()
+	var s shape
 	for w := range widths {
+		r := ramp(widthOf(w))
 		for f := range floors {
-			s := shapeOf(widthOf(w), floorOf(f))
+			s.lift(&r, floorOf(f), first-(firstCentre+centres-1)+reach, last-firstCentre+reach)
 			for centre := firstCentre; centre < firstCentre+centres; centre++ {
 				like := t.likelihood(&s, centre) - floorDoubt*float64(f) - widthDoubt*float64(w)
 				if like > best {
@@ -92,7 +118,7 @@ func (t *outcomes) likelihood(s *shape, centre int) float64 {
 	off := ((float64(centre)+0.5)*loadStep - priorCentre) / priorSpread
 	like := -off * off / 2
 	for i, seen := range t.Seen {
-		if seen > 0.1 {
+		if seen > leastSeen {
 			like += temper * (t.Missed[i]*s.logMiss[i-centre+reach] + (seen-t.Missed[i])*s.logMeet[i-centre+reach])
 		}
 	}

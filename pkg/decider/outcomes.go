@@ -48,7 +48,7 @@ func (t outcomes) attainment() Reading {
 
 func (t outcomes) sound() bool {
 	for i := range t.Seen {
-		if !(t.Seen[i] >= 0 && t.Seen[i] < 1e12 && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
+		if !(t.Seen[i] >= 0 && t.Seen[i] < maxTotal && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
 			return false
 		}
 	}

@@ -4,6 +4,10 @@ import "math"
 
 // planned is what a plan came to, in replicas before rounding.
 type planned struct {
+	// now is the present level in requests per second, known if there is one.
+	now   float64
+	known bool
+
 	// level is for the load of the last minute and its envelope, past for the
 	// past hour as it was, alike for the hour's ups and downs at today's level.
 	level, past, alike float64
@@ -18,16 +22,18 @@ func (p planned) need() float64 { return max(p.level, min(p.past, p.alike)) }
 // plan finds the fewest replicas with which the expected share of misses stays
 // within share.
 func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p planned) {
-	now, known := s.Load.level(len(s.Load.Bins) - 1)
+	h := s.Load.history()
+	now, known := h.level(h.n - 1)
 	if !known {
 		return planned{envelope: 1}
 	}
+	p.now, p.known = now, true
 	perBin, lead := c.rate*binSeconds, s.leadBins(o)
 	var next [envelopeBins]float64
 	n := 1
 	next[0] = 1
 	if o.has(PartEnvelope) {
-		n = s.Load.growth(lead, &next)
+		n = h.growth(lead, &next)
 	}
 	for i := range n {
 		next[i] *= now * binSeconds * o.Margin
@@ -37,28 +43,34 @@ func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p pla
 	if !o.has(PartReplay) {
 		return p
 	}
-	p.past, p.alike = s.replay(o.Margin*s.Load.unseen(), perBin, lead, m, share)
+	p.past, p.alike = h.replay(replayed{o.Margin * h.unseen(), perBin, share, lead}, m)
 	return p
 }
 
 // earliest is the first bin with enough before it to tell a trend.
 const earliest = 5
 
+// replayed says how the past is replayed: its loads times margin, on replicas
+// of perBin requests, with a share of misses, ordered lead bins ahead.
+type replayed struct {
+	margin, perBin, share float64
+	lead                  int
+}
+
 // replay plans for the past hour to come again, as it was and in proportion.
-func (s *SLOState) replay(margin, perBin float64, lead int, m *curve, share float64) (asItWas, alike float64) {
-	bins := s.Load.Bins
-	now, _ := s.Load.trend(len(bins) - 1)
-	level, _ := s.Load.level(len(bins) - 1)
+func (h *history) replay(r replayed, m *curve) (asItWas, alike float64) {
+	now, _ := h.trend(h.n - 1)
+	level, _ := h.level(h.n - 1)
 	now = max(now, level*binSeconds)
 	var past, like [binsKept]float64
-	for i, b := range bins {
-		past[i] = max(float64(b), 0) * margin
+	for i, b := range h.bins {
+		past[i] = max(float64(b), 0) * r.margin
 		like[i] = past[i]
-		if then, known := s.Load.trend(max(i-lead, earliest)); known && then > 0 {
+		if then, known := h.trend(max(i-r.lead, earliest)); known && then > 0 {
 			like[i] *= now / then
 		}
 	}
-	return fewest(past[:len(bins)], perBin, m, share, true), fewest(like[:len(bins)], perBin, m, share, true)
+	return fewest(past[:h.n], r.perBin, m, r.share, true), fewest(like[:h.n], r.perBin, m, r.share, true)
 }
 
 func (s *SLOState) leadBins(o Objective) int {

@@ -12,6 +12,9 @@ const marksKept = 48
 // maxTotal is the largest believable counter.
 const maxTotal = 1e15
 
+// maxGain is more than any counter gains between two looks.
+const maxGain = 1e10
+
 // mark is what one pod's counters showed last, noCount where unknown. It is an
 // array so that it is stored as a short list.
 type mark [markFields]float64
@@ -101,14 +104,15 @@ func (h Histogram) below(bound float64) float64 {
 	return min(before, all)
 }
 
-// gain is what the counters gained since before; false after a restart.
+// gain is what the counters gained since before; false after a restart, or
+// when it is absurd.
 func (m mark) gain(before mark) (sample, bool) {
 	var d mark
 	for i := markSteps; i <= markGapSum; i++ {
 		switch {
 		case m[i] < 0 || before[i] < 0:
 			d[i] = noCount
-		case m[i] < before[i]:
+		case m[i] < before[i] || m[i]-before[i] > maxGain:
 			return sample{}, false
 		default:
 			d[i] = m[i] - before[i]

@@ -41,8 +41,21 @@ func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOSt
 	w.Replicas, w.Reason = max(w.Asked, busy(obs)), why
 	w = s.guard(w, obs)
 	w = s.hold(o, w, obs)
+	w = sloLimits(spec, w, obs)
 	w, parts.Unmet = places(w, obs)
 	return w, &parts, &s
+}
+
+// sloLimits are the activation scale and the rate limits that users know.
+func sloLimits(spec Spec, w Want, obs Observation) Want {
+	w = limitGrowth(spec, w, obs)
+	if w.Replicas > 0 && spec.ActivationScale > w.Replicas {
+		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
+	}
+	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
+		w.Replicas, w.Reason = least, ScaleDownLimit
+	}
+	return w
 }
 
 // needNow is the replicas that the plan and what waits ask for; NaN when

@@ -48,7 +48,7 @@ func (p SLOParts) String() string {
 func (p SLOParts) sound() bool {
 	for _, r := range [...]Reading{p.Mu, p.Demand, p.Work, p.Backlog, p.LeadTime, p.Envelope, p.Trim, p.Floor, p.Need,
 		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment} {
-		if r.Known() && !(r >= 0 && r < 1e12) {
+		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false
 		}
 	}
@@ -69,8 +69,8 @@ func (s *SLOState) parts(o Objective, c capacity) SLOParts {
 		LeadTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), Trim: Reading(trim), Floor: Reading(m.floor),
 		ConcurrencyTarget: Reading(c.running(s.Lengths, mu)), Attainment: s.Outcomes.attainment(),
 	}
-	if now, known := s.Load.level(len(s.Load.Bins) - 1); known {
-		p.Demand, p.Need = Reading(now), Reading(plan.need())
+	if plan.known {
+		p.Demand, p.Need = Reading(plan.now), Reading(plan.need())
 		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
 		p.Envelope = Reading(plan.envelope)
 	}

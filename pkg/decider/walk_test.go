@@ -48,7 +48,8 @@ func (p *picks) spec() Spec {
 		StartupDeadline:  time.Duration(p.n(200)) * time.Second,
 		EarlyPanic:       p.n(2) == 0,
 	}
-	all := [...]Metric{Concurrency, RPS, Running, Waiting, KVCache, PromptTokens, GenerationTokens}
+	s.SLO = p.objective()
+	all := [...]Metric{Concurrency, SLO, RPS, Running, TTFTP95, Waiting, ITLP95, KVCache, PromptTokens, GenerationTokens}
 	start := p.n(len(all))
 	for i := range p.n(3) + 1 {
 		value := []float64{5, 70, 0.5, 1e-300, 1e12}[p.n(5)]
@@ -57,11 +58,54 @@ func (p *picks) spec() Spec {
 	return s
 }
 
+func (p *picks) objective() Objective {
+	return Objective{
+		TTFT: []time.Duration{2 * time.Second, time.Nanosecond, time.Hour}[p.n(3)],
+		ITL:  []time.Duration{100 * time.Millisecond, time.Nanosecond, time.Hour}[p.n(3)],
+		Goal: []float64{0.99, 1e-9, 0.999999}[p.n(3)], TTFTPerToken: time.Duration(p.n(2)) * time.Millisecond,
+		LeadTime: time.Duration(p.n(3)) * 20 * time.Minute, MaxNumSeqs: []int{0, 1, maxRequests}[p.n(3)],
+		Margin: []float64{0, 0.1, 10}[p.n(3)], Without: Part(p.n(64)),
+		Prior: []StepTime{{}, {Base: 1e-6, Sequence: 1e-12, PromptToken: 1e-9}, {Base: 10, Sequence: 10, KVToken: 10, PromptToken: 10}}[p.n(3)],
+	}
+}
+
+// totals are mostly counters that grow, each by its own steps.
+func (p *picks) totals(step int) Totals {
+	grow := func() Reading {
+		if p.n(24) == 0 {
+			return p.reading(1e9)
+		}
+		return Reading(step * (1 + p.n(256)) * 10)
+	}
+	histogram := func() Histogram {
+		h := Histogram{Count: grow(), Sum: grow()}
+		for i := range p.n(4) {
+			h.Bounds = append(h.Bounds, float64(i+1)*float64(1+p.n(8)))
+			h.Counts = append(h.Counts, float64(grow()))
+		}
+		if p.n(16) == 0 {
+			h.Counts = h.Counts[:len(h.Counts)/2]
+		}
+		return h
+	}
+	return Totals{
+		Known: p.n(8) > 0, Steps: grow(), Preemptions: grow(), Finished: grow(), PromptTokens: grow(), CachedTokens: grow(),
+		GenerationTokens: grow(), KVCapacity: []Reading{420_000, 0, 1, Unknown()}[p.n(4)], TTFT: histogram(), ITL: histogram(), E2E: histogram(),
+	}
+}
+
 func (p *picks) observation(now time.Time, replicas int32) Observation {
 	o := Observation{Time: now, Replicas: replicas, Concurrency: p.windowed(), RPS: p.windowed(), InFlight: p.reading(300)}
-	for range p.n(6) {
+	step := int(now.Unix() % 100_000)
+	o.Arrivals, o.Queued = Reading(step*(1+p.n(3))), p.reading(50)
+	if p.n(16) == 0 {
+		o.Arrivals = p.reading(1e6)
+	}
+	for i := range p.n(6) {
 		o.Pods = append(o.Pods, Pod{
-			Phase: Phase([]int{0, 0, 1, 7}[p.n(4)]), Age: time.Duration(p.n(256)-20) * time.Second,
+			Name: string(rune('a' + i + p.n(2))), ReadyAfter: time.Duration(p.n(256)-20) * time.Second, Totals: p.totals(step),
+			Unschedulable: p.n(4) == 0,
+			Phase:         Phase([]int{0, 0, 1, 7}[p.n(4)]), Age: time.Duration(p.n(256)-20) * time.Second,
 			Running: p.reading(300), Waiting: p.reading(300), KVCache: p.reading(120),
 			PromptTokens: p.reading(1e5), GenerationTokens: p.reading(1e5),
 		})
@@ -89,7 +133,7 @@ func walk(t *testing.T, b []byte) {
 		if p.n(8) == 0 {
 			replicas = p.in(0, 12)
 		}
-		now = now.Add(time.Duration(p.n(40)-2) * 250 * time.Millisecond)
+		now = now.Add(time.Duration(p.n(40)-2) * time.Duration(1+p.n(4)) * 250 * time.Millisecond)
 		obs := p.observation(now, replicas)
 		d, next := decideTwice(t, spec, state, obs)
 		if spec.MinReplicas <= spec.MaxReplicas || spec.MaxReplicas == 0 {
@@ -112,6 +156,9 @@ func decideTwice(t *testing.T, spec Spec, state State, obs Observation) (Decisio
 		t.Fatalf("state %s: %v", before, err)
 	}
 	d, next, err := Decide(spec, state, obs)
+	if err := next.SLO.Valid(); err != nil {
+		t.Fatalf("%v: %s", err, encode(t, next.SLO))
+	}
 	again, nextAgain, errAgain := Decide(spec, copied, obs)
 	if valid := spec.MaxReplicas == 0 || spec.MinReplicas <= spec.MaxReplicas; valid != (err == nil) {
 		t.Fatalf("error %v for %+v", err, spec)
@@ -218,7 +265,7 @@ func TestDecide_keepsItsPromisesOnHostileWalks(t *testing.T) {
 	}
 	for seed := range walks {
 		r := rand.New(rand.NewPCG(seed, 11))
-		b := make([]byte, 20_000)
+		b := make([]byte, 40_000)
 		for i := range b {
 			b[i] = byte(r.Uint32())
 		}
@@ -235,14 +282,16 @@ func FuzzDecide(f *testing.F) {
 // FuzzState feeds states that somebody else wrote.
 func FuzzState(f *testing.F) {
 	spec := Spec{
-		Targets:     []Target{{Concurrency, 5}, {Waiting, 5}, {KVCache, 70}},
+		Targets:     []Target{{Concurrency, 5}, {Waiting, 5}, {KVCache, 70}, {SLO, 0}, {TTFTP95, 1000}},
+		SLO:         Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: 0.99},
 		MaxReplicas: 9, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2,
 		MaxScaleUpRate: 10, MaxScaleDownRate: 2, ScaleDownDelay: time.Minute, Tolerance: 0.1, StartupDeadline: time.Hour,
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	obs := Observation{
 		Time: now, Replicas: 3, Ready: 2, Concurrency: Windowed{9, 30}, RPS: Windowed{3, 3}, InFlight: 9,
-		Pods: []Pod{{Running: 3, Waiting: 9, KVCache: 80}, {Running: 0, Waiting: 0, KVCache: 3}, {Phase: Starting, Age: 2 * time.Minute}},
+		Arrivals: 70, Queued: 2,
+		Pods: []Pod{{Name: "a", Running: 3, Waiting: 9, KVCache: 80, Totals: (&picks{[]byte("some totals")}).totals(7)}, {Running: 0, Waiting: 0, KVCache: 3}, {Phase: Starting, Age: 2 * time.Minute}},
 	}
 	_, st, err := Decide(spec, State{}, obs)
 	if err != nil {
@@ -263,7 +312,7 @@ func FuzzState(f *testing.F) {
 			if err != nil || d.Replicas < 0 || d.Replicas > 9 {
 				t.Fatalf("%v, %v from %s", d, err, b)
 			}
-			st, obs.Time = next, obs.Time.Add(2*time.Second)
+			st, obs.Time, obs.Arrivals = next, obs.Time.Add(8*time.Second), obs.Arrivals+9
 		}
 	})
 }
