@@ -21,16 +21,17 @@ type Fleet struct {
 	cfg Config
 	now time.Duration
 	// wanted is what Scale asked for.
-	wanted  int32
-	pods    []*pod // that are not Gone, oldest first
-	created int64
-	events  events
-	due     due
-	router  router
-	scrapes scrapes
-	queue   queue
-	demand  demand
-	tick    time.Duration
+	wanted   int32
+	pods     []*pod // that are not Gone, oldest first
+	created  int64
+	events   events
+	due      due
+	router   router
+	affinity affinity
+	scrapes  scrapes
+	queue    queue
+	demand   demand
+	tick     time.Duration
 	// control is the earliest of tick, events and scrapes.
 	control time.Duration
 
@@ -71,22 +72,25 @@ func NewFleet(cfg Config) (*Fleet, error) {
 			return nil, err
 		}
 	}
-	f.startReady()
-	return f, nil
+	return f, f.startReady()
 }
 
 // startReady makes the first pods Ready at once, and spreads their scrapes.
-func (f *Fleet) startReady() {
+func (f *Fleet) startReady() error {
 	f.events = nil
 	n := time.Duration(len(f.pods))
-	for i, p := range slices.Clone(f.pods) {
-		if p.phase == Loading {
-			f.readyUp(p)
-			p.samples.readyAfter = 0 // not known: it was there before
-			f.scrapes.entries[len(f.scrapes.entries)-1].at = f.cfg.Scrape * time.Duration(i+1) / n
+	for i, p := range f.pods {
+		if p.phase != Loading {
+			continue
 		}
+		if err := f.readyUp(p); err != nil {
+			return err
+		}
+		p.samples.readyAfter = 0 // not known: it was there before
+		f.scrapes.entries[len(f.scrapes.entries)-1].at = f.cfg.Scrape * time.Duration(i+1) / n
 	}
 	f.plan()
+	return nil
 }
 
 // Now is the time of the fleet.
@@ -105,7 +109,11 @@ func (f *Fleet) Submit(q trace.Request) error {
 	f.arrived++
 	f.score.arrive(q.Arrival)
 	f.inFlight.add(f.now, 1)
-	return f.route(waiting{request: engine.Request{Arrival: q.Arrival, Prompt: q.Input, Output: q.Output}})
+	w := waiting{request: engine.Request{Arrival: q.Arrival, Prompt: q.Input, Output: q.Output}}
+	if len(q.Blocks) > 0 && q.BlockTokens > 0 && (f.cfg.PrefixCache || f.cfg.Routing == PrefixAware) {
+		w.prefix = &engine.Prefix{Hashes: q.Blocks, Tokens: q.BlockTokens}
+	}
+	return f.route(w)
 }
 
 // Advance moves the fleet to a time.
@@ -153,7 +161,9 @@ func (f *Fleet) happen(e event) error {
 	case e.kind == fails:
 		return f.fail(e.pod)
 	default:
-		f.readyUp(e.pod)
+		if err := f.readyUp(e.pod); err != nil {
+			return err
+		}
 		return f.dispatch()
 	}
 	return nil
@@ -190,7 +200,9 @@ func (f *Fleet) completed(p *pod, c engine.Completion) {
 	if c.ID != 0 {
 		c.Arrival = f.sent.take(c.ID).arrival
 	}
-	f.score.complete(c)
+	if f.score.complete(c); c.FirstToken < c.Arrival || c.LastToken < c.FirstToken {
+		f.err = fmt.Errorf("%s: a request of %v had its tokens at %v and %v; this is a bug of the simulator", p.name, c.Arrival, c.FirstToken, c.LastToken)
+	}
 }
 
 // Scale asks for a number of replicas within the Config's bounds. Too many pods

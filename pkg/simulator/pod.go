@@ -91,18 +91,18 @@ func (f *Fleet) bill(at time.Duration, change int32) {
 	f.changes = append(f.changes, Change{At: at, Replicas: change})
 }
 
-// readyUp lets a pod take requests.
-func (f *Fleet) readyUp(p *pod) {
+// readyUp lets a pod take requests, and reads its page.
+func (f *Fleet) readyUp(p *pod) error {
 	p.phase, p.ready, p.samples.readyAfter = Ready, f.now, f.now-p.created
 	f.load.add(f.now, -1)
 	p.engine.Advance(f.now)
 	p.due = p.engine.Next()
 	f.due.add(p)
 	f.router.add(p)
-	f.scrapes.add(p, f.now+f.cfg.Scrape)
 	if f.cfg.FailureEvery > 0 {
 		f.events.add(event{f.now + time.Duration(f.failures.ExpFloat64()*float64(f.cfg.FailureEvery)), fails, p})
 	}
+	return f.scrape(scrapeEntry{f.now, p})
 }
 
 // drain ends a pod: at once if it has no request, and else with its last one.

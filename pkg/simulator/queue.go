@@ -10,6 +10,8 @@ import (
 // waiting is a request in front of the engines.
 type waiting struct {
 	request engine.Request // its Arrival is the client's
+	// prefix is for the router; the engine gets it only if it has a prefix cache.
+	prefix *engine.Prefix
 	// retried is set when it has lost a pod already.
 	retried bool
 }
@@ -48,7 +50,7 @@ func (f *Fleet) route(w waiting) error {
 		f.queue.push(w)
 		return nil
 	}
-	p := f.choose(w.request)
+	p := f.choose(w.prefix)
 	if p == nil {
 		f.queue.push(w)
 		return nil
@@ -57,12 +59,26 @@ func (f *Fleet) route(w waiting) error {
 }
 
 // choose is the pod for a request, nil while none can take it.
-func (f *Fleet) choose(engine.Request) *pod {
+func (f *Fleet) choose(prefix *engine.Prefix) *pod {
 	p := f.router.idlest()
-	if p == nil || f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency {
+	if p == nil || f.full(p) {
 		return nil
 	}
+	if f.cfg.Routing != PrefixAware {
+		return p
+	}
+	if known := f.affinity.choose(prefix, p); known != nil && !f.full(known) {
+		p = known
+	}
+	if prefix != nil {
+		f.affinity.remember(p, f.cfg.Engine.KVTokens/prefix.Tokens*int(f.router.ready))
+	}
 	return p
+}
+
+// full tells whether a pod's queue-proxy holds requests back.
+func (f *Fleet) full(p *pod) bool {
+	return f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency
 }
 
 // send gives a request to a pod's engine.
@@ -71,6 +87,9 @@ func (f *Fleet) send(p *pod, w waiting) error {
 	if r.Arrival != f.now || w.retried {
 		r.ID = f.sent.put(w)
 		r.Arrival = f.now
+	}
+	if f.cfg.PrefixCache {
+		r.Prefix = w.prefix
 	}
 	if err := p.engine.Submit(r); err != nil {
 		if r.ID != 0 {
@@ -93,7 +112,7 @@ func (f *Fleet) send(p *pod, w waiting) error {
 // dispatch sends queued requests while a pod can take them.
 func (f *Fleet) dispatch() error {
 	for f.queue.size > 0 {
-		p := f.choose(f.queue.front().request)
+		p := f.choose(f.queue.front().prefix)
 		if p == nil {
 			return nil
 		}
@@ -116,7 +135,7 @@ func (f *Fleet) expire() {
 // again sends a request whose pod is gone to another one, once: a gateway
 // retries a request without an answer, and a client gives up after that.
 func (f *Fleet) again(r engine.Request) error {
-	w := waiting{request: r, retried: true}
+	w := waiting{request: r, prefix: r.Prefix, retried: true}
 	if r.ID != 0 {
 		before := f.sent.take(r.ID)
 		if before.retried {

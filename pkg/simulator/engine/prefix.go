@@ -52,22 +52,27 @@ func newReuse(p *Prefix, prompt int, size int64) *reuse {
 	each := int64(p.Tokens)
 	group := size / gcd(each, size)
 	r := &reuse{tokens: group * each, blocks: group * each / size}
-	key := uint64(14695981039346656037) // FNV's, a word at a time
-	for i, h := range p.Hashes {
-		key = (key ^ uint64(h)) * 1099511628211
-		key ^= key >> 29
-		n := int64(i + 1)
-		if n*each > int64(prompt) {
-			break
-		}
-		if n%group == 0 {
-			r.keys = append(r.keys, key)
-		}
-	}
-	if len(r.keys) == 0 {
+	whole := int(min(int64(prompt)/r.tokens, int64(len(p.Hashes))/group))
+	if whole == 0 {
 		return nil
 	}
+	all := p.Keys(make([]uint64, 0, len(p.Hashes)))
+	for i := range whole {
+		all[i] = all[int64(i+1)*group-1]
+	}
+	r.keys = all[:whole:whole]
 	return r
+}
+
+// Keys appends a name for every block of the prefix, of it and all before it.
+func (p *Prefix) Keys(to []uint64) []uint64 {
+	key := uint64(14695981039346656037) // FNV's, a word at a time
+	for _, h := range p.Hashes {
+		key = (key ^ uint64(h)) * 1099511628211
+		key ^= key >> 29
+		to = append(to, key)
+	}
+	return to
 }
 
 func gcd(a, b int64) int64 {

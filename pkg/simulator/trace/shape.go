@@ -80,8 +80,9 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 			if times > 0 && !yield(q, nil) {
 				return
 			}
-			for range times - 1 {
+			for copied := range times - 1 {
 				c := q
+				c.Blocks = ofCopy(q.Blocks, copied)
 				c.Arrival += time.Duration(r.Int64N(int64(spread)))
 				heap.Push(&later, c)
 			}
@@ -92,6 +93,19 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 			}
 		}
 	}
+}
+
+// ofCopy makes the blocks of a copy's prompt its own: they are found again in
+// the same copy of later requests, and not in other copies of the same request.
+func ofCopy(blocks []int64, copied int) []int64 {
+	if blocks == nil {
+		return nil
+	}
+	own := make([]int64, len(blocks))
+	for i, b := range blocks {
+		own[i] = b ^ int64(copied+1)<<48
+	}
+	return own
 }
 
 // arrivals is a heap by time.
