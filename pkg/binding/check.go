@@ -38,7 +38,7 @@ func checkPicker(in *Intent, annotations map[string]string) (problems []Problem)
 	if in.Picker.Mode == PickerManaged {
 		return nil
 	}
-	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey, inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey} {
+	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey, inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey} {
 		if _, ok := annotations[key]; ok {
 			problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf("has no effect on a picker that we do not run; remove it, or set %s to %q", inference.PickerKey, PickerManaged)})
 		}

@@ -73,7 +73,7 @@ func builtin() Defaults {
 		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
 		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
 			Replicas: 1, Flavor: FlavorAuto},
-		Flow:            FlowControl{Enabled: true, TTL: 10 * time.Minute, MaxRequests: 1000},
+		Flow:            FlowControl{Enabled: true, TTL: 10 * time.Minute, MaxRequests: 1000, QueueDepth: 5},
 		BodyRouter:      BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
 		Engine:          VLLM,
 		ObjectiveHeader: HeaderAuto,

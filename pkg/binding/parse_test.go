@@ -55,7 +55,7 @@ func TestParse(t *testing.T) {
 		{"the pool", with("pool-mode", "revision", "target", "user-container", "failure-mode", "FailClose", "endpoint-hold", "500ms", "adopt", "true", "allow-weighted-pools", "true"), func(in *Intent) {
 			in.PoolMode, in.Target, in.FailOpen, in.EndpointHold, in.Adopt, in.AllowWeightedPools = PoolPerRevision, TargetUserContainer, false, 500*time.Millisecond, true, true
 		}},
-		{"flow control", with("flow-control", "false", "queue-ttl", "1m", "queue-max-requests", "7"), func(in *Intent) { in.Flow = FlowControl{false, time.Minute, 7} }},
+		{"flow control", with("flow-control", "false", "queue-ttl", "1m", "queue-max-requests", "7", "queue-depth", "9"), func(in *Intent) { in.Flow = FlowControl{false, time.Minute, 7, 9} }},
 		{"a selector", with("selector", "release=qwen,tier=gold"), func(in *Intent) { in.Selector = map[string]string{"release": "qwen", "tier": "gold"} }},
 		{"headers", with("match-headers", "x-model-version=v2"), func(in *Intent) { in.MatchHeaders = []Header{{"x-model-version", "v2"}} }},
 		{"targets are for the model", with("model", "/models/Qwen1.5-4B-Chat/", "model-rewrite", `[{"target":"a","weight":9},{"target":"b","weight":1}]`), func(in *Intent) {
@@ -147,6 +147,7 @@ func TestRefused(t *testing.T) {
 		{"flow-control", "on", []string{`"true"`}},
 		{"queue-ttl", "0s", []string{"1s"}},
 		{"queue-max-requests", "1e3", []string{"whole number"}},
+		{"queue-depth", "0", []string{"1 to 10000"}},
 		{"objectives", "batch", []string{"batch=-10"}},
 		{"objectives", "batch=-10,batch=5", []string{"twice"}},
 		{"objectives", "batch=low", []string{"batch", "whole number"}},

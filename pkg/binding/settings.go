@@ -63,6 +63,7 @@ func pickerSettings() []setting {
 		}, true},
 		{inference.FlowControlKey, func(in *Intent, v string) error { return boolean(&in.Flow.Enabled, v) }, true},
 		{inference.QueueTTLKey, func(in *Intent, v string) error { return duration(&in.Flow.TTL, v, queueTTLs) }, true},
+		{inference.QueueDepthKey, func(in *Intent, v string) error { return number(&in.Flow.QueueDepth, v, 1, 10_000) }, true},
 		{inference.QueueMaxRequestsKey, func(in *Intent, v string) error { return number(&in.Flow.MaxRequests, v, 1, 1_000_000) }, true},
 	}
 }

@@ -146,6 +146,9 @@ type FlowControl struct {
 	Enabled     bool
 	TTL         time.Duration
 	MaxRequests int32
+	// QueueDepth is the mean number of requests waiting in the engines from which on
+	// the pool counts as saturated; one pod with a multiple of it is enough.
+	QueueDepth int32
 }
 
 // BodyRouter is the body-based router of the Gateway, a setting of the cluster only.

@@ -50,9 +50,12 @@ const (
 	// PickerFlavorKey is auto, gie or llm-d.
 	PickerFlavorKey = Domain + "/epp-flavor"
 	// FlowControlKey is true or false.
-	FlowControlKey       = Domain + "/flow-control"
-	QueueTTLKey          = Domain + "/queue-ttl"
-	QueueMaxRequestsKey  = Domain + "/queue-max-requests"
+	FlowControlKey      = Domain + "/flow-control"
+	QueueTTLKey         = Domain + "/queue-ttl"
+	QueueMaxRequestsKey = Domain + "/queue-max-requests"
+	// QueueDepthKey is how many requests may wait in the engines, as the mean over the
+	// pool's pods, before the picker lets further ones wait.
+	QueueDepthKey        = Domain + "/queue-depth"
 	ModelKey             = Domain + "/model"
 	MatchHeadersKey      = Domain + "/match-headers"
 	ModelRewriteKey      = Domain + "/model-rewrite"

@@ -67,7 +67,7 @@ func (b *builder) plugins(engine string, r Revision) list {
 		fields{"type": "max-score-picker"},
 		fields{"type": "metrics-data-source", "parameters": source},
 		fields{"type": "core-metrics-extractor", "parameters": extractor(engine)},
-		fields{"type": "utilization-detector", "parameters": fields{"queueDepthThreshold": int64(5), "kvCacheUtilThreshold": 0.8, "metricsStalenessThreshold": staleAfter}})
+		fields{"type": "utilization-detector", "parameters": fields{"queueDepthThreshold": int64(b.leader().Flow.QueueDepth), "kvCacheUtilThreshold": 0.8, "metricsStalenessThreshold": staleAfter}})
 	if isTriton(engine) {
 		out = append(out, fields{"type": "passthrough-parser"})
 	}
