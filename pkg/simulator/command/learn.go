@@ -5,17 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"text/tabwriter"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/fit"
 )
 
 // learn makes an engine profile of what a real engine did.
 func learn(ctx context.Context, o options, out *output) error {
-	all, err := fit.Learn(ctx, fit.Folder(o.fit))
+	all, err := learned(ctx, o)
 	if err != nil {
-		return fmt.Errorf("--fit: %w", err)
+		return fmt.Errorf("--fit %s: %w", o.fit, err)
 	}
 	var profiles []engine.Profile
 	for _, l := range all {
@@ -37,6 +40,18 @@ func learn(ctx context.Context, o options, out *output) error {
 		out.say("%s holds %d profiles, one for each engine; --fidelity takes the one of each run, and for the rest name one run: --fit DIR/real_NAME.jsonl", o.out, len(all))
 	}
 	return nil
+}
+
+// learned takes a folder of runs, one run, or what the adapter has recorded.
+func learned(ctx context.Context, o options) ([]fit.Learned, error) {
+	info, err := os.Stat(o.fit)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir() || strings.HasSuffix(o.fit, ".jsonl"):
+		return fit.Learn(ctx, fit.Folder(o.fit))
+	}
+	return fit.LearnRecorded(recording.Open(o.fit), o.revision)
 }
 
 // writeProfiles writes one profile, or a list of several.
@@ -62,7 +77,7 @@ func describe(w io.Writer, l fit.Learned) error {
 		writeError(t, e, "on what it was learned from")
 	}
 	for _, e := range l.Unseen {
-		writeError(t, e, "learned from the other runs")
+		writeError(t, e, "on what it has not seen")
 	}
 	if err := t.Flush(); err != nil {
 		return err

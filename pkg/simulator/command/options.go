@@ -115,7 +115,7 @@ func (o *options) outputFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
 	f.BoolVar(&o.profiles, "profiles", false, "list the engine profiles")
 	f.StringVar(&o.fidelity, "fidelity", "", "compare with recorded runs of real engines in `DIR` instead")
-	f.StringVar(&o.fit, "fit", "", "learn an engine profile from `SOURCE`, a folder of recorded runs, instead")
+	f.StringVar(&o.fit, "fit", "", "learn an engine profile from `SOURCE` instead: a folder of recorded runs, or what the adapter has recorded")
 	f.StringVar(&o.out, "out", "", "write the learned profile to `FILE`")
 }
 

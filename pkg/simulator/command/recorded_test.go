@@ -112,6 +112,19 @@ func TestRun_recorded(t *testing.T) {
 	near("output tokens a request", float64(made.output)/float64(made.requests), float64(came.output)/float64(came.requests))
 }
 
+// TestRun_fitRecorded: a profile out of the recording, usable at once.
+func TestRun_fitRecorded(t *testing.T) {
+	file, _ := record(t)
+	profile := filepath.Join(t.TempDir(), "p.json")
+	code, stdout, stderr := call(t, "--fit", file, "--out", profile)
+	if code != 0 || !strings.Contains(stdout, "on what it has not seen") {
+		t.Fatalf("exit %d, %s %s", code, stdout, stderr)
+	}
+	if code, _, stderr := call(t, "--recorded", file, "--engine", profile, "--policy", "static"); code != 0 {
+		t.Error(stderr)
+	}
+}
+
 func TestRun_recordedRefuses(t *testing.T) {
 	file, _ := record(t)
 	if code, _, stderr := call(t, "--recorded", file, "--revision", "default/other"); code != exitUsage || !strings.Contains(stderr, "default/llm-00001") {

@@ -1,0 +1,289 @@
+package fit
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// A recording of the adapter has no requests, but every engine's counters. Over
+// a window they give the time between tokens, which is that of a step, and what
+// a step did: n decoding requests, KV tokens in use, p prompt tokens that no
+// cache had, and the share of steps that computed prompts, for one step begins
+// one prompt as a rule. Least squares over the windows of all pods of a revision
+//
+//	time = a + b*n + c*p + d*KV
+//
+// are where the search for a profile begins, whose maximum a sum cannot have.
+// What the windows do not tell stays near the known profile that, made slower
+// or faster, fits best.
+
+// A window is long enough that counters read at slightly different times do not matter.
+const (
+	windowLength = 10 * time.Second
+	windowSteps  = 20
+	windowTokens = 50
+	// tokenBudget is vLLM's default of max_num_batched_tokens, which no page tells.
+	tokenBudget = 2048
+	// fewestWindows is 3 minutes of one busy pod.
+	fewestWindows = 20
+	// priorTrust is the weight of the known profile against one window: what is
+	// said by windows 5 % off about coefficients known within a factor of e.
+	priorTrust = .0025
+)
+
+// window is what one engine did in some seconds, per step.
+type window struct {
+	step, n, kv, prompt float64 // step in microseconds
+	// filling is the share of steps with prompt tokens.
+	filling float64
+}
+
+// seen is what the recording tells of one revision's engines.
+type seen struct {
+	revision string
+	windows  []window
+	capacity float64
+	// most is the most requests that ran at once; atMost is how many looks saw
+	// that many, and full how many of those saw others wait.
+	most, atMost, full float64
+	open               map[string]*opened
+}
+
+// opened is the window of a pod that is not yet closed.
+type opened struct {
+	at      time.Time
+	totals  decider.Totals
+	kv      float64
+	samples float64
+}
+
+// LearnRecorded returns a profile for each revision of a recording, or for the
+// one that is named.
+func LearnRecorded(entries iter.Seq2[recording.Entry, error], revision string) ([]Learned, error) {
+	var order []*seen
+	byName := map[string]*seen{}
+	for e, err := range entries {
+		if err != nil {
+			return nil, err
+		}
+		if revision != "" && e.Revision != revision {
+			continue
+		}
+		s := byName[e.Revision]
+		if s == nil {
+			s = &seen{revision: e.Revision, open: map[string]*opened{}}
+			byName[e.Revision], order = s, append(order, s)
+		}
+		for _, p := range e.Observation.Pods {
+			s.add(e.Observation.Time, p)
+		}
+	}
+	var all []Learned
+	for _, s := range order {
+		l, err := s.learn()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the recording holds nothing of revision %q", revision)
+	}
+	return all, nil
+}
+
+// add takes one look at a pod.
+func (s *seen) add(at time.Time, p decider.Pod) {
+	t := p.Totals
+	if !t.Known || !t.Steps.Known() || !t.ITL.Count.Known() || !t.ITL.Sum.Known() || !t.PromptTokens.Known() {
+		delete(s.open, p.Name)
+		return
+	}
+	if t.KVCapacity.Known() {
+		s.capacity = max(s.capacity, float64(t.KVCapacity))
+	}
+	s.look(p)
+	o := s.open[p.Name]
+	if o == nil || !t.Steps.Known() || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens {
+		s.open[p.Name] = &opened{at: at, totals: t}
+		return
+	}
+	if p.KVCache.Known() && t.KVCapacity.Known() {
+		o.kv, o.samples = o.kv+float64(p.KVCache)/100*float64(t.KVCapacity), o.samples+1
+	}
+	if at.Sub(o.at) < windowLength {
+		return
+	}
+	s.close(o, t)
+	s.open[p.Name] = &opened{at: at, totals: t}
+}
+
+// look keeps how full an engine was.
+func (s *seen) look(p decider.Pod) {
+	if !p.Running.Known() || !p.Waiting.Known() || float64(p.Running) < s.most {
+		return
+	}
+	if float64(p.Running) > s.most {
+		s.most, s.atMost, s.full = float64(p.Running), 0, 0
+	}
+	s.atMost++
+	if p.Waiting > 0 {
+		s.full++
+	}
+}
+
+// limited tells whether the engine stopped at most requests, again and again,
+// although others waited. A request that waits for the next step proves nothing.
+func (s *seen) limited() bool { return s.most >= 1 && s.full >= 5 && s.full >= .8*s.atMost }
+
+// close makes a window of two pages.
+func (s *seen) close(o *opened, t decider.Totals) {
+	steps, tokens := float64(t.Steps-o.totals.Steps), float64(t.ITL.Count-o.totals.ITL.Count)
+	took := float64(t.ITL.Sum - o.totals.ITL.Sum)
+	if steps < windowSteps || tokens < windowTokens || o.samples == 0 || !(took > 0) {
+		return
+	}
+	prompt := float64(t.PromptTokens - o.totals.PromptTokens)
+	if t.CachedTokens.Known() && o.totals.CachedTokens.Known() {
+		prompt = max(prompt-float64(t.CachedTokens-o.totals.CachedTokens), 0)
+	}
+	w := window{step: 1e6 * took / tokens, n: tokens / steps, kv: o.kv / o.samples, prompt: prompt / steps}
+	prompts := float64(t.TTFT.Count - o.totals.TTFT.Count)
+	if !(prompts >= 0) { // not known
+		prompts = steps
+	}
+	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
+	s.windows = append(s.windows, w)
+}
+
+// learn makes the profile, and judges it by what two thirds of the time tell of the rest.
+func (s *seen) learn() (Learned, error) {
+	if len(s.windows) < fewestWindows {
+		return Learned{}, fmt.Errorf("revision %s: %d windows of %v in which an engine was busy; a profile needs %d at least: record for longer, or under more load",
+			s.revision, len(s.windows), windowLength, fewestWindows)
+	}
+	if s.capacity < 1 {
+		return Learned{}, fmt.Errorf("revision %s: no engine told the size of its KV cache (vllm:cache_config_info)", s.revision)
+	}
+	p, prior, speed := profileOf(s.windows)
+	l := Learned{Profile: s.complete(p, prior), Start: prior.Name, Speed: speed, Fit: []Error{judge(s.revision, s.windows, p)}}
+	if err := l.Profile.Validate(); err != nil {
+		return Learned{}, err
+	}
+	cut := len(s.windows) * 2 / 3
+	earlier, _, _ := profileOf(s.windows[:cut])
+	l.Unseen = []Error{judge(s.revision, s.windows[cut:], earlier)}
+	return l, nil
+}
+
+// profileOf searches from where least squares end.
+func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
+	prior, speed = nearest(windows)
+	x, n := solve(windows, prior, speed), 0.0
+	for _, w := range windows {
+		n += w.n / float64(len(windows))
+	}
+	p = prior
+	p.PerTokenPair *= x[3] / max(prior.PerToken, .01)
+	p.StepBase, p.PerSequence, p.PerKVToken, p.PerToken, p.MixedKV = x[0], x[1], x[2], x[3], 1
+	// Where the sum and the maximum agree at the mean batch; above a it would be paid without any prompt.
+	p.ComputeBase = min(max(x[0]+(x[1]-x[3])*n, x[0]/20), x[0])
+	s := start{profile: p, speed: 1}
+	cost := func(at []float64) float64 {
+		sum := 0.0
+		for _, w := range windows {
+			off := min(math.Abs(math.Log(predict(w, s.at(at))/w.step)), .3)
+			sum += off * off / float64(len(windows))
+		}
+		for _, v := range at {
+			sum += 1e-5 * v * v
+		}
+		return sum
+	}
+	c := minimize(cost, make([]float64, coefficients), .2, evaluations)
+	return s.at(minimize(cost, c.at, .1, evaluations).at), prior, speed
+}
+
+func solve(windows []window, prior engine.Profile, speed float64) [4]float64 {
+	var normal [4][5]float64
+	for _, w := range windows {
+		add(&normal, [5]float64{1, w.n, w.kv, w.prompt, w.step}, w.step)
+	}
+	for i, p := range of(prior, speed) {
+		normal[i][i] += priorTrust / (p * p)
+		normal[i][4] += priorTrust / p
+	}
+	return nonNegative(normal)
+}
+
+// of is a profile's a, b, d and c, never 0.
+func of(p engine.Profile, speed float64) [4]float64 {
+	return [4]float64{max(speed*p.StepBase, 1), max(speed*p.PerSequence, .01), max(speed*p.PerKVToken, 1e-6), max(speed*p.PerToken, .01)}
+}
+
+// predict is the mean step of a window.
+func predict(w window, p engine.Profile) float64 {
+	decode := p.StepBase + p.PerSequence*w.n
+	if w.filling == 0 {
+		return decode + p.PerKVToken*w.kv
+	}
+	mixed := max(decode, p.ComputeBase+p.PerToken*(w.n+w.prompt/w.filling))
+	return (1-w.filling)*decode + w.filling*mixed + p.PerKVToken*w.kv*(1+w.filling*(p.MixedKV-1))
+}
+
+// nearest is the known profile that fits best when all of it is so many times as slow.
+func nearest(windows []window) (best engine.Profile, speed float64) {
+	least := math.Inf(1)
+	for _, p := range append(engine.Profiles(), neutral()) {
+		var ratios []float64
+		for _, w := range windows {
+			ratios = append(ratios, w.step/predict(w, p))
+		}
+		slices.Sort(ratios)
+		factor, off := ratios[len(ratios)/2], 0.0
+		for _, r := range ratios {
+			off += math.Pow(math.Log(r/factor), 2)
+		}
+		if off < least {
+			best, speed, least = p, factor, off
+		}
+	}
+	return best, speed
+}
+
+// complete gives a profile its limits and its origin.
+func (s *seen) complete(p, prior engine.Profile) engine.Profile {
+	p.KVTokens = int(s.capacity)
+	p.MaxNumSeqs = max(p.MaxNumSeqs, int(s.most))
+	if s.limited() {
+		p.MaxNumSeqs = int(s.most)
+	}
+	p.MaxNumBatchedTokens = max(p.MaxNumBatchedTokens, p.MaxNumSeqs)
+	p.Name, p.GPU, p.Model, p.TensorParallel = "recorded-"+s.revision, "", "", 1
+	p.Source = fmt.Sprintf("learned from %d windows of %s in a recording, beginning at %s; block size and tokens per step are its", len(s.windows), s.revision, prior.Name)
+	if !s.limited() {
+		p.Source += ", and so is max_num_seqs, which was never reached"
+	}
+	return p
+}
+
+// judge compares the mean step time, in seconds, and the median window.
+func judge(run string, windows []window, p engine.Profile) Error {
+	e := Error{Run: run, Metric: "step"}
+	var off []float64
+	for _, w := range windows {
+		e.Measured += 1e-6 * w.step / float64(len(windows))
+		e.Simulated += 1e-6 * predict(w, p) / float64(len(windows))
+		off = append(off, math.Abs(predict(w, p)/w.step-1))
+	}
+	slices.Sort(off)
+	e.Median = off[len(off)/2]
+	return e
+}

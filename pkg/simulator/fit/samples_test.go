@@ -1,0 +1,105 @@
+package fit
+
+import (
+	"iter"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
+)
+
+// watcher is a policy that keeps what it observes, as a recording would.
+type watcher struct{ entries []recording.Entry }
+
+func (w *watcher) Period() time.Duration { return 2 * time.Second }
+
+func (w *watcher) Want(o decider.Observation) (simulator.Want, error) {
+	o.Pods = append([]decider.Pod(nil), o.Pods...)
+	w.entries = append(w.entries, recording.Entry{Revision: "default/llm", Observation: o})
+	return simulator.Want{Replicas: o.Replicas}, nil
+}
+
+// fleet runs two replicas of an engine on a load.
+func fleet(t *testing.T, p engine.Profile, scale float64) ([]recording.Entry, simulator.Result) {
+	t.Helper()
+	requests, err := trace.Synthetic("ramp", trace.Options{Seed: 3, Scale: scale})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := simulator.NewConfig()
+	c.Engine, c.Seed, c.Initial, c.Min, c.Max = p, 3, 2, 2, 2
+	w := &watcher{}
+	r, err := simulator.Run(c, requests, w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.entries, r
+}
+
+func sequence(entries []recording.Entry) iter.Seq2[recording.Entry, error] {
+	return func(yield func(recording.Entry, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestLearnRecorded: from two pods' pages every 2 s, the latencies at this load and at half of it.
+func TestLearnRecorded(t *testing.T) {
+	for _, truth := range append(secrets(), engine.Profiles()[5]) {
+		scale := .4
+		if truth.Name == "cpu" {
+			scale = .3
+		}
+		entries, was := fleet(t, truth, scale)
+		all, err := LearnRecorded(sequence(entries), "")
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		l := all[0]
+		t.Logf("%s: %+v from %s x%.2f", truth.Name, l.Profile, l.Start, l.Speed)
+		for _, e := range append(l.Fit, l.Unseen...) {
+			t.Logf("%s: step %.5f s, learned %.5f s, median window %.1f %% off", truth.Name, e.Measured, e.Simulated, 100*e.Median)
+			if !(math.Abs(e.Relative()) < .06) {
+				t.Errorf("%s: mean step off by %.1f %%", truth.Name, 100*e.Relative())
+			}
+		}
+		near := func(what string, is, was time.Duration) {
+			off := float64(is)/float64(was) - 1
+			t.Logf("%s: %s %v, with the learned profile %v, %+.1f %%", truth.Name, what, was, is, 100*off)
+			if !(math.Abs(off) < .10) {
+				t.Errorf("%s: %s off by %.1f %%", truth.Name, what, 100*off)
+			}
+		}
+		_, is := fleet(t, l.Profile, scale)
+		near("mean ITL", is.MeanITL, was.MeanITL)
+		_, was = fleet(t, truth, scale/2)
+		_, is = fleet(t, l.Profile, scale/2)
+		near("mean ITL at half the load", is.MeanITL, was.MeanITL)
+	}
+}
+
+func TestLearnRecorded_refuses(t *testing.T) {
+	entries, _ := fleet(t, engine.Profiles()[0], .2)
+	if _, err := LearnRecorded(sequence(entries[:10]), ""); err == nil {
+		t.Error("learned from 20 seconds")
+	}
+	if _, err := LearnRecorded(sequence(entries), "default/other"); err == nil {
+		t.Error("learned of a revision that is not there")
+	}
+	for i := range entries {
+		for k := range entries[i].Observation.Pods {
+			entries[i].Observation.Pods[k].Totals = decider.Totals{}
+		}
+	}
+	if _, err := LearnRecorded(sequence(entries), ""); err == nil {
+		t.Error("learned without any counter")
+	}
+}
