@@ -20,39 +20,47 @@ const (
 // initial is the size for the busiest of the first minutes: its requests per
 // second with 25 % more, over what one replica sustains of such requests.
 func initial(cfg Config, first []trace.Request) int32 {
-	var minutes [firstMinutes / time.Minute]int
-	input, output := 0.0, 0.0
+	var minutes [firstMinutes / time.Minute]float64
+	var m mix
 	for _, q := range first {
 		minutes[min(q.Arrival/time.Minute, firstMinutes/time.Minute-1)]++
-		input, output = input+float64(q.Input), output+float64(q.Output)
+		m.add(cfg.Engine, float64(max(q.Input, 1)), float64(max(q.Output, 1)))
 	}
-	busiest := 0
+	busiest := 0.0
 	for _, n := range minutes {
-		busiest = max(busiest, n)
+		busiest = max(busiest, n/60)
 	}
 	if busiest == 0 {
 		return cfg.Min
 	}
-	n := float64(len(first))
-	perSecond := sustained(cfg.Engine, cfg.SLO, input/n, output/n)
-	size := math.Ceil(headroom * float64(busiest) / 60 / perSecond)
+	size := math.Ceil(headroom * busiest / m.sustained(cfg.Engine, cfg.SLO))
 	return int32(min(max(size, float64(cfg.Min)), float64(cfg.Max)))
+}
+
+// mix sums up requests: work in seconds of one replica, the KV tokens they
+// hold on average while they decode times how long they do, and output tokens.
+type mix struct{ requests, work, held, output float64 }
+
+func (m *mix) add(p engine.Profile, input, output float64) {
+	held := input + output/2
+	m.requests++
+	m.work += 1e-6 * (p.PerToken*input + p.PerTokenPair*input*input/2 + output*(p.PerSequence+p.PerKVToken*held))
+	m.held += output * held
+	m.output += output
 }
 
 // sustained is the requests per second that one replica holds within the SLO's
 // ITL, by the steady state of its step time: with s seconds of work a request
 // and a load of rho, a step takes a/(1-rho), and rate*output*a/(1-rho)
 // requests decode.
-func sustained(p engine.Profile, slo SLO, input, output float64) float64 {
-	const us, most, full = 1e-6, 0.85, 0.9
-	input, output = max(input, 1), max(output, 1)
-	a, held := us*max(p.StepBase, p.ComputeBase), input+output/2
-	s := us * (p.PerToken*input + p.PerTokenPair*input*input/2 + output*(p.PerSequence+p.PerKVToken*held))
+func (m *mix) sustained(p engine.Profile, slo SLO) float64 {
+	const most, full = 0.85, 0.9
+	a := 1e-6 * max(p.StepBase, p.ComputeBase)
+	s, held, output := m.work/m.requests, m.held/m.requests, m.output/m.requests
 	load := most
 	if slo.ITL > 0 {
 		load = min(load, max(1-a/slo.ITL.Seconds(), 0.05))
 	}
-	kv := full * float64(p.KVTokens)
-	seqs := float64(p.MaxNumSeqs)
-	return min(load/s, kv/(a*output*held+kv*s), seqs/(a*output+seqs*s))
+	kv, sequences := full*float64(p.KVTokens), float64(p.MaxNumSeqs)
+	return min(load/s, kv/(a*held+kv*s), sequences/(a*output+sequences*s))
 }

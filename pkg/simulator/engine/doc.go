@@ -20,6 +20,14 @@
 // is 1 in a step without prompts and [Profile].MixedKV in one with, where some
 // attention kernels read the KV cache several times. A Profile holds the coefficients.
 //
+// # Prefix cache
+//
+// A request with a [Prefix] takes over the blocks that hold the beginning of its
+// prompt, of other requests or left behind by them. As in vLLM, free blocks
+// stand in a queue, last used last, of a request its end first; a new block is
+// taken from the front, and its content is lost. The last token of a prompt is always
+// computed. Of two equal blocks that are computed at the same time, one is kept.
+//
 // # Cost
 //
 // While no request comes, ends or is preempted, n is constant and KV grows by
