@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
@@ -125,21 +126,23 @@ func conditionTrue(o *unstructured.Unstructured, kind string) bool {
 	return false
 }
 
-// configureGateway merges data into the product's config map.
+// configureGateway merges data into the product's config map; it works in a
+// test's clean-up too.
 func (e *environment) configureGateway(t *testing.T, data map[string]string) {
 	t.Helper()
-	maps := e.kube.CoreV1().ConfigMaps(ownNamespace)
-	cm, err := maps.Get(t.Context(), gatewayConfig, metav1.GetOptions{})
+	ctx, maps := context.Background(), e.kube.CoreV1().ConfigMaps(ownNamespace)
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		cm, err := maps.Get(ctx, gatewayConfig, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for k, v := range data {
+			cm.Data[k] = v
+		}
+		_, err = maps.Update(ctx, cm, metav1.UpdateOptions{})
+		return err
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if cm.Data == nil {
-		cm.Data = map[string]string{}
-	}
-	for k, v := range data {
-		cm.Data[k] = v
-	}
-	if _, err := maps.Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
