@@ -50,6 +50,10 @@ e2e-full: e2e e2e-vllm e2e-burst ## All three
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run
 	@hack/bench.sh
 
+.PHONY: bench-policy
+bench-policy: build ## Every policy on every trace, into docs/benchmarks.md; goes on where it was cut short (LIMIT=30m)
+	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-policy -traces $${TRACES:-../shared/traces} -limit $${LIMIT:-0} -doc docs/benchmarks.md
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)
 	@hack/fuzz.sh

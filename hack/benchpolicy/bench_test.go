@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// One short load and one seed of the benchmark, from the simulation to the table.
+func TestQuick(t *testing.T) {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "adapter")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/autoscaler-adapter")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath") // as everywhere else, so that it is compiled once
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	doc := filepath.Join(dir, "doc.md")
+	if err := os.WriteFile(doc, []byte("before\n"+beginMark+"\nold\n"+endMark+"\nafter\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time from the kept cells
+		if err := run(options{binary: binary, out: dir, quick: true, doc: doc}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"before\n", "\nafter\n", "`ipa`", "`kpa`", "oracle's bound", "burst"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the document does not have %q:\n%s", want, b)
+		}
+	}
+	if strings.Contains(string(b), "old") {
+		t.Error("what was between the markers is still there")
+	}
+}
+
+func TestCells_names_are_apart(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range cells(false) {
+		if seen[c.name()] || strings.ContainsAny(c.name(), "/ ,") {
+			t.Errorf("cell %q: twice, or no file name", c.name())
+		}
+		seen[c.name()] = true
+	}
+}
