@@ -24,11 +24,11 @@ func shared(t testing.TB, name string, o trace.Options) trace.Requests {
 }
 
 // linear is a config and the limit of an engine whose step adds up prompts and
-// decoding, where everything is due a bin after it came: the prototype of the
+// decoding, where everything is due 10 s after it came: the prototype of the
 // research, an A100 with an 8B model.
 func linear() (simulator.Config, limit) {
 	c := simulator.NewConfig()
-	c.SLO = simulator.SLO{TTFT: binWidth, ITL: time.Nanosecond, Goal: 1}
+	c.SLO = simulator.SLO{TTFT: 10 * time.Second, ITL: time.Nanosecond, Goal: 1}
 	c.Min, c.Warmup = 0, 0
 	return c, limit{name: "sum", prompt: 67.1e-6, pair: 0.0034e-6, decode: 24.5e-6, read: 0.0869e-6, share: 1 - 0.011/0.1}
 }
@@ -67,7 +67,9 @@ func TestBound_asPublished(t *testing.T) {
 		t.Run(row.file, func(t *testing.T) {
 			c, sum := linear()
 			c.SLO.TTFTPerToken = row.per
-			b := bound(t, newDemand(c, []limit{sum}), shared(t, row.file, row.o))
+			d := newDemand(c, []limit{sum})
+			d.finest = 10
+			b := bound(t, d, shared(t, row.file, row.o))
 			t.Logf("%.2f GPU-hours, published %.2f (%+.1f %%); fluid %.2f", b.GPUHours, row.want, 100*(b.GPUHours/row.want-1), b.FluidGPUHours)
 			if !(math.Abs(b.GPUHours/row.want-1) < 0.06) {
 				t.Errorf("%.2f GPU-hours, published are %.2f", b.GPUHours, row.want)
@@ -184,9 +186,9 @@ func TestBound_schedule(t *testing.T) {
 }
 
 func TestBound_warmupAndGoal(t *testing.T) {
-	c, sum := linear()
+	c, model := linear()
 	c.Warmup, c.SLO.Goal = time.Minute, 0.9
-	d := newDemand(c, []limit{sum})
+	d := newDemand(c, []limit{model})
 	for s := range 120 {
 		d.Add(trace.Request{Arrival: time.Duration(s) * time.Second, Input: 1000 + 100*(s%10), Output: 10})
 	}
@@ -194,17 +196,21 @@ func TestBound_warmupAndGoal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Requests != 54 || b.Dropped != 6 {
-		t.Errorf("%d requests and %d dropped, want 54 and 6 of the 60 after the warm-up", b.Requests, b.Dropped)
+	if b.Requests != 60 || b.Dropped != 6 {
+		t.Errorf("%d requests and %d dropped, want the 60 after the warm-up and 6", b.Requests, b.Dropped)
 	}
-	work := 0.
+	work, kept := 0., 0.
 	for s := range 60 {
-		if prompt, decode := sum.of(size{prompt: float64(1000 + 100*(s%10)), output: 10}); s%10 != 9 { // the longest are dropped
-			work += prompt + decode
+		prompt, decode := model.of(size{prompt: float64(1000 + 100*(s%10)), output: 10})
+		if work += prompt + decode; s%10 != 9 { // the longest are dropped
+			kept += prompt + decode
 		}
 	}
 	if math.Abs(b.FluidGPUHours*3600-work) > 1e-6 {
 		t.Errorf("fluid %v s, want %v", b.FluidGPUHours*3600, work)
+	}
+	if got := sum(d.ledgers[0].came); math.Abs(got-kept) > 1e-6 {
+		t.Errorf("the schedule serves %v s, want %v", got, kept)
 	}
 	if first := b.Replicas[0]; first.At != 0 || first.Replicas < 1 {
 		t.Errorf("begins with %v, want replicas for the warm-up at 0", first)
@@ -258,5 +264,30 @@ func TestWastedGPUHours(t *testing.T) {
 	}
 	if got := WastedGPUHours(nil, fleet, Span{To: time.Hour}); got != 3 {
 		t.Errorf("against nothing: %v, want 3", got)
+	}
+}
+
+// TestAchievable finds the least multiple that a stand-in for a fleet serves.
+func TestAchievable(t *testing.T) {
+	c, work := linear()
+	c.SLO.Goal = 0.99
+	for _, row := range []struct{ needs, most, want float64 }{{1.7, 1, 1.7}, {1, 1, 1}, {2, 0.95, 2}} {
+		d := newDemand(c, []limit{work})
+		for s := range 600 {
+			d.Add(trace.Request{Arrival: time.Duration(s) * time.Second, Input: 4000, Output: 200})
+		}
+		fluid := 0.
+		best, share, err := d.Achievable(func(b Bound) (float64, error) {
+			if fluid == 0 {
+				fluid = b.FluidGPUHours / mostHeadroom
+			}
+			if b.FluidGPUHours >= row.needs*fluid {
+				return row.most, nil
+			}
+			return 0.5, nil
+		})
+		if got := best.FluidGPUHours / fluid; err != nil || share != row.most || got < row.want-1e-9 || got > 1.04*row.want {
+			t.Errorf("%+v: %v of the work with %v (%v)", row, got, share, err)
+		}
 	}
 }

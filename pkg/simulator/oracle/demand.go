@@ -9,8 +9,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
-// binWidth is the least width of a bin.
-const binWidth = 10 * time.Second
+// binWidth is the width of a ledger's bins, and the least of the program's.
+const binWidth = time.Second
 
 // maxDropped bounds the requests that a goal below 1 leaves out; 50 million
 // requests with a goal of 0.99 stay below it.
@@ -28,8 +28,14 @@ type Demand struct {
 	// heavy has the most expensive requests, and some more.
 	heavy    costly
 	requests int64
-	last     time.Duration
-	seen     map[int64]struct{}
+	// dropped is how many the goal left out, -1 while none were; served is all
+	// work, asked that of it which is due before the last arrival, by limit.
+	dropped       int64
+	served, asked []float64
+	last          time.Duration
+	seen          map[int64]struct{}
+	// finest is the least width of the program's bins, in bins of a ledger.
+	finest int
 }
 
 // ledger is work by bin, in seconds of a replica: when it comes, and the bin
@@ -48,8 +54,9 @@ func NewDemand(c simulator.Config) (*Demand, error) {
 
 func newDemand(c simulator.Config, all []limit) *Demand {
 	return &Demand{
-		config: c, limits: all, seen: map[int64]struct{}{},
+		config: c, limits: all, seen: map[int64]struct{}{}, dropped: -1, finest: 1,
 		ledgers: make([]ledger, len(all)), warmup: make([]ledger, len(all)),
+		served: make([]float64, len(all)), asked: make([]float64, len(all)),
 	}
 }
 
@@ -138,17 +145,22 @@ func added(bins []float64, at time.Duration, work float64) []float64 {
 	return bins
 }
 
-// drop takes out the most expensive requests, as many as the goal allows.
-func (d *Demand) drop() (dropped int64) {
+// drop takes out the most expensive requests, as many as the goal allows, once.
+func (d *Demand) drop() {
+	if d.dropped >= 0 {
+		return
+	}
+	for i, l := range d.ledgers {
+		d.served[i] = sum(l.came)
+		d.asked[i] = sum(l.due[:min(len(l.due), int(d.last/binWidth))])
+	}
 	allowed := int64(float64(d.requests)*(1-d.config.SLO.Goal) + 1e-6)
 	d.heavy.prune()
-	d.heavy.requests = d.heavy.requests[:min(allowed, int64(len(d.heavy.requests)))]
-	for _, r := range d.heavy.requests {
+	heavy := d.heavy.requests[:min(allowed, int64(len(d.heavy.requests)))]
+	for _, r := range heavy {
 		d.enter(d.ledgers, r, -1)
 	}
-	dropped = int64(len(d.heavy.requests))
-	d.heavy, d.requests = costly{}, d.requests-dropped
-	return dropped
+	d.dropped, d.heavy = int64(len(heavy)), costly{}
 }
 
 // request is what a ledger needs of one; at is since the end of the warm-up.

@@ -36,8 +36,12 @@
 // that came, and work that is due), which keeps it a lower bound and lets no
 // error grow.
 //
-// For a goal below 1 the most expensive requests are left out. That is the most
-// work that could be left out, but leaving out cheaper ones at a peak might
-// save more replicas; so for goals below 1 the bound is a very good
-// schedule's rather than a proof, as in the literature.
+// For a goal below 1 the schedule leaves out the most expensive requests, but
+// never costs less than all the work that is due: a fleet serves a request
+// that is too late as well. They are the most work that can be left out, but
+// leaving out cheaper requests at a peak might save more replicas; so for
+// goals below 1 the bound is that of a very good choice and not quite a proof.
+//
+// [Demand.Achievable] is the other side: the cheapest schedule of this kind
+// that a simulated fleet, with its queues and uneven loads, really serves.
 package oracle

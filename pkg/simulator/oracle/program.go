@@ -56,15 +56,15 @@ func (p *program) bounded() {
 		left = p.spare[k]
 	}
 	held := int(p.start / p.bin)
-	busy, peak = widest(busy, held), widest(peak, held+nearby)
+	busy, peak = widest(busy, held), widest(peak, held+nearby/int(p.bin))
 	p.most = make([]int, len(busy))
 	for k := range busy {
 		p.most[k] = max(min(busy[k], peak[k]), p.least)
 	}
 }
 
-// nearby is how many bins off a peak can still be the reason for replicas, besides a start's length.
-const nearby = 180
+// nearby is how many seconds off a peak can still be the reason for replicas, besides a start's length.
+const nearby = 1800
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
