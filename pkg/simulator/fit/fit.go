@@ -35,6 +35,9 @@ type Error struct {
 // Relative is Simulated/Measured - 1.
 func (e Error) Relative() float64 { return e.Simulated/e.Measured - 1 }
 
+// goodEnough is a mismatch of about 4 % a request, which no other start need beat.
+const goodEnough = .005
+
 // evaluations bounds the search from one start; it settles long before as a rule.
 const evaluations = 1500
 
@@ -96,6 +99,9 @@ func learn(ctx context.Context, runs []Run) (Learned, error) {
 	var best corner
 	var from start
 	for i, s := range starts(runs) {
+		if i > 0 && best.cost < goodEnough {
+			break
+		}
 		c := minimize(func(at []float64) float64 { return s.cost(ctx, runs, at) }, make([]float64, coefficients), 0.3, evaluations)
 		// A simplex may collapse too early; a new one from where it ended costs little.
 		c = minimize(func(at []float64) float64 { return s.cost(ctx, runs, at) }, c.at, 0.15, evaluations)
@@ -161,7 +167,7 @@ type start struct {
 // coefficients are those that the search moves: a, b, c0, c, d and mixed_kv; e goes with c.
 const coefficients = 6
 
-// starts returns the regression and the two most promising known profiles.
+// starts returns the regression, with a high and a low c0, and the two most promising known profiles.
 func starts(runs []Run) []start {
 	var all []start
 	for _, p := range append(engine.Profiles(), neutral()) {
@@ -173,9 +179,9 @@ func starts(runs []Run) []start {
 	slices.SortStableFunc(all, func(a, b start) int { return cmp.Compare(a.cost0, b.cost0) })
 	all = all[:2]
 	if p, ok := regressed(runs); ok {
-		all = append(all, start{profile: p, speed: 1})
-		p.ComputeBase /= 10
-		all = append(all, start{profile: p, speed: 1})
+		low := p
+		low.ComputeBase /= 10
+		all = append([]start{{profile: p, speed: 1}, {profile: low, speed: 1}}, all...)
 	}
 	return all
 }

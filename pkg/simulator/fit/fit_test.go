@@ -81,13 +81,13 @@ func secrets() []engine.Profile {
 // within 6 % at half and at half as much again of that load.
 func TestLearn_predictsAnotherLoad(t *testing.T) {
 	for _, truth := range secrets() {
-		known := newFake(t, "known", truth, trace.Options{Seed: 1, Scale: .2, To: 20 * time.Minute})
+		known := newFake(t, "known", truth, trace.Options{Seed: 1, Scale: .2, From: 12 * time.Minute, To: 18 * time.Minute})
 		all, err := Learn(t.Context(), runs{known})
 		if err != nil || len(all) != 1 {
 			t.Fatal(all, err)
 		}
 		for _, scale := range []float64{.1, .3} {
-			other := newFake(t, "other", truth, trace.Options{Seed: 2, Scale: scale, To: 20 * time.Minute})
+			other := newFake(t, "other", truth, trace.Options{Seed: 2, Scale: scale, From: 12 * time.Minute, To: 18 * time.Minute})
 			errs, err := errorsOf(other, all[0].Profile)
 			if err != nil {
 				t.Fatal(err)
