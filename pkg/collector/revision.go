@@ -30,6 +30,7 @@ type pod struct {
 	// engine is the last sample, before the one before it.
 	engine, before engineSample
 	rates          rates
+	latencies      latencies
 }
 
 func newRevision(c *Collector, key Revision) *revision {
@@ -43,7 +44,7 @@ func (r *revision) watch(t Target, now time.Time) {
 	old := r.target
 	r.target = t
 	r.demand.resize(now, t.StableWindow, t.PanicWindow)
-	if old.Engine == t.Engine && old.Port == t.Port && old.Path == t.Path {
+	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed && old.Path == t.Path {
 		return
 	}
 	for _, p := range r.pods {
@@ -133,6 +134,7 @@ func (p *pod) dropAll() {
 func (p *pod) forgetEngine() {
 	p.engine, p.before = engineSample{}, engineSample{}
 	p.rates.reset()
+	p.latencies.reset()
 }
 
 // idleTargets lists targets without a poller; c.mu is held.
@@ -223,6 +225,7 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	e.at = at
 	p.before, p.engine = last, e
 	p.rates.add(e, r.target.PanicWindow)
+	p.latencies.add(at, e.totals, r.target.StableWindow)
 	if last.at.IsZero() {
 		return true, false
 	}

@@ -23,7 +23,8 @@ type PodSnapshot struct {
 // Snapshot is what is known of one revision. Its values are, for concurrency
 // and rps, averages over the stable window of the sum over pods; for engine
 // metrics sums over the Ready pods that are known, for KV-cache usage their
-// mean, with the time of the oldest sample. A value of which nothing is known
+// mean, for latencies the percentile of all that ended within the stable
+// window, with the time of the oldest sample. A value of which nothing is known
 // is absent.
 type Snapshot struct {
 	Values map[decider.Metric]Sample
@@ -42,7 +43,11 @@ func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
 	r.flush()
 	s := Snapshot{Values: map[decider.Metric]Sample{}, Pods: make([]PodSnapshot, 0, len(r.pods))}
 	count := map[decider.Metric]int{}
+	var readable []*latencies
 	for _, p := range r.pods {
+		if p.targets[enginePage].fresh(now) {
+			readable = append(readable, &p.latencies)
+		}
 		one := p.snapshot(now)
 		s.Pods = append(s.Pods, one)
 		for m, v := range one.Values {
@@ -54,6 +59,7 @@ func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
 		kv.Value /= decider.Reading(count[decider.KVCache])
 		s.Values[decider.KVCache] = kv
 	}
+	putLatencies(s.Values, readable)
 	r.snapshotDemand(s.Values, now)
 	return s, true
 }
@@ -102,6 +108,7 @@ func (p *pod) snapshot(now time.Time) PodSnapshot {
 		prompt, generation, window := p.rates.perSecond()
 		put(decider.PromptTokens, prompt, e.at, window)
 		put(decider.GenerationTokens, generation, e.at, window)
+		putLatencies(s.Values, []*latencies{&p.latencies})
 	}
 	return s
 }

@@ -17,7 +17,8 @@ const maxTarget = 1e9
 
 var metrics = []decider.Metric{
 	decider.Concurrency, decider.RPS, decider.Running, decider.Waiting,
-	decider.KVCache, decider.PromptTokens, decider.GenerationTokens, decider.SLO,
+	decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
+	decider.TTFTP95, decider.ITLP95, decider.SLO,
 }
 
 // target is one entry of the metric annotation; Value 0 means none was given.

@@ -166,6 +166,10 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 		return withDefault(t, r.Own.KVCacheTarget), nil
 	case decider.Waiting:
 		return withDefault(t, r.Own.WaitingTarget), nil
+	case decider.TTFTP95:
+		return withDefault(t, 1000*r.Own.SLOTTFT.Seconds()), nil
+	case decider.ITLP95:
+		return withDefault(t, 1000*r.Own.SLOITL.Seconds()), nil
 	case decider.Running, decider.PromptTokens, decider.GenerationTokens:
 		if t.Value == 0 {
 			return decider.Target{}, fmt.Errorf("%s: %q: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, pa.Metric(), t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
