@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
@@ -68,4 +69,42 @@ func run(t testing.TB, c simulator.Config, make simulator.NewPolicy) simulator.R
 	}
 	r.CPU = 0
 	return r
+}
+
+// TestStatic_neverBelowTheBound looks for the smallest fleet that meets the
+// goal, on every shape of traffic and several engines: the bound is not above it.
+func TestStatic_neverBelowTheBound(t *testing.T) {
+	for i, kind := range []string{"diurnal", "burst", "step", "ramp", "tenants", "longprompt"} {
+		c := simulator.NewConfig()
+		c.Engine, c.Sample, c.Seed = engine.Profiles()[i%4], 0, uint64(i)
+		load := func() trace.Requests {
+			requests, err := trace.Synthetic(kind, trace.Options{Seed: uint64(i), To: 25 * time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return requests
+		}
+		d, err := oracle.Of(load(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best, err := d.Bound()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := int32(1); n < 100; n += 1 + n/8 {
+			r, err := simulator.Run(c, load(), static(n), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.SLOShare() < c.SLO.Goal {
+				continue
+			}
+			t.Logf("%s on %s: %d replicas cost %.2f GPU-hours, bound %.2f (%s), fluid %.2f", kind, c.Engine.Name, n, r.GPUHours, best.GPUHours, best.Limit, best.FluidGPUHours)
+			if r.GPUHours < best.GPUHours {
+				t.Errorf("%s: %d replicas meet the SLO with %v GPU-hours, below the bound %v", kind, n, r.GPUHours, best.GPUHours)
+			}
+			break
+		}
+	}
 }
