@@ -28,7 +28,7 @@ type traits struct {
 }
 
 func traitsOf(m member) traits {
-	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.revision), m.revision.H2C, engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
+	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.intent, m.revision), m.revision.H2C, engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
 }
 
 // agreeing lists the members of the pool, the oldest first; it leads. One that
@@ -78,6 +78,8 @@ const (
 	queueProxyH2CPort = 8013
 	// knativePort is Knative's default container port.
 	knativePort = 8080
+	// tritonMetricsPort is Triton's own for its page.
+	tritonMetricsPort = 8002
 )
 
 func targetPort(t binding.Target, r Revision) int32 {
@@ -93,7 +95,13 @@ func targetPort(t binding.Target, r Revision) int32 {
 func userPort(r Revision) int32 { return cmp.Or(r.Port, knativePort) }
 
 // metricsPort is the engine's page, never the queue-proxy, where a scrape counts as traffic.
-func metricsPort(r Revision) int32 { return cmp.Or(r.Engine.MetricsPort, userPort(r)) }
+func metricsPort(in binding.Intent, r Revision) int32 {
+	standard := userPort(r)
+	if isTriton(engineOf(in, r)) {
+		standard = tritonMetricsPort
+	}
+	return cmp.Or(r.Engine.MetricsPort, standard)
+}
 
 func engineOf(in binding.Intent, r Revision) string { return cmp.Or(r.Engine.Name, in.Engine) }
 

@@ -134,7 +134,7 @@ func (b *builder) pickerArgs(pool string, r Revision) list {
 		"--metrics-endpoint-auth=false", "--tracing=false", "--enable-pprof=false", "--zap-encoder=json", "-v=1",
 	}
 	if b.leader().Picker.Flavor == binding.FlavorGIE {
-		args = append(args, fmt.Sprintf("--model-server-metrics-port=%d", metricsPort(r)), "--refresh-metrics-interval="+scrapeInterval.String())
+		args = append(args, fmt.Sprintf("--model-server-metrics-port=%d", metricsPort(b.leader(), r)), "--refresh-metrics-interval="+scrapeInterval.String())
 	}
 	if b.leader().Picker.Replicas > 1 {
 		args = append(args, "--ha-enable-leader-election")
