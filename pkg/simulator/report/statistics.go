@@ -27,7 +27,7 @@ func estimate(values []float64) Estimate {
 }
 
 // student is the 97.5 % quantile of Student's t. From 11 degrees on it is the
-// first terms of its expansion in 1/n, within 0.001.
+// first terms of its expansion in 1/n, within 0.003.
 func student(degrees int) float64 {
 	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228}
 	if degrees <= len(table) {

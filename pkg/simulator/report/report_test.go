@@ -1,0 +1,152 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// sample is a report of three policies on two seeds.
+func sample() Report {
+	config := simulator.NewConfig()
+	oracle := Oracle{GPUHours: 4, FluidGPUHours: 3, Replicas: []simulator.Change{{At: 0, Replicas: 2}, {At: time.Hour, Replicas: 4}}}
+	r := Report{
+		Load: "a load: 100 requests in 2h0m0s", Engine: "a100", Goal: .99, SLO: config.SLO, Warmup: config.Warmup, Oracle: oracle,
+		Settings: []Setting{{"goal", "99 %"}, {"TTFT", "2s"}},
+	}
+	for i, policy := range []string{"ipa", "kpa:target=20", "static"} {
+		for seed := uint64(1); seed <= 2; seed++ {
+			c := config
+			c.Seed = seed
+			run := NewRun(policy, c, simulator.Result{
+				Requests: 1000, Met: 1000 - int64(i*i*40) - int64(seed), GPUHours: 5 + float64(i) + .2*float64(seed), ScaleOperations: 7 * i, Reversals: i,
+				P50TTFT: 90 * time.Millisecond, P99TTFT: time.Duration(1+i) * time.Second, P99ITL: 80 * time.Millisecond, Recovery: time.Duration(60*i) * time.Second,
+				Span: time.Hour, CPU: time.Second, Replicas: []simulator.Change{{At: 0, Replicas: 5}},
+			}, oracle)
+			run.Hindsight = policy == "static"
+			r.Runs = append(r.Runs, run)
+		}
+		r.Details = append(r.Details, Detail{Policy: policy, Series: []simulator.Point{
+			{At: 10 * time.Second, Wanted: 2, Ready: 2, ArrivalsPerSecond: 5, KV: .5, TTFTP95: time.Second, Why: "2 replicas: </script> wants 2"},
+			{At: 20 * time.Second, Wanted: 3, Ready: 2, ArrivalsPerSecond: math.NaN(), KV: math.Inf(1)},
+		}})
+	}
+	sweep := r.Runs[0]
+	sweep.Knob = "margin=2"
+	r.Sweep = []Run{sweep}
+	return r
+}
+
+func TestWriteTable(t *testing.T) {
+	var out bytes.Buffer
+	if err := sample().WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/table.txt"
+	if *update {
+		if err := os.MkdirAll("testdata", 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || !bytes.Equal(out.Bytes(), want) {
+		t.Errorf("the table is\n%s\nnot that of %s (%v); go test -update if it should be", out.Bytes(), golden, err)
+	}
+}
+
+// TestNewRun_isFinite: JSON cannot hold NaN, and no checker wants it.
+func TestNewRun_isFinite(t *testing.T) {
+	run := NewRun("x", simulator.NewConfig(), simulator.Result{GPUHours: math.NaN(), LoadingGPUHours: math.Inf(1)}, Oracle{GPUHours: math.Inf(-1)})
+	var out bytes.Buffer
+	if err := (Report{Runs: []Run{run}}).WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if err := (Report{}).WriteJSON(&out); err != nil || !strings.Contains(out.String(), `"runs": []`) {
+		t.Errorf("%v %s", err, out.String())
+	}
+}
+
+// TestWriteHTML_isSafe: what users name and decisions say cannot leave the page's data.
+func TestWriteHTML_isSafe(t *testing.T) {
+	r := sample()
+	r.Load = `<img src=x onerror=alert(1)>`
+	r.Runs[0].Policy, r.Runs[1].Policy = `<b>"ipa`, `<b>"ipa`
+	var out bytes.Buffer
+	if err := r.WriteHTML(&out); err != nil {
+		t.Fatal(err)
+	}
+	page := out.String()
+	if strings.Contains(page, "<img") || strings.Contains(page, `<b>"ipa`) || strings.Count(page, "</script>") != 2 {
+		t.Error("something got out")
+	}
+	_, data, _ := strings.Cut(page, `id="data">`)
+	data, _, _ = strings.Cut(data, "</script>")
+	var c curves
+	if err := json.Unmarshal([]byte(data), &c); err != nil || len(c.Policies) != 3 || c.Policies[0].Why[0] == "" || c.Policies[0].TTFT95[1] != nil {
+		t.Errorf("%v %+v", err, c)
+	}
+	if err := (Report{Runs: sample().Runs[:1]}).WriteHTML(&out); err != nil {
+		t.Errorf("without details: %v", err)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	lines := verdict(Summarize(sample().Runs), .99)
+	want := []string{
+		"ipa holds the goal for the fewest GPU-hours: 5.3, with 99.8 % of the requests in time; that is 1.33 times what perfect foresight would need.",
+		"The goal is missed by kpa:target=20 (95.8 % in time for 6.3 GPU-hours).",
+		"In hindsight, the smallest fleet of fixed size would have had 83.9 % of the requests in time for 7.3 GPU-hours.",
+	}
+	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s", strings.Join(lines, "\n"))
+	}
+	if lines := verdict(Summarize(sample().Runs[2:4]), .99); lines[0] != "No policy holds the goal: 99 % of the requests within both latencies." {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	for _, c := range []struct {
+		values     []float64
+		mean, half float64
+	}{
+		{nil, 0, 0}, {[]float64{3}, 3, 0}, {[]float64{1, 3}, 2, 12.706}, {[]float64{2, 2, 2}, 2, 0},
+		{[]float64{1, 2, 3, 4, 5}, 3, 2.776 * math.Sqrt(2.5/5)},
+	} {
+		if e := estimate(c.values); math.Abs(e.Mean-c.mean) > 1e-9 || math.Abs(e.Half-c.half) > 1e-3 {
+			t.Errorf("%v: %+v, want %v ± %v", c.values, e, c.mean, c.half)
+		}
+	}
+	// Of the tables: t at 97.5 % for 11, 20 and 120 degrees.
+	for degrees, want := range map[int]float64{11: 2.201, 20: 2.086, 120: 1.980} {
+		if got := student(degrees); math.Abs(got-want) > .003 {
+			t.Errorf("t of %d degrees is %.4f, want %.3f", degrees, got, want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for share, want := range map[float64]string{.99: "99 %", .995: "99.5 %", .99999: "99.99 %", 1: "100 %", .8375: "83.8 %", 0: "0 %", .64: "64 %"} {
+		if got := percents(share); got != want {
+			t.Errorf("%v is %q, want %q", share, got, want)
+		}
+	}
+	for x, want := range map[float64]string{0: "0 s", .0801: "80 ms", 1.234: "1.23 s", 61.2: "61 s", 7200: "2.0 h"} {
+		if got := seconds(x); got != want {
+			t.Errorf("%v is %q, want %q", x, got, want)
+		}
+	}
+}
