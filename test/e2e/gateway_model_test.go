@@ -65,7 +65,7 @@ func expectUnknown(t *testing.T, q question) {
 func TestGatewayTriton(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
-	s := standIn(t, namespaceFor(t), "triton", annotations{"min-scale": "2", "max-scale": "2", "knative-inference.dev/engine": "triton"}, "-token=5ms", "-triton").
+	s := standIn(t, namespaceFor(t), "triton", annotations{"min-scale": "2", "max-scale": "2", "knative-inference.dev/engine": "triton", "knative-inference.dev/metrics-port": "8000"}, "-token=5ms", "-triton").
 		behindGateway(map[string]string{"knative-inference.dev/model": "resnet"}).start()
 	s.waitCondition("Ready", "True")
 	for _, call := range []string{"infer", "generate"} {
