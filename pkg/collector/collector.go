@@ -32,8 +32,10 @@ type Target struct {
 	Revision Revision
 	// Engine is the inference engine; "" detects it from the page.
 	Engine string
-	// Port is that of the engine's page; with 0 no engine page is scraped.
-	Port int
+	// Port is that of the engine's page; with 0 no engine page is scraped. Unless
+	// PortNamed, an engine that serves its page on a port of its own is asked there.
+	Port      int
+	PortNamed bool
 	// Path is that of the engine's page; "" is the engine's default.
 	Path string
 	// StableWindow and PanicWindow are the averaging windows of concurrency and rps.

@@ -58,6 +58,9 @@ func newTarget(s source, r *revision, p *pod) *target {
 	if s == enginePage {
 		t.engine, t.interval = r.target.Engine, r.c.o.EngineInterval
 		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
+		if own := r.c.tables.Port(t.engine); own != 0 && !r.target.PortNamed {
+			port = own
+		}
 		if path == "" {
 			path = r.c.tables.Path(t.engine)
 		}

@@ -9,6 +9,7 @@ import (
 // fill writes the folded rows into the Stat.
 func (p *Parser) fill(s *Stat) {
 	s.reset(p.current.name)
+	p.cache = unknownCache()
 	var known [fields]bool
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
@@ -18,6 +19,7 @@ func (p *Parser) fill(s *Stat) {
 		p.set(s, r, t)
 		known[r.field] = true
 	}
+	p.cache.complete(s)
 }
 
 func (p *Parser) set(s *Stat, r *row, t *total) {
@@ -33,7 +35,7 @@ func (p *Parser) set(s *Stat, r *row, t *total) {
 	case awake:
 		s.Asleep = t.result(r.fold) == 0
 	default:
-		to := s.scalar(r.field)
+		to := p.scalar(s, r.field)
 		if r.plus {
 			*to += t.result(r.fold)
 		} else {
@@ -48,13 +50,50 @@ func (p *Parser) set(s *Stat, r *row, t *total) {
 func (p *Parser) idle(s *Stat) {
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
-		if t.n == 0 && t.declared && !r.plus && r.field < kvCapacity {
+		if t.n == 0 && t.declared && !r.plus && !r.fixed && r.field < kvCapacity {
 			zero(s.scalar(r.field))
 		}
 	}
 	counted := !math.IsNaN(s.PromptTokens) || !math.IsNaN(s.GenerationTokens) || !math.IsNaN(s.Finished)
 	if s.Running == 0 && s.Waiting == 0 && !counted {
 		s.PromptTokens, s.GenerationTokens, s.Finished = 0, 0, 0
+	}
+}
+
+// scalar is where a field's number goes.
+func (p *Parser) scalar(s *Stat, f field) *float64 {
+	switch f {
+	case kvUsed:
+		return &p.cache.used
+	case kvBlocks:
+		return &p.cache.blocks
+	case kvBlockSize:
+		return &p.cache.blockSize
+	default:
+		return s.scalar(f)
+	}
+}
+
+// cacheParts are what the KV cache's share and size are made of where a page
+// does not tell them.
+type cacheParts struct{ used, blocks, blockSize float64 }
+
+func unknownCache() cacheParts { return cacheParts{math.NaN(), math.NaN(), math.NaN()} }
+
+// complete fills what the page left out; without all parts it stays unknown.
+func (c cacheParts) complete(s *Stat) {
+	if math.IsNaN(s.KVCapacity) {
+		s.KVCapacity = c.blocks * c.blockSize
+	}
+	if !math.IsNaN(s.KVUsage) {
+		return
+	}
+	all := c.blocks
+	if math.IsNaN(all) {
+		all = s.KVCapacity
+	}
+	if all > 0 {
+		s.KVUsage = c.used / all
 	}
 }
 

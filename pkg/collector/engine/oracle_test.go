@@ -98,6 +98,7 @@ func flattenHistogram(byName map[string][]series, name string, f *dto.MetricFami
 func oracle(c *compiled, byName map[string][]series) Stat {
 	s := NewStat(c.name)
 	known := map[field]bool{}
+	parts := map[field]float64{kvUsed: nan, kvBlocks: nan, kvBlockSize: nan}
 	for _, r := range c.rows {
 		if known[r.field] && !r.plus {
 			continue
@@ -110,10 +111,7 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 			}
 			continue
 		}
-		name := r.family
-		if r.kind == count {
-			name += "_count"
-		}
+		name := r.family + map[kind]string{count: "_count", histogramTotal: "_sum"}[r.kind]
 		kept := slices.DeleteFunc(slices.Clone(byName[name]), func(x series) bool {
 			return r.where.label != "" && !r.where.keeps(x.labels[r.where.label])
 		})
@@ -121,7 +119,26 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 			continue
 		}
 		known[r.field] = true
+		if _, ok := parts[r.field]; ok {
+			parts[r.field] = oracleFold(c, r.fold, kept)
+			continue
+		}
 		oracleScalar(&s, c, r, kept)
+	}
+	return oracleCache(s, parts)
+}
+
+// oracleCache works out the size and the share of the KV cache from what the page told.
+func oracleCache(s Stat, parts map[field]float64) Stat {
+	if size := parts[kvBlocks] * parts[kvBlockSize]; math.IsNaN(s.KVCapacity) {
+		s.KVCapacity = size
+	}
+	whole, ok := parts[kvBlocks], math.IsNaN(s.KVUsage)
+	if math.IsNaN(whole) {
+		whole = s.KVCapacity
+	}
+	if ok && whole > 0 {
+		s.KVUsage = parts[kvUsed] / whole
 	}
 	return s
 }

@@ -24,6 +24,7 @@ type Parser struct {
 	// current is the engine of the last page.
 	current *compiled
 	totals  []total
+	cache   cacheParts
 	sample  sample
 	// seen holds the identity of every series read from this page.
 	seen map[uint64]struct{}
@@ -81,21 +82,33 @@ func (p *Parser) reset() {
 	clear(p.seen)
 }
 
-// detect finds the engine by the first known prefix. The engine of the last
-// page is kept as long as the page still has its prefix.
+// detect finds the first engine in the order of the tables whose prefix is on
+// the page: Triton with TensorRT-LLM has Triton's own families too. The engine of
+// the last page is kept as long as the page still has its prefix.
 func (p *Parser) detect(page []byte) error {
-	if p.named != nil || p.current != nil && bytes.Contains(page, []byte(p.current.prefix)) {
+	if p.named != nil || p.current != nil && !p.current.general && bytes.Contains(page, []byte(p.current.prefix)) {
 		return nil
 	}
-	for line := range bytes.Lines(page) {
-		for _, e := range p.tables.engines {
-			if knownPrefix(line, e.prefix) {
-				p.current = e
-				return nil
-			}
+	for _, e := range p.tables.engines {
+		if hasFamily(page, e.prefix) {
+			p.current = e
+			return nil
 		}
 	}
 	return p.notEngine()
+}
+
+// hasFamily reports whether a line of the page is about a family with the prefix.
+func hasFamily(page []byte, prefix string) bool {
+	if !bytes.Contains(page, []byte(prefix)) {
+		return false
+	}
+	for line := range bytes.Lines(page) {
+		if knownPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Parser) notEngine() error {

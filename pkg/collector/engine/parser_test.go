@@ -59,6 +59,45 @@ func TestParse_pages(t *testing.T) {
 			ITL:  Histogram{Bounds: []float64{0.02}, Counts: []float64{20}, Count: 25, Sum: 0.5},
 			E2E:  Histogram{Bounds: []float64{5}, Counts: []float64{2}, Count: 10, Sum: 116},
 		}},
+		// The pages below are written by hand from documentation, not recorded from an engine.
+		{"triton-tensorrt-llm-synthetic.prom.txt", Stat{
+			Engine: "triton-tensorrt-llm", Running: 7, Waiting: 12, KVUsage: 0.4, KVCapacity: 6239 * 64,
+			PromptTokens: 51200, GenerationTokens: 20480, Steps: 4711, Finished: 100,
+			Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan, TTFT: unknown, ITL: unknown, E2E: unknown,
+		}},
+		{"triton-tensorrt-llm-old-synthetic.prom.txt", Stat{ // no waiting, no fraction
+			Engine: "triton-tensorrt-llm", Running: 1, Waiting: nan, KVUsage: 0.25, KVCapacity: 400 * 64,
+			PromptTokens: nan, GenerationTokens: nan, Steps: 3, Finished: nan,
+			Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan, TTFT: unknown, ITL: unknown, E2E: unknown,
+		}},
+		{"triton-synthetic.prom.txt", Stat{
+			Engine: "triton", Running: nan, Waiting: 3, KVUsage: nan, KVCapacity: nan, Finished: 500 + 40,
+			PromptTokens: nan, GenerationTokens: nan, Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan,
+			TTFT: unknown, ITL: unknown, E2E: unknown,
+		}},
+		{"trtllm-serve-synthetic.prom.txt", Stat{
+			Engine: "trtllm-serve", Running: 4, Waiting: 2, KVUsage: 0.62, KVCapacity: 1000 * 32,
+			PromptTokens: nan, GenerationTokens: 9000, Finished: 90 + 5, Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan,
+			Created: 1.7952516e+09,
+			TTFT:    Histogram{Bounds: []float64{0.1, 1}, Counts: []float64{40, 95}, Count: 96, Sum: 20},
+			ITL:     Histogram{Bounds: []float64{0.05}, Counts: []float64{90}, Count: 96, Sum: 3},
+			E2E:     Histogram{Bounds: []float64{10}, Counts: []float64{96}, Count: 96, Sum: 200},
+		}},
+		{"tgi-synthetic.prom.txt", Stat{
+			Engine: "tgi", Running: 5, Waiting: 3, KVUsage: 8000.0 / 32000, KVCapacity: 32000,
+			PromptTokens: 40000, GenerationTokens: 12000, Finished: 150, Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan, Created: nan,
+			TTFT: unknown,
+			ITL:  Histogram{Bounds: []float64{0.05}, Counts: []float64{120}, Count: 150, Sum: 5},
+			E2E:  Histogram{Bounds: []float64{1, 10}, Counts: []float64{30, 150}, Count: 150, Sum: 400},
+		}},
+		{"lmdeploy-synthetic.prom.txt", Stat{
+			Engine: "lmdeploy", Running: 6 + 4, Waiting: 2 + 0 + 1 + 0, KVUsage: 0.5, KVCapacity: nan,
+			PromptTokens: 3000, GenerationTokens: 700, Finished: 20, Steps: nan, Preemptions: nan, PrefixQueries: nan, PrefixHits: nan,
+			Created: 1.7952516e+09,
+			TTFT:    Histogram{Bounds: []float64{0.5}, Counts: []float64{18}, Count: 20, Sum: 4},
+			ITL:     Histogram{Bounds: []float64{0.02}, Counts: []float64{650}, Count: 680, Sum: 9},
+			E2E:     Histogram{Bounds: []float64{5}, Counts: []float64{20}, Count: 20, Sum: 30},
+		}},
 	}
 	all := pages(t)
 	for _, tt := range tests {
@@ -219,7 +258,7 @@ func manyRanks() string {
 
 func TestParse_unknownEngineName(t *testing.T) {
 	_, err := NewTables().NewParser("vlm", 100)
-	if err == nil || err.Error() != `engine "vlm" is not known; known are vllm, sglang` {
+	if err == nil || err.Error() != `engine "vlm" is not known; known are vllm, sglang, trtllm-serve, triton-tensorrt-llm, triton, tgi, lmdeploy` {
 		t.Errorf("err = %v", err)
 	}
 }

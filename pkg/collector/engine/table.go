@@ -12,8 +12,12 @@ type table struct {
 	name string
 	// prefix begins every family of the engine; a page is recognised by it.
 	prefix string
-	// path is where the engine serves its page unless the user says otherwise.
+	// path is where the engine serves its page unless the user says otherwise;
+	// port, where it has one of its own, is not that of its requests.
 	path string
+	port int
+	// general families are on the pages of other engines too: looked for anew on each page.
+	general bool
 	// rank is the label that tells data-parallel ranks of one pod apart, for
 	// the folds that need it.
 	rank string
@@ -32,6 +36,8 @@ type row struct {
 	where filter
 	// plus adds the row to what the field already holds.
 	plus bool
+	// fixed series are there from the start: one that is absent is unknown, not zero.
+	fixed bool
 	// product lists, for info, the labels whose numbers multiplied are the
 	// value: the first list with all labels numeric wins.
 	product [][]string
@@ -46,6 +52,8 @@ const (
 	histogram
 	// count is the _count series of a histogram, used as a counter.
 	count
+	// histogramTotal is the _sum series of a histogram, used as a counter.
+	histogramTotal
 	// info is a family that carries its numbers in labels.
 	info
 	// lora is a family whose value is a Unix time and whose labels list adapters.
@@ -104,6 +112,12 @@ const (
 	kvCapacity
 	created
 	awake
+	// Parts of the KV cache, where an engine tells no share or no size in tokens:
+	// used and all blocks, tokens in a block. kvUsed is in the unit of kvBlocks,
+	// or of kvCapacity where there is no kvBlocks.
+	kvUsed
+	kvBlocks
+	kvBlockSize
 	ttft
 	itl
 	e2e
@@ -118,7 +132,7 @@ type Tables struct{ engines []*compiled }
 // NewTables compiles the tables of all known engines.
 func NewTables() *Tables {
 	t := &Tables{}
-	for _, e := range []table{vllm(), sglang()} {
+	for _, e := range []table{vllm(), sglang(), trtllmServe(), tritonTensorRTLLM(), triton(), tgi(), lmdeploy()} {
 		t.engines = append(t.engines, compile(e))
 	}
 	return t
@@ -139,6 +153,14 @@ func (t *Tables) Path(name string) string {
 		return e.path
 	}
 	return "/metrics"
+}
+
+// Port returns the port on which the named engine serves its page, 0 for that of its requests.
+func (t *Tables) Port(name string) int {
+	if e, err := t.engine(name); err == nil && e != nil {
+		return e.port
+	}
+	return 0
 }
 
 // engine returns nil without an error for "", which asks for detection.
@@ -201,6 +223,8 @@ func (c *compiled) add(r row, family string) {
 		name(family+"_count", histogramCount)
 	case count:
 		name(family+"_count", value)
+	case histogramTotal:
+		name(family+"_sum", value)
 	default:
 		name(family, value)
 	}

@@ -92,7 +92,7 @@ func collectionTarget(rev collector.Revision, s config.Settings, target *appsv1.
 		port = userPort(target)
 	}
 	return collector.Target{
-		Revision: rev, Engine: s.Engine, Port: port, Path: s.MetricsPath,
+		Revision: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath,
 		StableWindow: s.Spec.StableWindow, PanicWindow: s.PanicWindow,
 	}
 }

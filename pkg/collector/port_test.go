@@ -1,0 +1,28 @@
+package collector
+
+import "testing"
+
+// Triton serves its metrics beside its requests; a port that the user names wins.
+func TestNewTarget_port(t *testing.T) {
+	tests := []struct {
+		name   string
+		target Target
+		want   string
+	}{
+		{"the requests' port", Target{Engine: "vllm", Port: 8000}, "http://10.0.0.1:8000/metrics"},
+		{"detected", Target{Port: 8000}, "http://10.0.0.1:8000/metrics"},
+		{"a port of its own", Target{Engine: "triton-tensorrt-llm", Port: 8000}, "http://10.0.0.1:8002/metrics"},
+		{"named by the user", Target{Engine: "triton", Port: 9002, PortNamed: true}, "http://10.0.0.1:9002/metrics"},
+		{"a path of its own", Target{Engine: "trtllm-serve", Port: 8000}, "http://10.0.0.1:8000/prometheus/metrics"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRevision(New(Options{}), Revision{Namespace: "n", Name: "r"})
+			r.target = tt.target
+			p := &pod{Pod: Pod{UID: "u", IP: "10.0.0.1"}}
+			if got := newTarget(enginePage, r, p).request.URL.String(); got != tt.want {
+				t.Errorf("scraped at %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
