@@ -67,6 +67,9 @@ func (e *environment) prepare(ctx context.Context) (state, error) {
 	if err := e.makeBystanders(ctx); err != nil {
 		return state{}, err
 	}
+	if err := e.makeGatewayBystanders(ctx); err != nil {
+		return state{}, err
+	}
 	bytes, err := e.readBystanders(ctx)
 	if err != nil {
 		return state{}, err
@@ -120,7 +123,7 @@ func (e *environment) makeBystanders(ctx context.Context) error {
 
 func (e *environment) readBystanders(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
-	for _, r := range bystanders {
+	for _, r := range e.bystanderKinds(ctx) {
 		o, err := e.dynamic.Resource(r).Namespace(bystanderNamespace).Get(ctx, "bystander", metav1.GetOptions{})
 		if err != nil {
 			return nil, err
@@ -200,6 +203,6 @@ func (e *environment) removeAndCompare(ctx context.Context, before state) error 
 			return fmt.Errorf("an unrelated object changed: %s\nbefore: %s\nafter:  %s", name, was, bytes[name])
 		}
 	}
-	fmt.Printf("e2e: removed; %d objects as before the install, unrelated Service and Ingress byte-identical\n", len(before.objects))
+	fmt.Printf("e2e: removed; %d objects as before the install, %d unrelated ones byte-identical\n", len(before.objects), len(before.bystanders))
 	return e.kube.CoreV1().Namespaces().Delete(ctx, bystanderNamespace, metav1.DeleteOptions{})
 }
