@@ -165,10 +165,16 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	if done.wait {
 		soon = syncRetry
 	}
-	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService {
+	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService || inTheWay(done.findings) {
 		soon = absentRetry
 	}
 	return again(drain, hidden, soon, r.unsettled(b))
+}
+
+// inTheWay is true when somebody else's object has a name that we need. Not all
+// of those are watched, so that only another look tells when it has gone.
+func inTheWay(findings []manifest.Finding) bool {
+	return slices.ContainsFunc(findings, func(f manifest.Finding) bool { return f.Reason == inference.ReasonNotOwned })
 }
 
 // again asks for another look after the shortest of the times, where no event

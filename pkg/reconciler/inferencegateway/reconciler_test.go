@@ -291,3 +291,30 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 		})
 	}
 }
+
+// A kind that we may not list holds nothing up but what needs it.
+func TestReconcile_aKindThatCannotBeListed(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.undefine(objectives(objectiveGroup))
+		c.client.PrependReactor("list", "inferenceobjectives", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrs.NewForbidden(schema.GroupResource{Resource: "inferenceobjectives"}, "", errors.New("no"))
+		})
+		res, _ := resourceOf(objectives(objectiveGroup).GroupVersion().WithKind("InferenceObjective"))
+		c.define(res)
+		c.service("qwen", asked)
+		if after := c.reconcile("qwen"); after != syncRetry {
+			t.Errorf("asks again after %v, want %v while the cache fills", after, syncRetry)
+		}
+		c.pass(patience)
+		for range 3 {
+			c.reconcile("qwen")
+			c.ready()
+		}
+		if got := c.condition("qwen", inference.ConditionObjectiveApplied); got.Reason != inference.ReasonObjectiveCRDMissing {
+			t.Errorf("ObjectiveApplied %s: %s", got.Reason, got.Message)
+		}
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Status != metav1.ConditionTrue {
+			t.Errorf("RouteAccepted %s: %s; the rest must be served", got.Reason, got.Message)
+		}
+	})
+}

@@ -37,11 +37,18 @@ type watches struct {
 // watched is the cache of one resource. definition is the UID of its CRD.
 type watched struct {
 	cache.SharedIndexInformer
-	definition   types.UID
-	appProtocol  bool
-	stop         context.CancelFunc
-	registration cache.ResourceEventHandlerRegistration
+	definition  types.UID
+	appProtocol bool
+	stop        context.CancelFunc
+	opened      time.Time
 }
+
+// patience is how long a custom resource may take to be listed. One that cannot
+// be (no rights, a conversion webhook that is down) counts as not served, and
+// does not hold up all others.
+const patience = 30 * time.Second
+
+func (c *watched) usable() bool { return c.HasSynced() || time.Since(c.opened) < patience }
 
 // start begins to watch. It returns at once.
 func (w *watches) start(ctx context.Context) error {
@@ -130,7 +137,7 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 		}).Informer()
 	_ = informer.SetTransform(slim)                             // fails for a started informer only
 	_ = informer.SetWatchErrorHandlerWithContext(w.complain(r)) // likewise
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(obj any) { w.tell(r, obj) }, UpdateFunc: func(_, obj any) { w.tell(r, obj) }, DeleteFunc: func(obj any) { w.tell(r, obj) },
 	})
 	if err != nil { // only a stopped informer refuses a handler
@@ -139,7 +146,7 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	}
 	w.mu.Lock()
 	w.caches[r.GroupVersionResource] = &watched{
-		SharedIndexInformer: informer, definition: d.uid, appProtocol: d.appProtocol, stop: stop, registration: registration,
+		SharedIndexInformer: informer, definition: d.uid, appProtocol: d.appProtocol, stop: stop, opened: time.Now(),
 	}
 	w.mu.Unlock()
 	go informer.RunWithContext(ctx)
@@ -184,7 +191,7 @@ func (w *watches) synced() bool {
 		}
 	}
 	for _, c := range w.caches {
-		if !c.HasSynced() {
+		if !c.HasSynced() && c.usable() {
 			return false
 		}
 	}
@@ -197,8 +204,11 @@ func (w *watches) cache(r schema.GroupVersionResource) *watched {
 	return w.caches[r]
 }
 
-// serves tells whether the API server has the resource.
-func (w *watches) serves(r schema.GroupVersionResource) bool { return w.cache(r) != nil }
+// serves tells whether the API server has the resource, and lets us list it.
+func (w *watches) serves(r schema.GroupVersionResource) bool {
+	c := w.cache(r)
+	return c != nil && c.usable()
+}
 
 // get returns an object of the cache, which must not be changed, or nil.
 func (w *watches) get(r schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {

@@ -91,7 +91,7 @@ func (b *builder) prepare() bool {
 		return false
 	}
 	b.plan.ObjectiveGroup = objectiveGroup(b.leader().Picker.Flavor)
-	if b.can.slowEndpoints && b.in.Picker.Mode == binding.PickerManaged {
+	if b.can.slowEndpoints && b.in.Picker.Mode == binding.PickerManaged && !b.foreign() {
 		b.plan.Hold = b.in.EndpointHold
 	}
 	return true
@@ -173,8 +173,8 @@ func (b *builder) sharePerRevision() {
 		fmt.Sprintf("%d of the Service's revisions have a pool and a picker each.", len(b.plan.Pools)))
 }
 
-// shares lists the smallest first, so that a gateway that has lost the
-// fractions sends the most to the revision that expects the most. Unknown revisions are left out.
+// shares lists the largest first: a gateway that has lost the fractions sends
+// everything to the first. Unknown revisions are left out.
 func (b *builder) shares(splits []Split) (out []share) {
 	for _, s := range splits {
 		if _, known := b.w.Revisions[s.Revision]; known && s.Percent > 0 {
@@ -182,7 +182,7 @@ func (b *builder) shares(splits []Split) (out []share) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, c share) int {
-		return cmp.Or(cmp.Compare(a.percent, c.percent), cmp.Compare(a.revision, c.revision))
+		return cmp.Or(cmp.Compare(c.percent, a.percent), cmp.Compare(a.revision, c.revision))
 	})
 	return out
 }

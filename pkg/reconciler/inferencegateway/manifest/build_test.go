@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,23 @@ func TestShares(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"qwen-00001": 50, "qwen-00002": 20, "qwen-00003": 30}, got); diff != "" {
 		t.Errorf("of 100 draws (-want +got):\n%s", diff)
+	}
+}
+
+// TestSharesBeyondARoute holds that a route stays within Gateway API's bounds,
+// and that the largest of what does not fit gets the rest.
+func TestSharesBeyondARoute(t *testing.T) {
+	w := usual()
+	w.Main.Splits = nil
+	for i := range 20 {
+		name := fmt.Sprintf("qwen-%05d", i+1)
+		w.Revisions[name] = Revision{Port: 8080}
+		w.Main.Splits = append(w.Main.Splits, Split{name, 5})
+	}
+	p := Build(asking(t, "qwen", "pool-mode", "revision"), w)
+	rules := rulesOf(p, "qwen-inference")
+	if len(rules) != 16 || !strings.HasSuffix(rules[15].name, ".p100") || !found(p, inference.ReasonTooManyMatches) {
+		t.Errorf("%d rules, the last %v: %v", len(rules), rules[len(rules)-1], p.Findings)
 	}
 }
 

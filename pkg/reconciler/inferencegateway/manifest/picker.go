@@ -75,7 +75,7 @@ func (b *builder) pickerRules() list {
 	rules := list{
 		rule(list{""}, read, "pods"),
 		rule(list{poolGroup}, read, "inferencepools"),
-		rule(list{b.plan.ObjectiveGroup}, read, "inferenceobjectives", "inferencemodelrewrites"),
+		rule(b.objectiveGroups(), read, "inferenceobjectives", "inferencemodelrewrites"),
 	}
 	if b.leader().Picker.Replicas > 1 {
 		rules = append(rules,
@@ -83,6 +83,14 @@ func (b *builder) pickerRules() list {
 			rule(list{""}, list{"create", "patch"}, "events"))
 	}
 	return rules
+}
+
+// objectiveGroups are those that a picker looks for; llm-d's looks for the old one too.
+func (b *builder) objectiveGroups() list {
+	if b.leader().Picker.Flavor == binding.FlavorLLMD {
+		return list{objectiveGroup(binding.FlavorLLMD), objectiveGroup(binding.FlavorGIE)}
+	}
+	return list{objectiveGroup(binding.FlavorGIE)}
 }
 
 func (b *builder) pickerDeployment(pool, config string, r Revision) fields {

@@ -85,8 +85,7 @@ func (b *builder) rules(g group, paths []pathMatch) list {
 	for i, s := range g.shares {
 		if len(out)+1 >= maxRules || (i+2)*len(matches) > maxRouteMatches && i+1 < len(g.shares) {
 			b.find(inference.ConditionTrafficSplit, "False", inference.ReasonTooManyMatches,
-				fmt.Sprintf("A route cannot hold %d revisions with %d matches each; the share of %s gets the rest. Give traffic to fewer revisions, or name fewer paths and models.", len(g.shares), len(matches), s.revision))
-			s = g.shares[len(g.shares)-1]
+				fmt.Sprintf("A route cannot hold %d revisions with %d matches each; %s also gets the shares below its own. Give traffic to fewer revisions, or name fewer paths and models.", len(g.shares), len(matches), s.revision))
 			out = append(out, b.rule(g, []share{s}, matches, b.ruleName(g, s.what(), 100)))
 			break
 		}
