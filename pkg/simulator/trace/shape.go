@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -72,7 +71,7 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 				return
 			}
 			for len(later) > 0 && later[0].Arrival <= q.Arrival {
-				if !yield(heap.Pop(&later).(Request), nil) {
+				if !yield(later.pop(), nil) {
 					return
 				}
 			}
@@ -84,11 +83,11 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 				c := q
 				c.Blocks = ofCopy(q.Blocks, copied)
 				c.Arrival += time.Duration(r.Int64N(int64(spread)))
-				heap.Push(&later, c)
+				later.push(c)
 			}
 		}
 		for len(later) > 0 {
-			if !yield(heap.Pop(&later).(Request), nil) {
+			if !yield(later.pop(), nil) {
 				return
 			}
 		}
@@ -111,12 +110,36 @@ func ofCopy(blocks []int64, copied int) []int64 {
 // arrivals is a heap by time.
 type arrivals []Request
 
-func (a arrivals) Len() int           { return len(a) }
-func (a arrivals) Less(i, j int) bool { return a[i].Arrival < a[j].Arrival }
-func (a arrivals) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *arrivals) Push(x any)        { *a = append(*a, x.(Request)) }
-func (a *arrivals) Pop() any {
-	last := (*a)[len(*a)-1]
-	*a = (*a)[:len(*a)-1]
-	return last
+func (a *arrivals) push(q Request) {
+	*a = append(*a, q)
+	h := *a
+	i := len(h) - 1
+	for i > 0 && q.Arrival < h[(i-1)/2].Arrival {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	h[i] = q
+}
+
+func (a *arrivals) pop() Request {
+	h := *a
+	first, q := h[0], h[len(h)-1]
+	h[len(h)-1] = Request{}
+	h = h[:len(h)-1]
+	*a = h
+	i := 0
+	for child := 1; child < len(h); child = 2*i + 1 {
+		if child+1 < len(h) && h[child+1].Arrival < h[child].Arrival {
+			child++
+		}
+		if q.Arrival <= h[child].Arrival {
+			break
+		}
+		h[i] = h[child]
+		i = child
+	}
+	if len(h) > 0 {
+		h[i] = q
+	}
+	return first
 }
