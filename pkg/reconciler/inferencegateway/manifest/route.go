@@ -80,23 +80,32 @@ func (b *builder) rules(g group, paths []pathMatch) list {
 	if !b.fractions() {
 		return list{b.weightedRule(g, matches)}
 	}
-	out := list{}
+	out := b.fractionRules(g, matches)
+	if b.answersUnknown() && len(out) < maxRules && (len(out)+1)*len(matches) <= maxRouteMatches {
+		out = append(out, fields{"name": b.ruleName(g, unknownModel, 100), "matches": b.pathsOnly(paths)})
+	}
+	return out
+}
+
+// fractionRules gives each share a rule of the same matches; the last one, and
+// the last that a route holds, takes what those before it leave.
+func (b *builder) fractionRules(g group, matches list) (out list) {
 	sum := int32(0)
 	for i, s := range g.shares {
-		if len(out)+1 >= maxRules || (i+2)*len(matches) > maxRouteMatches && i+1 < len(g.shares) {
+		sum += s.percent
+		last := i+1 == len(g.shares)
+		if !last && (i+1 == maxRules || (i+2)*len(matches) > maxRouteMatches) {
+			last = true
 			b.find(inference.ConditionTrafficSplit, "False", inference.ReasonTooManyMatches,
 				fmt.Sprintf("A route cannot hold %d revisions with %d matches each; %s also gets the shares below its own. Give traffic to fewer revisions, or name fewer paths and models.", len(g.shares), len(matches), s.revision))
-			out = append(out, b.rule(g, []share{s}, matches, b.ruleName(g, s.what(), 100)))
-			break
 		}
-		sum += s.percent
-		if i+1 == len(g.shares) {
+		if last {
 			sum = 100
 		}
 		out = append(out, b.rule(g, []share{s}, matches, b.ruleName(g, s.what(), sum)))
-	}
-	if b.answersUnknown() && (len(out)+1)*len(matches) <= maxRouteMatches {
-		out = append(out, fields{"name": b.ruleName(g, unknownModel, 100), "matches": b.pathsOnly(paths)})
+		if last {
+			break
+		}
 	}
 	return out
 }
