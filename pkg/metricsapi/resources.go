@@ -22,7 +22,8 @@ func Services() schema.GroupResource {
 	return schema.GroupResource{Group: "serving.knative.dev", Resource: "services"}
 }
 
-// Metrics returns the names of the metrics that can be served, for every resource alike.
+// Metrics returns the names of the metrics that can be served. Every resource may
+// have each of them but those of slo, the parts of a decision, which revisions have.
 func Metrics() []string {
 	return []string{
 		"concurrency",
@@ -32,6 +33,19 @@ func Metrics() []string {
 		"kv_cache_usage_percent",
 		"prompt_tokens_per_second",
 		"generation_tokens_per_second",
+		"ttft_p95_ms",
+		"itl_p95_ms",
+		"slo_capacity_rps",
+		"slo_demand_rps",
+		"slo_work_seconds",
+		"slo_backlog_requests",
+		"slo_lead_time_seconds",
+		"slo_envelope_ratio",
+		"slo_trim_ratio",
+		"slo_attainment_percent",
+		"slo_need_replicas",
+		"slo_unmet_replicas",
+		"slo_concurrency_target",
 	}
 }
 

@@ -17,6 +17,7 @@ type Metrics struct {
 	desired   *prometheus.GaugeVec
 	ready     *prometheus.GaugeVec
 	want      *prometheus.GaugeVec
+	slo       *prometheus.GaugeVec
 	actuation prometheus.Histogram
 }
 
@@ -39,12 +40,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		want: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ipa_want_replicas", Help: "Replicas that one signal asks for; absent while the signal is unknown.",
 		}, append(revision, "metric")),
+		slo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ipa_slo", Help: "Parts of the newest decision on the metric slo: what a replica carries, demand, lead time and the rest; absent while unknown.",
+		}, append(revision, "part")),
 		actuation: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ipa_actuation_duration_seconds", Help: "Time from a decision that changes the count to the patched scale target.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
 	}
-	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.actuation)
+	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
 	return m
 }
 
@@ -77,6 +81,25 @@ func (m *Metrics) decided(r collector.Revision, before, rec Record) {
 	for _, w := range rec.Decision.Wants {
 		m.wanted(r, w)
 	}
+	m.objective(r, rec.Decision.SLO)
+}
+
+// objective publishes the parts of a decision on the metric slo.
+func (m *Metrics) objective(r collector.Revision, p *decider.SLOParts) {
+	if p == nil {
+		return
+	}
+	for part, v := range map[string]decider.Reading{
+		"capacity_rps": p.Mu, "demand_rps": p.Demand, "backlog_requests": p.Backlog, "lead_time_seconds": p.LeadTime,
+		"envelope_ratio": p.Envelope, "trim_ratio": p.Trim, "attainment_ratio": p.Attainment, "need_replicas": p.Need,
+		"unmet_replicas": decider.Reading(p.Unmet), "concurrency_target": p.ConcurrencyTarget,
+	} {
+		if !v.Known() {
+			m.slo.DeleteLabelValues(r.Namespace, r.Name, part)
+			continue
+		}
+		m.slo.WithLabelValues(r.Namespace, r.Name, part).Set(float64(v))
+	}
 }
 
 func wants(d decider.Decision, m decider.Metric) bool {
@@ -100,4 +123,5 @@ func (m *Metrics) forget(r collector.Revision) {
 	m.desired.DeletePartialMatch(match)
 	m.ready.DeletePartialMatch(match)
 	m.want.DeletePartialMatch(match)
+	m.slo.DeletePartialMatch(match)
 }

@@ -28,7 +28,11 @@ func (f fold) add(s collector.Snapshot) {
 		if f[m] == nil {
 			f[m] = &folded{sample: v}
 		}
-		f[m].sum += float64(v.Value) * weight
+		if m == decider.TTFTP95 || m == decider.ITLP95 {
+			f[m].sum = max(f[m].sum, float64(v.Value)) // percentiles do not add up: the worst of the revisions
+		} else {
+			f[m].sum += float64(v.Value) * weight
+		}
 		f[m].weight += weight
 		f[m].sample.Window = max(f[m].sample.Window, v.Window)
 		if v.Time.Before(f[m].sample.Time) {

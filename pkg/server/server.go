@@ -130,7 +130,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	klog.SetSlogLogger(log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: cfg, Registerer: reg, Namespace: o.Namespace, Name: component, Port: o.MetricsAPIPort, Log: log,
-		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister()},
+		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler},
 	})
 	if err != nil {
 		return fmt.Errorf("building the metrics API: %w", err)

@@ -30,6 +30,7 @@ type view struct {
 	collector   snapshots
 	autoscalers palisters.PodAutoscalerLister
 	pods        corev1listers.PodLister
+	decisions   decisions
 }
 
 // Get implements metricsapi.View.
@@ -92,6 +93,7 @@ func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
 	if s, ok := v.snapshot(pa.Namespace, pa.Name); ok {
 		o.Samples = samples(s.Values)
 	}
+	o.Samples = append(o.Samples, sloSamples(v.decisions, collector.Revision{Namespace: pa.Namespace, Name: pa.Name})...)
 	return o
 }
 
