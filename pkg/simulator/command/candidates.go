@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
 )
@@ -101,12 +102,17 @@ func replaced(spec, settings string) string {
 
 // bound finds the oracle of a seed.
 func (c *comparison) bound(ctx context.Context, seed uint64, at func(time.Duration)) (oracle.Bound, error) {
+	return c.boundFor(ctx, seed, c.config.Engine, at)
+}
+
+// boundFor finds it for another engine.
+func (c *comparison) boundFor(ctx context.Context, seed uint64, p engine.Profile, at func(time.Duration)) (oracle.Bound, error) {
 	requests, err := c.load.requests(seed)
 	if err != nil {
 		return oracle.Bound{}, err
 	}
 	config := c.config
-	config.Seed = seed
+	config.Seed, config.Engine = seed, p
 	d, err := oracle.Of(watched(ctx, requests, at), config)
 	if err != nil {
 		return oracle.Bound{}, err
@@ -120,7 +126,7 @@ func (c *comparison) one(ctx context.Context, j job, b oracle.Bound, at func(tim
 	case staticName:
 		return c.leastStatic(ctx, j, b, at)
 	case oracleName:
-		return c.leastSchedule(ctx, j, b, at)
+		return c.leastSchedule(ctx, j, at)
 	}
 	requests, err := c.load.requests(j.config.Seed)
 	if err != nil {

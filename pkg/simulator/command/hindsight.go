@@ -3,10 +3,10 @@ package command
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/report"
@@ -15,7 +15,7 @@ import (
 // Two rows of a comparison are nobody's policy, for they need to know the trace:
 //
 //	static  the smallest fleet of fixed size that holds the goal
-//	oracle  the smallest multiple of the oracle's schedule that does
+//	oracle  the oracle's schedule, for as much more work as it takes to do so
 //
 // The oracle's bound is below the latter: it leaves out queueing, and that
 // load is never spread quite evenly. Both are found by halving.
@@ -23,7 +23,7 @@ import (
 // longLoad is from where on a run takes so long that none is searched for.
 const longLoad = 5_000_000
 
-// trial makes a run of a size, or of percents of the oracle's schedule.
+// trial makes a run of a size, or of a schedule for so many twentieths of the work.
 type trial func(n int32) (simulator.Result, error)
 
 // least returns the run of the smallest n that holds the goal, or of most.
@@ -61,14 +61,18 @@ func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound, at 
 	return run.least(max(j.config.Min, 1), min(4*size, j.config.Max), j.config.SLO.Goal)
 }
 
-// leastSchedule is the row oracle. Of a long load it is the schedule and a quarter.
-func (c *comparison) leastSchedule(ctx context.Context, j job, b oracle.Bound, at func(time.Duration)) (simulator.Result, error) {
+// leastSchedule is the row oracle. Of a long load it is the schedule for a
+// quarter more work.
+func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Duration)) (simulator.Result, error) {
 	run := trial(func(twentieths int32) (simulator.Result, error) {
-		changes := multiplied(b.Replicas, float64(twentieths)/20)
+		b, err := c.boundFor(ctx, j.config.Seed, harder(j.config.Engine, float64(twentieths)/20), at)
+		if err != nil {
+			return simulator.Result{}, err
+		}
 		sized := j
-		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(changes)}
-		if len(changes) > 0 {
-			sized.config.Initial = min(changes[0].Replicas, j.config.Max)
+		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(b.Replicas)}
+		if len(b.Replicas) > 0 {
+			sized.config.Initial = min(b.Replicas[0].Replicas, j.config.Max)
 		}
 		return c.one(ctx, sized, b, at)
 	})
@@ -78,10 +82,12 @@ func (c *comparison) leastSchedule(ctx context.Context, j job, b oracle.Bound, a
 	return run.least(20, 80, j.config.SLO.Goal)
 }
 
-// multiplied is a schedule with more replicas at any time.
-func multiplied(schedule []simulator.Change, factor float64) (more []simulator.Change) {
-	for _, c := range schedule {
-		more = append(more, simulator.Change{At: c.At, Replicas: int32(math.Ceil(factor*float64(c.Replicas) - 1e-9))})
-	}
-	return more
+// harder is an engine for which every request is so many times the work, and
+// takes so many times the room.
+func harder(p engine.Profile, factor float64) engine.Profile {
+	p.PerSequence, p.PerToken = p.PerSequence*factor, p.PerToken*factor
+	p.PerKVToken, p.PerTokenPair = p.PerKVToken*factor, p.PerTokenPair*factor
+	p.KVTokens = max(int(float64(p.KVTokens)/factor), p.BlockSize)
+	p.MaxNumSeqs = max(int(float64(p.MaxNumSeqs)/factor), 1)
+	return p
 }

@@ -83,7 +83,7 @@ func smallest(policy string) string {
 	if policy == "static" {
 		return "the smallest fleet of fixed size"
 	}
-	return "the smallest multiple of the oracle's schedule"
+	return "the oracle's schedule, for the least more work"
 }
 
 // cell is a mean, with its interval where there are several seeds.
