@@ -77,8 +77,8 @@ func (b *builder) build() {
 // prepare finds what nothing can be done without.
 func (b *builder) prepare() bool {
 	if len(b.w.Revisions) == 0 {
-		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonNoTraffic,
-			"The Service has no revision yet; see its own conditions.")
+		b.find(inference.ConditionRouteAccepted, "Unknown", inference.ReasonNoTraffic,
+			"The Service has no ready revision yet; see its own conditions.")
 		return false
 	}
 	if !b.w.Served.InferencePool {
