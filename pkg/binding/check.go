@@ -3,13 +3,32 @@ package binding
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
 // check finds what does not go together, and what works but will hurt.
 func check(in *Intent, annotations map[string]string) []Problem {
-	return slices.Concat(checkPool(in, annotations), checkPicker(in, annotations), checkPriority(in, annotations), checkModels(in))
+	return slices.Concat(checkPool(in, annotations), checkPicker(in, annotations), checkPriority(in, annotations), checkModels(in), checkPaths(in))
+}
+
+// parsed are the ends of the paths whose bodies a picker of GIE v1.5.0 parses.
+var parsed = []string{"/chat/completions", "/completions", "/responses", "/conversations", "/embeddings"}
+
+// checkPaths warns of bodies that the picker takes for malformed completions.
+func checkPaths(in *Intent) (problems []Problem) {
+	if in.Picker.Mode != PickerManaged || in.Picker.Flavor != FlavorGIE {
+		return nil
+	}
+	for _, p := range in.Paths {
+		known := slices.ContainsFunc(parsed, func(end string) bool { return strings.HasSuffix(p, end) })
+		if !known && !strings.HasPrefix(p, "/v2/") {
+			problems = append(problems, Problem{Path: path(inference.PathsKey), Warning: true,
+				Message: fmt.Sprintf("%q: a picker of flavor gie reads its body as a completion and answers 400 where there is no prompt; leave the path to Knative's own route, or use a picker of flavor %s", p, FlavorLLMD)})
+		}
+	}
+	return problems
 }
 
 func checkPool(in *Intent, annotations map[string]string) (problems []Problem) {

@@ -205,6 +205,7 @@ func TestTogether(t *testing.T) {
 		{"too many matches", with("paths", "/a,/b,/c,/d,/e,/f,/g,/h,/i", "model", "a,b,c,d,e,f,g,h"), "model", false},
 		{"a negative priority hurts", with("priority", "-1"), "priority", true},
 		{"clients choose", with("priority", "1", "objective-header", "none"), "objective-header", true},
+		{"a path that the picker cannot read", with("paths", "/v1/completions,/v1/messages"), "paths", true},
 		{"nobody writes the header", with("model", "qwen"), "model", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
