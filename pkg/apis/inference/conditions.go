@@ -39,7 +39,6 @@ const (
 	ReasonSplitApproximated   = "TrafficSplitApproximated"
 	ReasonSplitExact          = "TrafficSplitExact"
 	ReasonPoolMismatch        = "PoolMembersDisagree"
-	ReasonPoolNotFound        = "PoolNotFound"
 	ReasonPickerNotFound      = "EndpointPickerNotFound"
 	ReasonPortsDiffer         = "RevisionPortsDiffer"
 	ReasonModelRoutingOff     = "ModelRoutingDisabled"
