@@ -73,6 +73,9 @@ func (s series) within(d picos, m int64) int64 {
 	if d < s.first {
 		return 0
 	}
+	if longest := float64(m) * (float64(s.first) + float64(s.grow)*float64(m)); longest < 0.999*float64(d) {
+		return m // mostly, and without a root
+	}
 	k := s.estimate(float64(d))
 	if k > m+1 {
 		return m // and span(m) may not even fit into picos

@@ -47,7 +47,7 @@ func (r *ring) grow() {
 // token: step<<slotBits | slot, four children per node to stay in few cache lines.
 type finishes []int64
 
-const slotBits = 24 // 16 million requests in one engine
+const slotBits = 28 // 268 million requests in one engine, and 34 billion steps
 
 func (f finishes) first() (step int64) { return f[0] >> slotBits }
 
