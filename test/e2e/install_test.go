@@ -53,7 +53,9 @@ func manifest() (string, error) {
 		all.WriteString("---\n" + string(text) + "\n")
 	}
 	const koReference = "ko://github.com/knative-inference/autoscaler-adapter/cmd/autoscaler-adapter"
-	return strings.ReplaceAll(all.String(), koReference, setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev")), nil
+	image := setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev")
+	// Every decision of the whole run is recorded, for TestRecordingDecidesTheSame.
+	return strings.ReplaceAll(all.String(), koReference, image+"\n        args: [--record=/recording/run.gz]"), nil
 }
 
 // prepare makes the bystanders and remembers the cluster.
