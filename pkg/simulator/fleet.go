@@ -42,8 +42,8 @@ type Fleet struct {
 	billed, load area
 	// changes are those of billed, Replicas being the difference, in any order.
 	changes []Change
-	// retired is the preemptions of pods that are gone.
-	retired int64
+	// retired is the work of pods that are gone.
+	retired engine.Work
 	sent    sent
 	score   score
 

@@ -126,7 +126,7 @@ func (f *Fleet) delete(p *pod, at time.Duration) {
 		f.router.remove(p)
 		f.due.remove(p)
 		f.bill(at, -1)
-		f.retired += p.engine.Preemptions()
+		f.retired.Add(p.engine.Work(), 1)
 	}
 	p.phase = Gone
 	f.pods = without(f.pods, p)

@@ -72,13 +72,13 @@ func (f *Fleet) Pods(at time.Duration) ([]PodState, error) {
 	return states, nil
 }
 
-// preemptions is those of all pods that there were.
-func (f *Fleet) preemptions() int64 {
-	n := f.retired
+// work is that of all pods that there were.
+func (f *Fleet) work() engine.Work {
+	w := f.retired
 	for _, p := range f.pods {
-		n += p.engine.Preemptions()
+		w.Add(p.engine.Work(), 1)
 	}
-	return n
+	return w
 }
 
 // conserved checks that every request is somewhere: ended, in a pod, or in the queue.

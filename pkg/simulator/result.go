@@ -19,6 +19,9 @@ type Result struct {
 	// first minute that is at it again.
 	Recovery    time.Duration
 	Preemptions int64
+	// PromptTokens are of the requests that had their first token, CachedTokens
+	// those of them that came from the prefix cache, GenerationTokens what was made.
+	PromptTokens, CachedTokens, GenerationTokens int64
 	// From is when counting began: Config.Warmup, or 0 for a trace that ends
 	// before. Span is the simulated time that counted, up to the last arrival;
 	// what was in flight then has a few minutes more to end, which cost nothing.

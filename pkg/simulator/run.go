@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
@@ -69,12 +70,11 @@ type run struct {
 
 // counted is what is counted beside the fleet, and what the fleet had when counting began.
 type counted struct {
-	from                 time.Duration
-	operations           int
-	reversals            int
-	direction            int32
-	billed, load         float64
-	preemptions, unended int64
+	from                  time.Duration
+	operations, reversals int
+	direction             int32
+	billed, load          float64
+	work                  engine.Work
 }
 
 // take submits a request, or holds it back until the size of the fleet is known.
@@ -158,10 +158,7 @@ func (r *run) count(at time.Duration) error {
 		return err
 	}
 	f.score.restart(at)
-	r.counted = counted{
-		from: at, billed: f.billed.until(at), load: f.load.until(at), preemptions: f.preemptions(),
-		unended: f.inFlight.value, direction: r.counted.direction,
-	}
+	r.counted = counted{from: at, direction: r.counted.direction, billed: f.billed.until(at), load: f.load.until(at), work: f.work()}
 	return nil
 }
 
@@ -232,11 +229,14 @@ func (r *run) finish() (Result, error) {
 // cost is the part of the Result that ends with the last arrival.
 func (r *run) cost() Result {
 	f, c := r.fleet, r.counted
+	w := f.work()
+	w.Add(c.work, -1)
 	gpus := float64(max(r.cfg.Engine.TensorParallel, 1)) / 3600
 	return Result{
 		From: c.from, Span: r.last - c.from, Series: r.series, Replicas: f.timeline(c.from, r.last),
 		GPUHours: gpus * (f.billed.until(r.last) - c.billed), LoadingGPUHours: gpus * (f.load.until(r.last) - c.load),
-		ScaleOperations: c.operations, Reversals: c.reversals, Preemptions: f.preemptions() - c.preemptions,
+		ScaleOperations: c.operations, Reversals: c.reversals, Preemptions: w.Preemptions,
+		PromptTokens: w.PromptTokens, CachedTokens: w.CachedTokens, GenerationTokens: w.GenerationTokens,
 	}
 }
 

@@ -53,8 +53,22 @@ func (e *Engine) Load() Load {
 	return Load{Running: e.running, Waiting: e.queue.size, KVUsage: float64(e.usedBlocks(e.steps)) / float64(e.capacity)}
 }
 
-// Preemptions is how often requests were thrown out up to the last Advance.
-func (e *Engine) Preemptions() int64 { return e.counters.Preemptions }
+// Work is what an engine has done.
+type Work struct{ Preemptions, PromptTokens, CachedTokens, GenerationTokens int64 }
+
+// Add sums up the work of several engines; by is 1, or -1 to take it off.
+func (w *Work) Add(v Work, by int64) {
+	w.Preemptions += by * v.Preemptions
+	w.PromptTokens += by * v.PromptTokens
+	w.CachedTokens += by * v.CachedTokens
+	w.GenerationTokens += by * v.GenerationTokens
+}
+
+// Work returns what the engine had done when something last changed in it.
+func (e *Engine) Work() Work {
+	c := &e.counters
+	return Work{c.Preemptions, c.PromptTokens, c.CachedTokens, c.GenerationTokens}
+}
 
 // catchUp makes those of the planned steps that have ended: Advance leaves
 // them to be made together.
