@@ -8,9 +8,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
-// tritonMetricsPort is where Triton serves its metrics, beside its HTTP port.
-const tritonMetricsPort = 8002
-
 // signs tell an engine by a word in the image, command or arguments of its
 // container; the first that fits counts.
 var signs = []struct{ word, also, engine string }{
@@ -32,9 +29,6 @@ func engineOf(annotations map[string]string, c *corev1.Container) binding.Engine
 	e, _ := binding.ParseTemplate(annotations)
 	if e.Name == "" && c != nil {
 		e.Name = detect(c)
-	}
-	if e.MetricsPort == 0 && (e.Name == binding.Triton || e.Name == binding.TritonTensorRTLLM) {
-		e.MetricsPort = tritonMetricsPort
 	}
 	return e
 }

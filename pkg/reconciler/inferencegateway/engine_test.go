@@ -20,8 +20,8 @@ func TestEngineOf(t *testing.T) {
 		{"no container", nil, nil, binding.Engine{}},
 		{"vLLM by its command", nil, &corev1.Container{Image: "example.com/llm:1", Command: []string{"python3", "-m", "vllm.entrypoints.openai.api_server"}}, binding.Engine{Name: binding.VLLM}},
 		{"SGLang by its image", nil, &corev1.Container{Image: "lmsysorg/sglang:latest"}, binding.Engine{Name: binding.SGLang}},
-		{"Triton", nil, &corev1.Container{Image: "x", Command: []string{"tritonserver"}}, binding.Engine{Name: binding.Triton, MetricsPort: 8002}},
-		{"Triton with TensorRT-LLM", nil, &corev1.Container{Image: "nvcr.io/nvidia/tritonserver:25.01-trtllm-python-py3"}, binding.Engine{Name: binding.TritonTensorRTLLM, MetricsPort: 8002}},
+		{"Triton", nil, &corev1.Container{Image: "x", Command: []string{"tritonserver"}}, binding.Engine{Name: binding.Triton}},
+		{"Triton with TensorRT-LLM", nil, &corev1.Container{Image: "nvcr.io/nvidia/tritonserver:25.01-trtllm-python-py3"}, binding.Engine{Name: binding.TritonTensorRTLLM}},
 		{"the annotation wins", map[string]string{autoscaling.EngineKey: "sglang", autoscaling.MetricsPortKey: "9000"}, &corev1.Container{Image: "vllm/vllm-openai"}, binding.Engine{Name: binding.SGLang, MetricsPort: 9000}},
 	} {
 		if got := engineOf(tt.annotations, tt.container); got != tt.want {
