@@ -175,6 +175,8 @@ type capacity struct {
 	// work is the seconds of engine that a request takes besides the fixed part
 	// of each step; base is that part.
 	work, base float64
+	// prompt is the part of work that computes the prompt, output the tokens that follow.
+	prompt, output float64
 	// rate is the requests per second at which a replica's load is 1.
 	rate float64
 	// limit names what the rate is limited by: compute, ITL, KV or sequences.
@@ -196,7 +198,8 @@ func (s *SLOState) capacity(o Objective, kvTokens float64) capacity {
 	l, p := s.Lengths, o.Prior
 	c := capacity{base: theta[0] * p.Base}
 	decode := theta[1] * (p.Sequence + p.KVToken*l.context())
-	c.work = max(theta[2]*p.PromptToken*l.Prompt*l.Computed+l.Output*decode, 1e-6)
+	c.prompt, c.output = theta[2]*p.PromptToken*l.Prompt*l.Computed, l.Output
+	c.work = max(c.prompt+l.Output*decode, 1e-6)
 	c.rate, c.limit = fullCompute/c.work, "compute"
 	switch free := 1 - c.base/o.ITL.Seconds(); {
 	case free <= 0:

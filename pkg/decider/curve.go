@@ -17,7 +17,7 @@ const (
 	// Centres are in the middle of steps 6 to 20, loads of 0.325 to 1.025.
 	firstCentre, centres = 6, 15
 	// priorCentre and priorSpread are what is believed before anything was seen.
-	priorCentre, priorSpread = 0.9, 0.15
+	priorCentre, priorSpread = 0.9, 0.12
 	// temper is how much one request tells: misses come together.
 	temper = 0.1
 	// floorDoubt is the logarithm of how much rarer each higher floor is.
@@ -138,14 +138,19 @@ func (c *curve) at(load float64) float64 {
 	return c.miss[i] + (x-float64(i))*(c.miss[i+1]-c.miss[i])
 }
 
+// plannedShare of the misses that the goal allows is planned for; the rest is for
+// what no plan foresees.
+const plannedShare = 0.7
+
 // allowed is the share of misses to plan for. Where replicas cannot reach the
 // goal, half of what the goal allows is added to what they cannot help.
 func (c *curve) allowed(goal float64) float64 {
-	return max(1-goal, c.floor+(1-goal)/2)
+	share := plannedShare * (1 - goal)
+	return max(share, c.floor+share/2)
 }
 
 // leastTrim is the least part of a replica's rate that is planned with.
-const leastTrim = 0.2
+const leastTrim = 1.0 / 6
 
 // sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {

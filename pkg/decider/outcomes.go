@@ -61,6 +61,13 @@ type looked struct {
 	mark *mark
 }
 
+// bin is what the last closed bin was like: the Ready pods, and the seconds
+// since the counters were looked at before.
+type bin struct {
+	ready   int32
+	seconds float64
+}
+
 // episode is the share of misses from which they are part of an episode.
 const episode = 0.05
 
@@ -68,16 +75,16 @@ const episode = 0.05
 // and what the pod still had to do. Misses that follow on worse ones are put
 // down to the load that began them: a queue outlives its cause, and would
 // otherwise teach that pods miss without any load.
-func (s *SLOState) judge(o Objective, obs Observation, c capacity, samples []looked) {
+func (s *SLOState) judge(o Objective, c capacity, b bin, samples []looked) {
 	s.Outcomes.scale(outcomesFade)
 	bins := s.Load.Bins
-	if len(bins) == 0 || bins[len(bins)-1] < 0 || obs.Ready < 1 {
+	if len(bins) == 0 || bins[len(bins)-1] < 0 || b.ready < 1 {
 		return
 	}
 	perPod := c.rate * binSeconds
-	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
+	fleet := float64(bins[len(bins)-1]) / (float64(b.ready) * perPod)
 	for _, d := range samples {
-		seen, missed := d.misses(s.itl(o, c))
+		seen, missed := d.misses(o, c, b.seconds)
 		load := fleet + d.waiting/perPod
 		if missed > episode*seen {
 			load = max(load, d.mark[markLoad])
@@ -89,27 +96,31 @@ func (s *SLOState) judge(o Objective, obs Observation, c capacity, samples []loo
 	}
 }
 
-// itl is the bound of the time between tokens in seconds. One that the engine
-// cannot meet without any load judges nothing.
-func (s *SLOState) itl(o Objective, c capacity) float64 {
-	if c.base >= o.ITL.Seconds() {
-		return math.Inf(1)
-	}
-	return o.ITL.Seconds()
-}
-
-// misses is the requests of a sample and how many of them missed: the share
-// that had its first token too late, or the pod's tokens being too slow.
-func (d sample) misses(itl float64) (seen, missed float64) {
+// misses is the requests of a sample over seconds and how many of them missed:
+// the share that had its first token too late, or whose further tokens were
+// too slow on average.
+func (d sample) misses(o Objective, c capacity, seconds float64) (seen, missed float64) {
 	if !(d.firsts > 0) {
 		return 0, 0
 	}
-	late, slow := 0.0, 0.0
+	late := 0.0
 	if d.inTime >= 0 {
 		late = max(1-d.inTime/d.firsts, 0)
 	}
-	if d.gaps > 0 && d.gapSum >= 0 {
-		slow = min(max((d.gapSum/d.gaps/itl-0.95)/0.1, 0), 1)
+	return d.firsts, d.firsts * max(late, d.slow(o.ITL.Seconds(), c, seconds))
+}
+
+// slow is the share of requests whose mean time between tokens was above a
+// bound, which the pod's mean over the sample does not tell: a short answer
+// meets more or fewer prompts than that, in the manner of Poisson and with
+// lengths that vary as much as they are long. A bound that the engine cannot
+// meet without any load judges nothing.
+func (d sample) slow(bound float64, c capacity, seconds float64) float64 {
+	if !(d.gaps > 0 && d.gapSum >= 0) || c.base >= bound {
+		return 0
 	}
-	return d.firsts, d.firsts * max(late, slow)
+	mean, output := d.gapSum/d.gaps, max(c.output, 1)
+	met := d.firsts / seconds * output * mean // prompts during one answer
+	spread := max(c.prompt*math.Sqrt(2*met)/output, bound/40)
+	return 1 / (1 + math.Exp(1.7*(bound-mean)/spread)) // nearly the normal distribution
 }

@@ -83,7 +83,7 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.learn(o, samples, seconds)
 	s.thrash(samples)
 	c := s.capacity(o, s.KV*s.Thrash)
-	s.judge(o, obs, c, samples)
+	s.judge(o, c, bin{obs.Ready, seconds}, samples)
 	s.Plan = s.parts(o, c)
 }
 
