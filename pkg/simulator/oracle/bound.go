@@ -2,7 +2,6 @@ package oracle
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -30,10 +29,7 @@ const mostStates = 1.5e9
 
 // Bound computes the bound; nothing is to be added to the Demand after. It is
 // an error when nothing came after the warm-up.
-func (d *Demand) Bound() (Bound, error) { return d.times(1) }
-
-// times is the bound for as many times the work.
-func (d *Demand) times(headroom float64) (Bound, error) {
+func (d *Demand) Bound() (Bound, error) {
 	if d.requests == 0 {
 		return Bound{}, errors.New("oracle: no request comes after the warm-up; shorten the warm-up or take more of the trace")
 	}
@@ -45,65 +41,16 @@ func (d *Demand) times(headroom float64) (Bound, error) {
 		}
 	}
 	gpus := float64(max(d.config.Engine.TensorParallel, 1)) / 3600
-	p, bin := d.program(d.ledgers[tightest].scaled(headroom))
+	p, bin := d.program(d.ledgers[tightest])
 	replicas, cost := p.solve()
 	b := Bound{
-		Limit: d.limits[tightest].name, Bin: bin, FluidGPUHours: headroom * work * gpus,
-		GPUHours: max(float64(cost), headroom*d.asked[tightest]) * gpus,
+		Limit: d.limits[tightest].name, Bin: bin, FluidGPUHours: work * gpus,
+		GPUHours: max(float64(cost), d.asked[tightest]) * gpus,
 		Requests: d.requests, Dropped: d.dropped,
-		Replicas: d.schedule(replicas, bin, d.warmReplicas(tightest, headroom)),
+		Replicas: d.schedule(replicas, bin, d.warmReplicas(tightest)),
 	}
 	b.Pods = withStarts(b.Replicas, d.config.Lead)
 	return b, nil
-}
-
-// Achievable looks for the cheapest schedule of the bound's kind that a real
-// fleet serves: that for the least multiple of the work, between 1 and
-// mostHeadroom, whose replay meets the goal. try replays a schedule and returns
-// the share of requests that met the SLO. Where the largest multiple misses the
-// goal too, what it gives, less 0.1 %, is the goal. The share does not always
-// grow with the work, so this is a good schedule and not the very best.
-func (d *Demand) Achievable(try func(Bound) (share float64, err error)) (best Bound, share float64, err error) {
-	attempt := func(headroom float64) (b Bound, s float64, err error) {
-		if b, err = d.times(headroom); err == nil {
-			s, err = try(b)
-		}
-		return b, s, err
-	}
-	low, high := 1., mostHeadroom
-	best, share, err = attempt(high)
-	goal := min(d.config.SLO.Goal, share-0.001)
-	for range headroomSteps {
-		if err != nil {
-			return best, share, err
-		}
-		middle := math.Sqrt(low * high)
-		b, s, failed := attempt(middle)
-		if err = failed; s >= goal {
-			best, share, high = b, s, middle
-		} else {
-			low = middle
-		}
-	}
-	return best, share, err
-}
-
-// The search of Achievable: to within 4 % of the work.
-const (
-	mostHeadroom  = 8.
-	headroomSteps = 6
-)
-
-// scaled is a ledger of as many times the work.
-func (l ledger) scaled(by float64) ledger {
-	times := func(bins []float64) []float64 {
-		out := make([]float64, len(bins))
-		for k, w := range bins {
-			out[k] = by * w
-		}
-		return out
-	}
-	return ledger{times(l.came), times(l.due)}
 }
 
 // program chooses bins as narrow, and units as fine, as the time allows: bins
@@ -135,12 +82,12 @@ func merged(bins []float64, width, n int) []float64 {
 }
 
 // warmReplicas is enough for the busiest ten seconds of the warm-up.
-func (d *Demand) warmReplicas(limit int, headroom float64) int32 {
+func (d *Demand) warmReplicas(limit int) int32 {
 	const width = 10
 	busiest := 0.
 	came := d.warmup[limit].came
 	for _, w := range merged(came, width, len(came)/width+1) {
-		busiest = max(busiest, headroom*w/(width*binWidth.Seconds()))
+		busiest = max(busiest, w/(width*binWidth.Seconds()))
 	}
 	return int32(busiest) + 1
 }

@@ -266,28 +266,3 @@ func TestWastedGPUHours(t *testing.T) {
 		t.Errorf("against nothing: %v, want 3", got)
 	}
 }
-
-// TestAchievable finds the least multiple that a stand-in for a fleet serves.
-func TestAchievable(t *testing.T) {
-	c, work := linear()
-	c.SLO.Goal = 0.99
-	for _, row := range []struct{ needs, most, want float64 }{{1.7, 1, 1.7}, {1, 1, 1}, {2, 0.95, 2}} {
-		d := newDemand(c, []limit{work})
-		for s := range 600 {
-			d.Add(trace.Request{Arrival: time.Duration(s) * time.Second, Input: 4000, Output: 200})
-		}
-		fluid := 0.
-		best, share, err := d.Achievable(func(b Bound) (float64, error) {
-			if fluid == 0 {
-				fluid = b.FluidGPUHours / mostHeadroom
-			}
-			if b.FluidGPUHours >= row.needs*fluid {
-				return row.most, nil
-			}
-			return 0.5, nil
-		})
-		if got := best.FluidGPUHours / fluid; err != nil || share != row.most || got < row.want-1e-9 || got > 1.04*row.want {
-			t.Errorf("%+v: %v of the work with %v (%v)", row, got, share, err)
-		}
-	}
-}

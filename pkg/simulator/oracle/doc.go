@@ -41,7 +41,4 @@
 // that is too late as well. They are the most work that can be left out, but
 // leaving out cheaper requests at a peak might save more replicas; so for
 // goals below 1 the bound is that of a very good choice and not quite a proof.
-//
-// [Demand.Achievable] is the other side: the cheapest schedule of this kind
-// that a simulated fleet, with its queues and uneven loads, really serves.
 package oracle
