@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -143,14 +142,14 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 	return condition(kind, metav1.ConditionTrue, "Available", "Available: "+strings.Join(names, ", ")+".")
 }
 
-// available tells whether a Deployment of ours is; the picker's is what routes wait for.
+// available tells whether a Deployment of ours is; the picker's is what routes wait
+// for. One that is rolling keeps its old pods until the new ones answer.
 func (r *Reconciler) available(namespace, name string) bool {
 	d := r.watches.get(deployments, namespace, name)
 	if d == nil {
 		return false
 	}
-	observed, _, _ := unstructured.NestedInt64(d.Object, "status", "observedGeneration")
-	return observed >= d.GetGeneration() && liveCondition(d.Object, "Available").status == string(metav1.ConditionTrue)
+	return liveCondition(d.Object, "Available").status == string(metav1.ConditionTrue)
 }
 
 func (r *Reconciler) whyNot(namespace, name string) string {

@@ -57,6 +57,53 @@ func TestReconcile_podsFollowTraffic(t *testing.T) {
 	})
 }
 
+// In revision mode the new revision's picker must answer before the route leads to it,
+// and the old one stays until open answers have drained.
+func TestReconcile_promotionWaitsForTheNewPicker(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", with(map[string]string{inference.PoolModeKey: "revision"}))
+		c.settle("qwen")
+		c.revision("qwen", "qwen-00002")
+		c.traffic("qwen", map[string]int{"qwen-00002": 100})
+		c.reconcile("qwen")
+		if c.live(pools, "qwen-00002") == nil || slices.Contains(c.writes, "apply HTTPRoute qwen-inference") {
+			t.Fatalf("wrote %v, want the new pool and the route as it was", c.writes)
+		}
+		if got := backends(c); !slices.Equal(got, []string{"qwen-00001"}) {
+			t.Errorf("the route leads to %v while the new picker starts", got)
+		}
+		c.pass(2 * drainTime)
+		c.reconcile("qwen")
+		if c.live(pools, "qwen-00001") == nil {
+			t.Fatal("the old pool went while the route still led to it")
+		}
+		c.ready()
+		if after := c.reconcile("qwen"); after != drainTime {
+			t.Errorf("asks again after %v, want the drain", after)
+		}
+		if got := backends(c); !slices.Equal(got, []string{"qwen-00002"}) {
+			t.Errorf("the route leads to %v after the promotion", got)
+		}
+		if c.live(pools, "qwen-00001") == nil || c.live(deployments, "qwen-00001-epp") == nil {
+			t.Error("the old pool did not drain")
+		}
+		c.pass(drainTime)
+		c.reconcile("qwen")
+		if c.live(pools, "qwen-00001") != nil || c.live(deployments, "qwen-00001-epp") != nil {
+			t.Error("the old pool stayed")
+		}
+	})
+}
+
+func backends(c *cluster) (names []string) {
+	for _, rule := range slice(c.live(httpRoutes, "qwen-inference").Object, "spec", "rules") {
+		for _, ref := range slice(rule, "backendRefs") {
+			names = append(names, text(ref, "name"))
+		}
+	}
+	return names
+}
+
 func podWrites(c *cluster) []string {
 	return slices.DeleteFunc(slices.Clone(c.writes), func(w string) bool { return len(w) < 9 || w[:9] != "patch Pod" })
 }

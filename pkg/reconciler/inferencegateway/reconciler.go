@@ -222,7 +222,7 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 // notYet holds a route back until every picker that it needs answers: requests
 // must not reach a pool whose picker is still starting.
 func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *manifest.Finding {
-	if obj.Stage != manifest.StageRoute {
+	if obj.Stage != manifest.StageRoute || r.current(b, obj) {
 		return nil
 	}
 	for _, o := range plan.Objects {
@@ -235,6 +235,14 @@ func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *m
 		}
 	}
 	return nil
+}
+
+// current is true for an object that is as it should be.
+func (r *Reconciler) current(b bound, obj manifest.Object) bool {
+	res, ok := resourceOf(obj.GroupVersionKind())
+	live := r.watches.get(res.GroupVersionResource, obj.GetNamespace(), obj.GetName())
+	want, err := b.dress(obj)
+	return ok && err == nil && live != nil && upToDate(want, live)
 }
 
 func (r *Reconciler) pruneAll(ctx context.Context, o owner, plan manifest.Plan) (time.Duration, error) {
