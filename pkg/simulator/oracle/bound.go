@@ -14,7 +14,8 @@ type Bound struct {
 	// work alone; both after the warm-up, times the GPUs of a replica.
 	GPUHours, FluidGPUHours float64
 	// Replicas is the schedule of Ready replicas, Pods the same with those that
-	// load. Both begin at 0, with replicas for the warm-up.
+	// load. Both begin at 0, with replicas for the warm-up. They have no room for
+	// the Dropped, so they may cost a little less than GPUHours.
 	Replicas, Pods []simulator.Change
 	// Limit is what the engines run out of: weights, compute, kv cache or seqs.
 	Limit string
