@@ -40,6 +40,8 @@ type Target struct {
 	Path string
 	// StableWindow and PanicWindow are the averaging windows of concurrency and rps.
 	StableWindow, PanicWindow time.Duration
+	// EngineOnly pods have no queue-proxy.
+	EngineOnly bool
 }
 
 // Options configure a Collector. Zero fields take the default in brackets.

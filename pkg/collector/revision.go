@@ -107,7 +107,7 @@ func (r *revision) aim(p *pod) {
 	if !p.Ready || p.IP == "" {
 		return
 	}
-	if p.targets[queueProxy] == nil {
+	if p.targets[queueProxy] == nil && !r.target.EngineOnly {
 		p.targets[queueProxy] = newTarget(queueProxy, r, p)
 	}
 	if p.targets[enginePage] == nil && r.target.Port != 0 {

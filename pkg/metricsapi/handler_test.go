@@ -163,8 +163,8 @@ func TestDiscovery_aggregated(t *testing.T) {
 	}
 	for i, version := range versions() {
 		got := list.Items[0].Versions[i]
-		if got.Version != version || len(got.Resources) != 3 || len(got.Resources[0].Subresources) != len(Metrics()) {
-			t.Errorf("version %d: got %+v, want %s with 3 resources of %d metrics", i, got, version, len(Metrics()))
+		if got.Version != version || len(got.Resources) != len(resources()) || len(got.Resources[0].Subresources) != len(Metrics()) {
+			t.Errorf("version %d: got %+v, want %s with %d resources of %d metrics", i, got, version, len(resources()), len(Metrics()))
 		}
 	}
 }

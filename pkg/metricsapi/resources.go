@@ -9,7 +9,7 @@ import (
 // GroupName is the API group that this package serves.
 const GroupName = "custom.metrics.k8s.io"
 
-// Pods, Revisions and Services are the resources that have metrics.
+// Pods, Revisions, Services and Pools are the resources that have metrics.
 func Pods() schema.GroupResource { return schema.GroupResource{Resource: "pods"} }
 
 // Revisions are Knative revisions: revisions.serving.knative.dev.
@@ -20,6 +20,11 @@ func Revisions() schema.GroupResource {
 // Services are Knative services: services.serving.knative.dev.
 func Services() schema.GroupResource {
 	return schema.GroupResource{Group: "serving.knative.dev", Resource: "services"}
+}
+
+// Pools are InferencePools: inferencepools.inference.networking.k8s.io.
+func Pools() schema.GroupResource {
+	return schema.GroupResource{Group: "inference.networking.k8s.io", Resource: "inferencepools"}
 }
 
 // Metrics returns the names of the metrics that can be served. Every resource may
@@ -51,7 +56,7 @@ func Metrics() []string {
 
 // resources lists what is served in the order of the list endpoint.
 func resources() []schema.GroupResource {
-	return []schema.GroupResource{Pods(), Revisions(), Services()}
+	return []schema.GroupResource{Pods(), Revisions(), Services(), Pools()}
 }
 
 // kindOf names the kind behind a resource, as DescribedObject does; ok is false for a
@@ -64,6 +69,8 @@ func kindOf(r schema.GroupResource) (gvk schema.GroupVersionKind, ok bool) {
 		return schema.GroupVersionKind{Group: r.Group, Version: "v1", Kind: "Revision"}, true
 	case Services():
 		return schema.GroupVersionKind{Group: r.Group, Version: "v1", Kind: "Service"}, true
+	case Pools():
+		return schema.GroupVersionKind{Group: r.Group, Version: "v1", Kind: "InferencePool"}, true
 	default:
 		return schema.GroupVersionKind{}, false
 	}

@@ -120,6 +120,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	pools := newPools(ctx, gateway, col)
 	col.Notify(ctrl.Scaler.Poke)
 
 	for _, w := range []*cminformer.InformedWatcher{ownWatcher, knativeWatcher} {
@@ -130,7 +131,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	klog.SetSlogLogger(log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: cfg, Registerer: reg, Namespace: o.Namespace, Name: component, Port: o.MetricsAPIPort, Log: log,
-		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler},
+		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools},
 	})
 	if err != nil {
 		return fmt.Errorf("building the metrics API: %w", err)
@@ -151,6 +152,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 				func(ctx context.Context) error { return states.run(ctx, ctrl) },
 				func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
 				func(ctx context.Context) error { return runGateway(ctx, o, gateway) },
+				func(ctx context.Context) error { pools.Run(ctx); return nil },
 				api.Run,
 				func(ctx context.Context) error { return admission.Run(withOwnLeases(ctx, o)) },
 			)

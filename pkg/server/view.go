@@ -31,6 +31,7 @@ type view struct {
 	autoscalers palisters.PodAutoscalerLister
 	pods        corev1listers.PodLister
 	decisions   decisions
+	pools       poolReader
 }
 
 // Get implements metricsapi.View.
@@ -39,7 +40,7 @@ func (v view) Get(resource schema.GroupResource, namespace, name string) (metric
 	case metricsapi.Pods():
 		pod, err := v.pods.Pods(namespace).Get(name)
 		if err != nil {
-			return metricsapi.Object{}, false
+			return find(v.otherPods(namespace), name)
 		}
 		return v.pod(pod)
 	case metricsapi.Revisions():
@@ -50,6 +51,8 @@ func (v view) Get(resource schema.GroupResource, namespace, name string) (metric
 		return v.revision(pa), true
 	case metricsapi.Services():
 		return find(v.services(v.observed(namespace, labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: name}))), name)
+	case metricsapi.Pools():
+		return find(v.poolsIn(namespace), name)
 	}
 	return metricsapi.Object{}, false
 }
@@ -67,7 +70,7 @@ func (v view) List(resource schema.GroupResource, namespace string) []metricsapi
 	observed := v.observed(namespace, labels.Everything())
 	switch resource {
 	case metricsapi.Pods():
-		return v.podsOf(observed)
+		return append(v.podsOf(observed), v.otherPods(namespace)...)
 	case metricsapi.Revisions():
 		objects := make([]metricsapi.Object, len(observed))
 		for i, pa := range observed {
@@ -76,6 +79,8 @@ func (v view) List(resource schema.GroupResource, namespace string) []metricsapi
 		return objects
 	case metricsapi.Services():
 		return v.services(observed)
+	case metricsapi.Pools():
+		return v.poolsIn(namespace)
 	}
 	return nil
 }

@@ -1,0 +1,77 @@
+// Package inferencepool has the collector read the pods of InferencePools that
+// no autoscaler of ours reads: those of a plain Deployment behind a pool, and
+// those of Knative revisions of other classes. It writes nothing.
+package inferencepool
+
+import (
+	"maps"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+)
+
+// Pool is what is read of an InferencePool.
+type Pool struct {
+	Namespace, Name string
+	UID             types.UID
+	Labels          map[string]string
+	Selector        map[string]string
+	// Engine, Port and Path say where the engine's page is. Port is the pool's first
+	// target port unless PortNamed; Engine and Path may be empty, as a revision's.
+	Engine, Path string
+	Port         int
+	PortNamed    bool
+}
+
+// Read takes a Pool out of an object of inference.networking.k8s.io/v1. Engine,
+// port and path may be named by the same annotations as those of a revision. It
+// is false for a pool without a selector, which selects nothing.
+func Read(u *unstructured.Unstructured) (Pool, bool) {
+	selector, _, err := unstructured.NestedStringMap(u.Object, "spec", "selector", "matchLabels")
+	if err != nil || len(selector) == 0 {
+		return Pool{}, false
+	}
+	a := u.GetAnnotations()
+	p := Pool{
+		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), Labels: u.GetLabels(), Selector: selector,
+		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(u),
+	}
+	if n, err := strconv.Atoi(a[autoscaling.MetricsPortKey]); err == nil && n > 0 && n <= 65535 {
+		p.Port, p.PortNamed = n, true
+	}
+	return p, true
+}
+
+// targetPort is the first; a pool with several has one for each data-parallel rank.
+func targetPort(u *unstructured.Unstructured) int {
+	ports, _, _ := unstructured.NestedSlice(u.Object, "spec", "targetPorts")
+	for _, port := range ports {
+		if m, ok := port.(map[string]any); ok {
+			if n, ok, _ := unstructured.NestedInt64(m, "number"); ok {
+				return int(n)
+			}
+		}
+	}
+	return 0
+}
+
+// Key is the name under which the collector has the pods that are not Knative's;
+// no revision can have it.
+func (p Pool) Key() collector.Revision {
+	return collector.Revision{Namespace: p.Namespace, Name: "inferencepool/" + p.Name}
+}
+
+// knativeOnly pools select by Knative's own labels: no other pod has them.
+func (p Pool) knativeOnly() bool {
+	for key := range maps.Keys(p.Selector) {
+		if strings.HasPrefix(key, "serving.knative.dev/") {
+			return true
+		}
+	}
+	return false
+}

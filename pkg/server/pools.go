@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/labels"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	"knative.dev/serving/pkg/apis/serving"
+	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
+	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+)
+
+// poolReader is what the view reads of InferencePools.
+type poolReader struct {
+	*inferencepool.Watcher
+	list func() []inferencepool.Pool
+}
+
+// newPools collects for InferencePools what no autoscaler collects.
+func newPools(ctx context.Context, gateway *inferencegateway.Controller, col *collector.Collector) poolReader {
+	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
+	list := func() (pools []inferencepool.Pool) {
+		for _, u := range gateway.Pools() {
+			if p, ok := inferencepool.Read(u); ok {
+				pools = append(pools, p)
+			}
+		}
+		return pools
+	}
+	return poolReader{list: list, Watcher: inferencepool.New(inferencepool.Options{
+		Kube: kubeclient.Get(ctx), Collector: col, Pools: list,
+		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
+		Observed: func(r collector.Revision) bool {
+			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
+			return err == nil && podautoscaler.Observed(pa)
+		},
+		Target: func(r collector.Revision) (collector.Target, bool) { return pageOf(revisions, r) },
+	})}
+}
+
+// pageOf says where a revision's engine has its page, which no autoscaler asked for.
+func pageOf(revisions servinglisters.RevisionLister, r collector.Revision) (collector.Target, bool) {
+	rev, err := revisions.Revisions(r.Namespace).Get(r.Name)
+	if err != nil {
+		return collector.Target{}, false
+	}
+	e, _ := binding.ParseTemplate(rev.Annotations)
+	t := collector.Target{Engine: e.Name, Port: int(e.MetricsPort), PortNamed: e.MetricsPort != 0, Path: e.MetricsPath}
+	if t.Port == 0 {
+		t.Port = 8080 // Knative's own default
+		if ports := rev.Spec.GetContainer().Ports; len(ports) > 0 && ports[0].ContainerPort != 0 {
+			t.Port = int(ports[0].ContainerPort)
+		}
+	}
+	return t, true
+}
+
+// poolsIn folds the pods of each pool of a namespace, or of all for "".
+func (v view) poolsIn(namespace string) (objects []metricsapi.Object) {
+	if v.pools.list == nil {
+		return nil
+	}
+	for _, p := range v.pools.list() {
+		if namespace == "" || p.Namespace == namespace {
+			objects = append(objects, v.pool(p))
+		}
+	}
+	return objects
+}
+
+// pool adds up what is known of a pool's pods, Knative's and others.
+func (v view) pool(p inferencepool.Pool) metricsapi.Object {
+	f := fold{}
+	for _, pod := range v.podsIn(p) {
+		f.add(collector.Snapshot{Values: pod.Values, Pods: []collector.PodSnapshot{pod}})
+	}
+	return metricsapi.Object{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Labels: p.Labels, Samples: samples(f.values())}
+}
+
+func (v view) podsIn(p inferencepool.Pool) (found []collector.PodSnapshot) {
+	if s, ok := v.snapshot(p.Key().Namespace, p.Key().Name); ok {
+		found = append(found, s.Pods...)
+	}
+	selected, err := v.pods.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
+	if err != nil {
+		return found // a lister of a cache does not fail
+	}
+	byRevision := map[string]map[string]bool{}
+	for _, pod := range selected {
+		revision := pod.Labels[serving.RevisionLabelKey]
+		if byRevision[revision] == nil {
+			byRevision[revision] = map[string]bool{}
+		}
+		byRevision[revision][pod.Name] = true
+	}
+	for revision, names := range byRevision {
+		s, _ := v.snapshot(p.Namespace, revision)
+		for _, pod := range s.Pods {
+			if names[pod.Pod.Name] {
+				found = append(found, pod)
+			}
+		}
+	}
+	return found
+}
+
+// otherPods are the pods of pools that are not Knative's.
+func (v view) otherPods(namespace string) (objects []metricsapi.Object) {
+	if v.pools.Watcher == nil {
+		return nil
+	}
+	for key, pods := range v.pools.Pods(namespace) {
+		s, _ := v.snapshot(key.Namespace, key.Name)
+		read := map[string]collector.PodSnapshot{}
+		for _, p := range s.Pods {
+			read[p.Pod.Name] = p
+		}
+		for _, pod := range pods {
+			if p, ok := read[pod.Name]; ok {
+				objects = append(objects, object(pod, p.Values))
+			}
+		}
+	}
+	return objects
+}
