@@ -187,8 +187,8 @@ func (e *environment) removeAndCompare(ctx context.Context, before state) error 
 	var diff []string
 	err = poll(ctx, time.Second, func() (bool, string) {
 		after, err := e.snapshot(ctx)
-		if err != nil {
-			return false, err.Error()
+		if err != nil { // of the deadline, perhaps: what was seen before tells more
+			return false, strings.Join(append(diff, err.Error()), "\n")
 		}
 		diff = before.objects.diff(after)
 		return len(diff) == 0, strings.Join(diff, "\n")
