@@ -33,8 +33,9 @@ type Config struct {
 	GPUs int32
 	// ContainerConcurrency limits the requests that a queue-proxy lets in; 0 is no limit.
 	ContainerConcurrency int
-	// QueueTimeout is how long a request may wait in front of the engines before
-	// it is refused, Knative's timeoutSeconds; 0 is for ever.
+	// QueueTimeout is how long a request may wait for an engine to begin with it,
+	// in front of the engines and then again within, before it is refused; by
+	// default Knative's timeoutSeconds, and 0 is for ever.
 	QueueTimeout time.Duration
 	// Warmup is the first part of a run, which no figure counts, unless the trace ends before it does.
 	Warmup time.Duration

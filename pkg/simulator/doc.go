@@ -19,7 +19,8 @@
 //	                  unless it has 4 requests (or a quarter) more than the idlest
 //	queue             first come, first served, while no pod is Ready or all are at their container
 //	                  concurrency; refused after QueueTimeout
-//	engine            see there; one that the KV cache could never hold is refused
+//	engine            see there; one that the KV cache could never hold is refused, and so is one
+//	                  with which it does not begin within QueueTimeout
 //	pod failure       what it had is sent to another pod, once; with a second failure it is lost.
 //	                  The time to the first token counts from the first arrival
 //

@@ -145,6 +145,9 @@ func (f *Fleet) act() error {
 	for f.tick <= f.now {
 		f.demand.record(f.tick, f.inFlight.until(f.tick), f.arrived)
 		f.expire()
+		if err := f.dispatch(); err != nil {
+			return err
+		}
 		f.tick += second
 	}
 	for f.scrapes.first() <= f.now {

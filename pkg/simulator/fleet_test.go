@@ -168,6 +168,28 @@ func TestFleet_containerConcurrency(t *testing.T) {
 	must(t, f.conserved())
 }
 
+// TestFleet_overload: what an engine does not begin with in time is refused,
+// so that a backlog has an end, and a draining pod too.
+func TestFleet_overload(t *testing.T) {
+	f := fleetOf(t, 1, func(c *Config) { c.QueueTimeout = 30 * time.Second; c.Engine.MaxNumSeqs = 2 })
+	for at := range 120 {
+		submit(t, f, time.Duration(at)*time.Second, 3, 100) // of which it can do 1.8 a second
+	}
+	p, err := f.Point(2 * time.Minute)
+	must(t, err)
+	if refused := f.score.all.refused; refused < 40 || refused > 80 || p.TTFTP95 > 33*time.Second || p.Waiting > 92 {
+		t.Errorf("%d refused, %+v", refused, p)
+	}
+	must(t, f.Scale(2))
+	must(t, f.Advance(5*time.Minute))
+	submit(t, f, 5*time.Minute, 40, 2000)
+	must(t, f.Scale(1))
+	if n := phases(t, f, 8*time.Minute); n != [Gone]int{0, 0, 1, 0} {
+		t.Errorf("%v; want the draining pod gone", n)
+	}
+	must(t, f.conserved())
+}
+
 func TestFleet_tooLong(t *testing.T) {
 	f := fleetOf(t, 1, nil)
 	must(t, f.Submit(trace.Request{Input: 1e6, Output: 1}))

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -123,12 +124,44 @@ func (f *Fleet) dispatch() error {
 	return nil
 }
 
-// expire refuses what has queued for too long, as Knative does after timeoutSeconds.
+// expire refuses what has waited for too long, in front of the engines or
+// within, as Knative's queue-proxy ends a request after timeoutSeconds.
 func (f *Fleet) expire() {
-	for f.cfg.QueueTimeout > 0 && f.queue.size > 0 && f.now-f.queue.front().request.Arrival > f.cfg.QueueTimeout {
+	if f.cfg.QueueTimeout == 0 {
+		return
+	}
+	for _, p := range slices.Backward(f.pods) { // for one may be deleted
+		f.expireIn(p)
+	}
+	for f.queue.size > 0 && f.now-f.queue.front().request.Arrival > f.cfg.QueueTimeout {
 		w := f.queue.pop()
 		f.inFlight.add(f.now, -1)
 		f.score.refuse(w.request.Arrival)
+	}
+}
+
+// expireIn refuses what has waited in a pod's engine. The time in an engine
+// counts, and what a request has spent before does not.
+func (f *Fleet) expireIn(p *pod) {
+	if p.place < 0 {
+		return
+	}
+	expired := p.engine.Expire(f.now, f.now-f.cfg.QueueTimeout)
+	if len(expired) == 0 {
+		return
+	}
+	for _, r := range expired {
+		if r.ID != 0 {
+			r.Arrival = f.sent.take(r.ID).arrival
+		}
+		f.score.refuse(r.Arrival)
+	}
+	f.inFlight.add(f.now, -int64(len(expired)))
+	f.router.change(p, p.inFlight-len(expired))
+	p.due = p.engine.Next()
+	f.due.fix(p)
+	if p.phase == Draining && p.inFlight == 0 {
+		f.delete(p, f.now)
 	}
 }
 

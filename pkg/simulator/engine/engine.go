@@ -70,6 +70,7 @@ type Engine struct {
 	// admissions is how many there were; ending is a list used again.
 	admissions int64
 	ending     []int32
+	expired    []Request
 
 	decoding finishes
 	blocks   blocks
@@ -201,6 +202,38 @@ func (e *Engine) Abort() []Request {
 	e.newest, e.partial, e.running = none, none, 0
 	e.stepping, e.next = false, never
 	return lost
+}
+
+// Expire takes out, at a time not before the last Advance's, the requests that
+// arrived before a limit and have waited ever since, as when their clients hang
+// up. It returns them, in a list that the next call uses again. What stood behind
+// them may then be admitted as of the step in progress.
+func (e *Engine) Expire(at, limit time.Duration) []Request {
+	e.expired = e.expired[:0]
+	if !e.hasExpired(limit) {
+		return nil
+	}
+	e.Advance(at)
+	e.catchUp(fromDuration(at))
+	for e.hasExpired(limit) {
+		i := e.queue.popFront()
+		e.expired = append(e.expired, e.slots[i].request)
+		e.free = append(e.free, i)
+	}
+	if !e.stepping {
+		e.next = e.now + 1 // plan again
+	}
+	return e.expired
+}
+
+// hasExpired tells whether the head of the queue waits since before a limit;
+// one that was preempted after its first token does not.
+func (e *Engine) hasExpired(limit time.Duration) bool {
+	if e.queue.size == 0 {
+		return false
+	}
+	s := &e.slots[e.queue.front()]
+	return s.generated == 0 && s.request.Arrival < limit
 }
 
 // Advance moves the engine to a time and reports what has ended by then. The

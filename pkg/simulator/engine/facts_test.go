@@ -114,6 +114,27 @@ func TestEngine_abort(t *testing.T) {
 	}
 }
 
+func TestEngine_expire(t *testing.T) {
+	ended := map[int64]Completion{}
+	e, _ := New(small(), func(c Completion) { ended[c.ID] = c })
+	for id := range int64(6) { // of which two run
+		if err := e.Submit(Request{ID: id, Arrival: time.Duration(id) * time.Millisecond, Prompt: 20, Output: 50}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := e.Expire(20*time.Millisecond, 0); got != nil {
+		t.Errorf("%+v is older than the beginning", got)
+	}
+	got := e.Expire(20*time.Millisecond, 4*time.Millisecond)
+	if len(got) != 2 || got[0].ID != 2 || got[1].ID != 3 || e.InFlight() != 4 {
+		t.Fatalf("expired %+v, %d in flight; want 2 and 3, and the other four", got, e.InFlight())
+	}
+	e.Drain()
+	if len(ended) != 4 || ended[4].LastToken == 0 || ended[5].LastToken == 0 {
+		t.Errorf("ended %+v", ended)
+	}
+}
+
 func TestSubmit_refuses(t *testing.T) {
 	e, _ := New(small(), func(Completion) {})
 	if err := e.Submit(Request{Arrival: time.Second, Prompt: 60, Output: 101}); err != nil {
