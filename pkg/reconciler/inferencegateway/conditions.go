@@ -73,6 +73,8 @@ func overrule(conditions []metav1.Condition, findings []manifest.Finding) []meta
 		switch {
 		case i < 0:
 			out = append(out, c)
+		case f.Reason == inference.ReasonProviderUnknown && out[i].Status == metav1.ConditionTrue:
+			out[i].Reason, out[i].Message = f.Reason, f.Message // it works all the same
 		case rank(f.Status) <= rank(string(out[i].Status)):
 			out[i] = c
 		}

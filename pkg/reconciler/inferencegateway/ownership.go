@@ -68,6 +68,8 @@ func (o owner) claimOn(live *unstructured.Unstructured, as manifest.Ownership) c
 		as == manifest.GatewayWide && l[inference.GatewayNameKey] != "",
 		as == manifest.Labelled && l[inference.OwnerNamespaceKey] == o.namespace && l[inference.OwnerServiceKey] == o.name:
 		return mine
+	case len(live.GetOwnerReferences()) == 0 && l[inference.GatewayNameKey] == "" && l[inference.OwnerServiceKey] == "":
+		return orphan // ours once: a restored backup has no owners
 	}
 	return foreign
 }

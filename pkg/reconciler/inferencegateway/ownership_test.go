@@ -42,6 +42,7 @@ func TestClaimOn(t *testing.T) {
 		{"a shared pool where a pool of one is wanted", ours, []metav1.OwnerReference{ref(knativeKind, "llama", "u2", nil)}, manifest.Controlled, false, foreign},
 		{"of the Gateway", merged(ours, map[string]string{inference.GatewayNameKey: "g"}), nil, manifest.GatewayWide, false, mine},
 		{"labelled for the Service", merged(ours, map[string]string{inference.OwnerNamespaceKey: "default", inference.OwnerServiceKey: "qwen"}), nil, manifest.Labelled, false, mine},
+		{"ours once, restored without owners", ours, nil, manifest.Controlled, false, orphan},
 		{"labelled for another", merged(ours, map[string]string{inference.OwnerNamespaceKey: "other", inference.OwnerServiceKey: "qwen"}), nil, manifest.Labelled, false, foreign},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -192,3 +192,17 @@ func TestConcerned(t *testing.T) {
 		}
 	})
 }
+
+// A gateway that we do not know works with what every gateway can: the message
+// says so, and Ready is what the gateway says.
+func TestReconcile_unknownProvider(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.delete(gatewayClasses, "", "istio")
+		c.create(gatewayClasses, `{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: istio}, spec: {controllerName: example.com/new}}`)
+		c.service("qwen", map[string]string{inference.AIGatewayKey: inference.Enabled})
+		c.settle("qwen")
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Reason != inference.ReasonProviderUnknown || !strings.Contains(got.Message, "example.com/new") {
+			t.Errorf("RouteAccepted %s %s: %s", got.Status, got.Reason, got.Message)
+		}
+	})
+}
