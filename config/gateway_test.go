@@ -2,14 +2,17 @@ package config_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference/v1alpha1"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	render "github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
@@ -124,4 +127,39 @@ func TestManifests_inferenceBinding(t *testing.T) {
 			t.Errorf("column %s is missing", column)
 		}
 	}
+}
+
+// The schema has every field that the program writes: the API server drops others without a word.
+func TestManifests_inferenceBindingSchema(t *testing.T) {
+	spec := get[*definition](load(t))[0].Spec
+	version := at(spec, "versions").([]any)[0].(map[string]any)
+	status := at(version, "schema", "openAPIV3Schema", "properties", "status", "properties").(map[string]any)
+	condition := at(status, "conditions", "items", "properties").(map[string]any)
+	for _, tt := range []struct {
+		of     reflect.Type
+		schema map[string]any
+	}{
+		{reflect.TypeFor[v1alpha1.InferenceBindingStatus](), status},
+		{reflect.TypeFor[metav1.Condition](), condition},
+	} {
+		if len(tt.schema) != tt.of.NumField() {
+			t.Errorf("%s: %d fields in Go, %d in the schema", tt.of, tt.of.NumField(), len(tt.schema))
+		}
+		for i := range tt.of.NumField() {
+			name, _, _ := strings.Cut(tt.of.Field(i).Tag.Get("json"), ",")
+			if tt.schema[name] == nil {
+				t.Errorf("%s: field %s is not in the schema", tt.of, name)
+			}
+		}
+	}
+}
+
+// at walks down a tree of maps.
+func at(tree map[string]any, path ...string) any {
+	var v any = tree
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
 }
