@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,12 @@ import (
 
 // start runs a playground on a free port until the test ends.
 func start(t *testing.T, change func(*Control)) string {
+	t.Helper()
+	base, _ := startWorld(t, change)
+	return base
+}
+
+func startWorld(t *testing.T, change func(*Control)) (string, *World) {
 	t.Helper()
 	c := NewControl()
 	change(&c)
@@ -45,7 +52,7 @@ func start(t *testing.T, change func(*Control)) string {
 			}
 		}
 	})
-	return "http://" + l.Addr().String()
+	return "http://" + l.Addr().String(), w
 }
 
 // frames reads the page's events until one satisfies enough, at most for the given time.
@@ -177,13 +184,10 @@ func TestPlayground_browser(t *testing.T) {
 	if err != nil {
 		t.Skip("SKIPPED: no chromium on this machine; apt-get install chromium to test the page in a browser")
 	}
-	base := start(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "step", 30, 2*time.Second })
-	frames(t, base, 30*time.Second, func(f Frame) bool { return f.Requests > 0 })
-	if s := os.Getenv("IPA_SCREENSHOT_AFTER"); s != "" {
-		d, _ := time.ParseDuration(s)
-		time.Sleep(d)
-	}
-	page := holding(t, base, 5*time.Second)
+	base, world := startWorld(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "step", 30, 2*time.Second })
+	after, _ := strconv.ParseFloat(os.Getenv("IPA_SCREENSHOT_AFTER"), 64) // simulated seconds
+	frames(t, base, 30*time.Second+seconds(after), func(f Frame) bool { return f.Requests > 0 && f.T >= after })
+	page := holding(t, base, world)
 	run := func(args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -207,9 +211,9 @@ func TestPlayground_browser(t *testing.T) {
 	}
 }
 
-// holding serves the page with an image that takes some time, so that a
-// browser's load event, which ends its run, comes late.
-func holding(t *testing.T, base string, long time.Duration) string {
+// holding serves the page with an image that comes when some frames were sent,
+// so that a browser's load event, which ends its run, waits for them.
+func holding(t *testing.T, base string, world *World) string {
 	t.Helper()
 	target, err := url.Parse(base)
 	if err != nil {
@@ -221,7 +225,10 @@ func holding(t *testing.T, base string, long time.Duration) string {
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = rw.Write(bytes.Replace(pageHTML, []byte("</body>"), []byte(`<img src="hold" hidden></body>`), 1))
 	})
-	mux.HandleFunc("GET /hold", func(http.ResponseWriter, *http.Request) { time.Sleep(long) })
+	mux.HandleFunc("GET /hold", func(http.ResponseWriter, *http.Request) {
+		newest := world.Now()
+		frames(t, base, 30*time.Second, func(f Frame) bool { return f.T >= newest.Seconds()+3 })
+	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.CloseClientConnections)
 	return s.URL

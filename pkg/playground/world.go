@@ -108,6 +108,13 @@ func (w *World) Run(ctx context.Context) error {
 	}
 }
 
+// Now is the simulated time.
+func (w *World) Now() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fleet.Now()
+}
+
 // dialTo sends every connection to one address, whatever was asked for: the
 // requests keep their Host, which names the pod.
 func dialTo(addr string) http.RoundTripper {
