@@ -103,11 +103,7 @@ func (d sample) misses(o Objective, c capacity, seconds float64) (seen, missed f
 	if !(d.firsts > 0) {
 		return 0, 0
 	}
-	late := 0.0
-	if d.inTime >= 0 {
-		late = max(1-d.inTime/d.firsts, 0)
-	}
-	return d.firsts, d.firsts * max(late, d.slow(o.ITL.Seconds(), c, seconds))
+	return d.firsts, d.firsts * max(d.late(), d.slow(o.ITL.Seconds(), c, seconds))
 }
 
 // slow is the share of requests whose mean time between tokens was above a

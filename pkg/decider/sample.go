@@ -29,7 +29,8 @@ const (
 	markFinished
 	markPreempted
 	markFirsts  // first tokens
-	markInTime  // first tokens within the TTFT objective
+	markLow     // first tokens not above the lower end of the TTFT objective's bucket
+	markHigh    // and not above its upper end
 	markGaps    // gaps between tokens
 	markGapSum  // seconds
 	markWaiting // requests, not a counter
@@ -49,7 +50,10 @@ type engines struct {
 // sample is what the counters of one pod gained between two looks.
 type sample struct {
 	steps, prompt, cached, generated, finished, preempted float64
-	firsts, inTime, gaps, gapSum                          float64
+	firsts, gaps, gapSum                                  float64
+	// low and high are the first tokens not above the ends of the TTFT objective's
+	// bucket, in which it is far in.
+	low, high, far float64
 	// waiting is the requests that the engine held in its queue when the time began.
 	waiting float64
 }
@@ -74,35 +78,53 @@ func total(r Reading) float64 {
 // markOf reads a pod's page against a TTFT objective in seconds.
 func markOf(p Pod, ttft float64) mark {
 	t := p.Totals
+	low, high, _ := t.TTFT.around(ttft)
 	return mark{
 		markPod: podHash(p.Name), markSteps: total(t.Steps), markPrompt: total(t.PromptTokens),
 		markCached: total(t.CachedTokens), markGenerated: total(t.GenerationTokens), markFinished: total(t.Finished),
-		markPreempted: total(t.Preemptions), markFirsts: total(t.TTFT.Count), markInTime: t.TTFT.below(ttft),
+		markPreempted: total(t.Preemptions), markFirsts: total(t.TTFT.Count), markLow: low, markHigh: high,
 		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum), markWaiting: total(reading(p, Waiting)),
 	}
 }
 
-// below is the number of observations not above a bound in seconds, drawn
-// evenly through its bucket; noCount when the histogram is not known.
-func (h Histogram) below(bound float64) float64 {
+// around is the numbers of observations not above the ends of the bucket that a
+// bound in seconds is in, and how far in it lies, from 0 at the lower end to 1;
+// noCount when the histogram is not known.
+func (h Histogram) around(bound float64) (low, high, far float64) {
 	n := min(len(h.Bounds), len(h.Counts))
 	all := total(h.Count)
 	if n == 0 || all < 0 {
-		return noCount
+		return noCount, noCount, 0
 	}
 	from, before := 0.0, 0.0
 	for i := range n {
-		to, count := h.Bounds[i], h.Counts[i]
-		if !(count >= before) || !(to >= from) || count > maxTotal {
-			return noCount // not a cumulative histogram
+		to, count := h.Bounds[i], min(h.Counts[i], all)
+		if !(count >= before) || !(to > from) || count > maxTotal {
+			return noCount, noCount, 0 // not a cumulative histogram
 		}
-		if bound < to && !math.IsInf(to, 1) {
-			return min(before+(count-before)*(bound-from)/(to-from), all)
+		if bound < to {
+			return before, count, (bound - from) / (to - from)
 		}
-		from, before = min(to, math.MaxFloat64), count
+		from, before = to, count
 	}
-	return min(before, all)
+	return before, before, 0 // above all bounds
 }
+
+// late is the share of requests whose first token came after the bound. Within
+// a bucket the share falls as it falls from end to end, which is geometric: most
+// of what lies above 1 s lies near it.
+func (d sample) late() float64 {
+	if !(d.firsts > 0) || d.low < 0 || d.high < 0 {
+		return 0
+	}
+	above, beyond := max(1-d.low/d.firsts, 0), max(1-d.high/d.firsts, 0)
+	beyond = max(beyond, above*leastBeyond)
+	return above * math.Pow(beyond/max(above, 1e-12), d.far)
+}
+
+// leastBeyond is the least part of what is above a bucket's lower end that is
+// taken to be above its upper end, too.
+const leastBeyond = 0.02
 
 // gain is what the counters gained since before; false after a restart, or
 // when it is absurd.
@@ -120,7 +142,7 @@ func (m mark) gain(before mark) (sample, bool) {
 	}
 	return sample{
 		steps: d[markSteps], prompt: d[markPrompt], cached: max(d[markCached], 0), generated: d[markGenerated],
-		finished: d[markFinished], preempted: max(d[markPreempted], 0), firsts: d[markFirsts], inTime: d[markInTime],
+		finished: d[markFinished], preempted: max(d[markPreempted], 0), firsts: d[markFirsts], low: d[markLow], high: d[markHigh],
 		gaps: d[markGaps], gapSum: d[markGapSum], waiting: max(before[markWaiting], 0),
 	}, true
 }
@@ -153,9 +175,10 @@ func (e engines) look(pods []Pod, ttft float64, each func(sample, *mark)) engine
 		}
 		marks = append(marks, now)
 		if moved {
-			before[markInTime] = noCount
+			before[markLow], before[markHigh] = noCount, noCount
 		}
 		if d, ok := now.gain(before); seen && ok {
+			_, _, d.far = p.Totals.TTFT.around(ttft)
 			each(d, &marks[len(marks)-1])
 		}
 	}
