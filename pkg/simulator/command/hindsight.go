@@ -18,17 +18,20 @@ import (
 //	oracle  the oracle's schedule, for as much more work as it takes to do so
 //
 // The oracle's bound is below the latter: it leaves out queueing, and that
-// load is never spread quite evenly. Both are found by halving.
+// load is never spread quite evenly. Both are found by trying.
 
 // longLoad is from where on a run takes so long that none is searched for.
 const longLoad = 5_000_000
 
-// trial makes a run of a size, or of a schedule for so many twentieths of the work.
+// trial makes a run of a size.
 type trial func(n int32) (simulator.Result, error)
 
-// least returns the run of the smallest n that holds the goal, or of most.
+// least returns the run of the smallest n that holds the goal, or of most where none does.
 func (t trial) least(from, most int32, goal float64) (simulator.Result, error) {
 	best, err := t(most)
+	if err != nil || best.SLOShare() < goal {
+		return best, err
+	}
 	for err == nil && from < most {
 		var r simulator.Result
 		n := from + (most-from)/2
@@ -61,25 +64,47 @@ func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound, at 
 	return run.least(max(j.config.Min, 1), min(4*size, j.config.Max), j.config.SLO.Goal)
 }
 
-// leastSchedule is the row oracle. Of a long load it is the schedule for a
-// quarter more work.
+// leastSchedule is the row oracle: of ever more work, up to four times what
+// there is, the first schedule that holds the goal, or else the last. Of a
+// long load it is the one for a quarter more.
 func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Duration)) (simulator.Result, error) {
-	run := trial(func(twentieths int32) (simulator.Result, error) {
-		b, err := c.boundFor(ctx, j.config.Seed, harder(j.config.Engine, float64(twentieths)/20), at)
+	run := func(factor float64) (simulator.Result, error) {
+		b, err := c.boundFor(ctx, j.config.Seed, harder(j.config.Engine, factor), at)
 		if err != nil {
 			return simulator.Result{}, err
 		}
+		schedule := kept(b.Replicas, c.size.span-lastMinutes)
 		sized := j
-		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(b.Replicas)}
-		if len(b.Replicas) > 0 {
-			sized.config.Initial = min(b.Replicas[0].Replicas, j.config.Max)
-		}
+		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(schedule)}
+		sized.config.Initial = min(schedule[0].Replicas, j.config.Max)
 		return c.one(ctx, sized, b, at)
-	})
-	if c.size.requests > longLoad {
-		return run(25)
 	}
-	return run.least(20, 80, j.config.SLO.Goal)
+	if c.size.requests > longLoad {
+		return run(1.25)
+	}
+	var r simulator.Result
+	var err error
+	for factor := 1.; factor <= 4; factor *= 1.08 {
+		if r, err = run(factor); err != nil || r.SLOShare() >= j.config.SLO.Goal {
+			break
+		}
+	}
+	return r, err
+}
+
+// lastMinutes is the end of a load, in which the bound lets replicas go that
+// the last requests still need: what is due after the end it does not ask for.
+const lastMinutes = 2 * time.Minute
+
+// kept is a schedule that does not shrink from a time on.
+func kept(schedule []simulator.Change, from time.Duration) []simulator.Change {
+	var held []simulator.Change
+	for _, c := range schedule {
+		if n := len(held); n == 0 || c.At < from || c.Replicas > held[n-1].Replicas {
+			held = append(held, c)
+		}
+	}
+	return held
 }
 
 // harder is an engine for which every request is so many times the work, and
