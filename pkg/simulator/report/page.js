@@ -272,8 +272,11 @@ function legend() {
 }
 
 legend();
-let drawn = 0;
+draw();
+let drawn = Math.round(document.querySelector("main").clientWidth);
 new ResizeObserver(entries => {
   const width = Math.round(entries[0].contentRect.width);
-  if (width !== drawn) { drawn = width; draw(); }
+  if (width === drawn) return;
+  drawn = width;
+  requestAnimationFrame(draw); // not within the observer: the page grows
 }).observe(document.querySelector("main"));

@@ -73,17 +73,23 @@ func (r Report) footer(all []Summary) string {
 	fmt.Fprintf(&b, "SLO is the share of requests that met both latencies.\n")
 	for _, s := range all {
 		if s.Hindsight {
-			fmt.Fprintf(&b, "%s: %s that holds the goal, known in hindsight only.\n", s.Policy, smallest(s.Policy))
+			fmt.Fprintf(&b, "%s: %s, known in hindsight only.\n", s.Policy, s.hindsight(r.Goal))
 		}
 	}
 	return b.String()
 }
 
-func smallest(policy string) string {
-	if policy == "static" {
-		return "the smallest fleet of fixed size"
+// hindsight says what a row is that nobody could have run.
+func (s Summary) hindsight(goal float64) string {
+	switch fixed := s.Policy == "static"; {
+	case fixed && s.SLO.Mean >= goal:
+		return "the smallest fleet of fixed size that holds the goal"
+	case fixed:
+		return "a fleet of fixed size; the largest tried, for none holds the goal"
+	case s.SLO.Mean >= goal:
+		return "the oracle's schedule, for the least more work that holds the goal"
 	}
-	return "the oracle's schedule, for the least more work"
+	return "the oracle's schedule for the most work tried, for none holds the goal"
 }
 
 // cell is a mean, with its interval where there are several seeds.

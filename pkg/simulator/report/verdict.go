@@ -37,7 +37,7 @@ func verdict(all []Summary, goal float64) (lines []string) {
 		lines = append(lines, missed(bad))
 	}
 	for _, s := range measures {
-		lines = append(lines, fmt.Sprintf("In hindsight, %s would have had %s of the requests in time for %.1f GPU-hours.", hindsight(s.Policy), percents(s.SLO.Mean), s.GPUHours.Mean))
+		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %.1f GPU-hours.", s.hindsight(goal), percents(s.SLO.Mean), s.GPUHours.Mean))
 	}
 	return lines
 }
@@ -49,13 +49,6 @@ func missed(bad []Summary) string {
 		each = append(each, fmt.Sprintf("%s (%s in time for %.1f GPU-hours)", s.Policy, percents(s.SLO.Mean), s.GPUHours.Mean))
 	}
 	return "The goal is missed by " + strings.Join(each, ", ") + "."
-}
-
-func hindsight(policy string) string {
-	if policy == "static" {
-		return "the smallest fleet of fixed size"
-	}
-	return "a schedule made for this very trace"
 }
 
 func best(s Summary) string {
