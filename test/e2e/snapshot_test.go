@@ -79,6 +79,8 @@ func digest(o unstructured.Unstructured) string {
 	for _, f := range []string{"managedFields", "resourceVersion", "generation"} {
 		unstructured.RemoveNestedField(c.Object, "metadata", f)
 	}
+	// Istio's leader locks are config maps, renewed every few seconds.
+	unstructured.RemoveNestedField(c.Object, "metadata", "annotations", "control-plane.alpha.kubernetes.io/leader")
 	text, err := json.Marshal(c.Object)
 	if err != nil {
 		return err.Error()
