@@ -24,6 +24,29 @@
 //	stabilization     the largest want of the past StableWindow
 //	scale-down limit  at least floor(Ready / MaxScaleDownRate)
 //
+// The want of TTFTP95 or ITLP95 scales the Ready pods by how far the percentile,
+// made of all pods' histograms over the stable window, is from its target: up by
+// a doubling at most, and not while pods are coming; down by a tenth per window.
+//
+// The want of SLO is a plan, made anew for every bin of 10 s (see plan.go):
+//
+//	capacity    step time is regressed on the engines' counters; a steady-state model
+//	            makes of it the requests/s at which a replica's load is 1 (capacity.go)
+//	curve       which share of requests missed the latencies at which load, learned
+//	            from the histograms; what it was before, believed with care (curve.go)
+//	level       replicas for the level of arrivals, with how levels like it grew within
+//	            a lead time: the expected share of misses stays within the goal (history.go)
+//	past        replicas with which the past hour of arrivals would have held the goal,
+//	            as it was or in proportion to today's level, whichever is less
+//	waiting     replicas that queues occupy, one per pod at most
+//	guard       nothing is lowered on what is not known, nor before a lead time of history
+//	hold        the largest want of five minutes, or of two lead times
+//	limits      activation scale and rate limits, as of the other metrics
+//	places      no growth while pods find no node
+//
+// Need is the larger of level and past. The lead time is the 90th percentile of
+// the start-ups seen. docs/adr/0005-slo-policy.md says why it is so.
+//
 // The rules on the largest want are partial data, unreachable, scale-down delay
 // and, last, bounds. Unknown is never zero: without any known signal the count
 // is held. testdata/scenarios tells each of them as a story.

@@ -77,6 +77,19 @@ func (s *SLOState) leadBins(o Objective) int {
 	return int(math.Ceil(s.Engines.lead(o.LeadTime.Seconds()) / binSeconds))
 }
 
+// dilution is how much more work a request takes on need replicas than on those
+// there are, because a prefix is in fewer of the caches that it may come to.
+// Prefixes that all requests share stay in all of them, those of one
+// conversation in one; the square root is between the two.
+func (s *SLOState) dilution(c capacity, need float64, ready int32) float64 {
+	hits := 1 - s.Lengths.Computed
+	if hits <= 0 || ready < 1 || need <= float64(ready) {
+		return 1
+	}
+	fewer := hits * math.Sqrt(float64(ready)/need)
+	return 1 + c.prompt*(hits-fewer)/s.Lengths.Computed/c.work
+}
+
 // fewest is the least number of replicas, to a tenth, with which loads have at
 // most that share of misses; queues tells that they come one after the other.
 func fewest(loads []float64, perBin float64, m *curve, share float64, queues bool) float64 {

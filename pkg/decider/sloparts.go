@@ -57,7 +57,7 @@ func (p SLOParts) sound() bool {
 }
 
 // parts plans and says what it came from.
-func (s *SLOState) parts(o Objective, c capacity) SLOParts {
+func (s *SLOState) parts(o Objective, c capacity, ready int32) SLOParts {
 	m := s.Outcomes.curve()
 	share := m.allowed(o.Goal)
 	plan := s.plan(o, c, &m, share)
@@ -70,7 +70,7 @@ func (s *SLOState) parts(o Objective, c capacity) SLOParts {
 		ConcurrencyTarget: Reading(c.running(s.Lengths, mu)), Attainment: s.Outcomes.attainment(),
 	}
 	if plan.known {
-		p.Demand, p.Need = Reading(plan.now), Reading(plan.need())
+		p.Demand, p.Need = Reading(plan.now), Reading(plan.need()*s.dilution(c, plan.need(), ready))
 		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
 		p.Envelope = Reading(plan.envelope)
 	}

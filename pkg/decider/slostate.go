@@ -84,7 +84,7 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.thrash(samples)
 	c := s.capacity(o, s.KV*s.Thrash)
 	s.judge(o, c, bin{obs.Ready, seconds}, samples)
-	s.Plan = s.parts(o, c)
+	s.Plan = s.parts(o, c, obs.Ready)
 }
 
 // ttft is the bound that first tokens are counted against, in seconds. It

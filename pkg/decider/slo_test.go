@@ -1,0 +1,334 @@
+package decider
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func about(t *testing.T, what string, got, want, within float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= within*math.Abs(want)) {
+		t.Errorf("%s is %v, want %v within %v", what, got, want, within)
+	}
+}
+
+// TestCapacity_solvesTheSteadyState holds the worked values of the fluid model:
+// an A100 with an 8B model and Azure's conversations.
+func TestCapacity_solvesTheSteadyState(t *testing.T) {
+	o := Objective{
+		TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: 0.99,
+		Prior: StepTime{Base: 0.011, Sequence: 24.5e-6, KVToken: 0.0869e-6, PromptToken: 67.1e-6},
+	}.withDefaults()
+	for _, c := range []struct {
+		name  string
+		itl   time.Duration
+		kv    float64
+		seqs  int
+		rate  float64
+		limit string
+	}{
+		{"ITL", 100 * time.Millisecond, 0, 100_000, 8.41, "ITL"}, // (1-11/100)/s
+		{"compute", time.Hour, 0, 100_000, 9.17, "compute"},      // 0.97/s
+		{"sequences", time.Hour, 0, 256, 8.71, "sequences"},
+		{"KV", time.Hour, 420_000, 100_000, 8.81, "KV"}, // with 0.9 of the cache
+		{"out of reach", time.Millisecond, 0, 100_000, 9.17, "ITL out of reach"},
+	} {
+		o.ITL, o.MaxNumSeqs = c.itl, c.seqs
+		s := newSLOState(time.Unix(0, 0))
+		s.Lengths = lengths{Prompt: 1155, Output: 211, Computed: 1}
+		got := s.capacity(o, c.kv)
+		about(t, "work", got.work, 0.1058, 0.002)
+		if about(t, c.name, got.rate, c.rate, 0.005); got.limit != c.limit {
+			t.Errorf("%s: limited by %s", c.name, got.limit)
+		}
+	}
+}
+
+// TestFit_learnsAnotherEngine gives samples of an engine with three times the
+// base and half the prompt cost of the prior, at several loads.
+func TestFit_learnsAnotherEngine(t *testing.T) {
+	prior, context := defaultPrior(), 1100.0
+	truth := StepTime{Base: 3 * prior.Base, Sequence: 2 * prior.Sequence, KVToken: 2 * prior.KVToken, PromptToken: prior.PromptToken / 2}
+	var f fit
+	for k := range 200 {
+		rate := 1 + float64(k%7)
+		work := 1000*truth.PromptToken + 200*(truth.Sequence+truth.KVToken*context)
+		step := truth.Base / (1 - rate*work)
+		d := sample{prompt: rate * 1000 * 10, gaps: rate * 200 * 10, firsts: rate * 10}
+		d.gapSum = d.gaps * step
+		f.add(prior, d, context, 10)
+	}
+	theta, clamped := f.solve()
+	if clamped {
+		t.Error("clamped")
+	}
+	about(t, "base", theta[0], 3, 0.1)
+	// The parts are collinear at one mix of lengths; their sum is what counts.
+	got := theta[2]*prior.PromptToken*1000 + theta[1]*(prior.Sequence+prior.KVToken*context)*200
+	want := 1000*truth.PromptToken + 200*(truth.Sequence+truth.KVToken*context)
+	about(t, "work", got, want, 0.15)
+}
+
+func TestCurve_followsWhatWasMissed(t *testing.T) {
+	var none outcomes
+	before := none.curve()
+	var seen outcomes
+	for range 50 {
+		seen.add(0.62, 1000, 2)
+		seen.add(0.82, 1000, 60)
+	}
+	after := seen.curve()
+	for i := 1; i < loadSteps; i++ {
+		if after.miss[i] < after.miss[i-1] {
+			t.Fatalf("misses fall with load: %v", after.miss)
+		}
+	}
+	if trim := after.sustained(0.01); trim < 0.62 || trim > 0.8 {
+		t.Errorf("trim %v, want between the two loads", trim)
+	}
+	if b, a := before.at(0.62), after.at(0.62); a >= b {
+		t.Errorf("at 0.62 %v after good outcomes, %v before", a, b)
+	}
+	var hopeless outcomes
+	for load := 0.02; load < 1; load += 0.05 {
+		hopeless.add(load, 10_000, 3000)
+	}
+	if c := hopeless.curve(); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
+		t.Errorf("misses that no load explains: floor %v, trim %v", c.floor, c.sustained(c.allowed(0.99)))
+	}
+}
+
+func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
+	s := newSLOState(time.Unix(0, 0))
+	o, c := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
+	var m mark
+	judge := func(arrived float32, waiting, firsts, inTime float64) {
+		s.Load.Bins = []float32{arrived}
+		d := sample{firsts: firsts, low: inTime, high: inTime, waiting: waiting, gaps: firsts, gapSum: firsts * 0.02}
+		s.judge(o, c, bin{1, 10}, []looked{{d, &m}})
+	}
+	judge(70, 0, 50, 10)  // load 1.4
+	judge(5, 20, 50, 0)   // the queue is worked off under a load of 0.5
+	judge(5, 0, 10, 5)    // and its last requests under one of 0.1
+	judge(5, 0, 5, 5)     // good again
+	judge(20, 0, 20, 0.5) // a new episode, at 0.4
+	for i, missed := range s.Outcomes.Missed {
+		switch load := float64(i) * loadStep; {
+		case load > 1.3 && load < 1.45, load > 0.35 && load < 0.45:
+		case missed > 1e-9:
+			t.Errorf("%v missed at a load of %v", missed, load)
+		}
+	}
+	if i := int(0.1 / loadStep); s.Outcomes.Seen[i] == 0 && s.Outcomes.Seen[i+1] == 0 {
+		t.Error("the good bin at 0.1 was not counted")
+	}
+}
+
+func TestHistogram_around(t *testing.T) {
+	h := Histogram{Bounds: []float64{1, 2.5, math.Inf(1)}, Counts: []float64{60, 90, 100}, Count: 100}
+	low, high, far := h.around(2)
+	if low != 60 || high != 90 || math.Abs(far-2./3) > 1e-9 {
+		t.Errorf("around(2) = %v %v %v", low, high, far)
+	}
+	about(t, "late", sample{firsts: 100, low: low, high: high, far: far}.late(), 0.4*math.Pow(0.25, 2./3), 1e-9)
+	for _, bad := range []Histogram{
+		{}, {Count: Unknown(), Bounds: []float64{1}, Counts: []float64{1}},
+		{Count: 5, Bounds: []float64{0.2, 0.3, 1}, Counts: []float64{5, 4, 5}}, {Count: 5, Bounds: []float64{0.2, 0.2, 1}, Counts: []float64{3, 4, 5}},
+		{Count: 5, Bounds: []float64{1}, Counts: []float64{math.NaN()}},
+	} {
+		if low, _, _ := bad.around(0.5); low != noCount {
+			t.Errorf("%+v is believed: %v", bad, low)
+		}
+	}
+}
+
+func TestHistory_growth(t *testing.T) {
+	flat, ramp := arrivals{}, arrivals{}
+	for i := range 120 {
+		flat.Bins = append(flat.Bins, 100)
+		ramp.Bins = append(ramp.Bins, float32(100*math.Pow(1.01, float64(i))))
+	}
+	for _, c := range []struct {
+		name  string
+		of    arrivals
+		least float64
+		most  float64
+	}{{"flat", flat, 1, 1}, {"ramp", ramp, 1.08, 1.2}} {
+		h := c.of.history()
+		var factors [envelopeBins]float64
+		n := h.growth(12, &factors)
+		for _, f := range factors[:n] {
+			if f < c.least-1e-6 || f > c.most+1e-6 {
+				t.Fatalf("%s grew by %v within 12 bins, want %v to %v", c.name, f, c.least, c.most)
+			}
+		}
+		if u := h.unseen(); c.name == "flat" && u != 1 || u < 1 || u > unseenMost {
+			t.Errorf("%s: unseen peaks of %v", c.name, u)
+		}
+	}
+}
+
+func TestMissed_queuesWhatABinCannotDo(t *testing.T) {
+	var c curve
+	for i := range c.miss {
+		if float64(i)*loadStep >= 1 {
+			c.miss[i] = 1
+		}
+	}
+	// 300 into 100 a bin: the burst and what waits behind it in the next bin miss.
+	loads := []float64{10, 300, 10, 10, 10, 10}
+	about(t, "missed", missed(loads, 100, &c, true), 320./350, 0.05)
+	about(t, "missed without a queue", missed(loads, 100, &c, false), 300./350, 0.05)
+	if n := fewest(loads, 100, &c, 0.01, true); n < 2.9 || n > 3.6 {
+		t.Errorf("%v replicas for a burst of three", n)
+	}
+	if n := fewest([]float64{0, 0}, 100, &c, 0.01, true); n != 0 {
+		t.Errorf("%v replicas for nothing", n)
+	}
+}
+
+func TestEngines_learnTheLeadTime(t *testing.T) {
+	var e engines
+	about(t, "lead", e.lead(120), 120, 0)
+	for i := range 40 {
+		p := Pod{Name: fmt.Sprint(i), ReadyAfter: time.Duration(60+i) * time.Second, Totals: Totals{Known: true}}
+		e = e.look([]Pod{p}, 2, func(sample, *mark) {})
+		e = e.look([]Pod{p}, 2, func(sample, *mark) {}) // counted once
+	}
+	if len(e.Leads) != leadsKept || e.lead(120) != 98 {
+		t.Errorf("lead %v of %v", e.lead(120), e.Leads)
+	}
+}
+
+// TestSLOState_isBounded runs a large fleet for two hours.
+func TestSLOState_isBounded(t *testing.T) {
+	spec, obs := steady(300, SLO)
+	var st State
+	for range 2 * 360 {
+		obs.Time = obs.Time.Add(10 * time.Second)
+		work(&obs)
+		var err error
+		if _, st, err = Decide(spec, st, obs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := encode(t, st.SLO)
+	if len(b) > 16<<10 {
+		t.Errorf("%d bytes of state, want at most 16 KiB", len(b))
+	}
+	t.Logf("%d bytes", len(b))
+}
+
+func TestSLOState_wrongOneIsIgnored(t *testing.T) {
+	spec, obs := steady(3, SLO)
+	for _, text := range []string{
+		`{"v":0}`, `{"v":2,"load":{"bins":[1,2,3]}}`, `{"v":1}`, `{"v":1,"thrash":1,"load":{"counter":-5}}`,
+		`{"v":1,"thrash":1,"lengths":{"Computed":1},"outcomes":{"seen":[1],"missed":[2]}}`,
+	} {
+		var s SLOState
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Valid(); err == nil || !strings.Contains(err.Error(), "begins anew") {
+			t.Errorf("%s: %v", text, err)
+		}
+		d, next, err := Decide(spec, State{SLO: &s}, obs)
+		if err != nil || d.Replicas != 3 || next.SLO.Version != stateVersion || next.SLO.Began != obs.Time {
+			t.Errorf("%s: %v, %v, %+v", text, d, err, next.SLO)
+		}
+	}
+}
+
+// TestObjective_knobs: a larger margin never asks for less, and every part can
+// be switched off.
+func TestObjective_knobs(t *testing.T) {
+	asked := func(margin float64, without Part) float64 {
+		spec, obs := steady(8, SLO)
+		spec.SLO.Margin, spec.SLO.Without = margin, without
+		for i := range obs.Pods {
+			obs.Pods[i].Waiting = 0
+		}
+		var st State
+		var d Decision
+		for k := range 200 {
+			obs.Time = obs.Time.Add(10 * time.Second)
+			work(&obs)
+			obs.Arrivals += Reading(10 * (k % 12))
+			d, st, _ = Decide(spec, st, obs)
+		}
+		return float64(d.SLO.Need)
+	}
+	whole := asked(1, 0)
+	if lean, safe := asked(0.7, 0), asked(1.5, 0); !(lean < whole && whole < safe) {
+		t.Errorf("margins 0.7, 1 and 1.5 ask for %v, %v and %v", lean, whole, safe)
+	}
+	for _, p := range []Part{PartLearning, PartCurve, PartReplay, PartEnvelope, PartBacklog, PartHold} {
+		if n := asked(1, p); !(n > 0) {
+			t.Errorf("without part %b: %v", p, n)
+		}
+	}
+	if n := asked(1, PartCurve); n <= whole {
+		t.Errorf("without the learned curve %v replicas, with it %v: the prior is the careful one", n, whole)
+	}
+}
+
+func TestObjective_validate(t *testing.T) {
+	good := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}
+	for name, spoil := range map[string]func(*Objective){
+		"TTFT": func(o *Objective) { o.TTFT = 0 }, "ITL": func(o *Objective) { o.ITL = 2 * time.Hour },
+		"Goal": func(o *Objective) { o.Goal = math.NaN() }, "TTFTPerToken": func(o *Objective) { o.TTFTPerToken = -1 },
+		"LeadTime": func(o *Objective) { o.LeadTime = -1 }, "MaxNumSeqs": func(o *Objective) { o.MaxNumSeqs = -1 },
+		"Margin": func(o *Objective) { o.Margin = 99 }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
+	} {
+		o := good
+		if spoil(&o); o.validate() == nil || !strings.Contains(o.validate().Error(), "Spec.SLO."+name) {
+			t.Errorf("%s: %v", name, o.validate())
+		}
+	}
+	if err := good.validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDilution(t *testing.T) {
+	s := newSLOState(time.Unix(0, 0))
+	s.Lengths.Computed = 0.5
+	c := capacity{work: 0.1, prompt: 0.06}
+	about(t, "twice the replicas", s.dilution(c, 8, 4), 1+0.06*(0.5-0.5/math.Sqrt2)/0.5/0.1, 1e-9)
+	if s.dilution(c, 4, 8) != 1 || s.dilution(c, 4, 0) != 1 {
+		t.Error("fewer replicas, or none yet, dilute nothing")
+	}
+}
+
+func TestLatency_mergesPodsBeforeThePercentile(t *testing.T) {
+	spec, obs := steady(2, TTFTP95)
+	spec.Targets[0].Value = 1000
+	page := func(i int, fast, slow float64) {
+		obs.Pods[i].Totals = Totals{Known: true, TTFT: Histogram{
+			Bounds: []float64{0.1, 1, 10}, Counts: []float64{fast, fast, fast + slow}, Count: Reading(fast + slow),
+		}}
+	}
+	var st State
+	step := func() (d Decision) {
+		obs.Time = obs.Time.Add(2 * time.Second)
+		d, st, _ = Decide(spec, st, obs)
+		return d
+	}
+	page(0, 0, 0)
+	page(1, 0, 0)
+	step()
+	// One pod has 990 fast requests, the other 10 slow ones: 1 % of all are slow.
+	page(0, 990, 0)
+	page(1, 0, 10)
+	if w := step().Wants[0]; !(w.Observed > 90 && w.Observed < 100) {
+		t.Errorf("p95 of %v ms, want within the first bucket", w.Observed)
+	}
+	page(1, 0, 400)
+	if w := step().Wants[0]; !(w.Observed > 1000) {
+		t.Errorf("p95 of %v ms, want above 1 s", w.Observed)
+	}
+}
