@@ -104,7 +104,6 @@ func (f *Fleet) send(p *pod, w waiting) error {
 		return err
 	}
 	f.router.change(p, p.inFlight+1)
-	p.engine.Advance(f.now)
 	p.due = p.engine.Next()
 	f.due.fix(p)
 	return nil

@@ -146,7 +146,7 @@ func (e *Engine) Submit(r Request) error {
 	}
 	e.queue.pushBack(i)
 	if !e.stepping {
-		e.next = e.now + 1 // plan again
+		e.next = min(e.next, e.slots[i].queued) // before that it changes nothing
 	}
 	return nil
 }
