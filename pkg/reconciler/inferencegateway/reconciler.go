@@ -153,7 +153,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	hidden, shown := r.show(ctx, b.owner, plan)
 	var drain time.Duration
 	var pruned error
-	if done.complete {
+	if done.complete && r.watches.complete() {
 		drain, pruned = r.pruneAll(ctx, b.owner, plan)
 	}
 	done.findings = slices.Concat(done.findings, plan.Findings, r.conflicts(b, plan))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
@@ -290,6 +291,34 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A pool's cache that cannot be filled again is no reason to take a route down.
+func TestReconcile_aKindThatCanNoLongerBeListed(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", asked)
+		c.settle("qwen")
+		c.client.PrependReactor("list", "inferencepools", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
+		})
+		res, _ := resourceOf(pools.GroupVersion().WithKind("InferencePool"))
+		crd, err := c.client.Tracker().Get(crds, "", res.crd())
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := crd.(*unstructured.Unstructured).DeepCopy()
+		changed.SetUID("another")
+		if err := c.client.Tracker().Update(crds, changed, ""); err != nil {
+			t.Fatal(err)
+		}
+		c.pass(2 * patience)
+		c.reconcile("qwen")
+		c.pass(2 * drainTime)
+		c.reconcile("qwen")
+		if c.live(httpRoutes, "qwen-inference") == nil || c.live(pools, "qwen") == nil || c.live(deployments, "qwen-epp") == nil {
+			t.Error("route, pool or picker were removed")
+		}
+	})
 }
 
 // A kind that we may not list holds nothing up but what needs it.

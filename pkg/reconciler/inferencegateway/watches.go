@@ -114,14 +114,15 @@ func (w *watches) defined(ctx context.Context, r resource, d definition) {
 		return
 	}
 	w.log.Info("a kind of the gateway changed", "crd", r.crd(), "version", r.Version, "served", d.served)
-	if running != nil {
+	if d.served {
+		w.open(ctx, r, d) // in the place of one that runs: a kind must not seem to be gone in between
+	} else {
 		w.mu.Lock()
 		delete(w.caches, r.GroupVersionResource)
 		w.mu.Unlock()
-		running.stop()
 	}
-	if d.served {
-		w.open(ctx, r, d)
+	if running != nil {
+		running.stop()
 	}
 	w.served()
 }
@@ -196,6 +197,19 @@ func (w *watches) synced() bool {
 		}
 	}
 	return w.started
+}
+
+// complete is true when every kind that is defined is known too. Without one of
+// them a plan lacks what is there all the same, and nothing may be removed for it.
+func (w *watches) complete() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, c := range w.caches {
+		if !c.HasSynced() {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *watches) cache(r schema.GroupVersionResource) *watched {
