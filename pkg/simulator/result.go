@@ -13,6 +13,7 @@ type Result struct {
 	GPUHours, LoadingGPUHours float64
 	// ScaleOperations is changes of the wanted replicas, Reversals those that turn the direction.
 	ScaleOperations, Reversals int
+	// The latencies are of the requests that ended, within 1 %; one that was refused has none.
 	P50TTFT, P95TTFT, P99TTFT  time.Duration
 	MeanITL, P95ITL, P99ITL    time.Duration
 	// Recovery is the longest time from the first minute below the goal to the
