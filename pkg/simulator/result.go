@@ -8,14 +8,14 @@ type Result struct {
 	// Requests is how many arrived; Met of them had both latencies of the SLO.
 	// One that was refused, lost with its pod, or unfinished is a miss.
 	Requests, Met, Unfinished, Refused, Lost int64
-	// GPUHours is from each pod's creation to its deletion, loading and draining
+	// GPUHours is from each pod's creation (or its GPU, if it had to wait for one) to its deletion, loading and draining
 	// included, times the GPUs of a replica. LoadingGPUHours is the part before Ready.
 	GPUHours, LoadingGPUHours float64
 	// ScaleOperations is changes of the wanted replicas, Reversals those that turn the direction.
 	ScaleOperations, Reversals int
 	// The latencies are of the requests that ended, within 1 %; one that was refused has none.
-	P50TTFT, P95TTFT, P99TTFT  time.Duration
-	MeanITL, P95ITL, P99ITL    time.Duration
+	P50TTFT, P95TTFT, P99TTFT time.Duration
+	MeanITL, P95ITL, P99ITL   time.Duration
 	// Recovery is the longest time from the first minute below the goal to the
 	// first minute that is at it again.
 	Recovery    time.Duration
