@@ -90,6 +90,9 @@ func (r *rows) time(column int) (time.Duration, error) {
 
 const wantTime = "seconds, or a date like 2023-11-16 18:15:46.68"
 
+// inOrder is said where line and field are known; ordered checks the rest.
+const inOrder = "no earlier than that of the row above; sort the file by time"
+
 // readTable reads a CSV with one request a row.
 func readTable(in *bufio.Reader, format string, columns map[string]string) (Requests, error) {
 	t, known := tables()[format]
@@ -110,11 +113,16 @@ func readTable(in *bufio.Reader, format string, columns map[string]string) (Requ
 		}
 	}
 	return func(yield func(Request, error) bool) {
+		var last time.Duration
 		for {
 			q, err := rows.request(at)
 			if errors.Is(err, io.EOF) {
 				return
 			}
+			if err == nil && q.Arrival < last {
+				err = rows.wrong(at[0], inOrder)
+			}
+			last = q.Arrival
 			if err == nil && q.Output == 0 && t.failedWithoutOutput {
 				continue
 			}

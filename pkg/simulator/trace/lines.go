@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // line is a request as Mooncake and Qwen-Bailian write it.
@@ -28,11 +29,15 @@ const (
 // readLines reads JSON lines.
 func readLines(in *bufio.Reader) Requests {
 	return func(yield func(Request, error) bool) {
+		var last time.Duration
 		for n := 1; ; n++ {
 			raw, readErr := in.ReadBytes('\n')
 			if len(bytes.TrimSpace(raw)) > 0 {
 				q, err := parseLine(raw)
-				if err != nil {
+				if err == nil && q.Arrival < last {
+					err = errors.New("timestamp: it must be " + inOrder)
+				}
+				if last = q.Arrival; err != nil {
 					err = fmt.Errorf("line %d, %w", n, err)
 				}
 				if !yield(q, err) || err != nil {

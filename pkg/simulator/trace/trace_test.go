@@ -75,7 +75,7 @@ func TestRead_refuses(t *testing.T) {
 		{azure + "2023-11-16 18:15:51,-1,1\n", Options{}, `f: line 4, ContextTokens: "-1"; it must be a whole number of tokens`},
 		{azure + "2023-11-16 18:15:51,1,1e3\n", Options{}, `f: line 4, GeneratedTokens: "1e3"`},
 		{azure + "2023-11-16 18:15:51,1\n", Options{}, "f: record on line 4: wrong number of fields"},
-		{azure + "2023-11-16 18:15:50,1,1\n", Options{}, "f: request 3 comes 995.169ms before the one above it; sort the file by time"},
+		{azure + "2023-11-16 18:15:50,1,1\n", Options{}, `f: line 4, TIMESTAMP: "2023-11-16 18:15:50"; it must be no earlier than that of the row above; sort the file by time`},
 		{mooncake + "{}\n", Options{}, "f: line 3, timestamp: missing"},
 		{mooncake + "{\n", Options{}, "f: line 3, not a JSON object"},
 		{`{"timestamp": 1, "input_length": 1}`, Options{}, "f: line 1, output_length: missing"},
