@@ -75,7 +75,7 @@ func CheckTarget(in *Intent, template map[string]string) []Problem {
 	metric := template["autoscaling.knative.dev/metric"]
 	counted := metric == ""
 	for m := range strings.SplitSeq(metric, ",") {
-		m, _, _ = strings.Cut(strings.TrimSpace(m), ":")
+		m, _, _ = strings.Cut(strings.TrimSpace(m), "=")
 		counted = counted || m == "concurrency" || m == "rps"
 	}
 	if !counted {

@@ -26,7 +26,7 @@ func TestParseTemplate(t *testing.T) {
 
 func TestCheckTarget(t *testing.T) {
 	for metric, refused := range map[string]bool{
-		"": true, "concurrency": true, "rps": true, "kv_cache_usage_percent, rps:5": true, "num_requests_waiting": false,
+		"": true, "concurrency": true, "rps": true, "kv_cache_usage_percent, rps=5": true, "num_requests_waiting": false,
 	} {
 		problems := CheckTarget(&Intent{Target: TargetUserContainer}, map[string]string{"autoscaling.knative.dev/metric": metric})
 		if refused != (len(problems) == 1) {

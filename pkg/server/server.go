@@ -116,11 +116,11 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, log: log})
+	pools := newPools(ctx, gateway, col)
+	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, pools: pools, log: log})
 	if err != nil {
 		return err
 	}
-	pools := newPools(ctx, gateway, col)
 	col.Notify(ctrl.Scaler.Poke)
 
 	for _, w := range []*cminformer.InformedWatcher{ownWatcher, knativeWatcher} {

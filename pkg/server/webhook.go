@@ -19,6 +19,7 @@ type webhookOptions struct {
 	knative *cminformer.InformedWatcher
 	own     func() *config.Config
 	gateway func() binding.Defaults
+	pools   poolReader
 	log     *slog.Logger
 }
 
@@ -29,7 +30,7 @@ func newWebhook(ctx context.Context, o webhookOptions) (*webhook.Server, error) 
 		return nil, err
 	}
 	return webhook.New(ctx, webhook.Options{
-		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway,
+		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway, Foreign: o.pools.foreign,
 	})
 }
 

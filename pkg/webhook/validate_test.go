@@ -41,6 +41,7 @@ func TestValidate_refused(t *testing.T) {
 		{"the Service's key on a revision", ksvc(``, `knative-inference.dev/ai-gateway: inference`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/ai-gateway]", "metadata.annotations of the Service"}},
 		{"an unknown engine", ksvc(gateway, `knative-inference.dev/engine: gpt`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/engine]", `"vllm"`}},
 		{"past the queue-proxy and counted there", ksvc(gateway+`, knative-inference.dev/target: user-container`, ``, calm), []string{"metadata.annotations[knative-inference.dev/target]", "queue-proxy"}},
+		{"past the queue-proxy, one of several metrics", ksvc(gateway+`, knative-inference.dev/target: user-container`, `autoscaling.knative.dev/metric: "kv_cache_usage_percent=70,concurrency=2"`, calm), []string{"metadata.annotations[knative-inference.dev/target]"}},
 		{"the queue-proxy's port for metrics", ksvc(``, ourClass+`, knative-inference.dev/metrics-port: "8012"`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-port]", "queue-proxy"}},
 		{"our class, no gateway", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: speed`, calm), []string{"spec.template.metadata.annotations[autoscaling.knative.dev/metric]", "concurrency"}},
 		{"Knative's own check", ksvc(``, ourClass+`, autoscaling.knative.dev/min-scale: "-1"`, calm), []string{"spec.template.metadata.annotations", "autoscaling.knative.dev/min-scale"}},

@@ -72,7 +72,9 @@ type Options struct {
 	// Defaults returns the current config-inference-gateway, Own the current config-ipa.
 	Defaults func() binding.Defaults
 	Own      func() *config.Config
-	Engines  []string
+	// Foreign returns the selector of an InferencePool that is not ours, nil where there is none.
+	Foreign func(namespace, pool string) map[string]string
+	Engines []string
 }
 
 // Server answers admission reviews, and keeps its certificate and its CA bundles.
@@ -85,7 +87,7 @@ type Server struct {
 
 // New builds the server on the informers in ctx, which Prepare has seen.
 func New(ctx context.Context, o Options) (*Server, error) {
-	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults}
+	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
 	wh, err := webhook.New(ctx, []any{
 		endpoint{PodsPath, caches.pods}, endpoint{DefaultsPath, setClass}, endpoint{ValidatePath, j.validate},
