@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,7 @@ type cluster struct {
 	// writes are the verbs and names of everything written.
 	writes []string
 	// resynced counts how often all bound Services were asked for.
-	resynced int
+	resynced atomic.Int32
 	uid      int
 }
 
@@ -108,7 +109,7 @@ func newCluster(t *testing.T) *cluster {
 		},
 		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
 	}
-	c.r.watches = &watches{client: c.client, log: c.r.log, changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced++ }}
+	c.r.watches = &watches{client: c.client, log: c.r.log, changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced.Add(1) }}
 	if err := c.r.Promote(pkgreconciler.UniversalBucket(), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -260,9 +260,9 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 				c.service("qwen", asked)
 				c.settle("qwen")
 				gateway := c.list(gateways)[0]
-				c.resynced = 0
+				c.resynced.Store(0)
 				c.undefine(tt.gone)
-				if c.resynced == 0 {
+				if c.resynced.Load() == 0 {
 					t.Error("nobody is told that a kind is gone")
 				}
 				c.reconcile("qwen")
@@ -272,14 +272,14 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 				}
 				c.pass(time.Hour) // no watch of a kind that is gone wakes anybody
 				synctest.Wait()
-				c.resynced = 0
+				c.resynced.Store(0)
 				for _, res := range resources() {
 					if res.GroupVersionResource == tt.gone {
 						c.define(res)
 					}
 				}
 				synctest.Wait()
-				if c.resynced == 0 {
+				if c.resynced.Load() == 0 {
 					t.Error("nobody is told that a kind is back")
 				}
 				if tt.gone == gateways {
