@@ -200,6 +200,7 @@ func (a answer) byPicked() bool {
 // question is one request to the Gateway; zero values are a short chat completion.
 type question struct {
 	host, path, model string
+	at                string // host:port; the listener llm-gw of the Gateway of all tests if empty
 	tokens            int
 	stream            bool
 	header            http.Header
@@ -215,8 +216,10 @@ func (q question) ask(ctx context.Context) (answer, error) {
 		q.method = http.MethodPost
 	}
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"prompt":"hi","messages":[{"role":"user","content":"hi"}]}`, q.model, max(q.tokens, 1), q.stream)
-	u := fmt.Sprintf("http://%s:%d%s", theGateway.address, llmPort, q.path)
-	req, err := http.NewRequestWithContext(ctx, q.method, u, strings.NewReader(body))
+	if q.at == "" {
+		q.at = fmt.Sprintf("%s:%d", theGateway.address, llmPort)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method, "http://"+q.at+q.path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
