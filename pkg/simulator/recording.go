@@ -59,11 +59,11 @@ func (r Recording) Limit(p engine.Profile) engine.Profile { return r.meta.apply(
 func (r Recording) KnownProfile() (engine.Profile, error) { return knownProfile(r.Name, r.meta) }
 
 // Ran says what the recording tells of its engine: the GPU and the model by
-// the words of its meta file, or else of the known profile that the run's name
-// fits; empty where neither says.
+// the words of the known profile that it fits, or else of its meta file, which
+// may leave them empty. Runs of one engine thus have the same words.
 func (r Recording) Ran() (gpu, model string, tensorParallel int) {
 	known, _ := r.KnownProfile() // the zero one has no words
-	return cmp.Or(r.meta.Hardware.Device, known.GPU), cmp.Or(r.meta.Model, known.Model), parallel(r.Name, r.meta)
+	return cmp.Or(known.GPU, r.meta.Hardware.Device), cmp.Or(known.Model, r.meta.Model), parallel(r.Name, r.meta)
 }
 
 // parallel is the number of GPUs: what the engine was asked for, what it

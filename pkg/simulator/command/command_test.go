@@ -225,3 +225,40 @@ func TestRun_fitThenFidelity(t *testing.T) {
 		t.Errorf("no word about another GPU's profile: %s", stderr)
 	}
 }
+
+// TestRun_unknownEngine: a run whose meta file tells nothing takes what it is
+// given, without a word too many or an error.
+func TestRun_unknownEngine(t *testing.T) {
+	dir := t.TempDir()
+	line := func(at float64) string {
+		b, _ := json.Marshal(map[string]float64{"input_toks": 100, "output_toks": 20, "arrival_time": at, "queued_ts": at, "first_token_ts": at + .1, "last_token_ts": at + .5})
+		return string(b) + "\n"
+	}
+	var lines strings.Builder
+	for i := range 40 {
+		lines.WriteString(line(float64(i) / 3))
+	}
+	for name, content := range map[string]string{
+		"real_a.jsonl": lines.String() + "\n", "real_b.jsonl": lines.String(),
+		"real_b.meta.json": `{"model": null, "engine_kwargs": {"max_num_seqs": null}, "kv_cache": {"num_kv_tokens": null}, "resolved_config": {"cache_config": null}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, _, stderr := call(t, "--fidelity", dir); code != exitUsage || !strings.Contains(stderr, "give one with --engine NAME or FILE.json, or learn one with --fit") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	if runs := figures(t, "--fidelity", dir, "--engine", "l40s-llama-3.1-8b"); len(runs) != 6 {
+		t.Errorf("%d rows, want 3 of each run", len(runs))
+	}
+	profile := filepath.Join(dir, "p.json")
+	if code, stdout, stderr := call(t, "--fit", dir, "--out", profile); code != 0 || strings.Count(stdout, "on what it has not seen") != 6 {
+		t.Fatalf("exit %d, %s %s", code, stdout, stderr)
+	}
+	for _, r := range figures(t, "--fidelity", dir, "--engine", profile) {
+		if !(math.Abs(r["error"].(float64)) < .06) {
+			t.Errorf("%v", r)
+		}
+	}
+}

@@ -57,14 +57,13 @@ func fidelityRows(o options, out *output) ([]simulator.Row, error) {
 // nearest has to do: one of the same model, or of the same GPU, or the first.
 func ofRun(r simulator.Recording, given []engine.Profile, out *output) engine.Profile {
 	gpu, model, parallel := r.Ran()
-	known, _ := r.KnownProfile()
 	best, most := given[0], -1
 	for _, p := range given {
 		near := 0
-		if p.Model == model || p.Model == known.Model {
+		if p.Model == model {
 			near += 3
 		}
-		if p.GPU == gpu || p.GPU == known.GPU {
+		if p.GPU == gpu {
 			near += 2
 		}
 		if p.TensorParallel == parallel {
