@@ -7,6 +7,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
@@ -17,21 +18,30 @@ import (
 
 // asked compiles the match conditions of one webhook, as the API server does,
 // and asks whether it would call us about the object.
-func asked(t *testing.T, w webhook.WebhookAccessor, object string) bool {
+func asked(t *testing.T, w webhook.WebhookAccessor, object, old string) bool {
 	t.Helper()
-	o := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(object), &o.Object); err != nil {
-		t.Fatal(err)
+	o, before, operation := decoded(t, object), runtime.Object(nil), admission.Create
+	if old != "" {
+		before, operation = decoded(t, old), admission.Update
 	}
 	compiler := cel.NewConditionCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	kind := schema.GroupVersionKind{Group: "serving.knative.dev", Version: "v1", Kind: "Service"}
-	attributes := admission.NewAttributesRecord(o, nil, kind, "default", "qwen", kind.GroupVersion().WithResource("services"), "", admission.Create, nil, false, nil)
-	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: o}
+	attributes := admission.NewAttributesRecord(o, before, kind, "default", "qwen", kind.GroupVersion().WithResource("services"), "", operation, nil, false, nil)
+	versioned := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind, VersionedObject: o, VersionedOldObject: before}
 	r := w.GetCompiledMatcher(compiler).Match(t.Context(), versioned, nil, nil)
 	if r.Error != nil {
 		t.Errorf("%s: the condition fails on %s: %v", w.GetName(), object, r.Error)
 	}
 	return r.Matches
+}
+
+func decoded(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 func registrations(t *testing.T) (defaults, services webhook.WebhookAccessor, pods *admissionregistrationv1.MutatingWebhook) {
@@ -68,11 +78,43 @@ func TestWebhook_matchConditions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := asked(t, defaults, tt.object); got != tt.defaults {
+			if got := asked(t, defaults, tt.object, ""); got != tt.defaults {
 				t.Errorf("asked for defaults: %t, want %t", got, tt.defaults)
 			}
-			if got := asked(t, services, tt.object); got != tt.services {
+			if got := asked(t, services, tt.object, ""); got != tt.services {
 				t.Errorf("asked for a judgement: %t, want %t", got, tt.services)
+			}
+		})
+	}
+}
+
+// We are asked for a class only where the answer matters, so that an outage of
+// ours stands in the way of nothing else.
+func TestWebhook_classConditions(t *testing.T) {
+	const (
+		head = `{metadata: {name: s, annotations: {knative-inference.dev/ai-gateway: inference}}, spec: {template: `
+		none = head + `{metadata: {annotations: {a: b}}}}}`
+		ours = head + `{metadata: {annotations: {autoscaling.knative.dev/class: ipa.autoscaling.knative-inference.dev}}}}}`
+		kpa  = head + `{metadata: {annotations: {autoscaling.knative.dev/class: kpa.autoscaling.knative.dev}}}}}`
+	)
+	defaults, _, _ := registrations(t)
+	for _, tt := range []struct {
+		name, object, old string
+		want              bool
+	}{
+		{"new, none named", none, "", true},
+		{"new, no metadata", head + `{spec: {}}}}`, "", true},
+		{"new, null", head + `{metadata: null}}}`, "", true},
+		{"new, one named", kpa, "", false},
+		{"an update that keeps ours", ours, ours, false},
+		{"an update that drops ours", none, ours, true},
+		{"an update that names none, as before", none, none, false},
+		{"an update that drops another", none, kpa, false},
+		{"an update of one without metadata", none, head + `{spec: {}}}}`, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := asked(t, defaults, tt.object, tt.old); got != tt.want {
+				t.Errorf("asked: %t, want %t", got, tt.want)
 			}
 		})
 	}
