@@ -191,6 +191,11 @@ func expectDescribed(t *testing.T, s *service) {
 	if len(found) != 1 || found[0].Object["spec"].(map[string]any)["priority"] != int64(1) {
 		t.Errorf("want one InferenceObjective of priority 1, got %v", found)
 	}
+	waitEvent(t, s.namespace, "Service", s.name, "InferenceGatewayReady")
+	columns, err := kubectl(t.Context(), "", "-n", s.namespace, "get", "inferencebindings", s.name)
+	if err != nil || !containsAll(columns, []string{"http://qwen.default.example.com:8888", "knative-serving/knative-gateway", "True"}) {
+		t.Errorf("the columns do not answer whether it works: %v %s", err, columns)
+	}
 	for _, args := range [][]string{
 		{"-n", s.namespace, "get", "inferencebindings", s.name},
 		{"-n", s.namespace, "describe", "inferencebinding", s.name},

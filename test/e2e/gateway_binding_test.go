@@ -18,11 +18,13 @@ import (
 // bindings is our own kind.
 var bindings = schema.GroupVersionResource{Group: "knative-inference.dev", Version: "v1alpha1", Resource: "inferencebindings"}
 
+var destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
+
 // gatewayKinds are those of which the product makes objects in a Service's namespace.
 var gatewayKinds = []schema.GroupVersionResource{
 	bindings, inferencePools, objectives, httpRoutes,
 	{Group: "inference.networking.x-k8s.io", Version: "v1alpha2", Resource: "inferencemodelrewrites"},
-	{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"},
+	destinationRules,
 	{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Version: "v1", Resource: "services"}, {Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "serviceaccounts"},

@@ -32,6 +32,9 @@ func TestGatewayModels(t *testing.T) {
 		s.waitCondition("RouteAccepted", "True")
 		s.waitCondition("Ready", "True")
 	}
+	if rules := list(t, destinationRules, namespace); len(rules) != 2 {
+		t.Errorf("want a DestinationRule for each picker: %v", rules)
+	}
 	for model, s := range map[string]*service{"llama-3-8b": llama, "food-review": llama, "qwen-4b": qwen} {
 		t.Run(model, func(t *testing.T) { expectModel(t, question{host: host, model: model}, s) })
 	}
