@@ -217,6 +217,18 @@ func TestAnnotations_ownDefaults(t *testing.T) {
 	}
 }
 
+// Each metric that the decider knows is documented as a value of the annotation.
+func TestAnnotations_everyMetric(t *testing.T) {
+	var names []string
+	for _, m := range regexp.MustCompile(`Metric = "([a-z0-9_]+)"`).FindAllStringSubmatch(read(t, "../pkg/decider/types.go"), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) < 10 {
+		t.Fatalf("only the metrics %v in pkg/decider/types.go: were they moved?", names)
+	}
+	mentions(t, "annotations.md", "metric", names)
+}
+
 // The worked numbers in the table of metrics are what the decider says.
 func TestAnnotations_workedNumbers(t *testing.T) {
 	text := read(t, "annotations.md")
