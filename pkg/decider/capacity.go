@@ -48,14 +48,14 @@ const (
 	clampedBins = 30
 )
 
-// add takes one pod's sample over seconds, with the mean context of a decoding
+// add takes one pod's sample, with the mean context of a decoding
 // request. What a request being decoded meets is not the mean step: it shares
 // its steps with the others there are in time, and with the prompts that come
 // in the time of a step. A pod that only computes prompts has no such request,
 // so tokens per step would tell too much of its prompts.
-func (f *fit) add(prior StepTime, d sample, context, seconds float64) {
+func (f *fit) add(prior StepTime, d sample, context float64) {
 	step := d.gapSum / d.gaps
-	others, prompt := d.gapSum/seconds, max(d.prompt-d.cached, 0)/seconds*step
+	others, prompt := d.gapSum/d.seconds, max(d.prompt-d.cached, 0)/d.seconds*step
 	if !(step > 0 && step < 100) || others > maxRequests || prompt > 1e6 {
 		return
 	}
@@ -128,7 +128,7 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 }
 
 // learn takes one bin's samples.
-func (s *SLOState) learn(o Objective, samples []looked, seconds float64) {
+func (s *SLOState) learn(o Objective, samples []looked) {
 	s.Lengths.fade()
 	for _, d := range samples {
 		s.Lengths.add(d.sample)
@@ -139,8 +139,8 @@ func (s *SLOState) learn(o Objective, samples []looked, seconds float64) {
 	s.Fit.fade()
 	context := s.Lengths.context()
 	for _, d := range samples {
-		if d.gaps >= leastGaps && d.gapSum > 0 && d.prompt >= 0 {
-			s.Fit.add(o.Prior, d.sample, context, seconds)
+		if d.gaps >= leastGaps && d.gapSum > 0 && d.prompt >= 0 && d.seconds > 0 {
+			s.Fit.add(o.Prior, d.sample, context)
 		}
 	}
 	if _, clamped := s.Fit.solve(); !clamped {

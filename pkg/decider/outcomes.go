@@ -61,13 +61,6 @@ type looked struct {
 	mark *mark
 }
 
-// bin is what the last closed bin was like: the Ready pods, and the seconds
-// since the counters were looked at before.
-type bin struct {
-	ready   int32
-	seconds float64
-}
-
 // episode is the share of misses from which they are part of an episode.
 const episode = 0.05
 
@@ -75,16 +68,16 @@ const episode = 0.05
 // and what the pod still had to do. Misses that follow on worse ones are put
 // down to the load that began them: a queue outlives its cause, and would
 // otherwise teach that pods miss without any load.
-func (s *SLOState) judge(o Objective, c capacity, b bin, samples []looked) {
+func (s *SLOState) judge(o Objective, c capacity, ready int32, samples []looked) {
 	s.Outcomes.scale(outcomesFade)
 	bins := s.Load.Bins
-	if len(bins) == 0 || bins[len(bins)-1] < 0 || b.ready < 1 {
+	if len(bins) == 0 || bins[len(bins)-1] < 0 || ready < 1 {
 		return
 	}
 	perPod := c.rate * binSeconds
-	fleet := float64(bins[len(bins)-1]) / (float64(b.ready) * perPod)
+	fleet := float64(bins[len(bins)-1]) / (float64(ready) * perPod)
 	for _, d := range samples {
-		seen, missed := d.misses(o, c, b.seconds)
+		seen, missed := d.misses(o, c)
 		load := fleet + d.waiting/perPod
 		if missed > episode*seen {
 			load = max(load, d.mark[markLoad])
@@ -96,14 +89,14 @@ func (s *SLOState) judge(o Objective, c capacity, b bin, samples []looked) {
 	}
 }
 
-// misses is the requests of a sample over seconds and how many of them missed:
+// misses is the requests of a sample and how many of them missed:
 // the share that had its first token too late, or whose further tokens were
 // too slow on average.
-func (d sample) misses(o Objective, c capacity, seconds float64) (seen, missed float64) {
+func (d sample) misses(o Objective, c capacity) (seen, missed float64) {
 	if !(d.firsts > 0) {
 		return 0, 0
 	}
-	return d.firsts, d.firsts * max(d.late(), d.slow(o.ITL.Seconds(), c, seconds))
+	return d.firsts, d.firsts * max(d.late(), d.slow(o.ITL.Seconds(), c))
 }
 
 // slow is the share of requests whose mean time between tokens was above a
@@ -111,12 +104,12 @@ func (d sample) misses(o Objective, c capacity, seconds float64) (seen, missed f
 // meets more or fewer prompts than that, in the manner of Poisson and with
 // lengths that vary as much as they are long. A bound that the engine cannot
 // meet without any load judges nothing.
-func (d sample) slow(bound float64, c capacity, seconds float64) float64 {
+func (d sample) slow(bound float64, c capacity) float64 {
 	if !(d.gaps > 0 && d.gapSum >= 0) || c.base >= bound {
 		return 0
 	}
 	mean, output := d.gapSum/d.gaps, max(c.output, 1)
-	met := d.firsts / seconds * output * mean // prompts during one answer
+	met := d.firsts / max(d.seconds, 0.1) * output * mean // prompts during one answer
 	spread := max(c.prompt*math.Sqrt(2*met)/output, bound/40)
 	return 1 / (1 + math.Exp(1.7*(bound-mean)/spread)) // nearly the normal distribution
 }

@@ -35,6 +35,7 @@ const (
 	markGapSum  // seconds
 	markWaiting // requests, not a counter
 	markLoad    // the load that the last sample's misses are put down to
+	markAt      // when this was looked at, in Unix seconds
 	markFields
 )
 
@@ -56,6 +57,8 @@ type sample struct {
 	low, high, far float64
 	// waiting is the requests that the engine held in its queue when the time began.
 	waiting float64
+	// seconds is the time in which this was gained.
+	seconds float64
 }
 
 // podHash is FNV-1a; of two pods with the same hash the first counts.
@@ -159,16 +162,23 @@ func (e engines) find(hash float64) (mark, bool) {
 
 // look takes a sample of every pod that is followed and gives it to each, with
 // the pod's mark to be noted in. Marks and Leads are replaced, never written.
-func (e engines) look(pods []Pod, ttft float64, each func(sample, *mark)) engines {
+// The mark of a pod that cannot be read waits for its next page.
+func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) engines {
 	moved := e.TTFT != ttft
 	marks := make([]mark, 0, min(len(pods), marksKept))
 	for _, p := range pods {
-		if p.Phase != Ready || !p.Totals.Known || len(marks) == marksKept {
+		if p.Phase != Ready || len(marks) == marksKept {
+			continue
+		}
+		before, seen := e.find(podHash(p.Name))
+		if !p.Totals.Known {
+			if seen {
+				marks = append(marks, before)
+			}
 			continue
 		}
 		now := markOf(p, ttft)
-		before, seen := e.find(now[markPod])
-		now[markReadyAfter], now[markLoad] = before[markReadyAfter], before[markLoad]
+		now[markReadyAfter], now[markLoad], now[markAt] = before[markReadyAfter], before[markLoad], at
 		if now[markReadyAfter] == 0 && p.ReadyAfter > 0 {
 			now[markReadyAfter] = 1
 			e.Leads = lead(e.Leads, p.ReadyAfter.Seconds())
@@ -179,11 +189,30 @@ func (e engines) look(pods []Pod, ttft float64, each func(sample, *mark)) engine
 		}
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.far = p.Totals.TTFT.around(ttft)
+			d.seconds = d.elapsed(max(at-before[markAt], 0.1))
 			each(d, &marks[len(marks)-1])
 		}
 	}
 	e.Marks, e.TTFT = marks, ttft
 	return e
+}
+
+// Pages are read at their own times, and some reads fail, so that the time
+// between two looks is not quite the time between two pages.
+const (
+	// alwaysBusy is the mean requests running from which an engine has no idle moment.
+	alwaysBusy = 4
+	// pageDrift is how many times the one may be the other.
+	pageDrift = 2.5
+)
+
+// elapsed is the time in which a sample was gained: that of the looks, or where
+// an engine was busy all of it, that of its steps.
+func (d sample) elapsed(looks float64) float64 {
+	if !(d.gaps > 0 && d.steps > 0 && d.gapSum > alwaysBusy*looks) {
+		return looks
+	}
+	return min(max(d.steps*d.gapSum/d.gaps, looks/pageDrift), looks*pageDrift)
 }
 
 // leadsKept is how many start-ups are remembered.

@@ -139,20 +139,25 @@ const (
 // places stops asking for more while pods find no node: more of them would
 // only queue for the same GPUs. It returns the replicas that are wanting.
 func places(w Want, obs Observation) (Want, int32) {
-	unplaced := int32(0)
-	for _, p := range obs.Pods {
-		if p.Phase == Starting && p.Unschedulable {
-			unplaced++
-		}
-	}
-	if unplaced == 0 {
+	waits := unplaced(obs)
+	if waits == 0 {
 		return w, 0
 	}
-	unmet := unplaced + max(0, w.Replicas-obs.Replicas)
-	if float64(unplaced) >= max(unplacedLeast, unplacedShare*float64(obs.Ready)) && w.Replicas > obs.Replicas {
+	unmet := waits + max(0, w.Replicas-obs.Replicas)
+	if float64(waits) >= max(unplacedLeast, unplacedShare*float64(obs.Ready)) && w.Replicas > obs.Replicas {
 		w.Replicas, w.Reason = obs.Replicas, Unschedulable
 	}
 	return w, unmet
+}
+
+// unplaced is the pods that found no node.
+func unplaced(obs Observation) (n int32) {
+	for _, p := range obs.Pods {
+		if p.Phase == Starting && p.Unschedulable {
+			n++
+		}
+	}
+	return n
 }
 
 // full is the requests per second of one replica at a load of 1.

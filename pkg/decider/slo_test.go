@@ -58,9 +58,9 @@ func TestFit_learnsAnotherEngine(t *testing.T) {
 		rate := 1 + float64(k%7)
 		work := 1000*truth.PromptToken + 200*(truth.Sequence+truth.KVToken*context)
 		step := truth.Base / (1 - rate*work)
-		d := sample{prompt: rate * 1000 * 10, gaps: rate * 200 * 10, firsts: rate * 10}
+		d := sample{prompt: rate * 1000 * 10, gaps: rate * 200 * 10, firsts: rate * 10, seconds: 10}
 		d.gapSum = d.gaps * step
-		f.add(prior, d, context, 10)
+		f.add(prior, d, context)
 	}
 	theta, clamped := f.solve()
 	if clamped {
@@ -108,8 +108,8 @@ func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 	var m mark
 	judge := func(arrived float32, waiting, firsts, inTime float64) {
 		s.Load.Bins = []float32{arrived}
-		d := sample{firsts: firsts, low: inTime, high: inTime, waiting: waiting, gaps: firsts, gapSum: firsts * 0.02}
-		s.judge(o, c, bin{1, 10}, []looked{{d, &m}})
+		d := sample{firsts: firsts, low: inTime, high: inTime, waiting: waiting, gaps: firsts, gapSum: firsts * 0.02, seconds: 10}
+		s.judge(o, c, 1, []looked{{d, &m}})
 	}
 	judge(70, 0, 50, 10)  // load 1.4
 	judge(5, 20, 50, 0)   // the queue is worked off under a load of 0.5
@@ -196,8 +196,8 @@ func TestEngines_learnTheLeadTime(t *testing.T) {
 	about(t, "lead", e.lead(120), 120, 0)
 	for i := range 40 {
 		p := Pod{Name: fmt.Sprint(i), ReadyAfter: time.Duration(60+i) * time.Second, Totals: Totals{Known: true}}
-		e = e.look([]Pod{p}, 2, func(sample, *mark) {})
-		e = e.look([]Pod{p}, 2, func(sample, *mark) {}) // counted once
+		e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {})
+		e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {}) // counted once
 	}
 	if len(e.Leads) != leadsKept || e.lead(120) != 98 {
 		t.Errorf("lead %v of %v", e.lead(120), e.Leads)

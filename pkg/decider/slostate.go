@@ -16,10 +16,8 @@ const stateVersion = 1
 type SLOState struct {
 	Version int `json:"v"`
 	// Began is the first decision of this state, Last the latest.
-	Began time.Time `json:"began"`
-	Last  time.Time `json:"last"`
-	// Looked is when the engines' counters were looked at.
-	Looked  time.Time `json:"looked"`
+	Began   time.Time `json:"began"`
+	Last    time.Time `json:"last"`
 	Load    arrivals  `json:"load"`
 	Engines engines   `json:"engines"`
 	Fit     fit       `json:"fit"`
@@ -30,6 +28,11 @@ type SLOState struct {
 	KV float64 `json:"kv,omitempty"`
 	// Plan is that of the last closed bin, with the parts that it came from.
 	Plan SLOParts `json:"plan"`
+	// Broken is the mean replicas that are missing though none was ordered lately;
+	// Ordered is the last count seen, Grown when it last grew.
+	Broken  float64   `json:"broken,omitempty"`
+	Ordered int32     `json:"ordered,omitempty"`
+	Grown   time.Time `json:"grown,omitzero"`
 	// Hold has the wants of the hold-down time.
 	Hold window.Max `json:"hold,omitzero"`
 	// Thrash is the share of the KV cache that is planned with, below 1 after preemptions.
@@ -39,7 +42,7 @@ type SLOState struct {
 }
 
 func newSLOState(now time.Time) SLOState {
-	return SLOState{Version: stateVersion, Began: now, Last: now, Looked: now, Load: newArrivals(now), Lengths: newLengths(), Thrash: 1, checked: true}
+	return SLOState{Version: stateVersion, Began: now, Last: now, Load: newArrivals(now), Lengths: newLengths(), Thrash: 1, checked: true}
 }
 
 // Valid returns why a stored state cannot be used; Decide then begins anew. A
@@ -51,7 +54,7 @@ func (s *SLOState) Valid() error {
 	case s.Version != stateVersion:
 		return errors.New("state of the SLO policy: another version; it begins anew")
 	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(),
-		!s.Plan.sound(), !(s.KV >= 0 && s.KV < 1e15), !(s.Thrash >= thrashLeast && s.Thrash <= 1):
+		!s.Plan.sound(), !(s.KV >= 0 && s.KV < 1e15), !(s.Thrash >= thrashLeast && s.Thrash <= 1), !(s.Broken >= 0 && s.Broken < 1e10):
 		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
 	}
 	return nil
@@ -75,15 +78,14 @@ func (s *SLOState) continued(now time.Time) SLOState {
 // closeBin learns from the bins that ended and plans anew.
 func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.sameModel(obs)
-	seconds := max(obs.Time.Sub(s.Looked).Seconds(), 0.1)
-	s.Looked = obs.Time
 	var buffer [marksKept]looked
 	samples := buffer[:0]
-	s.Engines = s.Engines.look(obs.Pods, s.ttft(o), func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
-	s.learn(o, samples, seconds)
+	s.Engines = s.Engines.look(obs.Pods, float64(obs.Time.UnixMilli())/1000, s.ttft(o), func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
+	s.learn(o, samples)
 	s.thrash(samples)
+	s.countBroken(o, obs)
 	c := s.capacity(o, s.KV*s.Thrash)
-	s.judge(o, c, bin{obs.Ready, seconds}, samples)
+	s.judge(o, c, obs.Ready, samples)
 	s.Plan = s.parts(o, c, obs.Ready)
 }
 
@@ -134,6 +136,24 @@ func (s *SLOState) thrash(samples []looked) {
 		s.Thrash = min(s.Thrash*thrashBack, 1)
 	}
 }
+
+// countBroken averages the replicas that are missing while nothing was ordered
+// for longer than they take: pods that failed, or were moved.
+func (s *SLOState) countBroken(o Objective, obs Observation) {
+	if obs.Replicas > s.Ordered || s.Grown.IsZero() {
+		s.Grown = obs.Time
+	}
+	s.Ordered = obs.Replicas
+	missing := 0.0
+	if settled := 1.5 * s.Engines.lead(o.LeadTime.Seconds()); obs.Time.Sub(s.Grown).Seconds() > settled {
+		missing = float64(max(0, obs.Replicas-obs.Ready-unplaced(obs)))
+	}
+	s.Broken += (1 - outcomesFade) * (missing - s.Broken)
+}
+
+// spare is the replicas to have for those that break: their mean, and up to a
+// standard deviation of how many there are at a time.
+func (s *SLOState) spare() float64 { return s.Broken + math.Sqrt(s.Broken)*min(s.Broken*4, 1) }
 
 // kvTokens is the least KV cache of the Ready pods, or what was known before.
 func kvTokens(obs Observation, before float64) float64 {
