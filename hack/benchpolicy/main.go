@@ -22,6 +22,7 @@ func main() {
 	flag.StringVar(&o.traces, "traces", "../shared/traces", "folder of the published traces; loads without their file are left out, loudly")
 	flag.StringVar(&o.doc, "doc", "", "file whose part between the markers is replaced by the tables")
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
+	flag.StringVar(&o.only, "only", "", "ours or rivals: begin cells of these alone")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further cell after this time; 0 is no limit")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -32,6 +33,7 @@ func main() {
 
 type options struct {
 	binary, out, traces, doc string
+	only                     string
 	quick                    bool
 	limit                    time.Duration
 }
@@ -54,7 +56,7 @@ func run(o options) error {
 		}
 		file := filepath.Join(folders[c.own()], c.name()+".json")
 		if !exists(file) {
-			if o.limit > 0 && time.Since(begin) > o.limit {
+			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() {
 				left++
 				continue
 			}
