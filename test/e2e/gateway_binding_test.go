@@ -32,6 +32,10 @@ var gatewayKinds = []schema.GroupVersionResource{
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
 }
 
+// served is the deadline of what several controllers decide one after another:
+// ours, Istio's, the picker's start.
+const served = 2 * settle
+
 const managedByGateway = "app.kubernetes.io/managed-by=knative-inference-gateway"
 
 // behindGateway asks for the gateway; more are annotations of the Service itself.
@@ -84,7 +88,7 @@ func (s *service) condition(kind string) string {
 // waitCondition waits until a condition of the binding holds all parts, such as its status.
 func (s *service) waitCondition(kind string, parts ...string) {
 	s.t.Helper()
-	eventually(s.t, settle, fmt.Sprintf("%s: %s has %q", s.name, kind, parts), func() (bool, string) {
+	eventually(s.t, served, fmt.Sprintf("%s: %s has %q", s.name, kind, parts), func() (bool, string) {
 		got := s.condition(kind)
 		return containsAll(got, parts), got
 	})
@@ -93,7 +97,7 @@ func (s *service) waitCondition(kind string, parts ...string) {
 // waitServed waits until the Gateway answers the question by 200.
 func (q question) waitServed(t *testing.T) {
 	t.Helper()
-	eventually(t, settle, q.host+" answers through the Gateway", func() (bool, string) {
+	eventually(t, served, q.host+" answers through the Gateway", func() (bool, string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		a, err := q.ask(ctx)

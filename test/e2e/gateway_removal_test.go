@@ -92,7 +92,7 @@ func foreignPool(name string) *unstructured.Unstructured {
 // tests may have theirs beside the Gateway.
 func waitNothingIn(t *testing.T, namespace string) {
 	t.Helper()
-	eventually(t, settle, "nothing of the gateway is left", func() (bool, string) {
+	eventually(t, served, "nothing of the gateway is left", func() (bool, string) {
 		all, err := ofGateway(t.Context(), namespace)
 		return err == nil && len(all) == 0, fmt.Sprint(all, err)
 	})
