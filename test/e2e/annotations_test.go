@@ -11,7 +11,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
@@ -31,8 +33,10 @@ func (r revision) annotate(a annotations) {
 	}
 }
 
-// A revision whose annotations we cannot do gets no pod and no traffic, and
-// says so wherever a user looks; the fix on the Revision brings it up.
+// A Service whose annotations we cannot do is refused by our webhook. One that
+// comes past it (here: a Configuration and a Route without a Service) gets a
+// revision with no pod and no traffic, which says so wherever a user looks; the
+// fix on the Revision brings it up.
 func TestBadAnnotationsAreRefused(t *testing.T) {
 	t.Parallel()
 	namespace := namespaceFor(t)
@@ -53,19 +57,59 @@ func TestBadAnnotationsAreRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := standIn(t, namespace, c.name, c.bad).create()
+			s := standIn(t, namespace, c.name, c.bad)
+			s.expectDenied(c.parts)
+			s.createPastWebhook()
 			eventually(t, settle, "refused", func() (bool, string) {
 				return s.latest() != "" && strings.Contains(s.state(), refusedReason), s.state()
 			})
 			r := s.current()
 			r.expectRefused(c.parts)
-			for kind, name := range map[string]string{"PodAutoscaler": r.revision, "Revision": r.revision, "Service": s.name} {
-				waitEvent(t, namespace, kind, name, append([]string{"Warning " + refusedReason}, c.parts...)...)
+			for _, kind := range []string{"PodAutoscaler", "Revision"} {
+				waitEvent(t, namespace, kind, r.revision, append([]string{"Warning " + refusedReason}, c.parts...)...)
 			}
 			r.annotate(c.fix)
-			s.waitReady(settle)
+			r.waitRevisionReady()
 		})
 	}
+}
+
+// expectDenied tries until the answer is our webhook's own.
+func (s *service) expectDenied(parts []string) {
+	s.t.Helper()
+	eventually(s.t, settle, "denied at admission", func() (bool, string) {
+		_, err := cluster.knative.ServingV1().Services(s.namespace).Create(s.t.Context(), s.object(), metav1.CreateOptions{})
+		if err == nil {
+			s.t.Fatalf("%s: %v was admitted", s.name, s.annotations)
+		}
+		return strings.Contains(err.Error(), "denied the request") && containsAll(err.Error(), parts), err.Error()
+	})
+}
+
+func (s *service) createPastWebhook() {
+	s.t.Helper()
+	meta, client := metav1.ObjectMeta{Name: s.name, Namespace: s.namespace}, cluster.knative.ServingV1()
+	configuration := &servingv1.Configuration{ObjectMeta: meta, Spec: s.object().Spec.ConfigurationSpec}
+	if _, err := client.Configurations(s.namespace).Create(s.t.Context(), configuration, metav1.CreateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+	route := &servingv1.Route{ObjectMeta: meta, Spec: servingv1.RouteSpec{Traffic: []servingv1.TrafficTarget{
+		{ConfigurationName: s.name, LatestRevision: ptr.Bool(true), Percent: ptr.Int64(100)},
+	}}}
+	if _, err := client.Routes(s.namespace).Create(s.t.Context(), route, metav1.CreateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (r revision) waitRevisionReady() {
+	r.t.Helper()
+	eventually(r.t, settle, r.revision+" Ready", func() (bool, string) {
+		rev, err := cluster.knative.ServingV1().Revisions(r.namespace).Get(r.t.Context(), r.revision, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		return rev.IsReady(), conditions(rev.Status.Conditions)
+	})
 }
 
 func (r revision) expectRefused(parts []string) {

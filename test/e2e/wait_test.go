@@ -55,10 +55,15 @@ func (s *service) waitReady(timeout time.Duration) {
 // latest returns the newest revision's name, "" before there is one.
 func (s *service) latest() string {
 	svc, err := cluster.knative.ServingV1().Services(s.namespace).Get(s.t.Context(), s.name, metav1.GetOptions{})
+	if err == nil {
+		return svc.Status.LatestCreatedRevisionName
+	}
+	// Made past the webhook, without a Service.
+	cfg, err := cluster.knative.ServingV1().Configurations(s.namespace).Get(s.t.Context(), s.name, metav1.GetOptions{})
 	if err != nil {
 		return ""
 	}
-	return svc.Status.LatestCreatedRevisionName
+	return cfg.Status.LatestCreatedRevisionName
 }
 
 // revision is one revision of a service.
