@@ -146,7 +146,8 @@ func (b *builder) conflicts(host string, n Neighbour) bool {
 	case mine < theirs:
 		return n.Intent.Namespace != b.in.Namespace || !b.apart(n)
 	}
-	return !b.apart(n) && b.younger(n)
+	// A header that only one namespace matches would take another's requests.
+	return b.younger(n) && (n.Intent.Namespace != b.in.Namespace || !b.apart(n))
 }
 
 // apart is true when model names or headers tell the requests of two Services apart.

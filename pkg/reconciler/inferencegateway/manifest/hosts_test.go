@@ -25,6 +25,8 @@ func TestHostRights(t *testing.T) {
 		{"the younger one goes without", []string{"hostnames", shared}, []string{"hostnames", shared}, func(n *Neighbour) { n.Created = epoch.Add(-time.Minute) }, shared, false},
 		{"models tell them apart", []string{"hostnames", shared, "model", "qwen"}, []string{"hostnames", shared, "model", "llama"}, func(n *Neighbour) { n.Created = epoch.Add(-time.Minute) }, shared, true},
 		{"a common model does not", []string{"hostnames", shared, "model", "qwen"}, []string{"hostnames", shared, "model", "llama,qwen"}, func(n *Neighbour) { n.Created = epoch.Add(-time.Minute) }, shared, false},
+		{"not across namespaces, whatever the models", []string{"hostnames", shared, "model", "qwen"}, []string{"hostnames", shared, "model", "llama"}, func(n *Neighbour) { n.Created, n.Intent.Namespace = epoch.Add(-time.Minute), "theirs" }, shared, false},
+		{"nor by a header", []string{"hostnames", shared, "match-headers", "content-type=application/json"}, []string{"hostnames", shared}, func(n *Neighbour) { n.Created, n.Intent.Namespace = epoch.Add(-time.Minute), "theirs" }, shared, false},
 		{"a neighbour's Knative host is its own", []string{"hostnames", "other.default.example.com"}, nil, nil, "other.default.example.com", false},
 		{"and shared by model in its namespace", []string{"hostnames", "other.default.example.com", "model", "qwen"}, nil, nil, "other.default.example.com", true},
 		{"not from another namespace", []string{"hostnames", "other.default.example.com", "model", "qwen"}, nil, func(n *Neighbour) { n.Intent.Namespace = "theirs" }, "other.default.example.com", false},
