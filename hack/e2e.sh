@@ -74,7 +74,7 @@ export IPA_E2E_ARTIFACTS=$artifacts
 case $group in
   default) select=(-skip '^Test(VLLM|Burst)') limit=40m ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
-  vllm) select=(-run '^TestVLLM') limit=20m ;;
+  vllm) select=(-run '^TestVLLM') limit=40m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
   run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
   *) echo "usage: e2e.sh [gateway | vllm | burst | run REGEXP]" >&2; exit 2 ;;

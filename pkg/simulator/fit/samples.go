@@ -228,9 +228,11 @@ func of(p engine.Profile, speed float64) [4]float64 {
 	return [4]float64{max(speed*p.StepBase, 1), max(speed*p.PerSequence, .01), max(speed*p.PerKVToken, 1e-6), max(speed*p.PerToken, .01)}
 }
 
-// predict is the mean step of a window.
+// predict is the mean step of a window. A step without a prompt may be bound by
+// compute, too: where the search left that out it moved what it could not
+// explain, such as pauses of a busy machine, into c0, and every step became as long.
 func predict(w window, p engine.Profile) float64 {
-	decode := p.StepBase + p.PerSequence*w.n
+	decode := max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*w.n)
 	if w.filling == 0 {
 		return decode + p.PerKVToken*w.kv
 	}

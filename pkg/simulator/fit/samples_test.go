@@ -103,3 +103,27 @@ func TestLearnRecorded_refuses(t *testing.T) {
 		t.Error("learned without any counter")
 	}
 }
+
+// TestPredict: a window's step is what the engine makes of the same profile.
+func TestPredict(t *testing.T) {
+	for name, p := range map[string]engine.Profile{
+		"bound by reading": {StepBase: 900, PerSequence: 25, ComputeBase: 100, PerToken: 50},
+		"bound by compute": {StepBase: 100, PerSequence: 5, ComputeBase: 900, PerToken: 25},
+	} {
+		p.KVTokens, p.BlockSize, p.MaxNumSeqs, p.MaxNumBatchedTokens = 10_000, 16, 8, 2048
+		var step time.Duration
+		e, err := engine.New(p, func(c engine.Completion) { step = c.TPOT() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			if err := e.Submit(engine.Request{ID: int64(i), Prompt: 1, Output: 101}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Drain()
+		if got, want := predict(window{n: 4}, p), float64(step.Microseconds()); math.Abs(got/want-1) > .01 {
+			t.Errorf("%s: predicted %v µs, the engine takes %v", name, got, want)
+		}
+	}
+}
