@@ -202,6 +202,11 @@ func TestReconcile_gatewayWide(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.reconcile("b")
+		if wide() != had {
+			t.Error("the filter went at once: one that comes back within the drain would disturb everybody twice")
+		}
+		c.pass(drainTime)
+		c.reconcile("b")
 		if wide() != 0 {
 			t.Error("the filter outlived the last Service")
 		}

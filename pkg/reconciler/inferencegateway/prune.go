@@ -96,31 +96,47 @@ func (r *Reconciler) remove(ctx context.Context, c child) error {
 	return nil
 }
 
-// pruneGateways removes what serves a whole Gateway and no Service needs any
-// more. Until every Service has been looked at once, nothing is known to be unneeded.
+// pruneGateways removes what serves a whole Gateway and no Service has needed for
+// the drain: a filter that comes or goes makes the gateway drain its connections,
+// everybody's. Until every Service has been looked at once, nothing is known to be unneeded.
 func (r *Reconciler) pruneGateways(ctx context.Context) (time.Duration, error) {
+	all := r.gatewayWide()
+	if len(all) == 0 {
+		return 0, nil
+	}
 	wanted, complete := r.ledger.gatewayWide(r.asking())
 	if !complete {
 		return 0, nil
 	}
 	var wait time.Duration
-	for _, res := range resources() {
-		for _, u := range r.watches.list(res.GroupVersionResource, gatewayWide, gatewayWide) {
-			c := child{u, res}
-			if wanted[idOf(u)] || !res.ours || u.GetDeletionTimestamp() != nil {
-				r.stale.forget(u.GetUID())
-				continue
-			}
-			if left := r.stale.since(u.GetUID(), r.now()) + r.drain; left > 0 && res.stage <= manifest.StagePool {
-				wait = max(wait, left)
-				continue
-			}
-			if err := r.remove(ctx, c); err != nil {
-				return wait, err
-			}
+	for _, c := range all {
+		if wanted[idOf(c.Unstructured)] || c.GetDeletionTimestamp() != nil {
+			r.stale.forget(c.GetUID())
+			continue
+		}
+		if left := r.stale.since(c.GetUID(), r.now()) + r.drain; left > 0 {
+			wait = max(wait, left)
+			continue
+		}
+		if err := r.remove(ctx, c); err != nil {
+			return wait, err
 		}
 	}
 	return wait, nil
+}
+
+// gatewayWide lists what serves whole Gateways, what is removed first first.
+func (r *Reconciler) gatewayWide() (out []child) {
+	for _, res := range resources() {
+		if !res.ours {
+			continue
+		}
+		for _, u := range r.watches.list(res.GroupVersionResource, gatewayWide, gatewayWide) {
+			out = append(out, child{u, res})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b child) int { return cmp.Compare(b.stage, a.stage) })
+	return out
 }
 
 // removeBinding deletes the InferenceBinding of a Service that is no longer bound.

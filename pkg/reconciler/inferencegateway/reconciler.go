@@ -1,6 +1,7 @@
 package inferencegateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -259,17 +260,21 @@ func (r *Reconciler) pruneAll(ctx context.Context, o owner, plan manifest.Plan) 
 // for the gateway: route first, pool and picker after open answers have drained.
 func (r *Reconciler) tearDown(ctx context.Context, o owner) error {
 	r.ledger.forget(o.key())
-	if len(r.children(o)) == 0 && r.watches.get(bindings, o.namespace, o.name) == nil {
-		return nil
+	wide, err := r.pruneGateways(ctx)
+	if err != nil {
+		return err
 	}
-	wait, err := r.pruneAll(ctx, o, manifest.Plan{})
+	if len(r.children(o)) == 0 && r.watches.get(bindings, o.namespace, o.name) == nil {
+		return again(wide)
+	}
+	wait, err := r.prune(ctx, o, nil)
 	if err := errors.Join(err, r.unlabel(ctx, o)); err != nil {
 		return err
 	}
-	if wait > 0 {
-		return again(wait)
+	if wait == 0 {
+		err = r.removeBinding(ctx, o)
 	}
-	return r.removeBinding(ctx, o)
+	return cmp.Or(err, again(wait, wide))
 }
 
 // gone removes what a deleted Service's owner references did not take along.

@@ -187,7 +187,7 @@ func TestReconcile_annotationRemoved(t *testing.T) {
 				if after := c.reconcile("qwen"); after != drainTime {
 					t.Errorf("asks again after %v, want %v", after, drainTime)
 				}
-				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen", "delete EnvoyFilter", "patch Pod p1"}
+				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen", "patch Pod p1"}
 				if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
 					t.Errorf("at once (-want +got):\n%s", diff)
 				}
@@ -196,8 +196,8 @@ func TestReconcile_annotationRemoved(t *testing.T) {
 				}
 				c.pass(drainTime)
 				c.reconcile("qwen")
-				if len(c.writes) == 0 || c.writes[0] != "delete InferencePool qwen" || c.writes[len(c.writes)-1] != "delete InferenceBinding qwen" {
-					t.Errorf("after the drain %v, want the pool first and the binding last", c.writes)
+				if len(c.writes) < 2 || c.writes[0] != "delete EnvoyFilter knative-gateway-inference-objective" || c.writes[1] != "delete InferencePool qwen" || c.writes[len(c.writes)-1] != "delete InferenceBinding qwen" {
+					t.Errorf("after the drain %v, want the Gateway's filter and the pool first and the binding last", c.writes)
 				}
 				for _, res := range resources() {
 					if left := c.list(res.GroupVersionResource); res.ours && len(left) > 0 {

@@ -154,9 +154,13 @@ func TestReconcile_deletedService(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.reconcile("qwen")
-		want := []string{"delete EnvoyFilter", "delete DestinationRule far", "delete EnvoyFilter"} // its own, and that of the Gateway
-		if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
+		if diff := cmp.Diff([]string{"delete EnvoyFilter", "delete DestinationRule far"}, withoutName(c.writes, "EnvoyFilter")); diff != "" {
 			t.Errorf("writes (-want +got):\n%s", diff)
+		}
+		c.pass(drainTime)
+		c.reconcile("qwen")
+		if diff := cmp.Diff([]string{"delete EnvoyFilter knative-gateway-inference-objective"}, c.writes); diff != "" {
+			t.Errorf("after the drain (-want +got):\n%s", diff)
 		}
 	})
 }
