@@ -332,3 +332,47 @@ func TestLatency_mergesPodsBeforeThePercentile(t *testing.T) {
 		t.Errorf("p95 of %v ms, want above 1 s", w.Observed)
 	}
 }
+
+func TestSample_elapsed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    sample
+		want float64
+	}{
+		{"busy, a page of 14 s", sample{steps: 280, gaps: 2800, gapSum: 140}, 14},
+		{"busy, absurd", sample{steps: 1e6, gaps: 2800, gapSum: 140}, 25},
+		{"often idle", sample{steps: 100, gaps: 200, gapSum: 10}, 10},
+		{"steps unknown", sample{steps: noCount, gaps: 2800, gapSum: 140}, 10},
+		{"nothing", sample{}, 10},
+	} {
+		if got := c.d.elapsed(10); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%s: %v seconds, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestBroken counts pods that are missing for long, and not those just ordered
+// or without a node.
+func TestBroken_needsSpares(t *testing.T) {
+	s := newSLOState(time.Unix(0, 0))
+	o := Objective{LeadTime: time.Minute}
+	at := time.Unix(1000, 0)
+	look := func(replicas, ready int32, pods ...Pod) {
+		for range 180 {
+			at = at.Add(10 * time.Second)
+			s.countBroken(o, Observation{Time: at, Replicas: replicas, Ready: ready, Pods: pods})
+		}
+	}
+	look(8, 8)
+	if s.spare() != 0 {
+		t.Errorf("%v spares of a whole fleet", s.spare())
+	}
+	look(8, 7, Pod{Phase: Starting, Unschedulable: true})
+	if s.spare() != 0 {
+		t.Errorf("%v spares for a pod without a node", s.spare())
+	}
+	look(8, 7)
+	if n := s.spare(); n < 0.5 || n > 1.5 {
+		t.Errorf("%v spares for one pod that is always missing", n)
+	}
+}
