@@ -24,7 +24,7 @@ import (
 func TestGatewayCanary(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
-	s := standIn(t, namespaceFor(t), "canary", annotations{"min-scale": "1", "max-scale": "4"}, "-token=2ms").
+	s := standIn(t, namespaceFor(t), "canary", annotations{"min-scale": "2", "max-scale": "2"}, "-token=2ms").
 		behindGateway(map[string]string{"knative-inference.dev/pool-mode": "revision"}).start()
 	q := question{host: s.host()}
 	q.waitServed(t)
