@@ -150,7 +150,7 @@ func (c *curve) allowed(goal float64) float64 {
 }
 
 // leastTrim is the least part of a replica's rate that is planned with.
-const leastTrim = 0.2
+const leastTrim = 0.17
 
 // sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {
