@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -19,7 +20,10 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 )
 
-const routedLabel = "knative-inference.dev/routed"
+const (
+	routedLabel  = "knative-inference.dev/routed"
+	gatewayLease = "autoscaler-adapter-gateway-00-of-01"
+)
 
 // admitted is a Service that names no class and runs a vLLM that nobody told to
 // finish what it generates.
@@ -105,7 +109,7 @@ func say(ctx context.Context, stdin string, args ...string) (string, error) {
 // pool knows it; a pod of a revision without traffic is born without. Existing
 // revisions and Deployments are not touched.
 //
-// Sequential: it takes the lease away from the product.
+// Sequential: it takes the leases away from the product.
 func TestGatewayPodsAreBornLabelled(t *testing.T) {
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "born", annotations{"min-scale": "1", "max-scale": "2"}).behindGateway(nil).start()
@@ -121,7 +125,10 @@ func TestGatewayPodsAreBornLabelled(t *testing.T) {
 	s.waitReady(settle)
 	idle := s.current()
 	deployments := stable.deployment().Generation + idle.deployment().Generation
-	defer takeLease(t)()
+	defer takeLeases(t, leaseName, gatewayLease)()
+	if identity, _ := holder(t); identity != "nobody" {
+		t.Fatalf("the lease is held by %s", identity)
+	}
 	for _, r := range []revision{stable, idle} {
 		born := r.replacePod()
 		if got, want := born.Labels[routedLabel] == "true", r == stable; got != want {
@@ -133,21 +140,14 @@ func TestGatewayPodsAreBornLabelled(t *testing.T) {
 	}
 }
 
-// takeLease makes nobody the leader until the returned function is called.
-func takeLease(t *testing.T) (giveBack func()) {
+// takeLeases makes nobody the leader until the returned function is called.
+func takeLeases(t *testing.T, names ...string) (giveBack func()) {
 	t.Helper()
-	leases := cluster.kube.CoordinationV1().Leases(ownNamespace)
-	hold := func() error {
-		return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-			lease, err := leases.Get(context.Background(), leaseName, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			now := metav1.NowMicro()
-			lease.Spec.HolderIdentity, lease.Spec.RenewTime = ptr.String("nobody"), &now
-			_, err = leases.Update(context.Background(), lease, metav1.UpdateOptions{})
-			return err
-		})
+	hold := func() (err error) {
+		for _, name := range names {
+			err = errors.Join(err, holdLease(name))
+		}
+		return err
 	}
 	if err := hold(); err != nil {
 		t.Fatal(err)
@@ -164,17 +164,27 @@ func takeLease(t *testing.T) (giveBack func()) {
 			}
 		}
 	}()
-	giveBack = func() {
+	time.Sleep(12 * time.Second) // the last leader finds out when it renews
+	return func() {
 		close(stop)
 		<-ended
 		waitBothReplicas(t)
 	}
-	time.Sleep(12 * time.Second) // the last leader finds out when it renews
-	if identity, _ := holder(t); identity != "nobody" {
-		giveBack()
-		t.Fatalf("the lease is held by %s", identity)
-	}
-	return giveBack
+}
+
+// holdLease renews a lease for somebody who does not exist.
+func holdLease(name string) error {
+	leases := cluster.kube.CoordinationV1().Leases(ownNamespace)
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		lease, err := leases.Get(context.Background(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		now := metav1.NowMicro()
+		lease.Spec.HolderIdentity, lease.Spec.RenewTime = ptr.String("nobody"), &now
+		_, err = leases.Update(context.Background(), lease, metav1.UpdateOptions{})
+		return err
+	})
 }
 
 // replacePod deletes the revision's pod and returns the one that comes in its place.
