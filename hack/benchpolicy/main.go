@@ -19,7 +19,7 @@ func main() {
 	o := options{}
 	flag.StringVar(&o.binary, "binary", "_output/bin/autoscaler-adapter", "autoscaler-adapter")
 	flag.StringVar(&o.out, "out", "_output/bench-policy", "where cells are kept")
-	flag.StringVar(&o.traces, "traces", "../shared/traces", "folder of the published traces; loads without their file are left out, loudly")
+	flag.StringVar(&o.traces, "traces", "", "folder of the published traces; loads without their file are left out, loudly")
 	flag.StringVar(&o.doc, "doc", "", "file whose part between the markers is replaced by the tables")
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
 	flag.StringVar(&o.only, "only", "", "ours or rivals: begin cells of these alone")
