@@ -1,7 +1,9 @@
 package collector
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -30,6 +32,8 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 		}
 		o.Pods = append(o.Pods, p.observe(now))
 	}
+	// Decisions follow some pods of a large fleet only: always the same ones.
+	slices.SortFunc(o.Pods, func(a, b decider.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	o.InFlight = reading(inFlight)
 	return o, true
 }

@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"math"
 	"slices"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
@@ -63,7 +62,7 @@ func believable(h engine.Histogram) bool {
 		return false
 	}
 	for i, n := range h.Counts {
-		if !(n >= 0 && n <= h.Count) || i > 0 && (n < h.Counts[i-1] || !(h.Bounds[i] > h.Bounds[i-1])) || math.IsNaN(h.Bounds[i]) {
+		if !(n >= 0 && n <= h.Count) || i > 0 && (n < h.Counts[i-1] || !(h.Bounds[i] > h.Bounds[i-1])) || !known(h.Bounds[i]) {
 			return false
 		}
 	}

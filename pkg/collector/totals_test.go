@@ -27,6 +27,7 @@ func TestTotals_absurd_is_unknown(t *testing.T) {
 		{"negative", engine.Histogram{Bounds: []float64{.1}, Counts: []float64{-2}, Count: 6}, false},
 		{"NaN count", engine.Histogram{Bounds: []float64{.1}, Counts: []float64{nan}, Count: 6}, false},
 		{"infinite", engine.Histogram{Count: inf}, false},
+		{"endless bound", engine.Histogram{Bounds: []float64{-inf, 1}, Counts: []float64{0, 5}, Count: 6}, false},
 	} {
 		st := engine.NewStat("vllm")
 		st.TTFT = tt.h

@@ -167,3 +167,18 @@ func zip(text string) string {
 	_ = w.Close()
 	return b.String()
 }
+
+func TestCreate_keeps_the_recording_of_before(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "rec.gz")
+	record(t, file, 1<<20, 5)
+	w, err := Create(file, "test", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Replay(Open(file + ".1")); err != nil || r.Decisions != 5 {
+		t.Errorf("the recording of before the restart has %d decisions and error %v, want 5", r.Decisions, err)
+	}
+}

@@ -34,9 +34,15 @@ type Writer struct {
 	err     error
 }
 
-// Create begins a recording. limit is bytes after compression.
+// Create begins a recording. limit is bytes after compression. A file of before
+// a restart becomes FILE.1: it tells why the program ended.
 func Create(path, adapter string, limit int64) (*Writer, error) {
 	w := &Writer{path: path, adapter: adapter, limit: limit}
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("keeping the recording of before (--record): %w", err)
+		}
+	}
 	if err := w.begin(); err != nil {
 		return nil, err
 	}
