@@ -20,6 +20,8 @@ import (
 // gatewayDefaults follows config-inference-gateway; a broken edit keeps the last good one.
 type gatewayDefaults struct {
 	current atomic.Pointer[binding.Defaults]
+	// loaded is true once a good config map was read; update alone uses it.
+	loaded  bool
 	changed func()
 	log     *slog.Logger
 }
@@ -40,9 +42,17 @@ func (d *gatewayDefaults) get() binding.Defaults { return *d.current.Load() }
 
 func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
 	parsed, err := binding.ParseDefaults(cm.Data)
-	if err != nil {
+	switch {
+	case err != nil && d.loaded:
 		d.log.Error("config map refused; the last good one stays in force", "error", err)
 		return
+	case err != nil:
+		// After a restart nothing is known to be good, and the built-in Gateway would
+		// tear down what serves. Without a Gateway a Service is refused and stays as it is.
+		d.log.Error("config map refused; Services that name no Gateway are left as they are until it is corrected", "error", err)
+		parsed.Gateway = binding.Name{}
+	case len(cm.Data) > 0:
+		d.loaded = true
 	}
 	d.current.Store(&parsed)
 	d.changed()

@@ -43,3 +43,21 @@ func TestFollowDefaults(t *testing.T) {
 		}
 	}
 }
+
+// A config map that is broken when the adapter starts must not move Services to
+// the built-in Gateway: they are refused, which leaves them as they are.
+func TestFollowDefaults_brokenFromTheStart(t *testing.T) {
+	d, err := followDefaults(cminformer.NewInformedWatcher(kubefake.NewClientset(), "ns"), "ns", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.update(&corev1.ConfigMap{}) // the watcher begins with the default
+	d.update(&corev1.ConfigMap{Data: map[string]string{"gateway": "infra/llm", "gatewey": "infra/other"}})
+	if got := d.get().Gateway; got != (binding.Name{}) {
+		t.Errorf("gateway %v of a broken config map, want none", got)
+	}
+	d.update(&corev1.ConfigMap{Data: map[string]string{"gateway": "infra/llm"}})
+	if got, want := d.get().Gateway, (binding.Name{Namespace: "infra", Name: "llm"}); got != want {
+		t.Errorf("gateway %v after the correction, want %v", got, want)
+	}
+}
