@@ -61,7 +61,7 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	case foreign:
 		return outcome{finding: notOwned(res, live)}
 	case orphan:
-		if !b.intent.Adopt {
+		if !b.intent.Adopt || live.GetNamespace() != b.owner.namespace { // what is in the Gateway's namespace is not the user's to give
 			return outcome{finding: notOwned(res, live)}
 		}
 		r.event(b.owner, corev1.EventTypeNormal, "Adopted", fmt.Sprintf("%s %s was taken over, as annotation %s asks.", res.kind, live.GetName(), inference.AdoptKey))

@@ -129,7 +129,7 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		return condition(kind, metav1.ConditionTrue, "BuiltIn", "The gateway's own endpoint picker is used.")
 	}
 	var names []string
-	for _, o := range plan.Objects {
+	for _, o := range slices.Concat(plan.Gateway, plan.Objects) {
 		if o.GetKind() != "Deployment" {
 			continue
 		}
@@ -137,6 +137,9 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 			return condition(kind, metav1.ConditionUnknown, "Deploying", fmt.Sprintf("Deployment %s is not available yet: %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName())))
 		}
 		names = append(names, o.GetName())
+	}
+	if len(names) == 0 && len(plan.Pools) > 0 {
+		return condition(kind, metav1.ConditionTrue, "ForeignPool", "The pool that is named has an endpoint picker of its own.")
 	}
 	if len(names) == 0 {
 		return condition(kind, metav1.ConditionUnknown, "NoEndpointPicker", "No endpoint picker is deployed; see the other conditions.")

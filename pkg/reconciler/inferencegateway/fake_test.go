@@ -249,11 +249,12 @@ func (c *cluster) list(g schema.GroupVersionResource) (out []*unstructured.Unstr
 
 // live returns an object of the API server, nil without one.
 func (c *cluster) live(g schema.GroupVersionResource, name string) *unstructured.Unstructured {
-	obj, err := c.client.Tracker().Get(g, "default", name)
-	if err != nil {
-		return nil
+	for _, namespace := range []string{"default", "knative-serving"} {
+		if obj, err := c.client.Tracker().Get(g, namespace, name); err == nil {
+			return obj.(*unstructured.Unstructured)
+		}
 	}
-	return obj.(*unstructured.Unstructured)
+	return nil
 }
 
 // set changes a live object as some other controller would.

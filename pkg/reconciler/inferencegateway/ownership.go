@@ -65,6 +65,7 @@ func (o owner) claimOn(live *unstructured.Unstructured, as manifest.Ownership) c
 	case !managed(live):
 		return orphan
 	case as == manifest.Shared && len(live.GetOwnerReferences()) > 0,
+		as == manifest.Controlled && len(live.GetOwnerReferences()) > 0 && o.soleOwner(live), // shared with nobody any more
 		as == manifest.GatewayWide && l[inference.GatewayNameKey] != "",
 		as == manifest.Labelled && l[inference.OwnerNamespaceKey] == o.namespace && l[inference.OwnerServiceKey] == o.name:
 		return mine

@@ -40,6 +40,7 @@ func TestClaimOn(t *testing.T) {
 		{"nobody's, with a plain owner", nil, []metav1.OwnerReference{ref("Deployment", "d", "u3", nil)}, manifest.Controlled, false, orphan},
 		{"a shared pool of others", ours, []metav1.OwnerReference{ref(knativeKind, "llama", "u2", nil)}, manifest.Shared, false, mine},
 		{"a shared pool where a pool of one is wanted", ours, []metav1.OwnerReference{ref(knativeKind, "llama", "u2", nil)}, manifest.Controlled, false, foreign},
+		{"a pool that was shared, of the Service alone", ours, []metav1.OwnerReference{ref(knativeKind, "qwen", "u1", nil)}, manifest.Controlled, false, mine},
 		{"of the Gateway", merged(ours, map[string]string{inference.GatewayNameKey: "g"}), nil, manifest.GatewayWide, false, mine},
 		{"labelled for the Service", merged(ours, map[string]string{inference.OwnerNamespaceKey: "default", inference.OwnerServiceKey: "qwen"}), nil, manifest.Labelled, false, mine},
 		{"ours once, restored without owners", ours, nil, manifest.Controlled, false, orphan},

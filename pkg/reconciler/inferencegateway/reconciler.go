@@ -149,12 +149,15 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	plan := r.build(b.intent, w)
 	r.ledger.planned(b.key(), plan)
 
+	if !r.watches.complete() && len(plan.Routed) == 0 {
+		plan.PodLabelKeys = nil // what is not known now may serve all the same: no pod leaves its pool for it
+	}
 	labelled := r.label(ctx, b.owner, plan)
 	done := r.applyAll(ctx, b, plan)
 	hidden, shown := r.show(ctx, b.owner, plan)
 	var drain time.Duration
 	var pruned error
-	if done.complete && r.watches.complete() {
+	if done.complete && r.watches.complete() && known(b.intent, w.Gateway) {
 		drain, pruned = r.pruneAll(ctx, b.owner, plan)
 	}
 	done.findings = slices.Concat(done.findings, plan.Findings, r.conflicts(b, plan))
@@ -170,6 +173,12 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 		soon = absentRetry
 	}
 	return again(drain, hidden, soon, r.unsettled(b))
+}
+
+// known is false without the Gateway or its class: what it can do is not known
+// then, and all that led to it is there when it comes back.
+func known(in binding.Intent, g manifest.Gateway) bool {
+	return g.Exists && (g.Controller != "" || in.Provider != "")
 }
 
 // inTheWay is true when somebody else's object has a name that we need. Not all
@@ -220,19 +229,21 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 	return done
 }
 
-// notYet holds a route back until every picker that it needs answers: requests
-// must not reach a pool whose picker is still starting.
+// notYet holds a route back until every picker that it needs answers, and the
+// filter of a body-based router until that does: requests must not reach a pool
+// whose picker is still starting, nor a filter without its server.
 func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *manifest.Finding {
-	if obj.Stage != manifest.StageRoute || r.current(b, obj) {
+	if obj.Stage < manifest.StageFilter || r.current(b, obj) {
 		return nil
 	}
-	for _, o := range plan.Objects {
-		if o.GetKind() != "Deployment" || r.available(o.GetNamespace(), o.GetName()) {
+	for _, o := range slices.Concat(plan.Gateway, plan.Objects) {
+		needed := obj.Stage == manifest.StageRoute || obj.Ownership == manifest.GatewayWide && o.GetName() == obj.GetName()
+		if o.GetKind() != "Deployment" || !needed || r.available(o.GetNamespace(), o.GetName()) {
 			continue
 		}
 		return &manifest.Finding{
 			Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionUnknown), Reason: "WaitingForEndpointPicker",
-			Message: fmt.Sprintf("HTTPRoute %s waits until the endpoint picker, Deployment %s, is available.", obj.GetName(), o.GetName()),
+			Message: fmt.Sprintf("%s %s waits until Deployment %s is available.", obj.GetKind(), obj.GetName(), o.GetName()),
 		}
 	}
 	return nil

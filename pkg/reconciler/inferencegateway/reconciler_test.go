@@ -19,6 +19,7 @@ import (
 	pkgreconciler "knative.dev/pkg/reconciler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
 var asked = map[string]string{"knative.aliyun.com/ai-gateway": "inference", "knative.aliyun.com/ai-gateway-inference-priority": "1"}
@@ -297,6 +298,7 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 func TestReconcile_aKindThatCanNoLongerBeListed(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.service("qwen", asked)
+		c.pod("qwen", "qwen-00001", "p1", nil)
 		c.settle("qwen")
 		c.client.PrependReactor("list", "inferencepools", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
@@ -317,6 +319,81 @@ func TestReconcile_aKindThatCanNoLongerBeListed(t *testing.T) {
 		c.reconcile("qwen")
 		if c.live(httpRoutes, "qwen-inference") == nil || c.live(pools, "qwen") == nil || c.live(deployments, "qwen-epp") == nil {
 			t.Error("route, pool or picker were removed")
+		}
+		if got := c.podLabel("p1", inference.RoutedKey); got != "true" {
+			t.Errorf("routed %q: the pool that serves all the same lost its pods", got)
+		}
+	})
+}
+
+// A Gateway or class that is gone may come back: what leads to it stays.
+func TestReconcile_theGatewayGoesAndComesBack(t *testing.T) {
+	for _, gone := range []struct {
+		res             schema.GroupVersionResource
+		namespace, name string
+	}{{gatewayClasses, "", "istio"}, {gateways, "knative-serving", "knative-gateway"}} {
+		t.Run(gone.res.Resource, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				c.service("qwen", asked)
+				c.settle("qwen")
+				c.delete(gone.res, gone.namespace, gone.name)
+				c.reconcile("qwen")
+				c.pass(2 * drainTime)
+				c.reconcile("qwen")
+				if c.live(httpRoutes, "qwen-inference") == nil || c.live(pools, "qwen") == nil {
+					t.Error("route or pool were removed")
+				}
+				if got := c.condition("qwen", inference.ConditionReady); got.Status != metav1.ConditionFalse {
+					t.Errorf("Ready %s", got.Status)
+				}
+			})
+		})
+	}
+}
+
+// The filter that asks a body-based router comes after the router: without it
+// every request that it is for fails.
+func TestReconcile_theBodyRouterComesBeforeItsFilter(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		d, err := binding.ParseDefaults(map[string]string{"body-based-router": "managed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.r.defaults = func() binding.Defaults { return d }
+		c.service("qwen", with(map[string]string{inference.ModelKey: "qwen"}))
+		filter := func() bool {
+			return slices.ContainsFunc(c.list(envoyFilters), func(u *unstructured.Unstructured) bool { return strings.HasSuffix(u.GetName(), "-bbr") })
+		}
+		for range 3 {
+			c.reconcile("qwen")
+		}
+		if filter() {
+			t.Error("the filter is there before the router answers")
+		}
+		if got := c.condition("qwen", inference.ConditionEndpointPickerReady); got.Status == metav1.ConditionTrue || !strings.Contains(got.Message, "-bbr") {
+			t.Errorf("EndpointPickerReady %s: %s; want the router's Deployment", got.Status, got.Message)
+		}
+		c.settle("qwen")
+		if !filter() {
+			t.Error("the filter never came")
+		}
+	})
+}
+
+// Pods that are born hidden while annotations are refused are shown all the same.
+func TestReconcile_refusedAnnotationsHideNoPod(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", asked)
+		c.settle("qwen")
+		c.annotate(svc, with(map[string]string{inference.FailureModeKey: "Sometimes"}))
+		c.pod("qwen", "qwen-00001", "p1", map[string]string{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
+		c.reconcile("qwen")
+		pod, err := c.kube.CoreV1().Pods("default").Get(c.Context(), "p1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hidden(pod) {
+			t.Errorf("hidden still: %v", pod.Annotations)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package inferencegateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -48,7 +49,8 @@ func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 	conditions = append(conditions, c)
 	status.Conditions = append(conditions, summary(conditions))
 	status.ObservedGeneration = b.svc.Generation
-	return r.publish(ctx, b, status)
+	_, shown := r.show(ctx, b.owner, manifest.Plan{}) // the webhook goes on hiding new pods
+	return errors.Join(shown, r.publish(ctx, b, status))
 }
 
 // mainURL prefers one of the Service's own hosts.

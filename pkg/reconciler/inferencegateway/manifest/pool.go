@@ -32,7 +32,8 @@ func (b *builder) foreignSelector() map[string]string {
 		return nil
 	}
 	out := map[string]string{}
-	for k, v := range b.w.Pool.Selector {
+	for _, k := range slices.Sorted(maps.Keys(b.w.Pool.Selector)) {
+		v := b.w.Pool.Selector[k]
 		switch {
 		case k == knativeServiceLabel && v == b.in.Service:
 		case strings.HasPrefix(k, "serving.knative.dev/") || k == "app":
