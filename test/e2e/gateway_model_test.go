@@ -17,7 +17,7 @@ import (
 func TestGatewayModels(t *testing.T) {
 	needGateway(t)
 	cluster.configureGateway(t, map[string]string{"body-based-router": "managed"})
-	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"body-based-router": "off"}) })
+	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"body-based-router": "disabled"}) })
 	namespace := namespaceFor(t)
 	const host = "inference.models.example.com"
 	behind := func(name, models string) *service {
