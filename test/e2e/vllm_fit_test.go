@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ var learning = []stage{
 var (
 	steady = stage{clients: 4, prompt: 100, answer: 150, during: 45 * time.Second}
 	waves  = stage{clients: 20, prompt: 200, answer: 120, during: 60 * time.Second, together: true}
-	// probe runs right before and after them: has the machine kept its speed?
+	// probe was learned from, too, and runs right before and after them: has the machine kept its speed?
 	probe = stage{clients: 6, prompt: 40, answer: 250, during: 15 * time.Second}
 )
 
@@ -41,8 +42,12 @@ func TestVLLMFit(t *testing.T) {
 	s := realVLLM(t, annotations{"min-scale": "1", "max-scale": "1"})
 	r := s.current()
 	l := newTokenLoad(r)
+	var paces speeds
 	for _, st := range learning {
-		l.run(st)
+		m, _ := l.measure(st)
+		if st.alike(probe) {
+			paces = append(paces, m.tpot)
+		}
 	}
 	time.Sleep(3 * time.Second) // the last sample is up to 2 s old
 	p := fitRecording(t, r)
@@ -53,19 +58,20 @@ func TestVLLMFit(t *testing.T) {
 	inSteady, sentSteady := l.measure(steady)
 	inWaves, sentWaves := l.measure(waves)
 	after, _ := l.measure(probe)
-	drift := after.tpot/before.tpot - 1
-	figure(t, fmt.Sprintf("real vLLM fit: the same load before and after the predicted ones took %.2f and %.2f ms a token: the machine's own speed changed by %+.0f %%",
-		1e3*before.tpot, 1e3*after.tpot, 100*drift))
-	bound := 0.4 + math.Abs(drift)
-	got := predicted(t, p, sentSteady)
-	compareLatencies(t, "4 clients", inSteady, got)
-	expectWithin(t, "4 clients TPOT", got.tpot/inSteady.tpot-1, bound)
-	expectWithin(t, "4 clients E2E", got.e2e/inSteady.e2e-1, bound)
-	got = predicted(t, p, sentWaves)
-	compareLatencies(t, "waves of 20", inWaves, got)
-	expectWithin(t, "waves of 20 TTFT", got.ttft/inWaves.ttft-1, bound)
-	expectWithin(t, "waves of 20 TPOT", got.tpot/inWaves.tpot-1, bound)
-	expectWithin(t, "waves of 20 E2E", got.e2e/inWaves.e2e-1, bound)
+	paces = append(paces, before.tpot, after.tpot)
+	figure(t, "real vLLM fit: "+paces.String())
+	bound := 1.4 * slices.Max(paces) / slices.Min(paces)
+	expectPrediction(t, "4 clients", inSteady, predicted(t, p, sentSteady), bound)
+	expectPrediction(t, "waves of 20", inWaves, predicted(t, p, sentWaves), bound)
+}
+
+// speeds are the seconds a token of one and the same load at different times.
+// A machine that others use has no one speed, and no profile could have it.
+type speeds []float64
+
+func (s speeds) String() string {
+	return fmt.Sprintf("one and the same load took %.1f ms a token while learning, %.1f right before the predicted loads and %.1f right after: the machine's own speed changed by a factor of %.2f",
+		1e3*s[0], 1e3*s[1], 1e3*s[2], slices.Max(s)/slices.Min(s))
 }
 
 // fitRecording fetches what the adapter recorded and learns a profile of it, as a user would.
@@ -120,18 +126,25 @@ func predicted(t *testing.T, p engine.Profile, requests []request) latencies {
 	return latencies{sum.ttft / ended, sum.tpot / ended, sum.e2e / ended}
 }
 
-func compareLatencies(t *testing.T, load string, measured, predicted latencies) {
+// expectPrediction wants every mean within a factor. Where nothing waits, the
+// first token's time is mostly the API server's, of which a recording tells
+// nothing: it is told and not judged.
+func expectPrediction(t *testing.T, load string, measured, predicted latencies, factor float64) {
 	t.Helper()
-	row := func(name string, m, p float64) string {
-		return fmt.Sprintf("%s %.1f ms measured, %.1f predicted (%+.0f %%)", name, 1e3*m, 1e3*p, 100*(p/m-1))
+	text := "real vLLM fit, " + load
+	for _, c := range []struct {
+		name     string
+		m, p     float64
+		overhead bool
+	}{
+		{"mean TTFT", measured.ttft, predicted.ttft, measured.ttft < 0.1*measured.e2e},
+		{"TPOT", measured.tpot, predicted.tpot, false},
+		{"E2E", measured.e2e, predicted.e2e, false},
+	} {
+		text += fmt.Sprintf("; %s %.1f ms measured, %.1f predicted (%+.0f %%)", c.name, 1e3*c.m, 1e3*c.p, 100*(c.p/c.m-1))
+		if !c.overhead && !(math.Abs(math.Log(c.p/c.m)) <= math.Log(factor)) {
+			t.Errorf("%s: %s %.1f ms measured, %.1f predicted, want within a factor of %.2f", load, c.name, 1e3*c.m, 1e3*c.p, factor)
+		}
 	}
-	figure(t, fmt.Sprintf("real vLLM fit, %s: %s; %s; %s", load, row("mean TTFT", measured.ttft, predicted.ttft),
-		row("TPOT", measured.tpot, predicted.tpot), row("E2E", measured.e2e, predicted.e2e)))
-}
-
-func expectWithin(t *testing.T, what string, off, bound float64) {
-	t.Helper()
-	if !(math.Abs(off) <= bound) {
-		t.Errorf("%s: the prediction is %+.0f %% off, want within %.0f %%", what, 100*off, 100*bound)
-	}
+	figure(t, text)
 }
