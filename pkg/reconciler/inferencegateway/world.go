@@ -136,7 +136,7 @@ func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out 
 		}
 		out = append(out, manifest.Neighbour{
 			Intent: *theirs, UID: other.UID, Created: other.CreationTimestamp.Time, Hosts: hosts,
-			Revision: r.newest(other, main),
+			Revision: r.largest(other, main),
 		})
 	}
 	slices.SortFunc(out, func(a, b manifest.Neighbour) int {
@@ -149,18 +149,19 @@ func near(a, b binding.Intent) bool {
 	return a.Gateway == b.Gateway || (a.Pool != "" && a.Pool == b.Pool && a.Namespace == b.Namespace)
 }
 
-// newest is the newest revision that takes traffic, with the longest timeout of all.
-func (r *Reconciler) newest(svc *servingv1.Service, main manifest.Traffic) manifest.Revision {
+// largest is the revision with the largest share, as the Service's own plan has
+// it, with the longest timeout of all that take traffic.
+func (r *Reconciler) largest(svc *servingv1.Service, main manifest.Traffic) manifest.Revision {
 	var out manifest.Revision
-	var newest *servingv1.Revision
+	most := int32(0)
 	for _, s := range main.Splits {
 		rev, err := r.revisions.Revisions(svc.Namespace).Get(s.Revision)
 		if err != nil || s.Percent == 0 {
 			continue
 		}
 		timeout := max(out.Timeout, revisionOf(rev).Timeout)
-		if newest == nil || newest.CreationTimestamp.Before(&rev.CreationTimestamp) {
-			newest, out = rev, revisionOf(rev)
+		if s.Percent > most {
+			most, out = s.Percent, revisionOf(rev)
 		}
 		out.Timeout = timeout
 	}

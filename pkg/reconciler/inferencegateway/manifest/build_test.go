@@ -111,6 +111,30 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// An older Service of the pool that has no revision yet, or none any more,
+// takes nothing away from those that serve; one that has another engine does.
+func TestAgreeing(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		older Revision
+		want  bool
+	}{
+		{"not up yet", Revision{}, true},
+		{"alike", Revision{Port: 8000}, true},
+		{"another engine", Revision{Port: 8000, Engine: binding.Engine{Name: binding.SGLang}}, false},
+	} {
+		w := usual()
+		for name, r := range w.Revisions {
+			r.Port = 8000
+			w.Revisions[name] = r
+		}
+		w.Neighbours = []Neighbour{{Intent: asking(t, "older", "pool", "gpus"), UID: "u-older", Created: w.Created.Add(-time.Hour), Revision: tc.older}}
+		if got := slices.Contains(kinds(Build(asking(t, "qwen", "pool", "gpus"), w)), "InferencePool"); got != tc.want {
+			t.Errorf("%s: a pool %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
 // TestShares plays Envoy: one draw for every rule of the route, as measured
 // with Envoy 1.40 (200,000 of a million, then 500,000: 20 %, 30 %, 50 %).
 func TestShares(t *testing.T) {

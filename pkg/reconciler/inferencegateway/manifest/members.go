@@ -18,6 +18,8 @@ type member struct {
 	uid      types.UID
 	created  time.Time
 	revision Revision
+	// routed is false without a revision that takes traffic: what is not known agrees with all.
+	routed bool
 }
 
 // traits are what the members of one pool must have in common.
@@ -31,28 +33,37 @@ func traitsOf(m member) traits {
 	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.intent, m.revision), m.revision.H2C, engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
 }
 
+// routed is true when a revision takes traffic of the Service's own hosts.
+func (b *builder) routed() bool {
+	return slices.ContainsFunc(b.w.Main.Splits, func(s Split) bool {
+		_, known := b.w.Revisions[s.Revision]
+		return known && s.Percent > 0
+	})
+}
+
 // agreeing lists the members of the pool, the oldest first; it leads. One that
-// disagrees with it stays out. It is nil when this Service is such a one.
+// disagrees with the oldest that takes traffic stays out. It is nil when this Service is such a one.
 func (b *builder) agreeing() []member {
-	self := member{b.in, b.w.ServiceUID, b.w.Created, b.revision}
+	self := member{b.in, b.w.ServiceUID, b.w.Created, b.revision, b.routed()}
 	all := []member{self}
 	for _, n := range b.w.Neighbours {
 		if b.in.Pool != "" && n.Intent.Pool == b.in.Pool && n.Intent.Namespace == b.in.Namespace {
-			all = append(all, member{n.Intent, n.UID, n.Created, n.Revision})
+			all = append(all, member{n.Intent, n.UID, n.Created, n.Revision, n.Revision != Revision{}})
 		}
 	}
 	slices.SortFunc(all, func(x, y member) int {
 		return cmp.Or(x.created.Compare(y.created), cmp.Compare(x.intent.Service, y.intent.Service))
 	})
-	leader := traitsOf(all[0])
+	lead := all[max(0, slices.IndexFunc(all, func(m member) bool { return m.routed }))]
+	leader := traitsOf(lead)
 	if mine := traitsOf(self); mine != leader {
 		b.find(inference.ConditionPoolAccepted, "False", inference.ReasonPoolMismatch,
 			fmt.Sprintf("The pool %s belongs to the Service %s with target port %d, metrics port %d and path %s, engine %s, h2c %t; this Service has %d, %d and %s, %s, %t. Make them agree, or name another pool in %s.",
-				b.in.Pool, all[0].intent.Service, leader.target, leader.metrics, leader.path, leader.engine, leader.h2c,
+				b.in.Pool, lead.intent.Service, leader.target, leader.metrics, leader.path, leader.engine, leader.h2c,
 				mine.target, mine.metrics, mine.path, mine.engine, mine.h2c, inference.PoolKey))
 		return nil
 	}
-	return slices.DeleteFunc(all, func(m member) bool { return traitsOf(m) != leader })
+	return slices.DeleteFunc(all, func(m member) bool { return m.routed && traitsOf(m) != leader })
 }
 
 // leader is whose settings the pool and its picker have.

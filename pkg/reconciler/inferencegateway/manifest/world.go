@@ -108,7 +108,7 @@ type Neighbour struct {
 	Created time.Time
 	// Hosts are those of its Main traffic and of its tags.
 	Hosts []string
-	// Revision is its newest routed one; Timeout must be the longest of all.
+	// Revision is that of its largest share, zero without traffic; Timeout must be the longest of all.
 	Revision Revision
 }
 
