@@ -43,8 +43,12 @@ e2e-vllm: ## The same against real vLLM on the CPU (downloads it once)
 e2e-burst: ## Time from a burst to the replicas it needs, ours and Knative's own class in one run
 	@hack/e2e.sh burst
 
+.PHONY: e2e-fit
+e2e-fit: ## An engine profile learned from real vLLM, predicted against measured on other loads
+	@hack/e2e.sh fit
+
 .PHONY: e2e-full
-e2e-full: e2e e2e-vllm e2e-burst ## All three
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst ## All four
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run

@@ -4,6 +4,7 @@
 #   hack/e2e.sh                every test but the vllm and burst groups
 #   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
+#   hack/e2e.sh fit            a profile learned from real vLLM predicts two loads it has not seen, about 10 min
 #   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
 #   hack/e2e.sh run REGEXP     some tests by name
 #
@@ -57,7 +58,7 @@ if [[ ${IPA_CLUSTER:-} == existing ]]; then
   : "${KUBECONFIG:?IPA_CLUSTER=existing needs KUBECONFIG}" "${IPA_INGRESS:?IPA_CLUSTER=existing needs IPA_INGRESS, host:port of the ingress}"
   export KUBECTL=${KUBECTL:-kubectl}
 else
-  if [[ $group == vllm ]]; then hack/cluster/vllm.sh install || cannot "real vLLM could not be installed"; fi
+  if [[ $group == vllm || $group == fit ]]; then hack/cluster/vllm.sh install || cannot "real vLLM could not be installed"; fi
   # One run at a time: it installs and removes the product. What the cluster
   # starts must not inherit the lock.
   exec 8>"$("$cluster" root)/in-use.lock"
@@ -74,10 +75,11 @@ export IPA_E2E_ARTIFACTS=$artifacts
 case $group in
   default) select=(-skip '^Test(VLLM|Burst)') limit=40m ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
-  vllm) select=(-run '^TestVLLM') limit=40m ;;
+  vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
+  fit) select=(-run '^TestVLLMFit') limit=25m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
   run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
-  *) echo "usage: e2e.sh [gateway | vllm | burst | run REGEXP]" >&2; exit 2 ;;
+  *) echo "usage: e2e.sh [gateway | vllm | fit | burst | run REGEXP]" >&2; exit 2 ;;
 esac
 
 collect() { # what the cluster and the product looked like when a test failed
