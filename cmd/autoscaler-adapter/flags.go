@@ -31,6 +31,10 @@ func options() server.Options {
 		fmt.Println(version)
 		os.Exit(0)
 	}
+	if o.RecordLimit < 1 {
+		fmt.Fprintf(os.Stderr, "autoscaler-adapter: --record-limit is %d MiB; it must be at least 1\n", o.RecordLimit)
+		os.Exit(2)
+	}
 	if pflag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "autoscaler-adapter: no command %q; see --help\n", pflag.Arg(0))
 		os.Exit(2)

@@ -55,6 +55,8 @@ type Store struct {
 	// from it once. known holds the revisions that have an object.
 	found map[collector.Revision]corev1.ConfigMap
 	known map[collector.Revision]bool
+	// prunes counts the calls of Prune.
+	prunes int
 }
 
 // New returns a store on the config maps of our own namespace.
@@ -64,17 +66,30 @@ func New(client corev1client.ConfigMapInterface) *Store {
 
 // Load reads every stored state. It is called once, before the first decision.
 func (s *Store) Load(ctx context.Context) error {
+	found, err := s.list(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = found
+	return nil
+}
+
+// list reads what is stored and remembers which revisions it belongs to.
+func (s *Store) list(ctx context.Context) (map[collector.Revision]corev1.ConfigMap, error) {
 	list, err := s.client.List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
 	if err != nil {
-		return fmt.Errorf("listing stored states: %w", err)
+		return nil, fmt.Errorf("listing stored states: %w", err)
 	}
+	found := map[collector.Revision]corev1.ConfigMap{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, cm := range list.Items {
 		rev := collector.Revision{Namespace: cm.Annotations[label+"-namespace"], Name: cm.Annotations[label+"-revision"]}
-		s.found[rev], s.known[rev] = cm, true
+		found[rev], s.known[rev] = cm, true
 	}
-	return nil
+	return found, nil
 }
 
 // State returns the stored state of a revision. With an error, which says why
@@ -162,8 +177,17 @@ func name(rev collector.Revision) string {
 	return "state-" + hex.EncodeToString(sum[:10])
 }
 
-// Prune deletes the states of revisions that are gone.
+// listEvery is how many calls of Prune look at what others have stored: a
+// leader before this one may have left states of revisions that are gone.
+const listEvery = 30
+
+// Prune deletes the states of revisions that are gone. It is called by one goroutine.
 func (s *Store) Prune(ctx context.Context, gone func(collector.Revision) bool) error {
+	if s.prunes++; s.prunes%listEvery == 0 {
+		if _, err := s.list(ctx); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	var old []collector.Revision
 	for rev := range s.known {

@@ -93,3 +93,20 @@ func TestPrune_deletes_what_is_gone(t *testing.T) {
 		t.Errorf("%d objects left, %v", len(list.Items), err)
 	}
 }
+
+// A state that another replica stored while it led goes too.
+func TestPrune_finds_what_others_stored(t *testing.T) {
+	maps := fake.NewClientset().CoreV1().ConfigMaps("knative-inference")
+	s := New(maps)
+	if err := New(maps).Save(t.Context(), rev, "uid-1", now, decider.State{}); err != nil {
+		t.Fatal(err)
+	}
+	for range listEvery {
+		if err := s.Prune(t.Context(), func(r collector.Revision) bool { return r == rev }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := maps.List(t.Context(), metav1.ListOptions{}); err != nil || len(list.Items) != 0 {
+		t.Errorf("%d objects left, %v", len(list.Items), err)
+	}
+}

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -76,7 +77,7 @@ type merged struct {
 
 func (m *merged) add(l *latencies, of func(latencyPoint) decider.Histogram) {
 	bounds, counts := l.gained(of)
-	if counts == nil || m.counts != nil && len(counts) != len(m.counts) {
+	if counts == nil || m.counts != nil && !slices.Equal(bounds, m.bounds) {
 		return
 	}
 	newest := l.points[len(l.points)-1].at

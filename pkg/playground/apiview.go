@@ -27,7 +27,7 @@ func (v apiView) Get(resource schema.GroupResource, namespace, name string) (met
 
 // List implements metricsapi.View.
 func (v apiView) List(resource schema.GroupResource, namespace string) (out []metricsapi.Object) {
-	if v.w.collector == nil || namespace != "" && namespace != revision.Namespace {
+	if namespace != "" && namespace != revision.Namespace {
 		return nil
 	}
 	s, ok := v.w.collector.Snapshot(revision, time.Now())

@@ -34,6 +34,8 @@ var revision = collector.Revision{Namespace: "default", Name: "playground-00001"
 type World struct {
 	log       *slog.Logger
 	collector *collector.Collector
+	// podPages is where the pods' pages are served.
+	podPages net.Listener
 	scaler    *multiscaler.MultiScaler
 
 	mu      sync.Mutex
@@ -71,6 +73,10 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	if w.fleet, err = simulator.NewFleet(cfg); err != nil {
 		return nil, fmt.Errorf("playground: %w", err)
 	}
+	if w.podPages, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("playground: pods' pages: %w", err)
+	}
+	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond, Transport: dialTo(w.podPages.Addr().String())})
 	w.load = load{rng: trace.Stream(1, "playground")}
 	w.began, w.epoch = time.Now(), time.Now()
 	return w, w.Set(c)
@@ -78,15 +84,10 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 
 // Run moves the world and its parts until ctx ends.
 func (w *World) Run(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("playground: pods' pages: %w", err)
-	}
 	server := &http.Server{Handler: http.HandlerFunc(w.servePod), ReadHeaderTimeout: 5 * time.Second}
 	defer server.Close()
-	go func() { _ = server.Serve(listener) }()
+	go func() { _ = server.Serve(w.podPages) }()
 
-	w.collector = collector.New(collector.Options{Log: w.log, EngineInterval: 250 * time.Millisecond, Transport: dialTo(listener.Addr().String())})
 	w.scaler = multiscaler.New(ctx, multiscaler.Options{Observer: observer{w}, Scales: scales{w}, Log: w.log}, w.decided)
 	w.collector.Notify(w.scaler.Poke)
 	done := make(chan struct{})
