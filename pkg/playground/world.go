@@ -36,7 +36,7 @@ type World struct {
 	collector *collector.Collector
 	// podPages is where the pods' pages are served.
 	podPages net.Listener
-	scaler    *multiscaler.MultiScaler
+	scaler   *multiscaler.MultiScaler
 
 	mu      sync.Mutex
 	fleet   *simulator.Fleet
