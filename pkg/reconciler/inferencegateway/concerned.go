@@ -36,7 +36,9 @@ func (r *Reconciler) concerned(res resource, u *unstructured.Unstructured) []typ
 	switch {
 	case res.GroupVersionResource == httpRoutes && !managed(u):
 		return r.ledger.serving(hostsOf(u))
-	case l[inference.GatewayNameKey] != "" && managed(u), res.GroupVersionResource == gatewayClasses:
+	case l[inference.GatewayNameKey] != "" && managed(u):
+		return append(r.asking(), keeper(u))
+	case res.GroupVersionResource == gatewayClasses:
 		return r.asking()
 	case l[inference.OwnerServiceKey] != "":
 		return []types.NamespacedName{{Namespace: l[inference.OwnerNamespaceKey], Name: l[inference.OwnerServiceKey]}}
@@ -48,6 +50,36 @@ func (r *Reconciler) concerned(res resource, u *unstructured.Unstructured) []typ
 		return r.in(u.GetName())
 	}
 	return nil
+}
+
+// unowned lists who looks after what no owner reference ties to a Service: such
+// an object would stay for good if its Service was deleted while nobody led.
+func (r *Reconciler) unowned() (keys []types.NamespacedName) {
+	for _, res := range resources() {
+		c := r.watches.cache(res.GroupVersionResource)
+		if c == nil || !res.ours {
+			continue
+		}
+		for _, obj := range c.GetStore().List() {
+			u, ok := obj.(*unstructured.Unstructured)
+			if !ok || !managed(u) {
+				continue
+			}
+			switch l := u.GetLabels(); {
+			case l[inference.OwnerServiceKey] != "":
+				keys = append(keys, types.NamespacedName{Namespace: l[inference.OwnerNamespaceKey], Name: l[inference.OwnerServiceKey]})
+			case l[inference.GatewayNameKey] != "":
+				keys = append(keys, keeper(u))
+			}
+		}
+	}
+	return keys
+}
+
+// keeper is the key under which an object of a whole Gateway is looked after when
+// no Service asks any more: a Service of that name need not exist.
+func keeper(u *unstructured.Unstructured) types.NamespacedName {
+	return types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetLabels()[inference.GatewayNameKey]}
 }
 
 func hostsOf(route *unstructured.Unstructured) map[string]bool {

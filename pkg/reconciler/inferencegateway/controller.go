@@ -62,7 +62,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,
 	}
 	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: func(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
-		for _, key := range cacheKeys(services.Informer().GetStore()) {
+		for _, key := range append(cacheKeys(services.Informer().GetStore()), r.unowned()...) {
 			enqueue(b, key)
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -210,6 +211,38 @@ func TestReconcile_gatewayWide(t *testing.T) {
 		c.reconcile("b")
 		if wide() != 0 {
 			t.Error("the filter outlived the last Service")
+		}
+	})
+}
+
+// A Service deleted while nobody led: the next leader finds what it left in the
+// Gateway's namespace, where no owner reference reaches.
+func TestReconcile_deletedWhileNobodyLed(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		a := c.service("a", asked)
+		c.settle("a")
+		if err := c.services.Delete(a); err != nil {
+			t.Fatal(err)
+		}
+		c.r.ledger, c.r.stale = ledger{}, stale{}
+		want := []types.NamespacedName{{Namespace: "default", Name: "a"}, {Namespace: "knative-serving", Name: "knative-gateway"}}
+		keys := c.r.unowned()
+		for _, key := range want {
+			if !slices.Contains(keys, key) {
+				t.Errorf("the new leader does not look at %v: %v", key, keys)
+			}
+		}
+		lookAtAll := func() {
+			for _, key := range keys {
+				_ = c.r.Reconcile(c.Context(), key.String()) // asks to be called again while something drains
+				synctest.Wait()
+			}
+		}
+		lookAtAll()
+		c.pass(drainTime)
+		lookAtAll()
+		for _, u := range c.list(envoyFilters) {
+			t.Errorf("left behind: %s", u.GetName())
 		}
 	})
 }
