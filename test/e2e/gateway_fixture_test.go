@@ -147,18 +147,27 @@ func (e *environment) configureGateway(t *testing.T, data map[string]string) {
 	}
 }
 
-// removeGateway takes the Gateway away and waits for what Istio made of it.
+// removeGateway waits until the product has taken away what it made beside the
+// Gateway (filters outlive their last use by 30 s), then takes the Gateway away.
 func (e *environment) removeGateway(ctx context.Context) error {
 	theGateway.Lock()
 	defer theGateway.Unlock()
 	if theGateway.address == "" {
 		return nil
 	}
-	err := e.dynamic.Resource(gateways).Namespace(gatewayNamespace).Delete(ctx, gatewayName, metav1.DeleteOptions{})
-	if err != nil && !apierrs.IsNotFound(err) {
-		return err
+	waiting, cancel := context.WithTimeout(ctx, served)
+	defer cancel()
+	if err := poll(waiting, time.Second, func() (bool, string) {
+		left, err := ofGateway(waiting, gatewayNamespace)
+		return err == nil && len(left) == 0, fmt.Sprint(left, err)
+	}); err != nil {
+		return fmt.Errorf("beside the Gateway: %w", err)
 	}
-	return nil
+	err := e.dynamic.Resource(gateways).Namespace(gatewayNamespace).Delete(ctx, gatewayName, metav1.DeleteOptions{})
+	if apierrs.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // netProxy is the way into the cluster's network, nil when there is none or none is needed.
