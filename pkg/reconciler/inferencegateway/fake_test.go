@@ -64,6 +64,7 @@ func inCluster(t *testing.T, test func(*cluster)) {
 		if err := c.r.watches.start(ctx); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the fake has no resourceVersion: what is made between list and watch is never seen
 		for _, res := range resources() {
 			if res.custom {
 				c.define(res)
