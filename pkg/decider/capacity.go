@@ -153,12 +153,16 @@ func (s *SLOState) learn(o Objective, samples []looked) {
 func (l *lengths) fade() { l.Seen *= lengthsFade }
 
 func (l *lengths) add(d sample) {
-	if !(d.firsts > 0 && d.finished > 0 && d.prompt >= 0 && d.generated >= 0) {
+	begun := d.firsts
+	if begun < 0 {
+		begun = d.finished // TGI and Triton do not count first tokens
+	}
+	if !(begun > 0 && d.finished > 0 && d.prompt >= 0 && d.generated >= 0) {
 		return
 	}
 	l.Seen += d.finished
 	k := d.finished / (l.Seen + lengthsLeast)
-	l.Prompt += k * (min(d.prompt/d.firsts, 1e7) - l.Prompt)
+	l.Prompt += k * (min(d.prompt/begun, 1e7) - l.Prompt)
 	l.Output += k * (min(d.generated/d.finished, 1e7) - l.Output)
 	if d.prompt > 0 {
 		l.Computed += k * (min(max(1-d.cached/d.prompt, 0.02), 1) - l.Computed)

@@ -44,6 +44,10 @@
 //	limits      activation scale and rate limits, as of the other metrics
 //	places      no growth while pods find no node
 //
+// A revision whose engines never told anything has no plan: it is given what
+// Knative's default would, 70 requests in flight each (pageless.go). While pages
+// tell too little to learn from, requests in flight count besides the plan.
+//
 // Need is the larger of level and past. The lead time is the 90th percentile of
 // the start-ups seen. docs/adr/0005-slo-policy.md says why it is so.
 //

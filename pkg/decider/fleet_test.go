@@ -22,6 +22,10 @@ type fleet struct {
 	// arrivals, rps and counts tell whether arrivals, their rate and the
 	// engines' counters can be seen; concurrency is what the queue-proxies tell.
 	arrivals, rps, concurrency bool
+	// counters off leaves of a page only what runs and waits now.
+	counters bool
+	// healthy is the pods that ever become Ready, 0 any number.
+	healthy int
 	// gpus is the pods that find a node, 0 any number.
 	gpus int
 
@@ -41,6 +45,7 @@ type node struct {
 	name                   string
 	created, ready         time.Duration
 	homeless               bool // no node was found yet
+	broken                 bool // never becomes Ready
 	waiting, running       float64
 	firsts                 float64
 	ttft                   [len(ttftBounds)]float64 // cumulative
@@ -49,7 +54,7 @@ type node struct {
 }
 
 func newFleet() fleet {
-	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, replicas: 1}
+	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, counters: true, replicas: 1}
 }
 
 // set reads the fields of the orders engine and fault.
@@ -74,6 +79,10 @@ func (f *fleet) set(fields []string) (err error) {
 			_, err = fmt.Sscan(value, &f.replicas)
 		case "stale":
 			f.stale, err = strconv.Atoi(value)
+		case "counters":
+			f.counters = value == "on"
+		case "healthy":
+			f.healthy, err = strconv.Atoi(value)
 		case "gpus":
 			f.gpus, err = strconv.Atoi(value)
 		case "arrivals":
@@ -110,6 +119,7 @@ func (f *fleet) follow(n int32) {
 	}
 	f.pods = f.pods[:n]
 	for i, p := range f.pods {
+		p.broken = f.healthy > 0 && i >= f.healthy
 		homeless := f.gpus > 0 && i >= f.gpus && (p.homeless || p.ready > f.now)
 		if p.homeless && !homeless {
 			p.ready = f.now + f.lead
@@ -119,7 +129,7 @@ func (f *fleet) follow(n int32) {
 	f.replicas = n
 }
 
-func (f *fleet) isReady(p *node) bool { return !p.homeless && p.ready <= f.now }
+func (f *fleet) isReady(p *node) bool { return !p.homeless && !p.broken && p.ready <= f.now }
 
 // advance serves rate requests per second for dt.
 func (f *fleet) advance(rate float64, dt time.Duration) {
@@ -201,6 +211,14 @@ func (f *fleet) page(p *node, pod *Pod) {
 	whole := func(v float64) Reading { return Reading(math.Floor(v)) }
 	pod.Running, pod.Waiting = whole(p.running), whole(p.waiting)
 	pod.KVCache = Reading(min(100, 100*p.running*(f.prompt+f.output/2)/f.kv))
+	if !f.counters {
+		none := Histogram{Count: Unknown(), Sum: Unknown()}
+		pod.Totals = Totals{
+			Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),
+			CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: none, ITL: none, E2E: none,
+		}
+		return
+	}
 	pod.Totals = Totals{
 		Known: true, Steps: whole(p.steps), Preemptions: 0, Finished: whole(p.firsts), PromptTokens: whole(p.prompt),
 		GenerationTokens: whole(p.gen), KVCapacity: Reading(f.kv),

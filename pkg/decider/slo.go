@@ -22,6 +22,7 @@ const (
 func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOState) {
 	o := spec.SLO.withDefaults()
 	s := old.continued(obs.Time)
+	s.lookForPages(obs)
 	var closed bool
 	s.Load, closed = s.Load.advance(obs)
 	if closed || s.Plan.Limit == "" {
@@ -31,6 +32,10 @@ func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOSt
 	parts.Backlog = waiting(obs)
 	w := Want{Metric: SLO, Observed: parts.Attainment * 100, Target: o.Goal * 100, Asked: -1, Replicas: -1, Reason: NoData}
 	need, why := s.needNow(o, obs)
+	if s.Bare {
+		need, why = bareNeed(spec, obs), DesiredWithinRange
+		parts = parts.bare(need)
+	}
 	if math.IsNaN(need) && busy(obs) == 0 {
 		return w, &parts, &s
 	}
@@ -62,13 +67,16 @@ func sloLimits(spec Spec, w Want, obs Observation) Want {
 // neither arrivals nor requests in flight are known.
 func (s *SLOState) needNow(o Objective, obs Observation) (need float64, why Reason) {
 	need, why = float64(s.Plan.Need), DesiredWithinRange
+	held := inFlight(obs.Concurrency.Stable) / float64(s.Plan.ConcurrencyTarget)
 	if !s.Plan.Need.Known() {
 		// Requests in flight hold the queue too, so this is no more than a doubling.
-		need = float64(within(obs.Concurrency.Stable, maxDemand) / s.Plan.ConcurrencyTarget)
-		return min(need, 2*readyPods(obs)), PartialData
+		return min(held, 2*readyPods(obs)), PartialData
 	}
 	if o.has(PartBacklog) {
 		need += s.occupied(obs)
+	}
+	if held > need && s.learnedNothing(o, obs) {
+		need = held // slow requests: arrivals alone do not tell of them
 	}
 	return min(need, math.MaxInt32), why
 }
@@ -87,14 +95,14 @@ func busy(obs Observation) int32 {
 }
 
 // guard does not lower on what is not known: before a lead time of history,
-// without arrivals, and while most engines cannot be read.
+// without arrivals, and while most engines that have a page cannot be read.
 func (s *SLOState) guard(w Want, obs Observation) Want {
 	lead := time.Duration(float64(s.Plan.LeadTime) * float64(time.Second))
 	if w.Replicas >= obs.Replicas {
 		return w
 	}
 	switch {
-	case w.Reason == PartialData, blind(obs):
+	case w.Reason == PartialData, !s.Bare && blind(obs):
 		w.Replicas, w.Reason = obs.Replicas, PartialData
 	case obs.Time.Sub(s.Began) < max(leastGuard, lead):
 		w.Replicas, w.Reason = obs.Replicas, ScaleDownStabilized
@@ -175,7 +183,7 @@ func (s *SLOState) occupied(obs Observation) (replicas float64) {
 			replicas += min(float64(w)/most, 1)
 		}
 	}
-	if q := within(obs.Queued, mostQueued); q.Known() {
+	if q := outside(obs); q.Known() {
 		replicas += float64(q) / most
 	}
 	return replicas
@@ -192,8 +200,16 @@ func waiting(obs Observation) (sum Reading) {
 			sum += w
 		}
 	}
-	if q := within(obs.Queued, mostQueued); q.Known() {
+	if q := outside(obs); q.Known() {
 		sum += q
 	}
 	return sum
+}
+
+// outside is the requests that wait outside of the engines.
+func outside(obs Observation) Reading {
+	if !believable(obs.Queued, mostQueued) {
+		return Unknown()
+	}
+	return max(obs.Queued, 0)
 }

@@ -38,6 +38,10 @@ type SLOState struct {
 	// Thrash is the share of the KV cache that is planned with, below 1 after preemptions.
 	Thrash float64 `json:"thrash"`
 
+	// Paged tells that an engine's page was read once, Bare that pods were Ready and none ever was.
+	Paged bool `json:"paged,omitempty"`
+	Bare  bool `json:"bare,omitempty"`
+
 	checked bool // not stored: what comes from a store is checked once
 }
 
@@ -72,6 +76,8 @@ func (s *SLOState) continued(now time.Time) SLOState {
 		next.Began = now
 	}
 	next.Last = now
+	// What was learned came from pages, also that of older states.
+	next.Paged = next.Paged || next.KV > 0 || next.Fit.Samples > 0 || next.Lengths.Seen > 0
 	return next
 }
 
