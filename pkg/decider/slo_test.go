@@ -364,15 +364,21 @@ func TestBroken_needsSpares(t *testing.T) {
 		}
 	}
 	look(8, 8)
-	if s.spare() != 0 {
-		t.Errorf("%v spares of a whole fleet", s.spare())
+	if s.spare(8) != 0 {
+		t.Errorf("%v spares of a whole fleet", s.spare(8))
 	}
 	look(8, 7, Pod{Phase: Starting, Unschedulable: true})
-	if s.spare() != 0 {
-		t.Errorf("%v spares for a pod without a node", s.spare())
+	if s.spare(8) != 0 {
+		t.Errorf("%v spares for a pod without a node", s.spare(8))
 	}
 	look(8, 7)
-	if n := s.spare(); n < 0.5 || n > 1.5 {
+	if n := s.spare(8); n < 0.5 || n > 1.5 {
 		t.Errorf("%v spares for one pod that is always missing", n)
+	}
+	look(40, 8)
+	for need, want := range map[float64]float64{40: 10, 8: 2, 1: 1} {
+		if n := s.spare(need); n != want {
+			t.Errorf("%v spares for pods that can never be Ready and a need of %v, want %v", n, need, want)
+		}
 	}
 }

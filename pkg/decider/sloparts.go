@@ -72,7 +72,7 @@ func (s *SLOState) parts(o Objective, c capacity, ready int32) SLOParts {
 	if plan.known {
 		p.Demand, p.Need = Reading(plan.now), Reading(plan.need()*s.dilution(c, plan.need(), ready))
 		if p.Need > 0 {
-			p.Need += Reading(s.spare())
+			p.Need += Reading(s.spare(float64(p.Need)))
 		}
 		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
 		p.Envelope = Reading(plan.envelope)

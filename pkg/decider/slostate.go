@@ -157,9 +157,15 @@ func (s *SLOState) countBroken(o Objective, obs Observation) {
 	s.Broken += (1 - outcomesFade) * (missing - s.Broken)
 }
 
+// spareShare is the most spares by need: pods that can never be Ready, as of an
+// image that cannot be pulled, would otherwise bring more of their kind.
+const spareShare = 0.25
+
 // spare is the replicas to have for those that break: their mean, and up to a
 // standard deviation of how many there are at a time.
-func (s *SLOState) spare() float64 { return s.Broken + math.Sqrt(s.Broken)*min(s.Broken*4, 1) }
+func (s *SLOState) spare(need float64) float64 {
+	return min(s.Broken+math.Sqrt(s.Broken)*min(s.Broken*4, 1), max(1, need*spareShare))
+}
 
 // kvTokens is the least KV cache of the Ready pods, or what was known before.
 func kvTokens(obs Observation, before float64) float64 {
