@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
@@ -58,12 +61,39 @@ func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) err
 	var errs []error
 	for _, pod := range pods {
 		name := pod.Labels[serving.RevisionLabelKey]
-		change := labelChange(pod.Labels, plan.Pods[name], r.notOfTemplate(pod.Namespace, name, plan.PodLabelKeys))
+		keys := plan.PodLabelKeys
+		if slices.Contains(keys, inference.PoolKey) {
+			keys = slices.Concat(keys, r.foreignKeys(pod))
+		}
+		change := labelChange(pod.Labels, plan.Pods[name], r.notOfTemplate(pod.Namespace, name, keys))
 		if len(change) > 0 {
 			errs = append(errs, r.patchPod(ctx, pod, "labels", change))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// foreignKeys are the labels that a pod has for somebody else's pool, which goes
+// on sending it requests for as long as it has them.
+func (r *Reconciler) foreignKeys(pod *corev1.Pod) (keys []string) {
+	live := r.watches.get(pools, pod.Namespace, pod.Labels[inference.PoolKey])
+	if live == nil || managed(live) {
+		return nil
+	}
+	for key, value := range labelsFor(live) {
+		if has(pod.Labels, key) && pod.Labels[key] == value {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// labelsFor are the labels that a pod of ours needs to be in a pool, without
+// those that Knative writes.
+func labelsFor(pool *unstructured.Unstructured) map[string]string {
+	selector, _, _ := unstructured.NestedStringMap(pool.Object, "spec", "selector", "matchLabels")
+	maps.DeleteFunc(selector, func(key, _ string) bool { return key == "app" || strings.HasPrefix(key, serving.GroupNamePrefix) })
+	return selector
 }
 
 // notOfTemplate leaves out what the user's own template sets: a Revision carries

@@ -179,3 +179,40 @@ func TestReconcile_theHoldSurvivesAChangeOfLeader(t *testing.T) {
 		}
 	})
 }
+
+// Somebody else's pool sends requests for as long as its labels are there: they
+// leave with the annotation, but for what is Knative's or the template's.
+func TestReconcile_podsLeaveAForeignPool(t *testing.T) {
+	for name, later := range map[string]map[string]string{"no gateway": nil, "another pool": asked} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				c.create(pools, `{apiVersion: inference.networking.k8s.io/v1, kind: InferencePool, metadata: {namespace: default, name: theirs},
+					spec: {selector: {matchLabels: {team: llm, tier: gold, serving.knative.dev/service: qwen}}, targetPorts: [{number: 8012}]}}`)
+				svc := c.service("qwen", with(map[string]string{inference.PoolKey: "theirs"}))
+				rev, err := c.r.revisions.Revisions("default").Get("qwen-00001")
+				if err != nil {
+					t.Fatal(err)
+				}
+				rev = rev.DeepCopy()
+				rev.Labels["tier"] = "gold"
+				put(c, c.revs, rev)
+				c.pod("qwen", "qwen-00001", "p1", nil)
+				c.reconcile("qwen")
+				if got := c.podLabel("p1", "team"); got != "llm" {
+					t.Fatalf("team %q, want the pool's", got)
+				}
+				c.annotate(svc, later)
+				c.reconcile("qwen")
+				if got := c.podLabel("p1", "team"); got != "" {
+					t.Errorf("team %q: the pod is in the pool still", got)
+				}
+				if got := c.podLabel("p1", "tier"); got != "gold" {
+					t.Errorf("tier %q, want the template's", got)
+				}
+				if got := c.podLabel("p1", selectsService); got != "qwen" {
+					t.Errorf("Knative's label is %q", got)
+				}
+			})
+		})
+	}
+}
