@@ -92,6 +92,9 @@ func (r *Reconciler) foreignKeys(pod *corev1.Pod) (keys []string) {
 // those that Knative writes.
 func labelsFor(pool *unstructured.Unstructured) map[string]string {
 	selector, _, _ := unstructured.NestedStringMap(pool.Object, "spec", "selector", "matchLabels")
+	if selector == nil {
+		return map[string]string{}
+	}
 	maps.DeleteFunc(selector, func(key, _ string) bool { return key == "app" || strings.HasPrefix(key, serving.GroupNamePrefix) })
 	return selector
 }

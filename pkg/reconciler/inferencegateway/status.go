@@ -38,7 +38,8 @@ func (r *Reconciler) report(ctx context.Context, b bound, w manifest.World, res 
 	return r.publish(ctx, b, status)
 }
 
-// reportRefused leaves all as it is but the word on the annotations.
+// reportRefused leaves all as it is but the word on the annotations. Pods come
+// and go all the same.
 func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 	status := r.last(b.owner)
 	conditions := overrule(status.Conditions, nil)
@@ -49,8 +50,9 @@ func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 	conditions = append(conditions, c)
 	status.Conditions = append(conditions, summary(conditions))
 	status.ObservedGeneration = b.svc.Generation
+	labelled := r.label(ctx, b.owner, r.lastPlan(b.svc))
 	_, shown := r.show(ctx, b.owner, manifest.Plan{}) // the webhook goes on hiding new pods
-	return errors.Join(shown, r.publish(ctx, b, status))
+	return errors.Join(labelled, shown, r.publish(ctx, b, status))
 }
 
 // mainURL prefers one of the Service's own hosts.
