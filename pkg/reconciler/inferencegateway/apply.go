@@ -12,6 +12,7 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -40,6 +41,12 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	res, ok := resourceOf(obj.GroupVersionKind())
 	if !ok {
 		return outcome{err: fmt.Errorf("%s is no kind that this reconciler writes", obj.GroupVersionKind())}
+	}
+	if unknown := r.unlisted(res); unknown != "" {
+		return outcome{wait: true, finding: &manifest.Finding{
+			Type: conditionOf(res), Status: string(metav1.ConditionUnknown), Reason: "KindNotListed",
+			Message: fmt.Sprintf("%s %s waits: %s is defined but cannot be listed, so all stays as it is; see the adapter's log, its rights and the CRD's conversion webhook.", res.kind, obj.GetName(), unknown),
+		}}
 	}
 	if res.custom && !r.watches.serves(res.GroupVersionResource) {
 		return outcome{wait: true} // its CRD went between looking and writing; its own event comes
@@ -71,6 +78,24 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 		}
 	}
 	return r.write(ctx, b, res, want, true)
+}
+
+// unlisted names a kind that must be known before an object is written, and is
+// not: its own, and for filters that of routes too, whose live rules they keep up.
+func (r *Reconciler) unlisted(res resource) string {
+	if !res.custom {
+		return "" // looked up one by one
+	}
+	needed := []schema.GroupVersionResource{res.GroupVersionResource}
+	if res.stage == manifest.StageFilter {
+		needed = append(needed, httpRoutes)
+	}
+	for _, n := range needed {
+		if !r.watches.listed(n) {
+			return n.GroupResource().String()
+		}
+	}
+	return ""
 }
 
 // live is the object as it is: from the cache, or from the API server for one

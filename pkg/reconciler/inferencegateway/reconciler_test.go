@@ -424,3 +424,50 @@ func TestReconcile_aKindThatCannotBeListed(t *testing.T) {
 		}
 	})
 }
+
+// A kind that is there but cannot be listed keeps its form: a split that Istio's
+// filters hold does not turn into another one, and nothing is taken away.
+func TestReconcile_aFormDoesNotChangeForACacheThatIsLate(t *testing.T) {
+	for _, late := range []schema.GroupVersionResource{envoyFilters, httpRoutes, destRules} {
+		t.Run(late.Resource, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				c.service("qwen", with(map[string]string{inference.PoolModeKey: "revision"}))
+				c.revision("qwen", "qwen-00002")
+				c.traffic("qwen", map[string]int{"qwen-00001": 50, "qwen-00002": 50})
+				c.settle("qwen")
+				before := c.live(httpRoutes, "qwen-inference").DeepCopy()
+				filters := len(c.list(envoyFilters))
+				c.client.PrependReactor("list", late.Resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
+				})
+				crd, err := c.client.Tracker().Get(crds, "", late.Resource+"."+late.Group)
+				if err != nil {
+					t.Fatal(err)
+				}
+				changed := crd.(*unstructured.Unstructured).DeepCopy()
+				changed.SetUID("another")
+				if err := c.client.Tracker().Update(crds, changed, ""); err != nil {
+					t.Fatal(err)
+				}
+				c.pass(2 * patience)
+				c.traffic("qwen", map[string]int{"qwen-00001": 40, "qwen-00002": 60})
+				for range 3 {
+					c.reconcile("qwen")
+					c.pass(drainTime)
+				}
+				if diff := cmp.Diff(before.Object["spec"], c.live(httpRoutes, "qwen-inference").Object["spec"]); diff != "" {
+					t.Errorf("the route changed (-before +after):\n%s", diff)
+				}
+				if got := len(c.list(envoyFilters)); got != filters {
+					t.Errorf("%d filters, had %d", got, filters)
+				}
+				told := slices.ContainsFunc(c.status("qwen").Conditions, func(m metav1.Condition) bool {
+					return m.Reason == "KindNotListed" && strings.Contains(m.Message, late.GroupResource().String())
+				})
+				if !told {
+					t.Errorf("conditions %+v do not name the kind", c.status("qwen").Conditions)
+				}
+			})
+		})
+	}
+}

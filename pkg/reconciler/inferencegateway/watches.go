@@ -224,6 +224,17 @@ func (w *watches) serves(r schema.GroupVersionResource) bool {
 	return c != nil && c.usable()
 }
 
+// defines tells whether the API server has the resource, even if we cannot list
+// it now. What has one form with a kind and another one without it goes by this:
+// a cache that is late must not change what serves.
+func (w *watches) defines(r schema.GroupVersionResource) bool { return w.cache(r) != nil }
+
+// listed is false for a resource that is defined and not known, and true for one that is not defined.
+func (w *watches) listed(r schema.GroupVersionResource) bool {
+	c := w.cache(r)
+	return c == nil || c.HasSynced()
+}
+
 // get returns an object of the cache, which must not be changed, or nil.
 func (w *watches) get(r schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
 	c := w.cache(r)

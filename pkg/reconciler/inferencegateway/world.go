@@ -34,7 +34,11 @@ func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.W
 			}
 		}
 	}
-	w.HostOwners = r.hostOwners(manifest.Claims(in, w.Main.Hosts))
+	claims := manifest.Claims(in, w.Main.Hosts)
+	for _, n := range w.Neighbours {
+		claims = append(claims, manifest.Claims(n.Intent, n.Hosts)...)
+	}
+	w.HostOwners = r.hostOwners(claims)
 	return w
 }
 
@@ -72,8 +76,8 @@ func (r *Reconciler) traffic(svc *servingv1.Service) (manifest.Traffic, []manife
 
 func (w *watches) kinds() manifest.Served {
 	s := manifest.Served{
-		HTTPRoute: w.serves(httpRoutes), InferencePool: w.serves(pools),
-		DestinationRule: w.serves(destRules), EnvoyFilter: w.serves(envoyFilters),
+		HTTPRoute: w.defines(httpRoutes), InferencePool: w.serves(pools),
+		DestinationRule: w.defines(destRules), EnvoyFilter: w.defines(envoyFilters),
 	}
 	if c := w.cache(pools); c != nil {
 		s.PoolAppProtocol = c.appProtocol
