@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -78,7 +79,6 @@ func (b *builder) bodyRouterDeployment(name string, pod fields) fields {
 // It refuses bodies that are no JSON and holds whole bodies in memory, so no
 // other request of the Gateway may reach it.
 func (b *builder) bodyRouterFilter(service, namespace string) fields {
-	hosts, paths := b.modelHosts()
 	return fields{
 		"name": bodyRouterFilterName,
 		"typed_config": fields{
@@ -94,34 +94,55 @@ func (b *builder) bodyRouterFilter(service, namespace string) fields {
 				},
 			},
 			"xds_matcher": fields{"matcher_list": fields{"matchers": list{fields{
-				"predicate": fields{"not_matcher": fields{"and_matcher": fields{"predicate": list{
-					headerIs(":method", "", "POST"), headerIs(":authority", ":", hosts...), headerIs(":path", "?", paths...)}}}},
-				"on_match": fields{"action": fields{"name": "skip", "typed_config": fields{"@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}}},
+				"predicate": fields{"not_matcher": b.modelRequests()},
+				"on_match":  fields{"action": fields{"name": "skip", "typed_config": fields{"@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}}},
 			}}}},
 		},
 	}
 }
 
-// modelHosts are the hosts and paths of all Services of the Gateway that are told apart by model.
-func (b *builder) modelHosts() (hosts, paths []string) {
-	self := Neighbour{Intent: b.in, Hosts: b.w.Main.Hosts}
-	for _, t := range b.w.Tags {
-		self.Hosts = union(self.Hosts, t.Hosts)
-	}
-	for _, n := range append([]Neighbour{self}, b.w.Neighbours...) {
+// modelRequests holds for the requests of all Services of the Gateway that are
+// told apart by model: those for the paths of a Service on the hosts that it has
+// a right to. Every Service of the Gateway must come to the same.
+func (b *builder) modelRequests() fields {
+	all := append([]Neighbour{b.self()}, b.w.Neighbours...)
+	hosts := map[string][]string{} // by the paths, for most have the same
+	for _, n := range all {
 		if n.Intent.Gateway != b.in.Gateway || len(n.Intent.Models) == 0 {
 			continue
 		}
-		hosts = union(hosts, hostsOf(n))
-		if len(n.Intent.Paths) > 0 {
-			paths = union(paths, n.Intent.Paths)
-		} else {
-			paths = union(paths, append(slices.Clone(openAI), messages))
+		if granted := b.granted(n, all); len(granted) > 0 {
+			key := strings.Join(pathsOf(n.Intent), "\n")
+			hosts[key] = union(hosts[key], granted)
 		}
 	}
-	slices.Sort(hosts)
+	or := list{}
+	for _, key := range slices.Sorted(maps.Keys(hosts)) {
+		slices.Sort(hosts[key])
+		or = append(or, fields{"and_matcher": fields{"predicate": list{
+			headerIs(":method", "", "POST"), headerIs(":authority", ":", hosts[key]...), headerIs(":path", "?", strings.Split(key, "\n")...)}}})
+	}
+	return anyOf(or)
+}
+
+// granted are the hosts of a Service that no other one keeps it from.
+func (b *builder) granted(n Neighbour, all []Neighbour) []string {
+	return slices.DeleteFunc(slices.Clone(hostsOf(n)), func(host string) bool {
+		if owner, known := b.w.HostOwners[host]; known && owner.Namespace != n.Intent.Namespace {
+			return true
+		}
+		return slices.ContainsFunc(all, func(other Neighbour) bool { return other.UID != n.UID && keeps(other, n, host) })
+	})
+}
+
+// pathsOf are the paths that a Service may be asked for, sorted.
+func pathsOf(in binding.Intent) []string {
+	paths := slices.Clone(in.Paths)
+	if len(paths) == 0 {
+		paths = append(slices.Clone(openAI), messages)
+	}
 	slices.Sort(paths)
-	return hosts, paths
+	return slices.Compact(paths)
 }
 
 // headerIs holds when a header is one of the values, with anything after the separator if there is one.
@@ -143,6 +164,11 @@ func headerIs(name, separator string, values ...string) fields {
 			or = append(or, single(prefix))
 		}
 	}
+	return anyOf(or)
+}
+
+// anyOf holds when one of the predicates does; Envoy takes no list of one.
+func anyOf(or list) fields {
 	if len(or) == 1 {
 		return or[0].(fields)
 	}

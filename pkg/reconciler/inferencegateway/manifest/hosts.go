@@ -128,45 +128,48 @@ func right(host string, knative []string, objectives []binding.Objective) int {
 	return asked
 }
 
-// conflicts says whether a neighbour keeps this Service from a host: by a better
+// conflicts says whether a neighbour keeps this Service from a host.
+func (b *builder) conflicts(host string, n Neighbour) bool { return keeps(n, b.self(), host) }
+
+// self is this Service as its neighbours see it.
+func (b *builder) self() Neighbour {
+	n := Neighbour{Intent: b.in, UID: b.w.ServiceUID, Created: b.w.Created, Hosts: b.w.Main.Hosts}
+	for _, t := range b.w.Tags {
+		n.Hosts = union(n.Hosts, t.Hosts)
+	}
+	return n
+}
+
+// keeps says whether a Service keeps another from a host of a Gateway: by a better
 // right, or by the same one and age. Services of one namespace may share a host
 // that models tell apart.
-func (b *builder) conflicts(host string, n Neighbour) bool {
-	if n.Intent.Gateway != b.in.Gateway || !slices.Contains(hostsOf(n), host) {
+func keeps(by, from Neighbour, host string) bool {
+	if by.Intent.Gateway != from.Intent.Gateway || !slices.Contains(hostsOf(by), host) {
 		return false
 	}
-	knative := b.w.Main.Hosts
-	for _, t := range b.w.Tags {
-		knative = union(knative, t.Hosts)
-	}
-	mine, theirs := right(host, knative, b.in.Objectives), right(host, n.Hosts, n.Intent.Objectives)
-	switch {
-	case mine > theirs:
-		return false
-	case mine < theirs:
-		return n.Intent.Namespace != b.in.Namespace || !b.apart(n)
-	}
+	mine, theirs := right(host, from.Hosts, from.Intent.Objectives), right(host, by.Hosts, by.Intent.Objectives)
 	// A header that only one namespace matches would take another's requests.
-	return b.younger(n) && (n.Intent.Namespace != b.in.Namespace || !b.apart(n))
+	contend := by.Intent.Namespace != from.Intent.Namespace || !apart(from.Intent, by.Intent)
+	return contend && (mine < theirs || mine == theirs && younger(from, by))
 }
 
 // apart is true when model names or headers tell the requests of two Services apart.
-func (b *builder) apart(n Neighbour) bool {
-	if len(b.in.Models) == 0 != (len(n.Intent.Models) == 0) {
+func apart(a, b binding.Intent) bool {
+	if len(a.Models) == 0 != (len(b.Models) == 0) {
 		return true
 	}
-	common := slices.ContainsFunc(b.in.Models, func(m string) bool { return slices.Contains(n.Intent.Models, m) })
-	if len(b.in.Models) > 0 && !common {
+	common := slices.ContainsFunc(a.Models, func(m string) bool { return slices.Contains(b.Models, m) })
+	if len(a.Models) > 0 && !common {
 		return true
 	}
-	return !slices.Equal(b.in.MatchHeaders, n.Intent.MatchHeaders)
+	return !slices.Equal(a.MatchHeaders, b.MatchHeaders)
 }
 
-func (b *builder) younger(n Neighbour) bool {
-	if c := b.w.Created.Compare(n.Created); c != 0 {
+func younger(a, b Neighbour) bool {
+	if c := a.Created.Compare(b.Created); c != 0 {
 		return c > 0
 	}
-	return b.in.Namespace+"/"+b.in.Service > n.Intent.Namespace+"/"+n.Intent.Service
+	return a.Intent.Namespace+"/"+a.Intent.Service > b.Intent.Namespace+"/"+b.Intent.Service
 }
 
 // hostsOf are all hosts that a neighbour may serve.

@@ -27,7 +27,8 @@ type World struct {
 	// Revisions by name: every one that Main or Tags names, at least.
 	Revisions map[string]Revision
 
-	// HostOwners names the Knative Service whose KIngress has a host, for each of Claims that one has.
+	// HostOwners names the Knative Service whose KIngress has a host, for each of Claims,
+	// the neighbours' too, that one has.
 	HostOwners map[string]binding.Name
 
 	// Neighbours are the other bindings: all that share the pool, and all on the same Gateway, in any namespace.
