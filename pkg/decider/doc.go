@@ -49,7 +49,7 @@
 // tell too little to learn from, requests in flight count besides the plan.
 //
 // Need is the larger of level and past. The lead time is the 90th percentile of
-// the start-ups seen. docs/adr/0005-slo-policy.md says why it is so.
+// the start-ups seen, of few at most twice their median. docs/adr/0005-slo-policy.md says why it is so.
 //
 // The rules on the largest want are partial data, unreachable, scale-down delay
 // and, last, bounds. Unknown is never zero: without any known signal the count

@@ -181,7 +181,10 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 		now[markReadyAfter], now[markLoad], now[markAt] = before[markReadyAfter], before[markLoad], at
 		if now[markReadyAfter] == 0 && p.ReadyAfter > 0 {
 			now[markReadyAfter] = 1
-			e.Leads = lead(e.Leads, p.ReadyAfter.Seconds())
+			// A pod that was Ready again days after its creation tells of no start-up.
+			if p.ReadyAfter <= longestLead {
+				e.Leads = lead(e.Leads, p.ReadyAfter.Seconds())
+			}
 		}
 		marks = append(marks, now)
 		if moved {
@@ -218,6 +221,10 @@ func (d sample) elapsed(looks float64) float64 {
 // leadsKept is how many start-ups are remembered.
 const leadsKept = 20
 
+// The 90th percentile of up to fewLeads start-ups is the slowest, which may have
+// waited for a node: it counts up to fewMost times the median.
+const fewLeads, fewMost = 10, 2
+
 func lead(leads []float32, seconds float64) []float32 {
 	next := make([]float32, 0, leadsKept)
 	next = append(next, leads[max(0, len(leads)-leadsKept+1):]...)
@@ -233,7 +240,11 @@ func (e engines) lead(assumed float64) float64 {
 	var sorted [leadsKept]float32
 	n := copy(sorted[:], e.Leads)
 	slices.Sort(sorted[:n])
-	seen := float64(sorted[(n*9)/10])
+	seen := float64(sorted[n*9/10])
+	if n <= fewLeads {
+		middle := min(n/2, max(n-2, 0)) // of two the shorter
+		seen = min(seen, fewMost*float64(sorted[middle]))
+	}
 	return min(max(seen, shortestLead.Seconds()), longestLead.Seconds())
 }
 

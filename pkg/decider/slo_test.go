@@ -204,6 +204,45 @@ func TestEngines_learnTheLeadTime(t *testing.T) {
 	}
 }
 
+// TestEngines_leadOfFew: one pod that waited for a node, or was Ready again
+// days later, does not make all the others slow.
+func TestEngines_leadOfFew(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after []time.Duration
+		want  float64
+	}{
+		{"none", nil, 120},
+		{"one", []time.Duration{time.Minute}, 60},
+		{"one was Ready again after days", []time.Duration{72 * time.Hour}, 120},
+		{"another of two", []time.Duration{time.Minute, 1000 * time.Hour}, 60},
+		{"one of two waited for a node", []time.Duration{50 * time.Minute, time.Minute}, 120},
+		{"one of ten", []time.Duration{50 * time.Minute, 60e9, 61e9, 62e9, 63e9, 64e9, 65e9, 66e9, 67e9, 68e9}, 130},
+		{"half of four", []time.Duration{10 * time.Minute, 10 * time.Minute, time.Minute, time.Minute}, 600},
+	} {
+		var e engines
+		for i, after := range c.after {
+			p := Pod{Name: fmt.Sprint(i), ReadyAfter: after, Totals: Totals{Known: true}}
+			e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {})
+		}
+		if got := e.lead(120); got != c.want || !e.sound() {
+			t.Errorf("%s: lead %v of %v, want %v", c.name, got, e.Leads, c.want)
+		}
+	}
+}
+
+// TestSameModel: pods of one model differ a little in what memory they found.
+func TestSameModel(t *testing.T) {
+	for kv, same := range map[Reading]bool{420_000: true, 430_000: true, 380_000: true, 300_000: false, 840_000: false} {
+		s := newSLOState(time.Unix(0, 0))
+		s.KV, s.Fit.Samples = 420_000, 50
+		s.sameModel(Observation{Ready: 1, Pods: []Pod{{Totals: Totals{Known: true, KVCapacity: kv}}}})
+		if (s.Fit.Samples > 0) != same || s.KV != float64(kv) {
+			t.Errorf("KV cache of %v: %v samples kept of the one before, cache %v", kv, s.Fit.Samples, s.KV)
+		}
+	}
+}
+
 // TestSLOState_isBounded runs a large fleet for two hours.
 func TestSLOState_isBounded(t *testing.T) {
 	spec, obs := steady(300, SLO)

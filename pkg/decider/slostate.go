@@ -110,12 +110,16 @@ func (s *SLOState) ttft(o Objective) float64 {
 // relative to what a replica can do, so they say something of it.
 const inherited = 0.1
 
+// sameCache is how far the KV caches of one model's pods may be apart: vLLM
+// takes what memory it finds free.
+const sameCache = 0.15
+
 // sameModel forgets what was learned of the engine when its KV cache has
 // another size: that is another GPU, model or setting. Arrivals and lengths
 // belong to the users and stay.
 func (s *SLOState) sameModel(obs Observation) {
 	kv := kvTokens(obs, s.KV)
-	if s.KV > 0 && math.Abs(kv/s.KV-1) > 0.02 {
+	if s.KV > 0 && math.Abs(kv/s.KV-1) > sameCache {
 		s.Fit, s.Thrash = fit{}, 1
 		s.Outcomes.scale(inherited)
 	}
