@@ -3,11 +3,14 @@ package webhook
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 )
@@ -58,7 +61,8 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 // forgive turns refusals of what stood there before into warnings: an update of
 // something else must pass, whatever the cluster's limits have become since.
 func forgive(problems []binding.Problem, s, old *servingv1.Service) []binding.Problem {
-	if old == nil || !maps.Equal(s.Annotations, old.Annotations) || !maps.Equal(s.Spec.Template.Annotations, old.Spec.Template.Annotations) {
+	if old == nil || !maps.Equal(judged(s.Annotations), judged(old.Annotations)) ||
+		!maps.Equal(judged(s.Spec.Template.Annotations), judged(old.Spec.Template.Annotations)) {
 		return problems
 	}
 	problems = slices.Clone(problems)
@@ -66,4 +70,16 @@ func forgive(problems []binding.Problem, s, old *servingv1.Service) []binding.Pr
 		problems[i].Warning = true
 	}
 	return problems
+}
+
+// judged are the annotations that a judgement is about. Others change with every
+// update: Knative writes who made it into serving.knative.dev/lastModifier.
+func judged(annotations map[string]string) map[string]string {
+	out := maps.Clone(annotations)
+	maps.DeleteFunc(out, func(key, _ string) bool {
+		domain, _, _ := strings.Cut(key, "/")
+		return domain != "knative.aliyun.com" && domain != knautoscaling.GroupName &&
+			domain != inference.Domain && !strings.HasSuffix(domain, "."+inference.Domain)
+	})
+	return out
 }

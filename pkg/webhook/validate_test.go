@@ -154,6 +154,16 @@ func TestValidate_forgives(t *testing.T) {
 	if a := j.validate(review(t, strings.Replace(wrong, "many", "more", 1), wrong)); a.Allowed {
 		t.Error("a wrong annotation was edited into another wrong one; want it refused")
 	}
+	const modifier = `serving.knative.dev/lastModifier: `
+	bob := strings.Replace(edited, gateway, gateway+`, `+modifier+`bob`, 1)
+	if a := j.validate(review(t, bob, strings.Replace(wrong, gateway, gateway+`, `+modifier+`ann`, 1))); !a.Allowed || len(a.Warnings) != 2 {
+		t.Errorf("answer %+v, want two warnings whoever makes the change", a)
+	}
+	for from, to := range map[string]string{"many": "more", "metric: speed": "metric: velocity"} {
+		if a := j.validate(review(t, strings.Replace(bob, from, to, 1), wrong)); a.Allowed {
+			t.Errorf("%s became %s; want it refused", from, to)
+		}
+	}
 	deleted := strings.Replace(wrong, "name:", `deletionTimestamp: "2026-01-01T00:00:00Z", name:`, 1)
 	if a := j.validate(review(t, deleted, wrong)); !a.Allowed || len(a.Warnings) > 0 {
 		t.Errorf("answer %+v, want a deletion to pass", a)
