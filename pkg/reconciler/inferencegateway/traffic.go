@@ -2,6 +2,7 @@ package inferencegateway
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"knative.dev/networking/pkg/apis/networking"
@@ -13,13 +14,14 @@ import (
 )
 
 // trafficOf reads a KIngress: who serves the external hosts, and in which
-// shares. Unlike a Route's status it follows a gradual rollout. Which hosts are
+// shares; those of the cluster-local host without an external one. Unlike a Route's status it follows a gradual rollout. Which hosts are
 // a tag's is told by the Service's own status.
 func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Traffic, tags []manifest.Traffic) {
 	if ing == nil {
 		return main, nil
 	}
 	byHost := tagHosts(svc)
+	main.Splits = localSplits(svc, ing)
 	for _, rule := range ing.Spec.Rules {
 		if rule.Visibility != nv1alpha1.IngressVisibilityExternalIP || rule.HTTP == nil {
 			continue
@@ -44,6 +46,20 @@ func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Tr
 	slices.SortFunc(tags, func(a, b manifest.Traffic) int { return compare(a.Tag, b.Tag) })
 	slices.Sort(main.Hosts)
 	return main, tags
+}
+
+// localSplits are the shares of the host that every Service has within the cluster.
+func localSplits(svc *servingv1.Service, ing *nv1alpha1.Ingress) []manifest.Split {
+	for _, rule := range ing.Spec.Rules {
+		own := func(host string) bool { return strings.HasPrefix(host+".", svc.Name+"."+svc.Namespace+".") }
+		if rule.HTTP == nil || rule.Visibility != nv1alpha1.IngressVisibilityClusterLocal || !slices.ContainsFunc(rule.Hosts, own) {
+			continue
+		}
+		if splits, ok := splitsOf(rule.HTTP.Paths); ok {
+			return splits
+		}
+	}
+	return nil
 }
 
 func tagHosts(svc *servingv1.Service) map[string]string {

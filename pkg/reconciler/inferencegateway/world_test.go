@@ -210,3 +210,35 @@ func TestReconcile_unknownProvider(t *testing.T) {
 		}
 	})
 }
+
+// A Service that only the cluster reaches serves the hosts that it names, and
+// going there and back takes no pool down.
+func TestReconcile_clusterLocal(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", asked)
+		c.pod("qwen", "qwen-00001", "p1", nil)
+		c.settle("qwen")
+		obj, _, _ := c.ingress.GetByKey("default/qwen")
+		local := obj.(*nv1alpha1.Ingress).DeepCopy()
+		tag := *local.Spec.Rules[1].DeepCopy()
+		tag.Hosts = []string{"canary-qwen.default"}
+		tag.HTTP.Paths[0].Splits[0].AppendHeaders["Knative-Serving-Revision"] = "qwen-00009"
+		local.Spec.Rules = []nv1alpha1.IngressRule{tag, local.Spec.Rules[1]}
+		put(c, c.ingress, local)
+		for range 3 {
+			c.reconcile("qwen")
+			c.pass(drainTime)
+		}
+		if c.live(pools, "qwen") == nil || c.live(deployments, "qwen-epp") == nil || c.podLabel("p1", inference.RoutedKey) != "true" {
+			t.Error("pool, picker or label went with the external host")
+		}
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Reason != inference.ReasonNoHosts {
+			t.Errorf("RouteAccepted %s: %s", got.Reason, got.Message)
+		}
+		c.annotate(svc, with(map[string]string{inference.HostnamesKey: "llm.example.com"}))
+		c.settle("qwen")
+		if got := c.status("qwen").URL; got != "http://llm.example.com:8888" {
+			t.Errorf("URL %q, want that of the host it names", got)
+		}
+	})
+}
