@@ -60,17 +60,23 @@ func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) err
 	})
 	var errs []error
 	for _, pod := range pods {
-		name := pod.Labels[serving.RevisionLabelKey]
-		keys := plan.PodLabelKeys
-		if slices.Contains(keys, inference.PoolKey) {
-			keys = slices.Concat(keys, r.foreignKeys(pod))
-		}
-		change := labelChange(pod.Labels, plan.Pods[name], r.notOfTemplate(pod.Namespace, name, keys))
-		if len(change) > 0 {
-			errs = append(errs, r.patchPod(ctx, pod, "labels", change))
-		}
+		errs = append(errs, r.labelPod(ctx, pod, plan))
 	}
 	return errors.Join(errs...)
+}
+
+// labelPod brings the labels of one pod in line.
+func (r *Reconciler) labelPod(ctx context.Context, pod *corev1.Pod, plan manifest.Plan) error {
+	name := pod.Labels[serving.RevisionLabelKey]
+	keys := plan.PodLabelKeys
+	if slices.Contains(keys, inference.PoolKey) {
+		keys = slices.Concat(keys, r.foreignKeys(pod))
+	}
+	change := labelChange(pod.Labels, plan.Pods[name], r.notOfTemplate(pod.Namespace, name, keys))
+	if len(change) == 0 {
+		return nil
+	}
+	return r.patchPod(ctx, pod, "labels", change)
 }
 
 // foreignKeys are the labels that a pod has for somebody else's pool, which goes
@@ -155,9 +161,28 @@ func (r *Reconciler) patchPod(ctx context.Context, pod *corev1.Pod, field string
 	return nil
 }
 
-// unlabel takes our own labels off all pods of a Service, and shows those that are hidden.
-func (r *Reconciler) unlabel(ctx context.Context, o owner) error {
-	plan := manifest.Plan{PodLabelKeys: []string{inference.RoutedKey, inference.PoolKey, inference.EngineTypeKey, inference.LLMDEngineTypeKey}}
-	_, err := r.show(ctx, o, plan)
-	return errors.Join(r.label(ctx, o, plan), err)
+// unlabel takes our own labels off the pods of a Service, and shows those that
+// are hidden. While it drains, the pods of its own pool stay: open answers pass
+// through the picker, which forgets a pod that leaves. Those that a pool of others
+// selects leave at once, for it goes on sending requests.
+func (r *Reconciler) unlabel(ctx context.Context, o owner, draining bool) error {
+	_, err := r.show(ctx, o, manifest.Plan{})
+	errs := []error{err}
+	keys := []string{inference.RoutedKey, inference.PoolKey, inference.EngineTypeKey, inference.LLMDEngineTypeKey}
+	for _, pod := range r.podsOf(o) {
+		if draining && !r.serveOthers(o, pod) {
+			continue
+		}
+		errs = append(errs, r.labelPod(ctx, pod, manifest.Plan{PodLabelKeys: keys}))
+	}
+	return errors.Join(errs...)
+}
+
+// serveOthers is true for a pod in a pool that is not the Service's alone.
+func (r *Reconciler) serveOthers(o owner, pod *corev1.Pod) bool {
+	if !has(pod.Labels, inference.PoolKey) {
+		return false
+	}
+	live := r.watches.get(pools, pod.Namespace, pod.Labels[inference.PoolKey])
+	return live == nil || !managed(live) || !o.soleOwner(live)
 }

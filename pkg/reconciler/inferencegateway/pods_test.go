@@ -132,6 +132,8 @@ func TestReconcile_labelsOfTheTemplateStay(t *testing.T) {
 		c.settle("qwen")
 		c.annotate(svc, nil)
 		c.reconcile("qwen")
+		c.pass(drainTime)
+		c.reconcile("qwen")
 		if got := c.podLabel("p1", inference.EngineTypeKey); got != "sglang" {
 			t.Errorf("engine type %q, want the template's", got)
 		}
@@ -215,4 +217,34 @@ func TestReconcile_podsLeaveAForeignPool(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A pool of two goes on for the other one: the pods of the Service that leaves must go at once.
+func TestReconcile_podsLeaveASharedPoolAtOnce(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		shared := with(map[string]string{inference.PoolKey: "gpus"})
+		a, b := c.service("a", shared), c.service("b", shared)
+		c.pod("a", "a-00001", "pa", nil)
+		c.pod("b", "b-00001", "pb", nil)
+		c.reconcile("a")
+		c.ready()
+		c.settle("b")
+		c.settle("a")
+		c.annotate(b, nil)
+		c.reconcile("b")
+		if got := c.podLabel("pb", inference.RoutedKey); got != "" {
+			t.Errorf("routed %q: the pool goes on sending requests to b", got)
+		}
+		c.settle("a") // a alone owns the pool now
+		c.annotate(a, nil)
+		c.reconcile("a")
+		if got := c.podLabel("pa", inference.RoutedKey); got != "true" {
+			t.Errorf("routed %q while the last Service drains", got)
+		}
+		c.pass(drainTime)
+		c.reconcile("a")
+		if got := c.podLabel("pa", inference.RoutedKey); got != "" {
+			t.Errorf("routed %q after the drain", got)
+		}
+	})
 }

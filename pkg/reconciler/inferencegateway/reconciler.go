@@ -279,7 +279,7 @@ func (r *Reconciler) tearDown(ctx context.Context, o owner) error {
 		return again(wide)
 	}
 	wait, err := r.prune(ctx, o, nil)
-	if err := errors.Join(err, r.unlabel(ctx, o)); err != nil {
+	if err := errors.Join(err, r.unlabel(ctx, o, wait > 0)); err != nil {
 		return err
 	}
 	if wait == 0 {

@@ -172,7 +172,7 @@ func TestReconcile_standbyWritesNothing(t *testing.T) {
 }
 
 // The route goes at once, so that no new request comes; pool and picker when
-// open answers have drained; the pod's label with the route.
+// open answers have drained, and the pod's label with the pool.
 func TestReconcile_annotationRemoved(t *testing.T) {
 	for _, value := range []string{"", inference.Disabled} {
 		t.Run(value, func(t *testing.T) {
@@ -188,15 +188,18 @@ func TestReconcile_annotationRemoved(t *testing.T) {
 				if after := c.reconcile("qwen"); after != drainTime {
 					t.Errorf("asks again after %v, want %v", after, drainTime)
 				}
-				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen", "patch Pod p1"}
+				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen"}
 				if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
 					t.Errorf("at once (-want +got):\n%s", diff)
 				}
-				if got := c.podLabel("p1", inference.RoutedKey); got != "" {
-					t.Errorf("label routed of p1 is %q, want none", got)
+				if got := c.podLabel("p1", inference.RoutedKey); got != "true" {
+					t.Errorf("label routed of p1 is %q: the picker forgot it while answers are open", got)
 				}
 				c.pass(drainTime)
 				c.reconcile("qwen")
+				if got := c.podLabel("p1", inference.RoutedKey); got != "" {
+					t.Errorf("label routed of p1 is %q, want none", got)
+				}
 				if len(c.writes) < 2 || c.writes[0] != "delete EnvoyFilter knative-gateway-inference-objective" || c.writes[1] != "delete InferencePool qwen" || c.writes[len(c.writes)-1] != "delete InferenceBinding qwen" {
 					t.Errorf("after the drain %v, want the Gateway's filter and the pool first and the binding last", c.writes)
 				}
