@@ -23,6 +23,7 @@ func main() {
 	flag.StringVar(&o.doc, "doc", "", "file whose part between the markers is replaced by the tables")
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
 	flag.StringVar(&o.only, "only", "", "ours or rivals: begin cells of these alone")
+	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name has this in it")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further cell after this time; 0 is no limit")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -33,7 +34,7 @@ func main() {
 
 type options struct {
 	binary, out, traces, doc string
-	only                     string
+	only, skip               string
 	quick                    bool
 	limit                    time.Duration
 }
@@ -56,7 +57,7 @@ func run(o options) error {
 		}
 		file := filepath.Join(folders[c.own()], c.name()+".json")
 		if !exists(file) {
-			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() {
+			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() || o.skip != "" && strings.Contains(c.name(), o.skip) {
 				left++
 				continue
 			}
