@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +24,7 @@ func main() {
 	flag.StringVar(&o.doc, "doc", "", "file whose part between the markers is replaced by the tables")
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
 	flag.StringVar(&o.only, "only", "", "ours or rivals: begin cells of these alone")
-	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name has this in it")
+	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name has one of these in it, with commas between")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further cell after this time; 0 is no limit")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -57,7 +58,7 @@ func run(o options) error {
 		}
 		file := filepath.Join(folders[c.own()], c.name()+".json")
 		if !exists(file) {
-			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() || o.skip != "" && strings.Contains(c.name(), o.skip) {
+			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() || o.skips(c) {
 				left++
 				continue
 			}
@@ -80,6 +81,10 @@ func run(o options) error {
 		return nil
 	}
 	return replace(o.doc, text)
+}
+
+func (o options) skips(c cell) bool {
+	return o.skip != "" && slices.ContainsFunc(strings.Split(o.skip, ","), func(s string) bool { return strings.Contains(c.name(), s) })
 }
 
 // simulate runs one cell into its file.
