@@ -61,14 +61,9 @@ func ablations() []string {
 	return out
 }
 
-// swept are the policies whose knob is swept.
-func swept() []string {
-	return []string{"ipa", "kpa:scale-down-delay=300s", "hpa:metric=concurrency", "hpa", "apa", "wva"}
-}
-
 // cell is one call of simulate.
 type cell struct {
-	kind   string // main, sweep or ablation
+	kind   string // main or ablation
 	load   load
 	engine string
 	lead   string
@@ -96,9 +91,6 @@ func (c cell) args(traces, out string) []string {
 		args = append(args, strings.ReplaceAll(a, "%s", traces))
 	}
 	args = append(args, "--engine", c.engine, "--lead", c.lead, "--seeds", fmt.Sprint(c.seeds), "--policy", strings.Join(c.list, ","), "--json", out)
-	if c.kind == "sweep" {
-		args = append(args, "--sweep")
-	}
 	return args
 }
 
@@ -125,11 +117,9 @@ func cells(quick bool) []cell {
 	const first, second, third = "a100-llama-3.1-8b", "rtxpro6000-qwen3-32b-tp2", "h100-llama-3.1-8b"
 	each("main", first, "2m", 5, policies())
 	each("main", second, "2m", 5, policies())
-	each("sweep", first, "2m", 1, swept())
 	each("ablation", first, "2m", 3, ablations())
 	each("main", first, "1m", 5, policies())
 	each("main", first, "5m", 5, policies())
-	each("sweep", second, "2m", 1, swept())
 	each("main", third, "2m", 5, policies())
 	return out
 }

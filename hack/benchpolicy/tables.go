@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -88,13 +87,7 @@ func tables(all []result) string {
 		groups[key] = merge(groups[key], r)
 	}
 	for _, key := range order {
-		g := groups[key]
-		switch g[0].kind {
-		case "sweep":
-			sweepTables(&b, g)
-		default:
-			mainTable(&b, g)
-		}
+		mainTable(&b, groups[key])
 	}
 	return b.String()
 }
@@ -156,80 +149,4 @@ func emphasis(m figures) string {
 	return s
 }
 
-// sweepTables compares at equal SLO: per load, and with one setting for all.
-func sweepTables(b *strings.Builder, g []result) {
-	fmt.Fprintf(b, "### Knobs swept: %s, lead %s, %d seed\n\nThe cheapest setting of each family that reaches 99 %% (in hindsight, per load), GPU-hours:\n\n| load | ours as it comes | ours, best | best rival | its setting | ours / rival |\n|---|---|---|---|---|---|\n", g[0].engine, g[0].lead, g[0].seeds)
-	for _, r := range g {
-		own, rival := cheapest(r, true), cheapest(r, false)
-		ratio := "-"
-		if own.Policy != "" && rival.Policy != "" {
-			ratio = fmt.Sprintf("%.2f", own.GPUHours/rival.GPUHours)
-		}
-		plain, _ := r.mean("ipa")
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", r.load.name, emphasis(plain), hours(own), hours(rival), code(rival.Policy), ratio)
-	}
-	oneSetting(b, g)
-}
-
-func hours(f figures) string {
-	if f.Policy == "" {
-		return "none reaches it"
-	}
-	return fmt.Sprintf("%.2f", f.GPUHours)
-}
-
 func ours(policy string) bool { return policy == "ipa" || strings.HasPrefix(policy, "ipa:") }
-
-func cheapest(r result, own bool) (best figures) {
-	for _, p := range r.policies() {
-		m, _ := r.mean(p)
-		if ours(p) != own || m.SLO < 0.99 || p == "oracle" || p == "static" {
-			continue
-		}
-		if best.Policy == "" || m.GPUHours < best.GPUHours {
-			best = m
-		}
-	}
-	return best
-}
-
-// oneSetting lists every setting that is on the front of mean SLO against cost.
-func oneSetting(b *strings.Builder, g []result) {
-	type row struct {
-		policy         string
-		slo, least, x  float64
-		reach99, cells int
-	}
-	var rows []row
-	for _, p := range g[0].policies() {
-		s := row{policy: p, least: 1}
-		logs := 0.0
-		for _, r := range g {
-			m, ok := r.mean(p)
-			if !ok {
-				continue
-			}
-			s.cells++
-			s.slo, s.least = s.slo+m.SLO, math.Min(s.least, m.SLO)
-			logs += math.Log(m.GPUHours / m.Oracle)
-			if m.SLO >= 0.99 {
-				s.reach99++
-			}
-		}
-		if s.cells == len(g) {
-			s.slo, s.x = s.slo/float64(s.cells), math.Exp(logs/float64(s.cells))
-			rows = append(rows, s)
-		}
-	}
-	slices.SortFunc(rows, func(a, b row) int { return int(math.Copysign(1, a.x-b.x)) })
-	b.WriteString("\nOne setting for all loads (cheapest first; settings that another beats in both mean SLO and cost are left out):\n\n| setting | mean SLO % | least | loads at 99 % | geometric mean x oracle |\n|---|---|---|---|---|\n")
-	best := -1.0
-	for _, s := range rows {
-		if s.slo <= best {
-			continue
-		}
-		best = s.slo
-		fmt.Fprintf(b, "| %s | %.1f | %.1f | %d of %d | %.2f |\n", code(s.policy), 100*s.slo, 100*s.least, s.reach99, s.cells, s.x)
-	}
-	b.WriteString("\n")
-}
