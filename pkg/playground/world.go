@@ -1,6 +1,7 @@
 package playground
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -130,7 +131,7 @@ func dialTo(addr string) http.RoundTripper {
 // move advances the world to a real time.
 func (w *World) move(now time.Time) error {
 	w.mu.Lock()
-	err := w.advance(w.clock(now))
+	err := cmp.Or(w.err, w.advance(w.clock(now)))
 	changed := w.follow(now)
 	pods, live := w.pods, w.policy == nil
 	w.mu.Unlock()

@@ -186,14 +186,21 @@ func restConfig(o Options) (*rest.Config, error) {
 	return cfg, nil
 }
 
-// withLeaderElection makes the leases, named after prefix: the leader renews every retry period and
-// gives up before the lease ends, so that there is never more than one.
+// withLeaderElection makes the leases, named after prefix.
 func withLeaderElection(ctx context.Context, o Options, prefix string, kube kubernetes.Interface) context.Context {
-	return kle.WithStandardLeaderElectorBuilder(ctx, kube, kle.ComponentConfig{
-		Component: component, Buckets: o.Buckets,
+	c := o.leases()
+	c.Buckets = o.Buckets
+	c.LeaseName = func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", prefix, i, o.Buckets) }
+	return kle.WithStandardLeaderElectorBuilder(ctx, kube, c)
+}
+
+// leases are the times that every lease of ours keeps: the leader renews every retry period and
+// gives up before the lease ends, so that there is never more than one.
+func (o Options) leases() kle.ComponentConfig {
+	return kle.ComponentConfig{
+		Component: component, Buckets: 1,
 		LeaseDuration: o.LeaseDuration, RenewDeadline: o.LeaseDuration * 2 / 3, RetryPeriod: o.LeaseDuration / 5,
-		LeaseName: func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", prefix, i, o.Buckets) },
-	})
+	}
 }
 
 // zapLogger is what knative.dev/pkg's controller writes to: warnings and errors, as JSON.

@@ -37,10 +37,7 @@ func newWebhook(ctx context.Context, o webhookOptions) (*webhook.Server, error) 
 // withOwnLeases gives each of the webhook's controllers a lease of its own: one
 // lease has one holder, and that of the autoscaler is another's.
 func withOwnLeases(ctx context.Context, o Options) context.Context {
-	return kle.WithStandardLeaderElectorBuilder(ctx, kubeclient.Get(ctx), kle.ComponentConfig{
-		Component: component, Buckets: 1,
-		LeaseDuration: o.LeaseDuration, RenewDeadline: o.LeaseDuration * 2 / 3, RetryPeriod: o.LeaseDuration / 5,
-	})
+	return kle.WithStandardLeaderElectorBuilder(ctx, kubeclient.Get(ctx), o.leases())
 }
 
 func allReady(parts ...func() bool) func() bool {
