@@ -30,7 +30,7 @@ func (w *World) follow(now time.Time) (changed bool) {
 		if report {
 			w.report(p)
 		}
-		one := page{engine: enginePage(p), stat: w.stats[p.Name]}
+		one := page{pod: p, stat: w.stats[p.Name]}
 		next.byIP[pod.IP], next.byName[pod.Name] = one, one
 	}
 	if report {

@@ -26,9 +26,10 @@ type pages struct {
 	byName map[string]page
 }
 
+// page is one Ready pod as it was last observed; it is written out when it is asked for.
 type page struct {
-	engine []byte
-	stat   asmetrics.Stat
+	pod  decider.Pod
+	stat asmetrics.Stat
 }
 
 // answer serves one pod's page as its own server would.
@@ -44,7 +45,7 @@ func (p page) answer(w http.ResponseWriter, port string) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	_, _ = w.Write(p.engine)
+	_, _ = w.Write(enginePage(p.pod))
 }
 
 // servePod answers for whatever pod the request's Host names.

@@ -45,10 +45,9 @@ type World struct {
 	control Control
 	policy  simulator.Policy // of the present control; nil while the real loop decides
 	asked   time.Duration
-	// speed-independent: the simulated time is base + the real time since began, times the speed.
+	// The simulated time is base, and the real time since began times the speed.
 	began     time.Time
 	base      time.Duration
-	epoch     time.Time
 	created   map[string]time.Time
 	addresses map[string]string
 	pods      []collector.Pod
@@ -79,7 +78,7 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	}
 	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond, Transport: dialTo(w.podPages.Addr().String())})
 	w.load = load{rng: trace.Stream(1, "playground")}
-	w.began, w.epoch = time.Now(), time.Now()
+	w.began = time.Now()
 	return w, w.Set(c)
 }
 
