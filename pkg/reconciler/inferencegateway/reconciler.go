@@ -103,9 +103,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, key string) error {
 	in, problems := r.intent(svc)
 	b := bound{owner: ownerOf(svc), svc: svc, problems: problems}
 	switch {
-	case refused(problems) != nil && asks(svc):
+	case refused(problems) != nil:
 		return r.reportRefused(ctx, b)
-	case in == nil || refused(problems) != nil:
+	case in == nil:
 		return r.tearDown(ctx, b.owner)
 	}
 	b.intent = *in
@@ -118,8 +118,12 @@ func asks(svc *servingv1.Service) bool {
 	return svc != nil && (has(svc.Annotations, inference.AIGatewayKey) || has(svc.Annotations, inference.ACKGatewayKey))
 }
 
-// intent is what a Service asks for; nil when it asks for nothing.
+// intent is what a Service asks for; nil when it asks for nothing. Most Services
+// of a cluster do not, and every look at one Service passes over all others.
 func (r *Reconciler) intent(svc *servingv1.Service) (*binding.Intent, []binding.Problem) {
+	if !asks(svc) {
+		return nil, nil
+	}
 	in, problems := binding.Parse(svc.Namespace, svc.Name, svc.Annotations, r.defaults())
 	if in != nil {
 		problems = append(problems, binding.CheckTarget(in, svc.Spec.Template.Annotations)...)
@@ -341,7 +345,7 @@ func (r *Reconciler) asking() (keys []types.NamespacedName) {
 	}
 	for _, svc := range all {
 		in, problems := r.intent(svc)
-		if svc.DeletionTimestamp == nil && (in != nil || asks(svc) && refused(problems) != nil) {
+		if svc.DeletionTimestamp == nil && (in != nil || refused(problems) != nil) {
 			keys = append(keys, types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name})
 		}
 	}
