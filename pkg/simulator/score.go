@@ -86,22 +86,18 @@ func (t *tally) count(met bool) {
 }
 
 // refuse counts a request that no pod took.
-func (s *score) refuse(arrival time.Duration) {
-	s.ended++
-	s.point.ended++
-	if arrival >= s.from {
-		s.all.ended++
-		s.all.refused++
-	}
-}
+func (s *score) refuse(arrival time.Duration) { s.fail(arrival, &s.all.refused) }
 
 // lose counts a request that went down with its pod.
-func (s *score) lose(arrival time.Duration) {
+func (s *score) lose(arrival time.Duration) { s.fail(arrival, &s.all.lost) }
+
+// fail counts a request that ended without an answer, and why if it counts at all.
+func (s *score) fail(arrival time.Duration, why *int64) {
 	s.ended++
 	s.point.ended++
 	if arrival >= s.from {
 		s.all.ended++
-		s.all.lost++
+		*why++
 	}
 }
 
