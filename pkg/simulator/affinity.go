@@ -1,6 +1,10 @@
 package simulator
 
-import "github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+import (
+	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
 
 // affinity remembers which pods were sent which beginnings of prompts, as a
 // router does that sees requests and not the engines' caches. It forgets by
@@ -54,12 +58,9 @@ func (a *affinity) narrow(holders []*pod, first bool) bool {
 	}
 	kept := 0
 	for i, c := range a.candidates {
-		for _, h := range holders {
-			if h == c {
-				a.candidates[kept], a.candidates[i] = c, a.candidates[kept]
-				kept++
-				break
-			}
+		if slices.Contains(holders, c) {
+			a.candidates[kept], a.candidates[i] = c, a.candidates[kept]
+			kept++
 		}
 	}
 	if kept == 0 {
@@ -89,10 +90,8 @@ func (a *affinity) remember(p *pod, most int) {
 
 // withPod adds a pod to holders and drops those that take no requests any more.
 func withPod(holders []*pod, p *pod) []*pod {
-	for _, h := range holders {
-		if h == p {
-			return holders
-		}
+	if slices.Contains(holders, p) {
+		return holders
 	}
 	kept := make([]*pod, 0, len(holders)+1)
 	for _, h := range holders {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -129,7 +130,7 @@ func (f *Fleet) delete(p *pod, at time.Duration) {
 		f.retired.Add(p.engine.Work(), 1)
 	}
 	p.phase = Gone
-	f.pods = without(f.pods, p)
+	f.pods = slices.DeleteFunc(f.pods, func(q *pod) bool { return q == p })
 	f.scheduleWaiting(at)
 }
 
@@ -165,13 +166,4 @@ func (f *Fleet) fail(p *pod) error {
 		}
 	}
 	return nil
-}
-
-func without(pods []*pod, gone *pod) []*pod {
-	for i, p := range pods {
-		if p == gone {
-			return append(pods[:i], pods[i+1:]...)
-		}
-	}
-	return pods
 }
