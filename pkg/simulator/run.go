@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -256,7 +257,7 @@ func (s *score) fill(r *Result) {
 // timeline is the pods that cost money between two times.
 func (f *Fleet) timeline(from, to time.Duration) []Change {
 	changes := slices.Clone(f.changes)
-	slices.SortStableFunc(changes, func(a, b Change) int { return int(min(max(a.At-b.At, -1), 1)) })
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.At, b.At) })
 	line := []Change{{At: from}}
 	n := int32(0)
 	for _, c := range changes {

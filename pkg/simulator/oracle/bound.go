@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -127,7 +128,7 @@ func withStarts(ready []simulator.Change, lead time.Duration) []simulator.Change
 		deltas = append(deltas, delta{at, c.Replicas - last})
 		last = c.Replicas
 	}
-	slices.SortStableFunc(deltas, func(a, b delta) int { return int(a.at - b.at) })
+	slices.SortStableFunc(deltas, func(a, b delta) int { return cmp.Compare(a.at, b.at) })
 	var pods []simulator.Change
 	n := int32(0)
 	for _, d := range deltas {
@@ -176,7 +177,7 @@ type Span struct {
 
 // replicasAt is how many there are at a time, 0 before the first change.
 func replicasAt(changes []simulator.Change, at time.Duration) int32 {
-	i, found := slices.BinarySearchFunc(changes, at, func(c simulator.Change, at time.Duration) int { return int(c.At - at) })
+	i, found := slices.BinarySearchFunc(changes, at, func(c simulator.Change, at time.Duration) int { return cmp.Compare(c.At, at) })
 	for found && i+1 < len(changes) && changes[i+1].At == at {
 		i++
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,8 +22,8 @@ func verdict(all []Summary, goal float64) (lines []string) {
 			bad = append(bad, s)
 		}
 	}
-	slices.SortStableFunc(good, func(a, b Summary) int { return compare(a.GPUHours.Mean, b.GPUHours.Mean) })
-	slices.SortStableFunc(bad, func(a, b Summary) int { return compare(b.SLO.Mean, a.SLO.Mean) })
+	slices.SortStableFunc(good, func(a, b Summary) int { return cmp.Compare(a.GPUHours.Mean, b.GPUHours.Mean) })
+	slices.SortStableFunc(bad, func(a, b Summary) int { return cmp.Compare(b.SLO.Mean, a.SLO.Mean) })
 	switch {
 	case len(good)+len(bad) == 0:
 	case len(good) == 0:
@@ -57,16 +58,6 @@ func best(s Summary) string {
 		line += fmt.Sprintf("; that is %.2f times what perfect foresight would need", s.OracleRatio.Mean)
 	}
 	return line + "."
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // percents keeps the digits that tell 99 from 99.9; it never rounds up to 100.
