@@ -44,7 +44,7 @@ type Summary struct {
 	Seeds        int
 	Hindsight    bool
 	SLO, GPUHours, Oracle, OracleRatio, Wasted, Operations, Reversals,
-	P99TTFT, P99ITL, P50TTFT, MeanITL, Recovery, CPU, Requests Estimate
+	P99TTFT, P99ITL, Recovery Estimate
 }
 
 // Summarize groups runs by policy and knob, in the order in which they come.
@@ -85,10 +85,6 @@ func summarize(runs []Run) Summary {
 		Reversals:   over(func(r Run) float64 { return float64(r.Reversals) }),
 		P99TTFT:     over(func(r Run) float64 { return r.P99TTFT }),
 		P99ITL:      over(func(r Run) float64 { return r.P99ITL }),
-		P50TTFT:     over(func(r Run) float64 { return r.P50TTFT }),
-		MeanITL:     over(func(r Run) float64 { return r.MeanITL }),
 		Recovery:    over(func(r Run) float64 { return r.Recovery }),
-		CPU:         over(func(r Run) float64 { return r.CPUSeconds }),
-		Requests:    over(func(r Run) float64 { return float64(r.Requests) }),
 	}
 }
