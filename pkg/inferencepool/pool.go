@@ -4,7 +4,6 @@
 package inferencepool
 
 import (
-	"maps"
 	"strconv"
 	"strings"
 
@@ -68,7 +67,7 @@ func (p Pool) Key() collector.Revision {
 
 // knativeOnly pools select by Knative's own labels: no other pod has them.
 func (p Pool) knativeOnly() bool {
-	for key := range maps.Keys(p.Selector) {
+	for key := range p.Selector {
 		if strings.HasPrefix(key, "serving.knative.dev/") {
 			return true
 		}

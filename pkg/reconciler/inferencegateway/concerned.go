@@ -2,6 +2,7 @@ package inferencegateway
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,11 +24,7 @@ func (r *Reconciler) bound() []types.NamespacedName {
 			keys[key] = true
 		}
 	}
-	out := make([]types.NamespacedName, 0, len(keys))
-	for key := range maps.Keys(keys) {
-		out = append(out, key)
-	}
-	return out
+	return slices.Collect(maps.Keys(keys))
 }
 
 // concerned lists the Services that an object matters to which does not belong to them.

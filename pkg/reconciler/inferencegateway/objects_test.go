@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 )
 
@@ -34,7 +35,7 @@ func (c *cluster) annotate(svc *servingv1.Service, annotations map[string]string
 
 func (c *cluster) revision(service, name string) {
 	c.Helper()
-	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{selectsService: service}}}
+	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{serving.ServiceLabelKey: service}}}
 	rev.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8000}}}}
 	put(c, c.revs, rev)
 }
@@ -71,7 +72,7 @@ func (c *cluster) pod(service, revision, name string, annotations map[string]str
 	c.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "default", Name: name, UID: types.UID("pod-" + name), Annotations: annotations,
-		Labels: map[string]string{selectsService: service, "serving.knative.dev/revision": revision},
+		Labels: map[string]string{serving.ServiceLabelKey: service, "serving.knative.dev/revision": revision},
 	}}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
 	if _, err := c.kube.CoreV1().Pods("default").Create(c.Context(), pod, metav1.CreateOptions{}); err != nil {

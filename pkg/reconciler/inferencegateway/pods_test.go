@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
@@ -211,7 +212,7 @@ func TestReconcile_podsLeaveAForeignPool(t *testing.T) {
 				if got := c.podLabel("p1", "tier"); got != "gold" {
 					t.Errorf("tier %q, want the template's", got)
 				}
-				if got := c.podLabel("p1", selectsService); got != "qwen" {
+				if got := c.podLabel("p1", serving.ServiceLabelKey); got != "qwen" {
 					t.Errorf("Knative's label is %q", got)
 				}
 			})

@@ -37,8 +37,10 @@ func (r *Reconciler) lastPlan(svc *servingv1.Service) manifest.Plan {
 			continue
 		}
 		l := maps.Clone(joins)
-		if rev, err := r.revisions.Revisions(svc.Namespace).Get(s.Revision); err == nil && revisionOf(rev).Engine.Name != "" {
-			l[inference.EngineTypeKey], l[inference.LLMDEngineTypeKey] = revisionOf(rev).Engine.Name, revisionOf(rev).Engine.Name
+		if rev, err := r.revisions.Revisions(svc.Namespace).Get(s.Revision); err == nil {
+			if engine := revisionOf(rev).Engine.Name; engine != "" {
+				l[inference.EngineTypeKey], l[inference.LLMDEngineTypeKey] = engine, engine
+			}
 		}
 		plan.Routed[s.Revision], plan.Pods[s.Revision] = true, l
 	}

@@ -1,6 +1,7 @@
 package inferencegateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,9 +43,8 @@ func (r *Reconciler) report(ctx context.Context, b bound, w manifest.World, res 
 // and go all the same.
 func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 	status := r.last(b.owner)
-	conditions := overrule(status.Conditions, nil)
 	c := accepted(b.problems)
-	conditions = slices.DeleteFunc(conditions, func(old metav1.Condition) bool {
+	conditions := slices.DeleteFunc(status.Conditions, func(old metav1.Condition) bool {
 		return old.Type == c.Type || old.Type == inference.ConditionReady
 	})
 	conditions = append(conditions, c)
@@ -190,5 +190,5 @@ func (r *Reconciler) event(o owner, kind, reason, message string) {
 }
 
 func sortOwners(owners []owner) {
-	slices.SortFunc(owners, func(a, b owner) int { return compare(string(a.uid), string(b.uid)) })
+	slices.SortFunc(owners, func(a, b owner) int { return cmp.Compare(a.uid, b.uid) })
 }

@@ -1,6 +1,7 @@
 package inferencegateway
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,9 @@ import (
 )
 
 // trafficOf reads a KIngress: who serves the external hosts, and in which
-// shares; those of the cluster-local host without an external one. Unlike a Route's status it follows a gradual rollout. Which hosts are
-// a tag's is told by the Service's own status.
+// shares; those of the cluster-local host without an external one. Unlike a
+// Route's status it follows a gradual rollout. Which hosts are a tag's is told by
+// the Service's own status.
 func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Traffic, tags []manifest.Traffic) {
 	if ing == nil {
 		return main, nil
@@ -43,7 +45,7 @@ func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Tr
 		main.Hosts = append(main.Hosts, rule.Hosts...)
 		main.Splits = splits
 	}
-	slices.SortFunc(tags, func(a, b manifest.Traffic) int { return compare(a.Tag, b.Tag) })
+	slices.SortFunc(tags, func(a, b manifest.Traffic) int { return cmp.Compare(a.Tag, b.Tag) })
 	slices.Sort(main.Hosts)
 	return main, tags
 }

@@ -8,14 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"knative.dev/pkg/network"
-	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
-
-func compare(a, b string) int { return cmp.Compare(a, b) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
@@ -163,14 +160,12 @@ func (r *Reconciler) largest(svc *servingv1.Service, main manifest.Traffic) mani
 		if err != nil || s.Percent == 0 {
 			continue
 		}
-		timeout := max(out.Timeout, revisionOf(rev).Timeout)
+		this := revisionOf(rev)
+		timeout := max(out.Timeout, this.Timeout)
 		if s.Percent > most {
-			most, out = s.Percent, revisionOf(rev)
+			most, out = s.Percent, this
 		}
 		out.Timeout = timeout
 	}
 	return out
 }
-
-// selectsService is the label of every pod of a Knative Service.
-const selectsService = serving.ServiceLabelKey

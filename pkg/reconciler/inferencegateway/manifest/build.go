@@ -27,7 +27,7 @@ type group struct {
 	// name is main, tag-<tag> or obj-<objective>.
 	name  string
 	hosts []string
-	// priority is the objective's name in the annotation; empty is the Service's own.
+	// objective is its name in the annotation; empty is the Service's own priority.
 	objective string
 	shares    []share
 }

@@ -34,5 +34,5 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// picker names the picker of a pool and everything that belongs to it.
+// pickerName names the picker of a pool and everything that belongs to it.
 func pickerName(pool string) string { return fit(pool+"-epp", maxName) }
