@@ -109,7 +109,7 @@ func BenchmarkRun(b *testing.B) {
 			var last Result
 			for b.Loop() {
 				var err error
-				if last, err = Run(cfg, c.requests, c.policy, nil); err != nil {
+				if last, err = Run(cfg, c.requests, c.policy); err != nil {
 					b.Fatal(err)
 				}
 				requests, cpu = requests+last.Requests, cpu+last.CPU

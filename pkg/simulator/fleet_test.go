@@ -290,7 +290,7 @@ func TestInitial(t *testing.T) {
 			t.Errorf("%s on %s x%v: %d pods, want %d to %d", c.kind, c.profile, c.scale, n, c.least, c.most)
 		}
 		cfg.Warmup = 0
-		r, err := Run(cfg, synthetic(t, c.kind, trace.Options{Seed: 1, To: firstMinutes, Scale: c.scale}), staticPolicy(n), nil)
+		r, err := Run(cfg, synthetic(t, c.kind, trace.Options{Seed: 1, To: firstMinutes, Scale: c.scale}), staticPolicy(n))
 		if must(t, err); r.SLOShare() < 0.99 && c.kind == "step" {
 			t.Errorf("%s on %s x%v: %d pods meet %.2f %%", c.kind, c.profile, c.scale, n, 100*r.SLOShare())
 		}

@@ -12,30 +12,19 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
-// Progress tells how far a run is.
-type Progress struct {
-	// At is the simulated time, Requests how many have arrived.
-	At       time.Duration
-	Requests int64
-}
-
-const (
-	// progressEvery is the requests between two calls of progress, about 0.1 s.
-	progressEvery = 1 << 16
-	// grace is what requests in flight at the last arrival have to end.
-	grace = 10 * time.Minute
-)
+// grace is what requests in flight at the last arrival have to end.
+const grace = 10 * time.Minute
 
 // Run replays requests on a fleet that a policy sizes, and returns what that
 // cost and gave. The policy is asked every Period, from one Period on; the
-// run ends with the last arrival. progress may be nil; it is called now and
-// then, by the number of requests. The same arguments give the same Result,
-// CPU aside. An error of the trace or the policy ends the run.
-func Run(cfg Config, requests trace.Requests, policy Policy, progress func(Progress)) (Result, error) {
+// run ends with the last arrival. The same arguments give the same Result, CPU
+// aside. An error of the trace or the policy ends the run; who wants to know
+// how far it is, or to stop it, wraps the requests.
+func Run(cfg Config, requests trace.Requests, policy Policy) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begin := threadCPU()
-	r := run{cfg: cfg, policy: policy, period: policy.Period(), progress: progress}
+	r := run{cfg: cfg, policy: policy, period: policy.Period()}
 	if r.period <= 0 {
 		return Result{}, fmt.Errorf("policy: a period of %v; it must be above 0", r.period)
 	}
@@ -54,11 +43,10 @@ func Run(cfg Config, requests trace.Requests, policy Policy, progress func(Progr
 
 // run is one run on its way.
 type run struct {
-	cfg      Config
-	policy   Policy
-	period   time.Duration
-	progress func(Progress)
-	fleet    *Fleet
+	cfg    Config
+	policy Policy
+	period time.Duration
+	fleet  *Fleet
 	// first holds the first minutes of requests until the fleet's size is known.
 	first []trace.Request
 	last  time.Duration
@@ -118,13 +106,7 @@ func (r *run) submit(q trace.Request) error {
 		return err
 	}
 	r.last = q.Arrival
-	if err := r.fleet.Submit(q); err != nil {
-		return err
-	}
-	if r.progress != nil && r.fleet.arrived%progressEvery == 0 {
-		r.progress(Progress{At: q.Arrival, Requests: r.fleet.arrived})
-	}
-	return nil
+	return r.fleet.Submit(q)
 }
 
 // until does what is due up to a time, but for the fleet's own doings.

@@ -132,7 +132,7 @@ func TestRun_hostile(t *testing.T) {
 	for seed := range uint64(40) {
 		var text [2]string
 		for i := range text {
-			r, err := Run(hostile(seed), conversations(3000, seed), newWalk(t, seed), nil)
+			r, err := Run(hostile(seed), conversations(3000, seed), newWalk(t, seed))
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
@@ -155,7 +155,7 @@ func TestRun_hostile(t *testing.T) {
 func TestRun_oneEngine(t *testing.T) {
 	cfg := NewConfig()
 	cfg.Warmup, cfg.Initial, cfg.Max = 0, 1, 1
-	r, err := Run(cfg, synthetic(t, "ramp", trace.Options{Seed: 3, To: 8 * time.Minute}), staticPolicy(1), nil)
+	r, err := Run(cfg, synthetic(t, "ramp", trace.Options{Seed: 3, To: 8 * time.Minute}), staticPolicy(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestRun_costs(t *testing.T) {
 	cfg.Warmup, cfg.LeadCV, cfg.Initial = 10*time.Minute, 0, 2
 	cfg.Engine.TensorParallel = 2
 	// 60 minutes of two pods, and from minute 30 of five, which load for 2 of them.
-	r, err := Run(cfg, steady(time.Second, 3601), switchPolicy{30 * time.Minute, 2, 5}, nil)
+	r, err := Run(cfg, steady(time.Second, 3601), switchPolicy{30 * time.Minute, 2, 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestRun_costs(t *testing.T) {
 }
 
 func TestRun_shortTrace(t *testing.T) {
-	r, err := Run(NewConfig(), steady(time.Second, 30), staticPolicy(1), nil)
+	r, err := Run(NewConfig(), steady(time.Second, 30), staticPolicy(1))
 	if err != nil || r.Requests != 30 || r.Met != 30 || r.From != 0 || r.Span != 29*time.Second {
 		t.Errorf("%+v, %v; a trace shorter than the warm-up counts as a whole", r, err)
 	}
@@ -270,7 +270,7 @@ func TestRun_errors(t *testing.T) {
 		if c.requests == nil {
 			c.requests = steady(time.Second, 3)
 		}
-		if _, err := Run(cfg, c.requests, staticPolicy(1), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Run(cfg, c.requests, staticPolicy(1)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
@@ -286,7 +286,7 @@ func TestRun_prefix(t *testing.T) {
 	run := func(cache bool, routing Routing) Result {
 		cfg := NewConfig()
 		cfg.PrefixCache, cfg.Routing = cache, routing
-		r, err := Run(cfg, trace.Open(file, trace.Options{}), staticPolicy(14), nil)
+		r, err := Run(cfg, trace.Open(file, trace.Options{}), staticPolicy(14))
 		if err != nil {
 			t.Fatal(err)
 		}

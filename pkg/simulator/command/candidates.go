@@ -136,5 +136,5 @@ func (c *comparison) one(ctx context.Context, j job, b oracle.Bound, at func(tim
 	if err != nil {
 		return simulator.Result{}, err
 	}
-	return simulator.Run(j.config, watched(ctx, requests, at), p, nil)
+	return simulator.Run(j.config, watched(ctx, requests, at), p)
 }

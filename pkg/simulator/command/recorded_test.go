@@ -55,7 +55,7 @@ func record(t *testing.T) (file string, came size) {
 	}
 	config := simulator.NewConfig()
 	config.Seed = 1
-	if _, err := simulator.Run(config, watched(t.Context(), requests, func(time.Duration) {}), &recorder{spec: spec, to: w}, nil); err != nil {
+	if _, err := simulator.Run(config, watched(t.Context(), requests, func(time.Duration) {}), &recorder{spec: spec, to: w}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

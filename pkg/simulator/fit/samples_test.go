@@ -34,7 +34,7 @@ func fleet(t *testing.T, p engine.Profile, scale float64) ([]recording.Entry, si
 	c := simulator.NewConfig()
 	c.Engine, c.Seed, c.Initial, c.Min, c.Max = p, 3, 2, 2, 2
 	w := &watcher{}
-	r, err := simulator.Run(c, requests, w, nil)
+	r, err := simulator.Run(c, requests, w)
 	if err != nil {
 		t.Fatal(err)
 	}

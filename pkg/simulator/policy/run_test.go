@@ -63,7 +63,7 @@ func run(t testing.TB, c simulator.Config, make simulator.NewPolicy) simulator.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := simulator.Run(c, burst(t), p, nil)
+	r, err := simulator.Run(c, burst(t), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestStatic_neverBelowTheBound(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := int32(1); n < 100; n += 1 + n/8 {
-			r, err := simulator.Run(c, load(), static(n), nil)
+			r, err := simulator.Run(c, load(), static(n))
 			if err != nil {
 				t.Fatal(err)
 			}
