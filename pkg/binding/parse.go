@@ -35,6 +35,12 @@ func Parse(namespace, name string, annotations map[string]string, d Defaults) (*
 	return &in, append(problems, check(&in, annotations)...)
 }
 
+// Asked reports whether annotations of a Service's metadata ask for the gateway.
+func Asked(annotations map[string]string) bool {
+	asked, _ := asks(annotations)
+	return asked
+}
+
 // asks says whether the Service wants the gateway; our key wins over ACK's.
 func asks(annotations map[string]string) (asked bool, problems []Problem) {
 	for _, k := range []struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -61,12 +62,7 @@ func (b *bundles) mutate(ctx context.Context, ca []byte) error {
 	if err != nil {
 		return absent(err)
 	}
-	c = c.DeepCopy()
-	changed := false
-	for i := range c.Webhooks {
-		changed = trust(&c.Webhooks[i].ClientConfig, ca) || changed
-	}
-	if !changed {
+	if c = c.DeepCopy(); !trust(mutatingClients(c), ca) {
 		return nil
 	}
 	_, err = b.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Update(ctx, c, metav1.UpdateOptions{})
@@ -78,12 +74,7 @@ func (b *bundles) validate(ctx context.Context, ca []byte) error {
 	if err != nil {
 		return absent(err)
 	}
-	c = c.DeepCopy()
-	changed := false
-	for i := range c.Webhooks {
-		changed = trust(&c.Webhooks[i].ClientConfig, ca) || changed
-	}
-	if !changed {
+	if c = c.DeepCopy(); !trust(validatingClients(c), ca) {
 		return nil
 	}
 	_, err = b.kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(ctx, c, metav1.UpdateOptions{})
@@ -98,13 +89,34 @@ func absent(err error) error {
 	return err
 }
 
-// trust sets the bundle and reports a change.
-func trust(c *admissionregistrationv1.WebhookClientConfig, ca []byte) bool {
-	if bytes.Equal(c.CABundle, ca) {
-		return false
+// mutatingClients are how the API server calls each webhook of a configuration.
+func mutatingClients(c *admissionregistrationv1.MutatingWebhookConfiguration) (all []*admissionregistrationv1.WebhookClientConfig) {
+	for i := range c.Webhooks {
+		all = append(all, &c.Webhooks[i].ClientConfig)
 	}
-	c.CABundle = ca
-	return true
+	return all
+}
+
+// validatingClients are the same of the other kind.
+func validatingClients(c *admissionregistrationv1.ValidatingWebhookConfiguration) (all []*admissionregistrationv1.WebhookClientConfig) {
+	for i := range c.Webhooks {
+		all = append(all, &c.Webhooks[i].ClientConfig)
+	}
+	return all
+}
+
+// trust sets the bundle of every client and reports a change.
+func trust(clients []*admissionregistrationv1.WebhookClientConfig, ca []byte) (changed bool) {
+	changed = !trusts(clients, ca)
+	for _, c := range clients {
+		c.CABundle = ca
+	}
+	return changed
+}
+
+// trusts is true when every client has the bundle.
+func trusts(clients []*admissionregistrationv1.WebhookClientConfig, ca []byte) bool {
+	return !slices.ContainsFunc(clients, func(c *admissionregistrationv1.WebhookClientConfig) bool { return !bytes.Equal(c.CABundle, ca) })
 }
 
 // ready reports whether the API server can call us: every configuration of ours
@@ -114,21 +126,11 @@ func (b *bundles) ready() bool {
 	if err != nil || ca == nil {
 		return false
 	}
-	var configs []admissionregistrationv1.WebhookClientConfig
-	if c, err := b.mutating.Get(b.name); err == nil {
-		for _, w := range c.Webhooks {
-			configs = append(configs, w.ClientConfig)
-		}
+	if c, err := b.mutating.Get(b.name); err == nil && !trusts(mutatingClients(c), ca) {
+		return false
 	}
-	if c, err := b.validating.Get(b.name); err == nil {
-		for _, w := range c.Webhooks {
-			configs = append(configs, w.ClientConfig)
-		}
-	}
-	for _, c := range configs {
-		if !bytes.Equal(c.CABundle, ca) {
-			return false
-		}
+	if c, err := b.validating.Get(b.name); err == nil && !trusts(validatingClients(c), ca) {
+		return false
 	}
 	return true
 }

@@ -6,7 +6,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
 // DefaultsPath is where Services get their class.
@@ -20,7 +20,7 @@ func setClass(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	if err != nil {
 		return broken(err)
 	}
-	if service.DeletionTimestamp != nil || !asksForGateway(service) || class(service) != "" {
+	if service.DeletionTimestamp != nil || !binding.Asked(service.Annotations) || class(service) != "" {
 		return allow()
 	}
 	if r.Operation == admissionv1.Update && class(old) != autoscaling.Class {
@@ -41,12 +41,4 @@ func class(s *servingv1.Service) string {
 		return ""
 	}
 	return s.Spec.Template.Annotations[knautoscaling.ClassAnnotationKey]
-}
-
-// asksForGateway reports whether a Service wants a binding, in our words or ACK's; ours win.
-func asksForGateway(s *servingv1.Service) bool {
-	if v, ok := s.Annotations[inference.AIGatewayKey]; ok {
-		return v == inference.Enabled
-	}
-	return s.Annotations[inference.ACKGatewayKey] == inference.Enabled
 }
