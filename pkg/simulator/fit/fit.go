@@ -102,9 +102,7 @@ func learn(ctx context.Context, runs []Run) (Learned, error) {
 		if i > 0 && best.cost < goodEnough {
 			break
 		}
-		c := minimize(func(at []float64) float64 { return s.cost(ctx, runs, at) }, make([]float64, coefficients), 0.3, evaluations)
-		// A simplex may collapse too early; a new one from where it ended costs little.
-		c = minimize(func(at []float64) float64 { return s.cost(ctx, runs, at) }, c.at, 0.15, evaluations)
+		c := search(func(at []float64) float64 { return s.cost(ctx, runs, at) }, 0.3)
 		if i == 0 || c.cost < best.cost {
 			best, from = c, s
 		}
@@ -124,6 +122,14 @@ func learn(ctx context.Context, runs []Run) (Learned, error) {
 		l.Fit = append(l.Fit, e...)
 	}
 	return l, nil
+}
+
+// search minimizes a cost of all coefficients from a start, and again with half
+// the first step: a simplex may collapse too early, and a new one from where it
+// ended costs little.
+func search(cost func([]float64) float64, step float64) corner {
+	c := minimize(cost, make([]float64, coefficients), step, evaluations)
+	return minimize(cost, c.at, step/2, evaluations)
 }
 
 // errorsOf compares a run with its simulation, metric by metric.

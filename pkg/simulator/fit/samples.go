@@ -111,7 +111,7 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	}
 	s.look(p)
 	o := s.open[p.Name]
-	if o == nil || !t.Steps.Known() || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens {
+	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens {
 		s.open[p.Name] = &opened{at: at, totals: t}
 		return
 	}
@@ -207,8 +207,7 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 		}
 		return sum
 	}
-	c := minimize(cost, make([]float64, coefficients), .2, evaluations)
-	return s.at(minimize(cost, c.at, .1, evaluations).at), prior, speed
+	return s.at(search(cost, .2).at), prior, speed
 }
 
 func solve(windows []window, prior engine.Profile, speed float64) [4]float64 {

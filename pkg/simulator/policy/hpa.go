@@ -73,7 +73,10 @@ func (h *hpa) Want(obs decider.Observation) (simulator.Want, error) {
 
 func (h *hpa) replicas(obs decider.Observation) int32 {
 	if sum, ok := demandSum(obs, h.settings.metric); ok {
-		return h.ofObject(obs, sum)
+		if !sum.Known() {
+			return obs.Replicas
+		}
+		return h.settings.perPod(float64(sum), int32(len(obs.Pods)))
 	}
 	pods := groupPods(obs, h.settings.metric)
 	if len(pods.values) == 0 {
@@ -82,16 +85,13 @@ func (h *hpa) replicas(obs decider.Observation) int32 {
 	return h.ofPods(obs, pods)
 }
 
-// ofObject is GetObjectPerPodMetricReplicas: status.replicas unless the mean is off the target.
-func (h *hpa) ofObject(obs decider.Observation, sum decider.Reading) int32 {
-	if !sum.Known() {
-		return obs.Replicas
-	}
-	there := int32(len(obs.Pods))
-	if h.within(float64(sum) / (h.settings.target * float64(there))) {
+// perPod is GetObjectPerPodMetricReplicas, and GetExternalPerPodMetricReplicas,
+// which is the same: status.replicas unless the mean is off the target.
+func (s hpaSettings) perPod(sum float64, there int32) int32 {
+	if s.within(sum / (s.target * float64(there))) {
 		return there
 	}
-	return ceil(float64(sum) / h.settings.target)
+	return ceil(sum / s.target)
 }
 
 // ofPods is calcPlainMetricReplicas.
@@ -99,7 +99,7 @@ func (h *hpa) ofPods(obs decider.Observation, pods podGroups) int32 {
 	ratio := mean(pods.values) / h.settings.target
 	upWithUnready := pods.unready > 0 && ratio > 1
 	if !upWithUnready && pods.missing == 0 {
-		if h.within(ratio) {
+		if h.settings.within(ratio) {
 			return obs.Replicas
 		}
 		return ceil(ratio * float64(len(pods.values)))
@@ -117,7 +117,7 @@ func (h *hpa) ofPods(obs decider.Observation, pods podGroups) int32 {
 		values = append(values, make([]float64, pods.unready)...)
 	}
 	filled := mean(values) / h.settings.target
-	if h.within(filled) || ratio < 1 && filled > 1 || ratio > 1 && filled < 1 {
+	if h.settings.within(filled) || ratio < 1 && filled > 1 || ratio > 1 && filled < 1 {
 		return obs.Replicas
 	}
 	n := ceil(filled * float64(len(values)))
@@ -127,7 +127,7 @@ func (h *hpa) ofPods(obs decider.Observation, pods podGroups) int32 {
 	return n
 }
 
-func (h *hpa) within(ratio float64) bool { return math.Abs(1-ratio) <= h.settings.tolerance }
+func (s hpaSettings) within(ratio float64) bool { return math.Abs(1-ratio) <= s.tolerance }
 
 // podGroups are the pods as groupPods tells them apart.
 type podGroups struct {
