@@ -51,14 +51,15 @@ func architecture() []rule {
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine"}, never: kubernetes, why: "it is told which pods there are"},
 		{pkg: "pkg/config", repo: []string{"pkg/binding", "pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
 		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
-		{pkg: "pkg/playground", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi", "pkg/multiscaler", "pkg/simulator", "pkg/simulator/engine", "pkg/simulator/policy", "pkg/simulator/trace"}, never: []string{"k8s.io/client-go"}, why: "the product on a simulated fleet, live"},
+		{pkg: "pkg/playground", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/simulator", "pkg/simulator/engine", "pkg/simulator/policy", "pkg/simulator/trace"}, never: []string{"k8s.io/client-go"}, why: "the product on a simulated fleet, live"},
 		{pkg: "pkg/checkpoint", repo: []string{"pkg/collector", "pkg/decider"}, why: "the decider's states over restarts"},
 		{pkg: "pkg/recording", repo: []string{"pkg/decider", "pkg/simulator/trace"}, never: kubernetes, why: "what was decided, on disk"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling"}, why: "it serves a view and knows no collector"},
+		{pkg: "pkg/metricsapi/samples", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi"}, never: kubernetes, why: "names and units of what is published"},
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/multiscaler"}, why: "it acts and never aggregates"},
 		{pkg: "pkg/inferencepool", repo: []string{"pkg/apis/autoscaling", "pkg/collector"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config"}, why: "it answers from caches and never acts"},
-		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/checkpoint", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/inferencepool", "pkg/metricsapi", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/checkpoint", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
 		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/playground", "pkg/server", "pkg/simulator/command"}, never: kubernetes, why: "flags and signals only"},
 	}
 }

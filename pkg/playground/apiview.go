@@ -5,10 +5,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi/samples"
 )
 
 // apiView serves what the collector has scraped as the custom metrics API does
@@ -36,7 +36,9 @@ func (v apiView) List(resource schema.GroupResource, namespace string) (out []me
 	}
 	switch resource {
 	case metricsapi.Revisions():
-		return []metricsapi.Object{object(revision.Name, s.Values)}
+		o := object(revision.Name, s.Values)
+		o.Samples = append(o.Samples, v.w.parts()...)
+		return []metricsapi.Object{o}
 	case metricsapi.Services():
 		return []metricsapi.Object{object("playground", s.Values)}
 	case metricsapi.Pods():
@@ -48,13 +50,15 @@ func (v apiView) List(resource schema.GroupResource, namespace string) (out []me
 }
 
 func object(name string, values map[decider.Metric]collector.Sample) metricsapi.Object {
-	o := metricsapi.Object{Namespace: revision.Namespace, Name: name}
-	for m, s := range values {
-		metric := string(m)
-		if m == decider.RPS {
-			metric = autoscaling.RequestsPerSecond
-		}
-		o.Samples = append(o.Samples, metricsapi.Sample{Metric: metric, Value: float64(s.Value), Time: s.Time, Window: s.Window})
+	return metricsapi.Object{Namespace: revision.Namespace, Name: name, Samples: samples.OfValues(values)}
+}
+
+// parts are those of the real loop's newest decision; no other policy has any.
+func (w *World) parts() []metricsapi.Sample {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.policy != nil {
+		return nil
 	}
-	return o
+	return samples.OfParts(w.record.Decision.SLO, w.record.Time)
 }

@@ -46,7 +46,7 @@ func (w *World) frame() (Frame, error) {
 		T: p.At.Seconds(), Demand: w.load.perSecond(p.At), Arrivals: p.ArrivalsPerSecond,
 		Wanted: p.Wanted, Ready: p.Ready, Pods: p.Pods, Running: p.Running, Waiting: p.Waiting, Queued: p.Queued,
 		KV: p.KV, TTFT: p.TTFTP95.Seconds(), ITL: p.ITLP95.Seconds(), Met: p.Met, Requests: p.Requests,
-		Why: w.want.Why, Live: w.control.Speed == 1, Control: w.control, Wants: wantsOf(w.decision),
+		Why: w.want.Why, Live: w.control.Speed == 1, Control: w.control, Wants: wantsOf(w.record.Decision),
 	}
 	if w.policy != nil {
 		f.Wants = nil

@@ -146,6 +146,9 @@ func TestPlayground_realTime(t *testing.T) {
 	if code, text := get(t, base+revision+"num_requests_running"); code != 200 || !strings.Contains(text, `"value"`) {
 		t.Errorf("the metrics API: %d %.300s", code, text)
 	}
+	if code, text := get(t, base+revision+"slo_capacity_rps"); code != 200 || !strings.Contains(text, `"value"`) {
+		t.Errorf("a part of the decision: %d %.300s", code, text)
+	}
 	if code, _ := control(t, base, `{"shape":"silence"}`); code != http.StatusNoContent {
 		t.Errorf("control answered %d", code)
 	}

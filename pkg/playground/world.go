@@ -56,7 +56,7 @@ type World struct {
 	stats     map[string]asmetrics.Stat
 	last      decider.Observation
 	want      simulator.Want
-	decision  decider.Decision
+	record    multiscaler.Record // of the real loop
 	err       error
 
 	pagesMu sync.RWMutex
@@ -225,7 +225,7 @@ func (w *World) act(record multiscaler.Record) {
 	if w.policy != nil {
 		return
 	}
-	w.decision = record.Decision
+	w.record = record
 	w.want = simulator.Want{Replicas: record.Decision.Replicas, Why: record.Decision.String()}
 	if record.Decision.Replicas != w.last.Replicas {
 		w.err = w.fleet.Scale(record.Decision.Replicas)

@@ -16,6 +16,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi/samples"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
@@ -94,7 +95,7 @@ func (v view) pool(p inferencepool.Pool) metricsapi.Object {
 	for _, pod := range v.podsIn(p) {
 		f.add(collector.Snapshot{Values: pod.Values, Pods: []collector.PodSnapshot{pod}})
 	}
-	return metricsapi.Object{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Labels: p.Labels, Samples: samples(f.values())}
+	return metricsapi.Object{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Labels: p.Labels, Samples: samples.OfValues(f.values())}
 }
 
 func (v view) podsIn(p inferencepool.Pool) (found []collector.PodSnapshot) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -13,16 +12,22 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi/samples"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
 // snapshots is what the view reads from the collector.
 type snapshots interface {
 	Snapshot(r collector.Revision, now time.Time) (collector.Snapshot, bool)
+}
+
+// decisions is what the view reads from the decision loops.
+type decisions interface {
+	Last(r collector.Revision) (multiscaler.Record, bool)
 }
 
 // view serves the collector's numbers to the metrics API, from memory.
@@ -96,10 +101,19 @@ func (v view) observed(namespace string, selector labels.Selector) []*v1alpha1.P
 func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
 	o := metricsapi.Object{Namespace: pa.Namespace, Name: pa.Name, Labels: pa.Labels}
 	if s, ok := v.snapshot(pa.Namespace, pa.Name); ok {
-		o.Samples = samples(s.Values)
+		o.Samples = samples.OfValues(s.Values)
 	}
-	o.Samples = append(o.Samples, sloSamples(v.decisions, collector.Revision{Namespace: pa.Namespace, Name: pa.Name})...)
+	o.Samples = append(o.Samples, v.parts(collector.Revision{Namespace: pa.Namespace, Name: pa.Name})...)
 	return o
+}
+
+// parts are those of a revision's newest decision.
+func (v view) parts(r collector.Revision) []metricsapi.Sample {
+	if v.decisions == nil {
+		return nil
+	}
+	record, _ := v.decisions.Last(r)
+	return samples.OfParts(record.Decision.SLO, record.Time)
 }
 
 func (v view) snapshot(namespace, name string) (collector.Snapshot, bool) {
@@ -137,7 +151,7 @@ func (v view) podsOf(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
 }
 
 func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metricsapi.Object {
-	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples(values)}
+	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples.OfValues(values)}
 }
 
 // services folds revisions into their Services: sums, and the mean over pods of KV-cache usage.
@@ -158,31 +172,11 @@ func (v view) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
 	var objects []metricsapi.Object
 	for k, f := range folds {
 		objects = append(objects, metricsapi.Object{
-			Namespace: k.namespace, Name: k.name, Labels: map[string]string{serving.ServiceLabelKey: k.name}, Samples: samples(f.values()),
+			Namespace: k.namespace, Name: k.name, Labels: map[string]string{serving.ServiceLabelKey: k.name}, Samples: samples.OfValues(f.values()),
 		})
 	}
 	slices.SortFunc(objects, func(a, b metricsapi.Object) int {
 		return cmpStrings(a.Namespace, b.Namespace, a.Name, b.Name)
 	})
 	return objects
-}
-
-// samples orders a snapshot's known values by the API's metric names.
-func samples(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
-	out := make([]metricsapi.Sample, 0, len(values))
-	for _, m := range slices.Sorted(maps.Keys(values)) {
-		s := values[m]
-		if !s.Value.Known() {
-			continue
-		}
-		out = append(out, metricsapi.Sample{Metric: apiName(m), Value: float64(s.Value), Time: s.Time, Window: s.Window})
-	}
-	return out
-}
-
-func apiName(m decider.Metric) string {
-	if m == decider.RPS {
-		return autoscaling.RequestsPerSecond
-	}
-	return string(m)
 }
