@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
-	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/oracle"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
 )
@@ -102,22 +101,22 @@ func replaced(spec, settings string) string {
 
 // bound finds the oracle of a seed.
 func (c *comparison) bound(ctx context.Context, seed uint64, at func(time.Duration)) (oracle.Bound, error) {
-	return c.boundFor(ctx, seed, c.config.Engine, at)
-}
-
-// boundFor finds it for another engine.
-func (c *comparison) boundFor(ctx context.Context, seed uint64, p engine.Profile, at func(time.Duration)) (oracle.Bound, error) {
-	requests, err := c.load.requests(seed)
-	if err != nil {
-		return oracle.Bound{}, err
-	}
 	config := c.config
-	config.Seed, config.Engine = seed, p
-	d, err := oracle.Of(watched(ctx, requests, at), config)
+	config.Seed = seed
+	d, err := c.demand(ctx, config, at)
 	if err != nil {
 		return oracle.Bound{}, err
 	}
 	return d.Bound()
+}
+
+// demand is the work of the load's requests.
+func (c *comparison) demand(ctx context.Context, config simulator.Config, at func(time.Duration)) (*oracle.Demand, error) {
+	requests, err := c.load.requests(config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return oracle.Of(watched(ctx, requests, at), config)
 }
 
 // one makes a run.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
@@ -119,6 +120,33 @@ func TestProgress(t *testing.T) {
 	newProgress(&out, 1).done()
 	if out.Len() > 0 {
 		t.Errorf("short work said %q", out.String())
+	}
+}
+
+// TestLeast: the smallest fleet that holds the goal; where none does, the
+// smallest that is as good as the largest. Few are tried.
+func TestLeast(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		share      func(n int32) float64
+		most, want int32
+	}{
+		{"reachable", func(n int32) float64 { return float64(min(n, 10)) / 10 }, 1000, 10},
+		{"the least of all", func(int32) float64 { return 1 }, 1000, 1},
+		{"only the most", func(n int32) float64 { return float64(n) / 64 }, 64, 64},
+		{"not reachable", func(n int32) float64 { return min(float64(n)/100, 0.8) }, 1000, 80},
+		{"nothing helps", func(int32) float64 { return 0 }, 1000, 1},
+		{"a single size", func(int32) float64 { return 0.5 }, 1, 1},
+	} {
+		tried := 0
+		run := trial(func(n int32) (simulator.Result, error) {
+			tried++
+			return simulator.Result{Requests: 1e6, Met: int64(1e6 * c.share(n)), GPUHours: float64(n)}, nil
+		})
+		r, err := run.least(1, c.most, 0.99)
+		if err != nil || r.GPUHours != float64(c.want) || tried > 11 {
+			t.Errorf("%s: %v replicas, want %d; %d tried, %v", c.name, r.GPUHours, c.want, tried, err)
+		}
 	}
 }
 

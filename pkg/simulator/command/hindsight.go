@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
@@ -26,22 +27,32 @@ const longLoad = 5_000_000
 // trial makes a run of a size.
 type trial func(n int32) (simulator.Result, error)
 
-// least returns the run of the smallest n that holds the goal, or of most where none does.
+// alike is a share of requests that tells no two runs apart.
+const alike = 0.001
+
+// least returns the run of the smallest n that holds the goal. Where not even
+// the largest does, it is the smallest that is as good as the largest.
 func (t trial) least(from, most int32, goal float64) (simulator.Result, error) {
 	best, err := t(most)
-	if err != nil || best.SLOShare() < goal {
+	if err != nil {
 		return best, err
 	}
-	for err == nil && from < most {
-		var r simulator.Result
+	if best.SLOShare() < goal {
+		goal = best.SLOShare() - alike
+	}
+	for from < most {
 		n := from + (most-from)/2
-		if r, err = t(n); err == nil && r.SLOShare() >= goal {
+		r, err := t(n)
+		if err != nil {
+			return r, err
+		}
+		if r.SLOShare() >= goal {
 			best, most = r, n
 			continue
 		}
 		from = n + 1
 	}
-	return best, err
+	return best, nil
 }
 
 // leastStatic is the row static. Of a long load it is the fleet that the
@@ -64,32 +75,41 @@ func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound, at 
 	return run.least(max(j.config.Min, 1), min(4*size, j.config.Max), j.config.SLO.Goal)
 }
 
-// leastSchedule is the row oracle: of ever more work, up to four times what
-// there is, the first schedule that holds the goal, or else the last. Of a
-// long load it is the one for a quarter more.
+// The schedules that are tried are for 1.08^n times the work, four times at most.
+const (
+	moreWork  = 1.08
+	mostTimes = 18
+)
+
+// leastSchedule is the row oracle: the schedule for the least more work that
+// holds the goal. Of a long load it is the one for a quarter more.
 func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Duration)) (simulator.Result, error) {
-	run := func(factor float64) (simulator.Result, error) {
-		b, err := c.boundFor(ctx, j.config.Seed, harder(j.config.Engine, factor), at)
+	run := trial(func(n int32) (simulator.Result, error) {
+		replicas, err := c.schedule(ctx, j.config, math.Pow(moreWork, float64(n)), at)
 		if err != nil {
 			return simulator.Result{}, err
 		}
-		schedule := kept(b.Replicas, c.size.span-lastMinutes)
 		sized := j
-		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(schedule)}
-		sized.config.Initial = min(schedule[0].Replicas, j.config.Max)
-		return c.one(ctx, sized, b, at)
-	}
+		sized.candidate = candidate{label: "oracle replayed", make: policy.Schedule(replicas)}
+		sized.config.Initial = min(replicas[0].Replicas, j.config.Max)
+		return c.one(ctx, sized, oracle.Bound{}, at)
+	})
 	if c.size.requests > longLoad {
-		return run(1.25)
+		return run(3)
 	}
-	var r simulator.Result
-	var err error
-	for factor := 1.; factor <= 4; factor *= 1.08 {
-		if r, err = run(factor); err != nil || r.SLOShare() >= j.config.SLO.Goal {
-			break
-		}
+	return run.least(0, mostTimes, j.config.SLO.Goal)
+}
+
+// schedule is the oracle's, to be replayed, for so many times the work.
+func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64, at func(time.Duration)) ([]simulator.Change, error) {
+	config.Engine = harder(config.Engine, factor)
+	d, err := c.demand(ctx, config, at)
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	d.Rough()
+	b, err := d.Bound()
+	return kept(b.Replicas, c.size.span-lastMinutes), err
 }
 
 // lastMinutes is the end of a load, in which the bound lets replicas go that

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
@@ -71,6 +72,49 @@ func (l load) measure(ctx context.Context, seed uint64) (s size, err error) {
 		s.input, s.output, s.span = s.input+int64(q.Input), s.output+int64(q.Output), q.Arrival
 	}
 	return s, nil
+}
+
+// heldRequests is how many requests are kept in memory: about 250 MB.
+const heldRequests = 4_000_000
+
+// held is the load with the requests of every seed in memory once they were
+// read, for many runs read them.
+func (l load) held(of size) load {
+	var guard sync.Mutex
+	read := map[uint64]func() ([]trace.Request, error){}
+	return load{l.title, func(seed uint64) (trace.Requests, error) {
+		guard.Lock()
+		once := read[seed]
+		if once == nil {
+			once = sync.OnceValues(func() ([]trace.Request, error) { return l.all(seed, of) })
+			read[seed] = once
+		}
+		guard.Unlock()
+		all, err := once()
+		return func(yield func(trace.Request, error) bool) {
+			for _, q := range all {
+				if !yield(q, nil) {
+					return
+				}
+			}
+		}, err
+	}}
+}
+
+// all reads the requests of a seed.
+func (l load) all(seed uint64, of size) ([]trace.Request, error) {
+	requests, err := l.requests(seed)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]trace.Request, 0, of.requests+of.requests/50)
+	for q, err := range requests {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, q)
+	}
+	return all, nil
 }
 
 // watched tells how far a run is, and ends it with the context.

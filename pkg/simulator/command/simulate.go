@@ -73,6 +73,9 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.size, err = c.load.measured(ctx, o); err != nil {
 		return nil, err
 	}
+	if c.size.requests*int64(o.seeds) <= heldRequests {
+		c.load = c.load.held(c.size)
+	}
 	c.config.Warmup = warmup(c.config.Warmup, c.size.span, o.changed("warmup"), out)
 	c.config.Sample = sample(c.size.span)
 	return c, nil

@@ -67,7 +67,7 @@ func (d *Demand) program(l ledger) (program, time.Duration) {
 			p := newProgram(wide, units, bin.Seconds())
 			p.least, p.start = int(max(d.config.Min, 0)), int64(d.config.Lead.Seconds())
 			p.bounded()
-			if p.states() <= mostStates || whole == 1 {
+			if p.states() <= d.states || whole == 1 {
 				return p, bin
 			}
 		}

@@ -34,8 +34,10 @@ type Demand struct {
 	served, asked []float64
 	last          time.Duration
 	seen          map[int64]struct{}
-	// finest is the least width of the program's bins, in bins of a ledger.
+	// finest is the least width of the program's bins, in bins of a ledger;
+	// states bounds the program's time.
 	finest int
+	states float64
 }
 
 // ledger is work by bin, in seconds of a replica: when it comes, and the bin
@@ -54,11 +56,15 @@ func NewDemand(c simulator.Config) (*Demand, error) {
 
 func newDemand(c simulator.Config, all []limit) *Demand {
 	return &Demand{
-		config: c, limits: all, seen: map[int64]struct{}{}, dropped: -1, finest: 1,
+		config: c, limits: all, seen: map[int64]struct{}{}, dropped: -1, finest: 1, states: mostStates,
 		ledgers: make([]ledger, len(all)), warmup: make([]ledger, len(all)),
 		served: make([]float64, len(all)), asked: make([]float64, len(all)),
 	}
 }
+
+// Rough makes Bound quick: a schedule to be replayed, in bins of 10 s and wider,
+// whose cost is no bound to compare with.
+func (d *Demand) Rough() { d.finest, d.states = 10, mostStates/30 }
 
 // Of reads a whole trace.
 func Of(requests trace.Requests, c simulator.Config) (*Demand, error) {

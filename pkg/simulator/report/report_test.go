@@ -108,7 +108,7 @@ func TestVerdict(t *testing.T) {
 	want := []string{
 		"ipa holds the goal for the fewest GPU-hours: 5.3, with 99.8 % of the requests in time; that is 1.33 times what perfect foresight would need.",
 		"The goal is missed by kpa:target=20 (95.8 % in time for 6.3 GPU-hours).",
-		"In hindsight, a fleet of fixed size; the largest tried, for none holds the goal: 83.9 % in time for 7.3 GPU-hours.",
+		"In hindsight, the smallest fleet of fixed size that is as good as any, for the goal is not reachable by one: 83.9 % in time for 7.3 GPU-hours.",
 	}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s", strings.Join(lines, "\n"))

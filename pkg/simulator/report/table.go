@@ -85,11 +85,11 @@ func (s Summary) hindsight(goal float64) string {
 	case fixed && s.SLO.Mean >= goal:
 		return "the smallest fleet of fixed size that holds the goal"
 	case fixed:
-		return "a fleet of fixed size; the largest tried, for none holds the goal"
+		return "the smallest fleet of fixed size that is as good as any, for the goal is not reachable by one"
 	case s.SLO.Mean >= goal:
 		return "the oracle's schedule, for the least more work that holds the goal"
 	}
-	return "the oracle's schedule for the most work tried, for none holds the goal"
+	return "the oracle's schedule for as much more work as helps, for the goal is not reachable by it"
 }
 
 // cell is a mean, with its interval where there are several seeds.
