@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -162,12 +163,13 @@ func (r revision) served(pod corev1.Pod) signals {
 // cache is 80 % and more in use, of 60. While the second replica loads, nothing
 // else is asked for, although the first stays overloaded all the while.
 func expectColdStartCounted(t *testing.T, r revision) {
-	r.annotate(annotations{"max-scale": "4"})
+	expectQuiet(t, r)
+	pod := r.readyPods()[0]
 	h, start := r.watchReplicas(), time.Now()
 	clients := overload(t, r)
 	r.waitReplicas(settle, "a second replica", atLeast(2))
 	scaled := time.Now()
-	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "kv_cache_usage_percent=", " of 60 wants 2", "concurrency=", " of 100 wants 1")
+	expectAskedByCache(t, r, pod)
 	eventually(t, 4*time.Minute, "the second replica is loaded", func() (bool, string) {
 		loaded := len(r.readyPods()) >= 2
 		if n := h.peak(start); n > 2 && !loaded {
@@ -177,6 +179,43 @@ func expectColdStartCounted(t *testing.T, r revision) {
 	})
 	figure(t, fmt.Sprintf("real vLLM cold start beside a loaded replica: %.0f s, replicas asked for meanwhile: 2", time.Since(scaled).Seconds()))
 	expectWhole(t, clients)
+}
+
+// expectQuiet lets the revision have four replicas and sees that nothing of the
+// load before asks for a second one: what does so afterwards is the new load.
+func expectQuiet(t *testing.T, r revision) {
+	t.Helper()
+	pod := r.readyPods()[0]
+	if page, api := r.page(pod), r.served(pod); page.running+page.waiting+page.kv != 0 || api.running+api.waiting+api.kv != 0 {
+		t.Fatalf("without load the page says %v; our API %v", page, api)
+	}
+	r.annotate(annotations{"max-scale": "4"})
+	always(t, 5*time.Second, "one replica without load", func() (bool, string) { // two ticks and more
+		n := r.replicas()
+		return n == 1, fmt.Sprintf("%d replicas; %s", n, r.state())
+	})
+}
+
+// expectAskedByCache expects that the cache asked for the second replica, with a
+// usage which the engine's page tells under this load too, and concurrency did
+// not. What that wants may be 0 or 1: a cache fills within a second, and a
+// queue-proxy reports once a second.
+func expectAskedByCache(t *testing.T, r revision, pod corev1.Pod) {
+	t.Helper()
+	const scaled = `Scaled from 1 to 2: 2 replicas: concurrency=[\d.]+ of 100 wants [01], kv_cache_usage_percent=([\d.]+) of 60 wants 2$`
+	usage := math.NaN()
+	eventually(t, settle, "an event says that the cache asked, and concurrency did not", func() (bool, string) {
+		all := strings.Join(events(t, r.namespace, "PodAutoscaler", r.revision), "\n")
+		if found := regexp.MustCompile("(?m)" + scaled).FindStringSubmatch(all); found != nil {
+			usage, _ = strconv.ParseFloat(found[1], 64)
+		}
+		return !math.IsNaN(usage), all
+	})
+	most := 0.0
+	eventually(t, settle, "the page tells that usage", func() (bool, string) {
+		most = max(most, r.page(pod).kv)
+		return most > usage-0.01, fmt.Sprintf("%.2f %% at most, the event says %.2f", most, usage)
+	})
 }
 
 // expectScaleUpByQueue has the queue as its only engine signal: 8 of 16 clients wait.
