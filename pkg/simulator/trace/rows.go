@@ -1,0 +1,153 @@
+package trace
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rows reads a CSV row by row and names line and field in its errors. Plain
+// rows, which are nearly all, are cut at their commas; encoding/csv, which
+// shares the buffer, reads the others.
+type rows struct {
+	in     *bufio.Reader
+	csv    *csv.Reader
+	header []string
+	record []string
+	// fields is what plain rows are cut into, plain how many there were: lines that csv does not know of.
+	fields []string
+	plain  int
+	// last is the line on which the last row ends.
+	last int
+	// byPlain tells that the last row was a plain one.
+	byPlain bool
+	lately  lately
+}
+
+// newRows reads the header. A smaller buffer than csv's own would be read ahead of.
+func newRows(in *bufio.Reader) (*rows, error) {
+	r := &rows{in: in, csv: csv.NewReader(in)}
+	r.csv.ReuseRecord = true
+	if err := r.nextQuoted(); err != nil {
+		return nil, fmt.Errorf("line 1: no CSV header: %w", err)
+	}
+	r.header = trimmed(r.record)
+	return r, nil
+}
+
+// column finds a column by name.
+func (r *rows) column(name string) (int, error) {
+	if i := slices.Index(r.header, name); i >= 0 {
+		return i, nil
+	}
+	return 0, fmt.Errorf("line 1: no column %q; the columns are %q", name, r.header)
+}
+
+// next reads a row; io.EOF is the end.
+func (r *rows) next() error {
+	if r.byPlain = r.nextPlain(); r.byPlain {
+		return nil
+	}
+	return r.nextQuoted()
+}
+
+// nextPlain reads a row that is whole in the buffer, has no quotes and as many
+// fields as the header; false leaves it to encoding/csv.
+func (r *rows) nextPlain() bool {
+	buffered, _ := r.in.Peek(r.in.Buffered())
+	end := bytes.IndexByte(buffered, '\n')
+	if end < 1 || bytes.IndexByte(buffered[:end], '"') >= 0 {
+		return false
+	}
+	line := string(bytes.TrimSuffix(buffered[:end], []byte("\r")))
+	if line == "" || strings.Count(line, ",") != len(r.header)-1 {
+		return false
+	}
+	r.fields = r.fields[:0]
+	for comma := strings.IndexByte(line, ','); comma >= 0; comma = strings.IndexByte(line, ',') {
+		r.fields = append(r.fields, line[:comma])
+		line = line[comma+1:]
+	}
+	r.fields = append(r.fields, line)
+	r.in.Discard(end + 1) // cannot fail: they are in the buffer
+	r.record = r.fields
+	r.plain, r.last = r.plain+1, r.last+1
+	return true
+}
+
+// nextQuoted reads a row by encoding/csv, which names the line in its errors.
+func (r *rows) nextQuoted() (err error) {
+	r.record, err = r.csv.Read()
+	if wrong := new(csv.ParseError); errors.As(err, &wrong) {
+		wrong.StartLine, wrong.Line = wrong.StartLine+r.plain, wrong.Line+r.plain
+	}
+	if err == nil {
+		field := len(r.record) - 1
+		r.last = r.line(field) + strings.Count(r.record[field], "\n")
+	}
+	return err
+}
+
+// line is where a field of the last row is.
+func (r *rows) line(column int) int {
+	if r.byPlain {
+		return r.last
+	}
+	line, _ := r.csv.FieldPos(column)
+	return line + r.plain
+}
+
+func (r *rows) wrong(column int, want string) error {
+	return fmt.Errorf("line %d, %s: %q; it must be %s", r.line(column), r.header[column], r.record[column], want)
+}
+
+// maxTokens bounds a length, so that sums of them fit anywhere.
+const maxTokens = 1 << 30
+
+func (r *rows) tokens(column int) (int, error) {
+	// Some writers make 12.0 of a whole number.
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(r.record[column]), ".0"))
+	if err != nil || n < 0 || n > maxTokens {
+		return 0, r.wrong(column, "a whole number of tokens, 0 or more")
+	}
+	return n, nil
+}
+
+func (r *rows) number(column int, least, most float64) (float64, error) {
+	x, err := strconv.ParseFloat(strings.TrimSpace(r.record[column]), 64)
+	if err != nil || !(x >= least && x <= most) { // NaN fails too
+		return 0, r.wrong(column, fmt.Sprintf("a number between %g and %g", least, most))
+	}
+	return x, nil
+}
+
+// time reads seconds or a date.
+func (r *rows) time(column int) (time.Duration, error) {
+	s := strings.TrimSpace(r.record[column])
+	if t, ok := r.lately.read(s); ok {
+		return t, nil
+	}
+	if len(s) < len("2006-01-02") || s[4] != '-' { // an error costs more than a number
+		if x, err := strconv.ParseFloat(s, 64); err == nil {
+			if t, err := seconds(x); err == nil {
+				return t, nil
+			}
+		}
+		return 0, r.wrong(column, wantTime)
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339} {
+		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1970 && t.Year() < 2200 {
+			r.lately.remember(s, t)
+			return time.Duration(t.UnixNano()), nil
+		}
+	}
+	return 0, r.wrong(column, wantTime)
+}
+
+const wantTime = "seconds, or a date like 2023-11-16 18:15:46.68"
