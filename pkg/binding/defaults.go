@@ -19,6 +19,7 @@ const (
 	bodyRouterKey      = "body-based-router"
 	bodyRouterImageKey = "body-based-router-image"
 	engineKey          = "engine"
+	allowedHostsKey    = "allowed-hostnames"
 )
 
 // Defaults are the Intent of a Service that says nothing but that it wants the
@@ -57,6 +58,7 @@ func clusterSettings() map[string]func(*Intent, string) error {
 		},
 		bodyRouterImageKey: func(in *Intent, v string) (err error) { in.BodyRouter.Image, err = image(v); return err },
 		engineKey:          func(in *Intent, v string) error { return oneOf(&in.Engine, v, Engines()...) },
+		allowedHostsKey:    func(in *Intent, v string) (err error) { in.AllowedHosts, err = hostPatterns(v); return err },
 	}
 	for _, s := range settings() {
 		if s.cluster {
@@ -69,7 +71,7 @@ func clusterSettings() map[string]func(*Intent, string) error {
 func builtin() Defaults {
 	return Defaults{
 		Gateway:  Name{"knative-serving", "knative-gateway"},
-		Listener: "llm-gw",
+		Listener: "llm-gw", AllowedHosts: []string{"*." + namespacePlaceholder + ".*"},
 		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
 		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
 			Replicas: 1, Flavor: FlavorAuto},

@@ -92,6 +92,7 @@ func withoutEffect(annotations map[string]string) (problems []Problem) {
 
 // complete derives what follows from other values.
 func (in *Intent) complete() {
+	in.denyHosts()
 	if in.Provider == "auto" {
 		in.Provider = ""
 	}

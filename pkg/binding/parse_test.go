@@ -44,8 +44,8 @@ func TestParse(t *testing.T) {
 		{"a word of ACK's", map[string]string{inference.ACKGatewayKey: "inference", inference.ACKPriorityKey: "Critical"}, func(in *Intent) { in.Priority = &one }},
 		{"our key wins", with(inference.ACKPriorityKey, "5", "priority", "Sheddable"), func(in *Intent) { in.Priority = &minus }},
 		{"another Gateway", with("gateway", "infra/llm", "listener", "*"), func(in *Intent) { in.Gateway, in.Listener = Name{"infra", "llm"}, "" }},
-		{"hosts and paths", with("hostnames", "a.example.com, b.example.com", "paths", "/v1/completions"), func(in *Intent) {
-			in.Hostnames, in.Paths = []string{"a.example.com", "b.example.com"}, []string{"/v1/completions"}
+		{"hosts and paths", with("hostnames", "a.default.example.com, b.default.example.com", "paths", "/v1/completions"), func(in *Intent) {
+			in.Hostnames, in.Paths = []string{"a.default.example.com", "b.default.example.com"}, []string{"/v1/completions"}
 		}},
 		{"objectives", with("objectives", "batch=-10,vip=20"), func(in *Intent) { in.Objectives = []Objective{{"batch", -10}, {"vip", 20}} }},
 		{"a picker of the user's", with("epp", "mine:9002", "epp-flavor", "llm-d"), func(in *Intent) {

@@ -18,6 +18,9 @@ type Intent struct {
 	// Hostnames are hosts besides those of the Knative route; Paths the exact POST
 	// paths, nil for those of the engine.
 	Hostnames, Paths []string
+	// AllowedHosts are the patterns of hosts that Services may name, a setting of the
+	// cluster only; DeniedHosts are those that this one named in vain.
+	AllowedHosts, DeniedHosts []string
 	// RequestTimeout is the route's; 0 is none.
 	RequestTimeout time.Duration
 

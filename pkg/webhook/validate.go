@@ -53,6 +53,7 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	if in == nil {
 		return problems
 	}
+	problems = append(problems, binding.CheckHosts(in)...)
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	problems = append(problems, j.poolConflicts(s, old, in)...)
 	return append(problems, w.all()...)

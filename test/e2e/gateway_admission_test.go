@@ -34,6 +34,7 @@ metadata:
   annotations:
     knative-inference.dev/ai-gateway: %q
     knative-inference.dev/objectives: %q
+    knative-inference.dev/hostnames: %q
 spec:
   template:
     metadata:
@@ -53,19 +54,21 @@ func TestGatewayAdmission(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
 	namespace := namespaceFor(t)
-	manifest := func(gateway, objectives string) string {
-		return fmt.Sprintf(admitted, gateway, objectives, setting("IPA_VLLM_IMAGE", "ac2-registry.cn-hangzhou.cr.aliyuncs.com/ac2/vllm:0.4.1-ubuntu22.04"))
+	own := "chat." + namespace + ".example.com"
+	manifest := func(gateway, objectives, hosts string) string {
+		return fmt.Sprintf(admitted, gateway, objectives, hosts, setting("IPA_VLLM_IMAGE", "ac2-registry.cn-hangzhou.cr.aliyuncs.com/ac2/vllm:0.4.1-ubuntu22.04"))
 	}
-	for _, c := range []struct{ gateway, objectives, field string }{
-		{"interference", "vip=1", "metadata.annotations[knative-inference.dev/ai-gateway]"},
-		{"inference", "vip=very", "metadata.annotations[knative-inference.dev/objectives]"},
+	for _, c := range []struct{ gateway, objectives, hosts, field string }{
+		{"interference", "vip=1", own, "metadata.annotations[knative-inference.dev/ai-gateway]"},
+		{"inference", "vip=very", own, "metadata.annotations[knative-inference.dev/objectives]"},
+		{"inference", "vip=1", "www.bank.example.com", "metadata.annotations[knative-inference.dev/hostnames]"},
 	} {
-		said, err := say(t.Context(), manifest(c.gateway, c.objectives), "-n", namespace, "apply", "-f", "-")
+		said, err := say(t.Context(), manifest(c.gateway, c.objectives, c.hosts), "-n", namespace, "apply", "-f", "-")
 		if err == nil || !strings.Contains(said, c.field) {
 			t.Errorf("want a refusal that names %s, got %v: %s", c.field, err, said)
 		}
 	}
-	said, err := say(t.Context(), manifest("inference", "vip=1"), "-n", namespace, "apply", "-f", "-")
+	said, err := say(t.Context(), manifest("inference", "vip=1", own), "-n", namespace, "apply", "-f", "-")
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

@@ -16,8 +16,10 @@ import (
 // model hosts then passes, and off again.
 func TestGatewayModels(t *testing.T) {
 	needGateway(t)
-	cluster.configureGateway(t, map[string]string{"body-based-router": "managed"})
-	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"body-based-router": "disabled"}) })
+	cluster.configureGateway(t, map[string]string{"body-based-router": "managed", "allowed-hostnames": "*.models.example.com"})
+	t.Cleanup(func() {
+		cluster.configureGateway(t, map[string]string{"body-based-router": "disabled", "allowed-hostnames": "*.{namespace}.*"})
+	})
 	namespace := namespaceFor(t)
 	const host = "inference.models.example.com"
 	behind := func(name, models string) *service {

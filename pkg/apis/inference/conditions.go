@@ -32,6 +32,7 @@ const (
 	ReasonListenerRefuses     = "ListenerRefusesNamespace"
 	ReasonListenerHostname    = "ListenerRefusesHost"
 	ReasonHostConflict        = "HostConflict"
+	ReasonHostNotAllowed      = "HostNotAllowed"
 	ReasonNoHosts             = "NoHosts"
 	ReasonNoTraffic           = "NoTraffic"
 	ReasonProviderUnknown     = "ProviderUnknown"

@@ -235,9 +235,9 @@ func TestReconcile_clusterLocal(t *testing.T) {
 		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Reason != inference.ReasonNoHosts {
 			t.Errorf("RouteAccepted %s: %s", got.Reason, got.Message)
 		}
-		c.annotate(svc, with(map[string]string{inference.HostnamesKey: "llm.example.com"}))
+		c.annotate(svc, with(map[string]string{inference.HostnamesKey: "llm.default.example.com"}))
 		c.settle("qwen")
-		if got := c.status("qwen").URL; got != "http://llm.example.com:8888" {
+		if got := c.status("qwen").URL; got != "http://llm.default.example.com:8888" {
 			t.Errorf("URL %q, want that of the host it names", got)
 		}
 	})

@@ -11,6 +11,9 @@ import (
 
 // host gives each group the hosts that it may have.
 func (b *builder) host() {
+	for _, h := range b.in.DeniedHosts {
+		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonHostNotAllowed, b.in.WhyDenied(h)+".")
+	}
 	if main := slices.IndexFunc(b.groups, func(g group) bool { return g.name == "main" }); main >= 0 {
 		b.groups[main].hosts = b.firstHosts(union(b.groups[main].hosts, b.in.Hostnames))
 		b.addObjectiveHosts(b.groups[main])
