@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
@@ -101,6 +102,16 @@ func (r *Reconciler) naming(pool *unstructured.Unstructured) []types.NamespacedN
 	return r.where(func(svc *servingv1.Service) bool {
 		in, _ := r.intent(svc)
 		return in != nil && svc.Namespace == pool.GetNamespace() && (in.Pool == pool.GetName() || strings.HasPrefix(pool.GetName(), svc.Name))
+	})
+}
+
+// claiming lists the Services whose annotation names a host of a KIngress.
+func (r *Reconciler) claiming(ing *nv1alpha1.Ingress) []types.NamespacedName {
+	return r.where(func(svc *servingv1.Service) bool {
+		in, _ := r.intent(svc)
+		return in != nil && slices.ContainsFunc(ing.Spec.Rules, func(rule nv1alpha1.IngressRule) bool {
+			return slices.ContainsFunc(rule.Hosts, func(h string) bool { return slices.Contains(in.Hostnames, h) })
+		})
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	ingressinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/ingress"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -76,7 +77,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	}
 	r.watches = &watches{client: r.client, log: o.Log, served: c.Resync, changed: c.objectChanged}
 	return c, c.handleEvents(map[cache.SharedIndexInformer]func(any){
-		ingresses.Informer(): func(obj any) { c.enqueueNamed(obj, "") },
+		ingresses.Informer(): c.ingressChanged,
 		revisions.Informer(): func(obj any) { c.enqueueNamed(obj, serving.ServiceLabelKey) },
 		pods:                 func(obj any) { c.enqueueNamed(obj, serving.ServiceLabelKey) },
 	}, services.Informer())
@@ -127,6 +128,22 @@ func (c *Controller) enqueueNamed(obj any, label string) {
 	svc, err := c.reconciler.services.Services(object.GetNamespace()).Get(name)
 	if err == nil && asks(svc) {
 		c.Enqueue(svc)
+	}
+}
+
+// ingressChanged also looks at the Services that name a host of a KIngress: whose
+// it is decides whether they may have it.
+func (c *Controller) ingressChanged(obj any) {
+	c.enqueueNamed(obj, "")
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	ing, ok := obj.(*nv1alpha1.Ingress)
+	if !ok {
+		return
+	}
+	for _, key := range c.reconciler.claiming(ing) {
+		c.EnqueueKey(key)
 	}
 }
 

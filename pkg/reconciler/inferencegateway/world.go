@@ -7,7 +7,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/network"
+	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -54,12 +56,31 @@ func (r *Reconciler) hostOwners(hosts []string) map[string]binding.Name {
 		for _, rule := range ing.Spec.Rules {
 			for _, host := range rule.Hosts {
 				if slices.Contains(hosts, host) {
-					owners[host] = binding.Name{Namespace: ing.Namespace, Name: ing.Name}
+					owners[host] = binding.Name{Namespace: ing.Namespace, Name: serviceOf(ing)}
 				}
 			}
 		}
 	}
 	return owners
+}
+
+// serviceOf is the Service whose hosts a KIngress serves: of its own name, or the
+// one that a DomainMapping leads to.
+func serviceOf(ing *nv1alpha1.Ingress) string {
+	if !has(ing.Labels, serving.DomainMappingUIDLabelKey) {
+		return ing.Name
+	}
+	for _, rule := range ing.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, path := range rule.HTTP.Paths {
+			if path.RewriteHost != "" && len(path.Splits) == 1 { // others answer certificate challenges
+				return path.Splits[0].ServiceName
+			}
+		}
+	}
+	return ing.Name
 }
 
 // traffic reads the KIngress of a Service; it has none before its first revision is ready.
