@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -175,6 +176,8 @@ type liveStatus struct {
 	status, reason, message string
 	// since is the condition's last transition, zero when it is not told.
 	since time.Time
+	// generation is that of the object which the condition is about, 0 when it is not told.
+	generation int64
 }
 
 func liveCondition(object map[string]any, kind string) liveStatus {
@@ -185,7 +188,8 @@ func conditionIn(object map[string]any, kind string, path ...string) liveStatus 
 	for _, c := range slice(object, path...) {
 		if text(c, "type") == kind {
 			since, _ := time.Parse(time.RFC3339, text(c, "lastTransitionTime")) // zero when absent
-			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message"), since}
+			generation, _, _ := unstructured.NestedInt64(c, "observedGeneration")
+			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message"), since, generation}
 		}
 	}
 	return liveStatus{}
@@ -212,16 +216,21 @@ const (
 	reasonSettling = "Settling"
 )
 
-// verdict folds the conditions that a Gateway gave an object.
-func (r *Reconciler) verdict(parents []map[string]any, kinds ...string) (metav1.ConditionStatus, string, string) {
-	if len(parents) == 0 {
+// verdict folds the conditions that our Gateway gave an object. What it said of an
+// earlier generation says nothing of this one.
+func (r *Reconciler) verdict(live *unstructured.Unstructured, b bound) (metav1.ConditionStatus, string, string) {
+	said := parents(live.Object, b)
+	if len(said) == 0 {
 		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
 	}
-	for _, p := range parents {
-		for _, kind := range kinds {
-			switch c := conditionIn(p, kind, "conditions"); c.status {
-			case string(metav1.ConditionTrue):
-			case string(metav1.ConditionFalse):
+	for _, p := range said {
+		for _, kind := range []string{"Accepted", "ResolvedRefs"} {
+			c := conditionIn(p, kind, "conditions")
+			switch {
+			case c.generation > 0 && c.generation < live.GetGeneration():
+				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not looked at it since it was changed (%s is of generation %d of %d)", kind, c.generation, live.GetGeneration())
+			case c.status == string(metav1.ConditionTrue):
+			case c.status == string(metav1.ConditionFalse):
 				if r.now().Sub(c.since) < settling {
 					return metav1.ConditionUnknown, reasonSettling, fmt.Sprintf("%s is not True yet: %s", kind, c.message)
 				}
@@ -253,7 +262,7 @@ func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition
 		if live == nil {
 			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
 		}
-		if status, reason, why := r.verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live, b); status != metav1.ConditionTrue {
 			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
 		}
 	}
@@ -280,7 +289,7 @@ func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Conditio
 		if live == nil {
 			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
 		}
-		if status, reason, why := r.verdict(parents(live.Object, b), "Accepted", "ResolvedRefs"); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live, b); status != metav1.ConditionTrue {
 			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -141,6 +142,50 @@ func TestReconcile_theGatewaysWordIsTold(t *testing.T) {
 			t.Errorf("Ready %s %s: %s", ready.Status, ready.Reason, ready.Message)
 		}
 	})
+}
+
+// What a Gateway said of an object before it was changed is not its word on what
+// it is now; one that does not tell of which generation it speaks is believed.
+func TestReconcile_anEarlierWordDoesNotCount(t *testing.T) {
+	for _, kind := range []struct {
+		res       schema.GroupVersionResource
+		name      string
+		condition string
+	}{{pools, "qwen", inference.ConditionPoolAccepted}, {httpRoutes, "qwen-inference", inference.ConditionRouteAccepted}} {
+		for _, tt := range []struct {
+			name                 string
+			accepted, references any // the generations of the two conditions; the object's is 2
+			want                 metav1.ConditionStatus
+		}{
+			{"of this generation", int64(2), int64(2), metav1.ConditionTrue},
+			{"of a later one", int64(3), int64(3), metav1.ConditionTrue},
+			{"of an earlier one", int64(1), int64(1), metav1.ConditionUnknown},
+			{"one of the two", int64(2), int64(1), metav1.ConditionUnknown},
+			{"not told", nil, nil, metav1.ConditionTrue},
+			{"told as nonsense", "two", int64(-1), metav1.ConditionTrue},
+		} {
+			t.Run(kind.condition+" "+tt.name, func(t *testing.T) {
+				inCluster(t, func(c *cluster) {
+					c.service("qwen", asked)
+					c.settle("qwen")
+					c.set(kind.res, kind.name, func(o map[string]any) {
+						o["metadata"].(map[string]any)["generation"] = int64(2)
+						for i, generation := range []any{tt.accepted, tt.references} {
+							said := slice(o, "status", "parents")[0]["conditions"].([]any)[i].(map[string]any)
+							if generation != nil {
+								said["observedGeneration"] = generation
+							}
+						}
+					})
+					c.reconcile("qwen")
+					got := c.condition("qwen", kind.condition)
+					if got.Status != tt.want || (got.Status == metav1.ConditionUnknown) != strings.Contains(got.Message, "of generation 1 of 2") {
+						t.Errorf("%s %s: %s", got.Status, got.Reason, got.Message)
+					}
+				})
+			})
+		}
+	}
 }
 
 // A Service that is deleted takes along what owner references cannot.
