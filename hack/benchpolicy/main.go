@@ -1,7 +1,8 @@
 // Command benchpolicy makes the tables of docs/benchmarks.md: every policy on
-// every trace, by the simulate command. Each cell is a file below the output
-// folder, named after what was simulated and kept as long as the simulator and
-// the policies are the same, so a run that was cut short goes on where it was.
+// every trace, by the simulate command. Runs are kept in files named after what
+// was simulated and the version of the sources it depends on, so a benchmark
+// that was cut short goes on where it was, and a change of our decider leaves
+// the rivals' runs as they are.
 package main
 
 import (
@@ -9,8 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,13 +18,17 @@ import (
 func main() {
 	o := options{}
 	flag.StringVar(&o.binary, "binary", "_output/bin/autoscaler-adapter", "autoscaler-adapter")
-	flag.StringVar(&o.out, "out", "_output/bench-policy", "where cells are kept")
+	flag.StringVar(&o.out, "out", "_output/bench-policy", "where runs are kept")
+	flag.StringVar(&o.root, "root", ".", "root of the project")
 	flag.StringVar(&o.traces, "traces", "", "folder of the published traces; loads without their file are left out, loudly")
 	flag.StringVar(&o.doc, "doc", "", "file whose part between the markers is replaced by the tables")
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
-	flag.StringVar(&o.only, "only", "", "ours or rivals: begin cells of these alone")
-	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name has one of these in it, with commas between")
-	flag.DurationVar(&o.limit, "limit", 0, "begin no further cell after this time; 0 is no limit")
+	flag.StringVar(&o.only, "only", "", "run these policies alone: ours, rivals, or names with commas between")
+	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name (LOAD_ENGINE_LEAD) has one of these in it, with commas between")
+	flag.StringVar(&o.tables, "tables", "", "run for these tables alone: main, ablation, sweep, with commas between")
+	flag.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
+	flag.DurationVar(&o.limit, "limit", 0, "begin no further call of simulate after this time; 0 is no limit")
+	flag.BoolVar(&o.render, "render", false, "run nothing; make the tables of the runs there are")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "benchpolicy:", err)
@@ -34,48 +37,28 @@ func main() {
 }
 
 type options struct {
-	binary, out, traces, doc string
-	only, skip               string
-	quick                    bool
-	limit                    time.Duration
+	binary, out, root, traces, doc string
+	only, skip, tables             string
+	quick, render                  bool
+	parallel                       int
+	limit                          time.Duration
 }
 
 func run(o options) error {
-	folders := map[bool]string{}
-	for _, own := range []bool{true, false} {
-		var err error
-		if folders[own], err = version(o.out, own); err != nil {
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	s := newStore(o.out, o.root)
+	tables := o.there(plan(o.quick))
+	if !o.render {
+		if err := o.runAll(tables, s); err != nil {
 			return err
 		}
 	}
-	all := cells(o.quick)
-	begin, left := time.Now(), 0
-	var done []result
-	for i, c := range all {
-		if why := c.missing(o.traces, exists); why != "" {
-			fmt.Printf("%3d/%d  LEFT OUT %s: %s\n", i+1, len(all), c.name(), why)
-			continue
-		}
-		file := filepath.Join(folders[c.own()], c.name()+".json")
-		if !exists(file) {
-			if o.limit > 0 && time.Since(begin) > o.limit || o.only == "ours" && !c.own() || o.only == "rivals" && c.own() || o.skips(c) {
-				left++
-				continue
-			}
-			if err := o.simulate(c, file, fmt.Sprintf("%3d/%d", i+1, len(all))); err != nil {
-				return err
-			}
-		}
-		r, err := read(c, file)
-		if err != nil {
-			return err
-		}
-		done = append(done, r)
+	text, err := document(tables, s)
+	if err != nil {
+		return err
 	}
-	if left > 0 {
-		fmt.Printf("%d cells are left; run it again to go on\n", left)
-	}
-	text := tables(done)
 	fmt.Println(text)
 	if o.doc == "" {
 		return nil
@@ -83,44 +66,42 @@ func run(o options) error {
 	return replace(o.doc, text)
 }
 
-func (o options) skips(c cell) bool {
-	return o.skip != "" && slices.ContainsFunc(strings.Split(o.skip, ","), func(s string) bool { return strings.Contains(c.name(), s) })
+// there leaves out the loads whose traces are missing, and says so.
+func (o options) there(tables []table) []table {
+	said := map[string]bool{}
+	for i, t := range tables {
+		tables[i].loads = slices.DeleteFunc(slices.Clone(t.loads), func(l load) bool {
+			why := t.cell(l).missing(o.traces)
+			if why != "" && !said[l.name] {
+				fmt.Printf("LEFT OUT %s: %s\n", l.name, why)
+				said[l.name] = true
+			}
+			return why != ""
+		})
+	}
+	return tables
 }
 
-// simulate runs one cell into its file.
-func (o options) simulate(c cell, file, place string) error {
-	fmt.Printf("%s  %s", place, c.name())
-	begin := time.Now()
-	cmd := exec.Command(o.binary, c.args(o.traces, file+".part")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+// asked tells whether a policy is one to run.
+func (o options) asked(policy string) bool {
+	switch name := maker(policy); o.only {
+	case "":
+		return true
+	case "ours":
+		return name == ours
+	case "rivals":
+		return name != ours
+	default:
+		return slices.Contains(strings.Split(o.only, ","), name)
 	}
-	fmt.Printf("  %.0f s\n", time.Since(begin).Seconds())
-	return os.Rename(file+".part", file)
 }
 
-// version is the folder of what the present sources give: the simulator and
-// the policies decide it, and for ours the decider.
-func version(out string, own bool) (string, error) {
-	sources := []string{"pkg/window", "pkg/simulator/*.go", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/simulator/oracle", "pkg/simulator/policy", "hack/benchpolicy/cells.go"}
-	if own {
-		sources = append(sources, "pkg/decider")
+// wanted tells whether a table's cell is one to run.
+func (o options) wanted(t table, c call) bool {
+	if o.tables != "" && !slices.Contains(strings.Split(o.tables, ","), t.kind) {
+		return false
 	}
-	b, err := exec.Command("git", append([]string{"ls-files", "-s"}, sources...)...).Output()
-	if err != nil {
-		return "", fmt.Errorf("git ls-files: %w", err)
-	}
-	diff, err := exec.Command("git", append([]string{"diff", "HEAD", "--"}, sources...)...).Output()
-	if err != nil {
-		return "", fmt.Errorf("git diff: %w", err)
-	}
-	folder := filepath.Join(out, hash(b, diff))
-	return folder, os.MkdirAll(folder, 0o755)
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
+	return o.skip == "" || !slices.ContainsFunc(strings.Split(o.skip, ","), func(s string) bool { return strings.Contains(c.cell.name(), s) })
 }
 
 // The tables of a document lie between these.

@@ -1,152 +1,174 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"os"
+	"math"
 	"slices"
 	"strings"
 )
 
-// result is a cell with what came out of it.
-type result struct {
-	cell
-	runs []figures
+// goal is the share of requests that simulate aims at by default.
+const goal = 0.99
+
+// mean is a policy's figures over seeds.
+type mean struct {
+	seeds                int
+	slo, hours, bound    float64
+	spread               float64 // half of the range of slo
+	waste, ops, recovery float64
 }
 
-// figures are one run's, as simulate --json writes them.
-type figures struct {
-	Policy   string  `json:"policy"`
-	Seed     uint64  `json:"seed"`
-	SLO      float64 `json:"slo"`
-	GPUHours float64 `json:"gpu_hours"`
-	Oracle   float64 `json:"oracle_gpu_hours"`
-	Ops      float64 `json:"scale_operations"`
-	Requests float64 `json:"requests"`
-	CPU      float64 `json:"cpu_seconds"`
+// ratio is GPU-hours over the oracle's bound.
+func (m mean) ratio() float64 { return m.hours / m.bound }
+
+func (m mean) holds() bool { return m.slo >= goal }
+
+// over averages runs; ok is false without any.
+func over(runs []figures) (m mean, ok bool) {
+	n := float64(len(runs))
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, f := range runs {
+		m.slo, m.hours, m.bound = m.slo+f.SLO/n, m.hours+f.GPUHours/n, m.bound+f.Oracle/n
+		m.waste, m.ops, m.recovery = m.waste+f.Wasted/n, m.ops+f.Ops/n, m.recovery+f.Recovery/n
+		least, most = min(least, f.SLO), max(most, f.SLO)
+	}
+	m.seeds, m.spread = len(runs), (most-least)/2
+	return m, len(runs) > 0
 }
 
-func read(c cell, file string) (result, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return result{}, err
-	}
-	var out struct{ Runs []figures }
-	if err := json.Unmarshal(b, &out); err != nil {
-		return result{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return result{c, out.Runs}, nil
+// mean is a policy's in a cell of the table, over the seeds that it should have.
+func (t table) mean(s *store, policy string, l load) (mean, bool, error) {
+	runs, err := s.of(t.cell(l), policy, t.seedsOf(policy, l))
+	m, ok := over(runs)
+	return m, ok, err
 }
 
-func hash(parts ...[]byte) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(p)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
-}
-
-// mean is a policy's figures over the seeds.
-func (r result) mean(policy string) (m figures, ok bool) {
-	n := 0.0
-	for _, f := range r.runs {
-		if f.Policy != policy {
-			continue
-		}
-		n++
-		m.SLO, m.GPUHours, m.Oracle, m.Ops = m.SLO+f.SLO, m.GPUHours+f.GPUHours, m.Oracle+f.Oracle, m.Ops+f.Ops
-		m.Requests, m.CPU = m.Requests+f.Requests, m.CPU+f.CPU
-	}
-	if n == 0 {
-		return m, false
-	}
-	return figures{Policy: policy, SLO: m.SLO / n, GPUHours: m.GPUHours / n, Oracle: m.Oracle / n, Ops: m.Ops / n, Requests: m.Requests / n, CPU: m.CPU / n}, true
-}
-
-func (r result) policies() (names []string) {
-	for _, f := range r.runs {
-		if !slices.Contains(names, f.Policy) {
-			names = append(names, f.Policy)
-		}
-	}
-	return names
-}
-
-// tables is the whole text.
-func tables(all []result) string {
+// document is the whole text.
+func document(tables []table, s *store) (string, error) {
 	var b strings.Builder
-	groups := map[string][]result{}
-	var order []string
-	for _, r := range all {
-		key := strings.Join([]string{r.kind, r.engine, r.lead}, "|")
-		if groups[key] == nil {
-			order = append(order, key)
+	for _, t := range tables {
+		show := mainTable
+		if t.kind == kindSweep {
+			show = sweepTables
 		}
-		groups[key] = merge(groups[key], r)
-	}
-	for _, key := range order {
-		mainTable(&b, groups[key])
-	}
-	return b.String()
-}
-
-// merge adds a cell to the one of the same load.
-func merge(g []result, r result) []result {
-	for i := range g {
-		if g[i].load.name == r.load.name {
-			g[i].runs = append(g[i].runs, r.runs...)
-			return g
+		if err := show(&b, t, s); err != nil {
+			return "", err
 		}
 	}
-	return append(g, r)
+	return b.String(), acrossTables(&b, tables, s)
 }
 
-// mainTable has a row per policy and a column per load.
-func mainTable(b *strings.Builder, g []result) {
+// mainTable has a row per policy and a column per load; loads without a run are left out.
+func mainTable(b *strings.Builder, t table, s *store) error {
+	t, err := t.begun(s)
+	if err != nil || len(t.loads) == 0 {
+		return err
+	}
 	title := "Policies"
-	if g[0].kind == "ablation" {
+	if t.kind == kindAblation {
 		title = "What each part of our policy buys"
 	}
-	fmt.Fprintf(b, "### %s: %s, lead %s, %d seeds\n\n| policy |", title, g[0].engine, g[0].lead, g[0].seeds)
-	for _, r := range g {
-		mark := ""
-		if r.load.chosen {
-			mark = " ¹"
-		}
-		fmt.Fprintf(b, " %s%s |", r.load.name, mark)
+	fmt.Fprintf(b, "### %s: %s, lead %s, %d seeds\n\n", title, t.engine, t.lead, t.seeds)
+	t.header(b, "policy")
+	if err := t.bounds(b, s); err != nil {
+		return err
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(g)) + "\n| oracle's bound, GPU-h |")
-	for _, r := range g {
-		m, _ := r.mean(r.policies()[0])
-		fmt.Fprintf(b, " %.2f |", m.Oracle)
-	}
-	b.WriteString("\n")
-	for _, p := range g[0].policies() {
+	for _, p := range t.list {
 		fmt.Fprintf(b, "| %s |", code(p))
-		for _, r := range g {
-			m, ok := r.mean(p)
-			if !ok {
-				b.WriteString(" - |")
-				continue
+		for _, l := range t.loads {
+			m, ok, err := t.mean(s, p, l)
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(b, " %s |", emphasis(m))
+			fmt.Fprintf(b, " %s |", t.text(p, l, m, ok))
 		}
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
+	return nil
+}
+
+// begun is the table with the loads on which anything was run.
+func (t table) begun(s *store) (table, error) {
+	var loads []load
+	for _, l := range t.loads {
+		for _, p := range t.list {
+			_, ok, err := t.mean(s, p, l)
+			if err != nil {
+				return t, err
+			}
+			if ok {
+				loads = append(loads, l)
+				break
+			}
+		}
+	}
+	t.loads = loads
+	return t, nil
+}
+
+func (t table) header(b *strings.Builder, first string) {
+	fmt.Fprintf(b, "| %s |", first)
+	for _, l := range t.loads {
+		fmt.Fprintf(b, " %s%s", l.name, map[bool]string{true: " ¹"}[l.chosen])
+		if n := t.seedsOf(ours, l); n != t.seeds {
+			fmt.Fprintf(b, " (%d seeds)", n)
+		}
+		b.WriteString(" |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(t.loads)) + "\n")
+}
+
+// bounds is the row of the oracle's bound, of whichever policy was run.
+func (t table) bounds(b *strings.Builder, s *store) error {
+	b.WriteString("| oracle's bound, GPU-h |")
+	for _, l := range t.loads {
+		best, known := mean{}, false
+		for _, p := range t.list {
+			m, ok, err := t.mean(s, p, l)
+			if err != nil {
+				return err
+			}
+			if ok && m.seeds > best.seeds {
+				best, known = m, true
+			}
+		}
+		fmt.Fprintf(b, " %s |", map[bool]string{true: fmt.Sprintf("%.2f", best.bound), false: "-"}[known])
+	}
+	b.WriteString("\n")
+	return nil
+}
+
+// text writes "SLO @ GPU-hours (x oracle)", bold where the goal is met, with
+// half of the range over seeds where that is half a point and more.
+func (t table) text(policy string, l load, m mean, ok bool) string {
+	if !ok {
+		return "-"
+	}
+	slo := percents(m.slo)
+	if m.spread >= 0.005 {
+		slo += fmt.Sprintf(" ± %.1f", 100*m.spread)
+	}
+	text := fmt.Sprintf("%s @ %s (%.2f)", slo, hours(m.hours), m.ratio())
+	if m.holds() {
+		text = "**" + text + "**"
+	} else if slices.Contains([]string{staticName, oracleName}, policy) {
+		text = "not reachable: " + text
+	}
+	if m.seeds < t.seedsOf(ours, l) {
+		text += fmt.Sprintf(" [%d seed%s]", m.seeds, map[bool]string{true: "s"}[m.seeds > 1])
+	}
+	return text
 }
 
 func code(p string) string { return "`" + p + "`" }
 
-// emphasis writes "SLO @ GPU-hours (x oracle)"; bold where the goal is met.
-func emphasis(m figures) string {
-	s := fmt.Sprintf("%.1f @ %.1f (%.2f)", 100*m.SLO, m.GPUHours, m.GPUHours/m.Oracle)
-	if m.SLO >= 0.99 {
-		return "**" + s + "**"
-	}
-	return s
-}
+// percents never rounds up to the goal or to 100.
+func percents(share float64) string { return fmt.Sprintf("%.1f", math.Floor(share*1000+1e-9)/10) }
 
-func ours(policy string) bool { return policy == "ipa" || strings.HasPrefix(policy, "ipa:") }
+func hours(h float64) string {
+	if h < 10 {
+		return fmt.Sprintf("%.2f", h)
+	}
+	return fmt.Sprintf("%.1f", h)
+}

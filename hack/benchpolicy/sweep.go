@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// point is a setting on a load.
+type point struct {
+	setting setting
+	mean
+}
+
+// swept is what a table's settings gave: by family, by load, by setting.
+type outcome struct {
+	table table
+	// points has, per family and load, those settings that were run.
+	points [][][]point
+	// frozen is our policy as it comes, by load; known tells where it was run.
+	frozen []mean
+	known  []bool
+}
+
+func (t table) outcome(s *store) (o outcome, err error) {
+	if t, err = t.begun(s); err != nil {
+		return o, err
+	}
+	o = outcome{table: t, frozen: make([]mean, len(t.loads)), known: make([]bool, len(t.loads))}
+	for i, l := range t.loads {
+		if o.frozen[i], o.known[i], err = t.mean(s, ours, l); err != nil {
+			return o, err
+		}
+	}
+	for _, f := range families() {
+		byLoad := make([][]point, len(t.loads))
+		for i, l := range t.loads {
+			for _, set := range f.settings {
+				m, ok, err := t.mean(s, set.spec, l)
+				if err != nil {
+					return o, err
+				}
+				if ok {
+					byLoad[i] = append(byLoad[i], point{set, m})
+				}
+			}
+		}
+		o.points = append(o.points, byLoad)
+	}
+	return o, nil
+}
+
+// cheapest is the one of fewest GPU-hours that reaches a share; ok is false where none does.
+func cheapest(points []point, share float64) (best point, ok bool) {
+	for _, p := range points {
+		if p.slo >= share && (!ok || p.hours < best.hours) {
+			best, ok = p, true
+		}
+	}
+	return best, ok
+}
+
+// nearest is the one of the largest share.
+func nearest(points []point) point {
+	return slices.MaxFunc(points, func(a, b point) int {
+		switch {
+		case a.slo < b.slo:
+			return -1
+		case a.slo > b.slo:
+			return 1
+		}
+		return 0
+	})
+}
+
+// sweepTables compare at equal quality, with every policy tuned in hindsight.
+func sweepTables(b *strings.Builder, t table, s *store) error {
+	o, err := t.outcome(s)
+	if err != nil || len(o.table.loads) == 0 {
+		return err
+	}
+	fmt.Fprintf(b, "### Every knob swept: %s, lead %s, %d seeds\n\n", t.engine, t.lead, t.seeds)
+	fmt.Fprintf(b, "In hindsight, the cheapest setting of each policy that holds %.0f %%: GPU-hours (times the bound) and the setting.\n\n", 100*goal)
+	o.table.header(b, "policy")
+	for f, family := range families() {
+		fmt.Fprintf(b, "| %s |", family.name)
+		for i := range o.table.loads {
+			fmt.Fprintf(b, " %s |", o.best(f, i))
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(b, "| `ipa` as it comes |")
+	for i, l := range o.table.loads {
+		fmt.Fprintf(b, " %s |", t.text(ours, l, o.frozen[i], o.known[i]))
+	}
+	b.WriteString("\n| cheapest rival with the SLO of `ipa` as it comes (-0.2 pt) |")
+	for i := range o.table.loads {
+		fmt.Fprintf(b, " %s |", o.match(i))
+	}
+	b.WriteString("\n\n")
+	return nil
+}
+
+// best is a family's cheapest setting on a load, bold where no family's is cheaper.
+func (o outcome) best(family, l int) string {
+	points := o.points[family][l]
+	if len(points) == 0 {
+		return "-"
+	}
+	p, ok := cheapest(points, goal)
+	if !ok {
+		p = nearest(points)
+		return fmt.Sprintf("none (%s %% at %s: %s)", percents(p.slo), hours(p.hours), p.setting.short)
+	}
+	text := fmt.Sprintf("%s (%.2f)", hours(p.hours), p.ratio())
+	for _, rival := range o.points {
+		if q, ok := cheapest(rival[l], goal); ok && q.hours < p.hours {
+			return text + " " + p.setting.short
+		}
+	}
+	return "**" + text + "** " + p.setting.short
+}
+
+// match is what the cheapest of all rivals' settings costs that gives what
+// ours gives as it comes.
+func (o outcome) match(l int) string {
+	if !o.known[l] {
+		return "-"
+	}
+	var best point
+	var who string
+	for f, family := range families() {
+		if f == 0 {
+			continue
+		}
+		if p, ok := cheapest(o.points[f][l], o.frozen[l].slo-0.002); ok && (who == "" || p.hours < best.hours) {
+			best, who = p, family.name
+		}
+	}
+	if who == "" {
+		return "none"
+	}
+	return fmt.Sprintf("%s: %+.0f %% (%s %s)", hours(best.hours), 100*(best.hours/o.frozen[l].hours-1), who, best.setting.short)
+}
