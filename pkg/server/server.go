@@ -117,7 +117,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		return err
 	}
 	pools := newPools(ctx, gateway, col)
-	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, pools: pools, log: log})
+	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, pools: pools, keptOut: gateway.KeptOut, log: log})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type webhookOptions struct {
 	own     func() *config.Config
 	gateway func() binding.Defaults
 	pools   poolReader
+	keptOut func(namespace, service string) bool
 	log     *slog.Logger
 }
 
@@ -30,7 +31,7 @@ func newWebhook(ctx context.Context, o webhookOptions) (*webhook.Server, error) 
 		return nil, err
 	}
 	return webhook.New(ctx, webhook.Options{
-		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway, Foreign: o.pools.foreign,
+		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway, Foreign: o.pools.foreign, KeptOut: o.keptOut,
 	})
 }
 

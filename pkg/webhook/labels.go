@@ -22,6 +22,8 @@ type Caches struct {
 	Defaults func() binding.Defaults
 	// Foreign returns the selector of a pool that is not ours, nil where there is none.
 	Foreign func(namespace, pool string) map[string]string
+	// KeptOut tells of a Service that does not agree with the pool it names.
+	KeptOut func(namespace, service string) bool
 }
 
 // marks are what a new pod gets.
@@ -43,7 +45,7 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 	if e, _ := binding.ParseTemplate(pod.Annotations); e.Name != "" {
 		m.labels[inference.EngineTypeKey], m.labels[inference.LLMDEngineTypeKey] = e.Name, e.Name
 	}
-	if c.routed(namespace, service, revision) {
+	if c.routed(namespace, service, revision) && !(in.Pool != "" && c.KeptOut(namespace, service)) {
 		m.labels[inference.RoutedKey] = "true"
 		if in.Pool != "" {
 			m.labels[inference.PoolKey] = in.Pool

@@ -82,6 +82,30 @@ func TestPods(t *testing.T) {
 	}
 }
 
+// A Service that the reconciler keeps out of the pool it names has its pods born
+// outside too, else requests would reach them until the reconciler sees them. One
+// with a pool of its own cannot be kept out of it.
+func TestPods_keptOut(t *testing.T) {
+	for _, tt := range []struct{ name, annotations, want string }{
+		{"of a shared pool", ", knative-inference.dev/pool: shared", pod("qwen-00001", "")},
+		{"of somebody else's", ", knative-inference.dev/pool: theirs", pod("qwen-00001", "")},
+		{"but not of its own", "", pod(`qwen-00001, knative-inference.dev/routed: "true"`, "")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ingress := &netv1alpha1.Ingress{}
+			if err := yaml.UnmarshalStrict([]byte(kingress), ingress); err != nil {
+				t.Fatal(err)
+			}
+			c := caches(t, ingress, service(t, `metadata: {name: qwen, namespace: default, annotations: {knative-inference.dev/ai-gateway: inference, knative-inference.dev/endpoint-hold: 0s`+tt.annotations+`}}`))
+			c.KeptOut = func(namespace, service string) bool { return namespace == "default" && service == "qwen" }
+			r := review(t, pod("qwen-00001", ""), "")
+			if diff := cmp.Diff(object(t, tt.want), patched(t, r, c.pods(r))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A pod is never refused, whatever we do not know.
 func TestPods_unchanged(t *testing.T) {
 	plain := service(t, `metadata: {name: qwen, namespace: default}`)

@@ -74,6 +74,9 @@ type Options struct {
 	Own      func() *config.Config
 	// Foreign returns the selector of an InferencePool that is not ours, nil where there is none.
 	Foreign func(namespace, pool string) map[string]string
+	// KeptOut tells of a Service that does not agree with the pool it names, by the
+	// reconciler's last word: its pods must not join.
+	KeptOut func(namespace, service string) bool
 	Engines []string
 }
 
@@ -87,7 +90,7 @@ type Server struct {
 
 // New builds the server on the informers in ctx, which Prepare has seen.
 func New(ctx context.Context, o Options) (*Server, error) {
-	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign}
+	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
 	wh, err := webhook.New(ctx, []any{
 		endpoint{PodsPath, caches.pods}, endpoint{DefaultsPath, setClass}, endpoint{ValidatePath, j.validate},

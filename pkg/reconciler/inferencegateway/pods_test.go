@@ -249,3 +249,37 @@ func TestReconcile_podsLeaveASharedPoolAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A Service that disagrees with the pool it names is known as such on every
+// replica, for the webhook, and until it agrees.
+func TestReconcile_keptOut(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		shared := with(map[string]string{inference.PoolKey: "gpus"})
+		c.service("a", shared)
+		c.service("b", shared)
+		rev, err := c.r.revisions.Revisions("default").Get("b-00001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rev = rev.DeepCopy()
+		rev.Spec.Containers[0].Ports[0].ContainerPort = 9000 // where the engine's page is
+		put(c, c.revs, rev)
+		c.pod("b", "b-00001", "pb", nil)
+		c.settle("a")
+		if c.r.keptOut("default", "b") {
+			t.Error("b is kept out before anybody has looked at it")
+		}
+		c.reconcile("b")
+		if got := c.condition("b", inference.ConditionPoolAccepted); got.Reason != inference.ReasonPoolMismatch || c.podLabel("pb", inference.RoutedKey) != "" {
+			t.Fatalf("b is no stranger: %s %s", got.Reason, got.Message)
+		}
+		if c.r.keptOut("default", "a") || !c.r.keptOut("default", "b") || c.r.keptOut("other", "b") {
+			t.Error("want b kept out, and b alone")
+		}
+		c.revision("b", "b-00001")
+		c.settle("b")
+		if c.r.keptOut("default", "b") || c.podLabel("pb", inference.RoutedKey) != "true" {
+			t.Error("b agrees now and is kept out")
+		}
+	})
+}

@@ -1,6 +1,10 @@
 package inferencegateway
 
-import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+)
 
 // Pools lists every InferencePool that is known now, ours and others', on every
 // replica; none while their CRD is missing. They must not be changed.
@@ -16,4 +20,17 @@ func (c *Controller) Pools() []*unstructured.Unstructured {
 		}
 	}
 	return all
+}
+
+// KeptOut tells, on every replica, of a Service that does not agree with the pool
+// it names, as its InferenceBinding has it: the leader's last word.
+func (c *Controller) KeptOut(namespace, service string) bool { return c.reconciler.keptOut(namespace, service) }
+
+func (r *Reconciler) keptOut(namespace, service string) bool {
+	live := r.watches.get(bindings, namespace, service)
+	if live == nil {
+		return false
+	}
+	said := liveCondition(live.Object, inference.ConditionPoolAccepted)
+	return said.status == "False" && said.reason == inference.ReasonPoolMismatch
 }
