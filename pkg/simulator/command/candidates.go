@@ -13,8 +13,9 @@ import (
 
 // candidate is a policy to try.
 type candidate struct {
-	// label is what the user wrote; knob is the option that a sweep put in.
-	label, knob string
+	// label is what the user wrote, or could have: --policy takes it. Of a sweep,
+	// knob is the setting and swept the label of the policy that it is one of.
+	label, knob, swept string
 	// make is nil for the two that need the oracle's bound first.
 	make simulator.NewPolicy
 }
@@ -66,10 +67,13 @@ func each(option string, values ...string) (settings []string) {
 	return settings
 }
 
-// sweeps are the candidates at every setting of their knob. Two that differ
-// in the knob only are swept once.
+// sweeps are the candidates at every setting of their knob, but for those that
+// are candidates themselves. Two that differ in the knob only are swept once.
 func sweeps(of []candidate) (all []candidate, err error) {
 	done := map[string]bool{}
+	for _, c := range of {
+		done[c.label] = true
+	}
 	for _, c := range of {
 		for _, k := range knobs(c.label) {
 			spec := replaced(c.label, k)
@@ -81,7 +85,7 @@ func sweeps(of []candidate) (all []candidate, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("--sweep of %s: %w", c.label, err)
 			}
-			all = append(all, candidate{c.label, k, made})
+			all = append(all, candidate{label: spec, knob: k, swept: c.label, make: made})
 		}
 	}
 	return all, nil

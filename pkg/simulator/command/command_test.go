@@ -63,6 +63,37 @@ func TestRun_contract(t *testing.T) {
 	}
 }
 
+// TestRun_sweep: every setting that was tried is a run of its own, whose name
+// --policy takes and gives the same figures for.
+func TestRun_sweep(t *testing.T) {
+	load := []string{"--synthetic", "step", "--from", "15m", "--to", "20m", "--scale", "0.3", "--warmup", "1m"}
+	runs := figures(t, append(load, "--policy", "ipa,kpa,kpa:target=20", "--sweep")...)
+	var swept []string
+	byPolicy := map[string]map[string]any{}
+	for _, r := range runs {
+		policy := r["policy"].(string)
+		if byPolicy[policy] != nil {
+			t.Errorf("%s is there twice", policy)
+		}
+		if byPolicy[policy] = r; r["knob"] != nil {
+			swept = append(swept, policy)
+		}
+	}
+	for _, want := range []string{"ipa:margin=2", "kpa:target=8", "kpa:target=20"} {
+		if byPolicy[want] == nil {
+			t.Errorf("no run of %s among %q", want, swept)
+		}
+	}
+	if len(swept) < 10 || byPolicy["kpa:target=8"]["sweep_of"] != "kpa" {
+		t.Errorf("%d settings, kpa:target=8 of %v", len(swept), byPolicy["kpa:target=8"]["sweep_of"])
+	}
+	for _, r := range figures(t, append(load, "--policy", strings.Join(swept, ","))...) {
+		if first := byPolicy[r["policy"].(string)]; r["gpu_hours"] != first["gpu_hours"] || r["slo"] != first["slo"] {
+			t.Errorf("%s: %v GPU-hours, within the sweep %v", r["policy"], r["gpu_hours"], first["gpu_hours"])
+		}
+	}
+}
+
 // TestRun_repeatable: the order in which cores finish does not show.
 func TestRun_repeatable(t *testing.T) {
 	args := []string{"--synthetic", "step", "--from", "15m", "--to", "25m", "--policy", "ipa,static", "--seeds", "3"}

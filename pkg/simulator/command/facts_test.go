@@ -53,7 +53,10 @@ func TestSweeps(t *testing.T) {
 	}
 	count := map[string]int{}
 	for _, c := range swept {
-		count[c.label]++
+		count[c.swept]++
+		if again, err := policies(c.label); err != nil || len(again) != 1 || again[0] != c.label {
+			t.Errorf("--policy %s: %q, %v", c.label, again, err)
+		}
 	}
 	for label, least := range map[string]int{"ipa": 5, "kpa": 5, "hpa": 5, "hpa:metric=concurrency": 5, "hpa:metric=num_requests_waiting": 3, "apa": 5, "wva": 5} {
 		if count[label] < least {

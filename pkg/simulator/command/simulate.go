@@ -130,7 +130,7 @@ func (c *comparison) figures(f finished, i int) report.Run {
 	j, result := f.jobs[i], f.results[i]
 	b := f.bounds[j.seed]
 	run := report.NewRun(j.candidate.label, j.config, result, oracleOf(b))
-	run.Knob, run.Hindsight = j.candidate.knob, j.candidate.make == nil
+	run.Knob, run.SweepOf, run.Hindsight = j.candidate.knob, j.candidate.swept, j.candidate.make == nil
 	run.WastedGPUHours = oracle.WastedGPUHours(b.Pods, result.Replicas, oracle.Span{
 		From: result.From, To: result.From + result.Span, GPUs: j.config.Engine.TensorParallel,
 	})

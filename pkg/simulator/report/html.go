@@ -118,7 +118,7 @@ func (r Report) curves(all []Summary) curves {
 		c.Points = append(c.Points, dot{i, "", s.SLO.Mean, s.GPUHours.Mean})
 	}
 	for _, s := range Summarize(r.Sweep) {
-		c.Points = append(c.Points, dot{index[s.Policy], s.Knob, s.SLO.Mean, s.GPUHours.Mean})
+		c.Points = append(c.Points, dot{index[s.SweepOf], s.Knob, s.SLO.Mean, s.GPUHours.Mean})
 	}
 	for _, d := range r.Details {
 		c.Policies = append(c.Policies, curveOf(d))

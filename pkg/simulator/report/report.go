@@ -18,10 +18,10 @@ type Report struct {
 	Goal float64 `json:"goal"`
 	// Recorded tells of the recording that the load was made from; nil for others.
 	Recorded *Recorded `json:"recorded,omitempty"`
-	// Runs are in the order of policies, and of seeds within one policy.
+	// Runs are in the order of policies, and of seeds within one policy. In JSON those of Sweep follow.
 	Runs []Run `json:"runs"`
 	// Sweep holds runs at other settings of the policies' knobs, by policy.
-	Sweep []Run `json:"sweep,omitempty"`
+	Sweep []Run `json:"-"`
 	// The rest is for the HTML report only; Details and Oracle are of the first seed.
 	SLO     simulator.SLO `json:"-"`
 	Warmup  time.Duration `json:"-"`
@@ -77,8 +77,9 @@ type Run struct {
 	// Policy is what the user called it, with its options.
 	Policy string `json:"policy"`
 	Seed   uint64 `json:"seed"`
-	// Knob is the setting that a sweep changed, such as target=20.
-	Knob string `json:"knob,omitempty"`
+	// Knob is the setting that a sweep changed, such as target=20, of the policy SweepOf.
+	Knob    string `json:"knob,omitempty"`
+	SweepOf string `json:"sweep_of,omitempty"`
 	// Hindsight tells that its size was chosen with the trace known.
 	Hindsight bool `json:"hindsight,omitempty"`
 	// SLO is the share of requests that met both latencies, 0..1.

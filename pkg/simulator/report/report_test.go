@@ -41,7 +41,7 @@ func sample() Report {
 		}})
 	}
 	sweep := r.Runs[0]
-	sweep.Knob = "margin=2"
+	sweep.Policy, sweep.Knob, sweep.SweepOf = "ipa:margin=2", "margin=2", "ipa"
 	r.Sweep = []Run{sweep}
 	return r
 }
@@ -72,6 +72,10 @@ func TestNewRun_isFinite(t *testing.T) {
 	var out bytes.Buffer
 	if err := (Report{Runs: []Run{run}}).WriteJSON(&out); err != nil {
 		t.Fatal(err)
+	}
+	out.Reset()
+	if err := sample().WriteJSON(&out); err != nil || strings.Count(out.String(), `"policy": "ipa`) != 3 {
+		t.Errorf("%v; the sweep's run is not among %s", err, out.String())
 	}
 	out.Reset()
 	if err := (Report{}).WriteJSON(&out); err != nil || !strings.Contains(out.String(), `"runs": []`) {

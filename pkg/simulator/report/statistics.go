@@ -40,28 +40,28 @@ func student(degrees int) float64 {
 
 // Summary is one policy over its seeds.
 type Summary struct {
-	Policy, Knob string
-	Seeds        int
-	Hindsight    bool
+	Policy string
+	// Knob and SweepOf are those of Run.
+	Knob, SweepOf string
+	Seeds         int
+	Hindsight     bool
 	SLO, GPUHours, Oracle, OracleRatio, Wasted, Operations, Reversals,
 	P99TTFT, P99ITL, Recovery Estimate
 }
 
-// Summarize groups runs by policy and knob, in the order in which they come.
+// Summarize groups runs by policy, in the order in which they come.
 func Summarize(runs []Run) []Summary {
-	type key struct{ policy, knob string }
-	groups := map[key][]Run{}
-	var order []key
+	groups := map[string][]Run{}
+	var order []string
 	for _, r := range runs {
-		k := key{r.Policy, r.Knob}
-		if groups[k] == nil {
-			order = append(order, k)
+		if groups[r.Policy] == nil {
+			order = append(order, r.Policy)
 		}
-		groups[k] = append(groups[k], r)
+		groups[r.Policy] = append(groups[r.Policy], r)
 	}
 	var all []Summary
-	for _, k := range order {
-		all = append(all, summarize(groups[k]))
+	for _, policy := range order {
+		all = append(all, summarize(groups[policy]))
 	}
 	return all
 }
@@ -75,7 +75,7 @@ func summarize(runs []Run) Summary {
 		return estimate(values)
 	}
 	return Summary{
-		Policy: runs[0].Policy, Knob: runs[0].Knob, Seeds: len(runs), Hindsight: runs[0].Hindsight,
+		Policy: runs[0].Policy, Knob: runs[0].Knob, SweepOf: runs[0].SweepOf, Seeds: len(runs), Hindsight: runs[0].Hindsight,
 		SLO:         over(func(r Run) float64 { return r.SLO }),
 		GPUHours:    over(func(r Run) float64 { return r.GPUHours }),
 		Oracle:      over(func(r Run) float64 { return r.OracleGPUHours }),

@@ -10,9 +10,7 @@ import (
 
 // WriteJSON writes the report as JSON: {"runs": [...]} and what describes them.
 func (r Report) WriteJSON(w io.Writer) error {
-	if r.Runs == nil {
-		r.Runs = []Run{} // an empty list, not null
-	}
+	r.Runs = append(append([]Run{}, r.Runs...), r.Sweep...) // an empty list, not null
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(r)
@@ -48,11 +46,7 @@ func writeRows(w io.Writer, all []Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "policy\tSLO %\tGPU-hours\tx oracle\twasted GPU-h\tscale ops\treversals\tp99 TTFT\tp99 ITL\trecovery\t")
 	for _, s := range all {
-		name := s.Policy
-		if s.Knob != "" {
-			name += " " + s.Knob
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Policy,
 			s.cell(s.SLO, percent), s.cell(s.GPUHours, decimals(2)), s.cell(s.OracleRatio, decimals(2)), s.cell(s.Wasted, decimals(2)),
 			s.cell(s.Operations, count), s.cell(s.Reversals, count),
 			s.cell(s.P99TTFT, seconds), s.cell(s.P99ITL, seconds), s.cell(s.Recovery, seconds))
