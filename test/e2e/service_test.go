@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -43,6 +44,7 @@ type service struct {
 	volumes         []corev1.Volume
 	timeoutSeconds  int64
 	model           string
+	patience        time.Duration // of a client, for one answer; 0 is a minute
 }
 
 // namespaceFor makes a namespace that lives as long as the test.
@@ -179,7 +181,7 @@ func (s *service) host() string {
 }
 
 func (s *service) sender() *load.Sender {
-	return load.NewSender(load.Target{Ingress: cluster.ingress, Host: s.host(), Model: s.model}, time.Minute)
+	return load.NewSender(load.Target{Ingress: cluster.ingress, Host: s.host(), Model: s.model}, cmp.Or(s.patience, time.Minute))
 }
 
 // clients sends load of the shape until the test ends or stops it.

@@ -29,6 +29,7 @@ func realVLLM(t *testing.T, a annotations) *service {
 		t.Skip("SKIPPED: real vLLM is mounted from this machine, which is no node of your own cluster")
 	}
 	s := newService(t, namespaceFor(t), "vllm", corev1.Container{}, a, "tiny")
+	s.patience = 4 * time.Minute // the engine and a second one that loads share this machine's cores
 	args := []string{"ksvc", s.name}
 	for k, v := range s.annotations {
 		args = append(args, k+"="+v)
