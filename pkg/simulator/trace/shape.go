@@ -39,6 +39,9 @@ func ordered(requests Requests) Requests {
 
 // cut takes the requests of a part of the trace.
 func cut(requests Requests, from, to time.Duration) Requests {
+	if from == 0 && to == 0 {
+		return requests
+	}
 	return func(yield func(Request, error) bool) {
 		for q, err := range requests {
 			if err == nil && q.Arrival < from {
@@ -70,7 +73,7 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 				yield(q, err)
 				return
 			}
-			for len(later) > 0 && later[0].Arrival <= q.Arrival {
+			for later.due(q.Arrival) {
 				if !yield(later.pop(), nil) {
 					return
 				}
@@ -86,7 +89,7 @@ func multiply(requests Requests, scale float64, r *rand.Rand) Requests {
 				later.push(c)
 			}
 		}
-		for len(later) > 0 {
+		for len(later.heap) > 0 {
 			if !yield(later.pop(), nil) {
 				return
 			}
@@ -107,39 +110,62 @@ func ofCopy(blocks []int64, copied int) []int64 {
 	return own
 }
 
-// arrivals is a heap by time.
-type arrivals []Request
+// arrivals is a heap by time. It moves keys, and the requests stay in their places.
+type arrivals struct {
+	heap   []arrival
+	places []Request
+	free   []int32
+}
+
+type arrival struct {
+	at    time.Duration
+	place int32
+}
+
+// due tells whether one comes by a time.
+func (a *arrivals) due(by time.Duration) bool { return len(a.heap) > 0 && a.heap[0].at <= by }
 
 func (a *arrivals) push(q Request) {
-	*a = append(*a, q)
-	h := *a
+	key := arrival{q.Arrival, a.put(q)}
+	a.heap = append(a.heap, key)
+	h := a.heap
 	i := len(h) - 1
-	for i > 0 && q.Arrival < h[(i-1)/2].Arrival {
+	for i > 0 && key.at < h[(i-1)/2].at {
 		h[i] = h[(i-1)/2]
 		i = (i - 1) / 2
 	}
-	h[i] = q
+	h[i] = key
+}
+
+func (a *arrivals) put(q Request) (place int32) {
+	if n := len(a.free); n > 0 {
+		place, a.free = a.free[n-1], a.free[:n-1]
+		a.places[place] = q
+		return place
+	}
+	a.places = append(a.places, q)
+	return int32(len(a.places) - 1)
 }
 
 func (a *arrivals) pop() Request {
-	h := *a
-	first, q := h[0], h[len(h)-1]
-	h[len(h)-1] = Request{}
+	h := a.heap
+	first, key := h[0].place, h[len(h)-1]
 	h = h[:len(h)-1]
-	*a = h
+	a.heap = h
 	i := 0
 	for child := 1; child < len(h); child = 2*i + 1 {
-		if child+1 < len(h) && h[child+1].Arrival < h[child].Arrival {
+		if child+1 < len(h) && h[child+1].at < h[child].at {
 			child++
 		}
-		if q.Arrival <= h[child].Arrival {
+		if key.at <= h[child].at {
 			break
 		}
 		h[i] = h[child]
 		i = child
 	}
 	if len(h) > 0 {
-		h[i] = q
+		h[i] = key
 	}
-	return first
+	a.free = append(a.free, first)
+	return a.places[first]
 }
