@@ -40,6 +40,20 @@ type shape struct {
 	miss, logMiss, logMeet [reach + loadSteps]float64
 }
 
+// family is the shapes by width and floor. It is never changed.
+type family [widths][floors]shape
+
+func newFamily() *family {
+	var all family
+	for w := range all {
+		r := ramp(widthOf(w))
+		for f := range all[w] {
+			all[w][f].lift(&r, floorOf(f))
+		}
+	}
+	return &all
+}
+
 // ramp is a logistic of that width by the distance from its centre.
 func ramp(width float64) (r [reach + loadSteps]float64) {
 	for i := range r {
@@ -48,62 +62,83 @@ func ramp(width float64) (r [reach + loadSteps]float64) {
 	return r
 }
 
-// lift adds a floor to a ramp. Logarithms are needed from first to last only.
-func (s *shape) lift(r *[reach + loadSteps]float64, floor float64, first, last int) {
+// lift adds a floor to a ramp.
+func (s *shape) lift(r *[reach + loadSteps]float64, floor float64) {
 	for i := range s.miss {
 		s.miss[i] = min(floor+(1-floor)*r[i], surest)
-	}
-	for i := first; i <= last; i++ {
 		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log(1-s.miss[i])
 	}
-}
-
-// seen is the first and the last step under which something was seen.
-func (t *outcomes) seen() (first, last int) {
-	first = loadSteps
-	for i, n := range t.Seen {
-		if n > leastSeen {
-			first, last = min(first, i), i
-		}
-	}
-	return min(first, last), last
 }
 
 // leastSeen is the faded number of requests that still tell something.
 const leastSeen = 0.1
 
+// tally is what was seen under one step of load.
+type tally struct {
+	step         int
+	missed, well float64
+}
+
+// tallies are of the steps under which something was seen.
+func (t *outcomes) tallies(into []tally) []tally {
+	for i, seen := range t.Seen {
+		if seen > leastSeen {
+			into = append(into, tally{i, t.Missed[i], seen - t.Missed[i]})
+		}
+	}
+	return into
+}
+
 // curve is the mean of the family's posterior, given what was seen.
-func (t *outcomes) curve() (c curve) {
-	// Weights are relative to the best so far.
-	best, sum := math.Inf(-1), 0.0
-	first, last := t.seen()
-	var s shape
-	for w := range widths {
-		r := ramp(widthOf(w))
-		for f := range floors {
-			s.lift(&r, floorOf(f), first-(firstCentre+centres-1)+reach, last-firstCentre+reach)
+func (t *outcomes) curve() curve {
+	if t.family == nil {
+		t.family = newFamily()
+	}
+	var buffer [loadSteps]tally
+	seen := t.tallies(buffer[:0])
+	p := posterior{best: math.Inf(-1)}
+	for w := range t.family {
+		for f := range t.family[w] {
+			s := &t.family[w][f]
 			for centre := firstCentre; centre < firstCentre+centres; centre++ {
-				like := t.likelihood(&s, centre) - floorDoubt*float64(f) - widthDoubt*float64(w)
-				if like > best {
-					fade := math.Exp(best - like)
-					sum *= fade
-					c.scale(fade)
-					best = like
-				}
-				weight := math.Exp(like - best)
-				if weight < 1e-6 {
-					continue
-				}
-				sum += weight
-				c.floor += weight * floorOf(f)
-				for i := range c.miss {
-					c.miss[i] += weight * s.miss[i-centre+reach]
-				}
+				like := s.likelihood(seen, centre) - floorDoubt*float64(f) - widthDoubt*float64(w)
+				p.add(like, s, centre, floorOf(f))
 			}
 		}
 	}
-	c.scale(1 / sum)
-	return c
+	p.mean.scale(1 / p.sum)
+	return p.mean
+}
+
+// posterior sums up curves by how likely they are, relative to the best so far.
+type posterior struct {
+	mean      curve
+	best, sum float64
+}
+
+// A curve worth less than leastWeight of the best is left out; leastLike is the
+// logarithm of that, rounded down.
+const leastWeight, leastLike = 1e-6, -13.82
+
+func (p *posterior) add(like float64, s *shape, centre int, floor float64) {
+	if like > p.best {
+		fade := math.Exp(p.best - like)
+		p.sum *= fade
+		p.mean.scale(fade)
+		p.best = like
+	}
+	if like-p.best < leastLike {
+		return
+	}
+	weight := math.Exp(like - p.best)
+	if weight < leastWeight {
+		return
+	}
+	p.sum += weight
+	p.mean.floor += weight * floor
+	for i := range p.mean.miss {
+		p.mean.miss[i] += weight * s.miss[i-centre+reach]
+	}
 }
 
 func (c *curve) scale(k float64) {
@@ -114,13 +149,12 @@ func (c *curve) scale(k float64) {
 }
 
 // likelihood is the logarithm of how likely a centre is.
-func (t *outcomes) likelihood(s *shape, centre int) float64 {
+func (s *shape) likelihood(seen []tally, centre int) float64 {
 	off := ((float64(centre)+0.5)*loadStep - priorCentre) / priorSpread
 	like := -off * off / 2
-	for i, seen := range t.Seen {
-		if seen > leastSeen {
-			like += temper * (t.Missed[i]*s.logMiss[i-centre+reach] + (seen-t.Missed[i])*s.logMeet[i-centre+reach])
-		}
+	for _, t := range seen {
+		at := t.step - centre + reach
+		like += temper * (t.missed*s.logMiss[at] + t.well*s.logMeet[at])
 	}
 	return like
 }

@@ -13,6 +13,8 @@ const (
 type outcomes struct {
 	Seen   [loadSteps]float64 `json:"seen"`
 	Missed [loadSteps]float64 `json:"missed"`
+
+	family *family // not stored: made when first asked for, and shared by copies
 }
 
 const outcomesFade = 0.9962 // per bin: half of the weight is of the last half hour
