@@ -3,8 +3,10 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 
@@ -34,26 +36,77 @@ func profiles(name string) ([]engine.Profile, error) {
 	}
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("--engine: %w", err)
+		return nil, fmt.Errorf("--engine: %w; name a profile of --profiles, or a file that --fit wrote", err)
+	}
+	all, err := parseProfiles(raw)
+	if err != nil {
+		return nil, fmt.Errorf("--engine %s: %w", name, err)
+	}
+	return all, nil
+}
+
+// parseProfiles reads an object, or a list of them.
+func parseProfiles(raw []byte) (all []engine.Profile, err error) {
+	if err := wellFormed(raw); err != nil {
+		return nil, err
 	}
 	list := []json.RawMessage{raw}
-	if raw = bytes.TrimSpace(raw); bytes.HasPrefix(raw, []byte("[")) {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
 		if err := json.Unmarshal(raw, &list); err != nil {
-			return nil, fmt.Errorf("--engine %s: %w", name, err)
+			return nil, err
+		}
+		if len(list) == 0 {
+			return nil, errors.New("the list of profiles is empty")
 		}
 	}
-	var all []engine.Profile
-	for _, one := range list {
-		p, err := engine.ParseProfile(one)
+	for i, one := range list {
+		p, err := parseOne(one)
+		if err != nil && len(list) > 1 {
+			err = fmt.Errorf("profile %d of the list: %w", i+1, err)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("--engine %s: %w", name, err)
+			return nil, err
 		}
 		all = append(all, p)
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("--engine %s: the list of profiles is empty", name)
-	}
 	return all, nil
+}
+
+// parseOne says of a field that does not fit what it has to be.
+func parseOne(raw []byte) (engine.Profile, error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+		return engine.Profile{}, fmt.Errorf("%.20s is no profile; it must be an object like {\"name\": ..., \"a_us\": ...}, which --fit writes", bytes.TrimSpace(raw))
+	}
+	p, err := engine.ParseProfile(raw)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		return p, fmt.Errorf("field %s is a %s; it must be %s", wrong.Field, wrong.Value, described(wrong.Type.Kind()))
+	}
+	return p, err
+}
+
+func described(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "a text in quotes"
+	case reflect.Float64:
+		return "a number of at most 1e7"
+	}
+	return "a whole number"
+}
+
+// wellFormed names the line at which a file is no JSON.
+func wellFormed(raw []byte) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return errors.New("the file is empty; --fit SOURCE --out FILE writes one")
+	}
+	var any json.RawMessage
+	err := json.Unmarshal(raw, &any)
+	wrong := new(json.SyntaxError)
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	line := 1 + bytes.Count(raw[:min(int(wrong.Offset), len(raw))], []byte("\n"))
+	return fmt.Errorf("line %d is no JSON: %w; --fit SOURCE --out FILE writes a whole one", line, err)
 }
 
 // listProfiles prints the engines that are known by name.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -72,6 +73,30 @@ func (l load) measure(ctx context.Context, seed uint64) (s size, err error) {
 		s.input, s.output, s.span = s.input+int64(q.Input), s.output+int64(q.Output), q.Arrival
 	}
 	return s, nil
+}
+
+// emptyRange says where a load ends that has no request between --from and --to;
+// what is wrong with the load itself goes before.
+func emptyRange(ctx context.Context, o options, err error) error {
+	if o.trace == "-" || o.from == 0 && o.to == 0 {
+		return cmp.Or(err, fmt.Errorf("--trace %s has no requests", o.trace))
+	}
+	from, to := span(o.from), span(o.to)
+	o.from, o.to = 0, 0
+	whole, failed := newLoad(o, nil)
+	if failed != nil {
+		return cmp.Or(err, failed)
+	}
+	s, failed := whole.measure(ctx, o.seed)
+	switch {
+	case failed != nil:
+		return failed
+	case s.requests == 0:
+		return fmt.Errorf("%s has no requests", whole.title)
+	case to == 0:
+		return fmt.Errorf("%s has no requests from --from %s on: its last one comes at %v", whole.title, &from, s.span.Round(time.Second))
+	}
+	return fmt.Errorf("%s has no requests between --from %s and --to %s: its last one comes at %v", whole.title, &from, &to, s.span.Round(time.Second))
 }
 
 // heldRequests is how many requests are kept in memory: about 250 MB.

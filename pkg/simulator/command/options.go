@@ -190,22 +190,34 @@ func (o options) validateFleet() error {
 	case c.Routing != simulator.LeastRequest && c.Routing != simulator.PrefixAware:
 		return fmt.Errorf("--routing %q; it must be %s or %s", c.Routing, simulator.LeastRequest, simulator.PrefixAware)
 	}
-	for _, f := range []string{o.json, o.html, o.out} {
-		if err := writable(f); err != nil {
-			return err
+	for _, f := range []struct{ flag, file string }{{"json", o.json}, {"html", o.html}, {"out", o.out}} {
+		if err := writable(f.file); err != nil {
+			return fmt.Errorf("--%s %w", f.flag, err)
 		}
 	}
 	_, err := columns(o.columns)
 	return err
 }
 
-// writable finds a missing folder before hours of simulation.
+// writable finds before hours of simulation what would only be found after. A
+// file that is there stays as it is.
 func writable(file string) error {
 	if file == "" || file == "-" {
 		return nil
 	}
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
 		return fmt.Errorf("%s: there is no folder %s to write it to", file, filepath.Dir(file))
+	}
+	info, err := os.Stat(file)
+	if err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder; name a file in it, such as %s", file, filepath.Join(file, "figures.json"))
+	}
+	f, failed := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o666)
+	if failed != nil {
+		return fmt.Errorf("%w; name a file that can be written", failed)
+	}
+	if f.Close(); err != nil { // it was not there
+		return os.Remove(file)
 	}
 	return nil
 }

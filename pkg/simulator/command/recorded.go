@@ -2,8 +2,8 @@ package command
 
 import (
 	"bytes"
-	"context"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
@@ -17,8 +17,13 @@ func replayRecorded(o options, out *output) (*report.Recorded, error) {
 		return nil, nil
 	}
 	r, err := recording.Replay(recording.Open(o.recorded))
-	if err != nil {
+	switch info, missing := os.Stat(o.recorded); {
+	case missing == nil && info.Size() == 0:
+		return nil, fmt.Errorf("--recorded %s: the file is empty; the adapter writes it with --record FILE", o.recorded)
+	case err != nil:
 		return nil, fmt.Errorf("--recorded: %w", err)
+	case r.Decisions == 0:
+		return nil, fmt.Errorf("--recorded %s: it holds no decision; record while a revision of the adapter's class is there", o.recorded)
 	}
 	arrivals, err := arrivalsOf(o, o.seed)
 	if err != nil {
@@ -75,13 +80,4 @@ func table(requests []trace.Request) []byte {
 		fmt.Fprintf(&b, "%.6f,%d,%d\n", q.Arrival.Seconds(), q.Input, q.Output)
 	}
 	return b.Bytes()
-}
-
-// measured is the size of a load; one without requests is an error.
-func (l load) measured(ctx context.Context, o options) (size, error) {
-	s, err := l.measure(ctx, o.seed)
-	if err == nil && s.requests == 0 {
-		err = fmt.Errorf("%s has no requests between --from %v and --to %v", l.title, o.from, o.to)
-	}
-	return s, err
 }

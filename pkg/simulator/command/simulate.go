@@ -70,7 +70,10 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.recorded, err = replayRecorded(o, out); err != nil {
 		return nil, err
 	}
-	if c.size, err = c.load.measured(ctx, o); err != nil {
+	if c.size, err = c.load.measure(ctx, o.seed); err != nil || c.size.requests == 0 {
+		err = emptyRange(ctx, o, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if c.size.requests*int64(o.seeds) <= heldRequests {
