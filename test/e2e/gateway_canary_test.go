@@ -42,6 +42,63 @@ func TestGatewayCanary(t *testing.T) {
 	waitSplit(t, q, canary)
 	t.Run("split", func(t *testing.T) { expectSplit(t, q, canary) })
 	t.Run("promotion", func(t *testing.T) { expectPromotion(t, s, canary) })
+	eventually(t, settle, "one pool is left", func() (bool, string) {
+		var names []string
+		for _, o := range list(t, inferencePools, s.namespace) {
+			names = append(names, o.GetName())
+		}
+		return len(names) == 1 && strings.Contains(names[0], strings.TrimPrefix(canary, s.name)), fmt.Sprint(names)
+	})
+}
+
+// The same with one pool for all revisions, from a slow revision to a quick one:
+// what the old one answers for 18 s ends whole, and while its pods leave the pool
+// no request is lost; a rollout without any word of traffic is the same.
+func TestGatewayPromotionInOnePool(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "promoted", annotations{"min-scale": "2", "max-scale": "2"}, "-token=100ms").behindGateway(nil).start()
+	question{host: s.host()}.waitServed(t)
+	old := s.latest()
+	s.update(func(svc *servingv1.Service) {
+		svc.Spec.Template.Spec.Containers[0].Args = []string{"-token=10ms"}
+		svc.Spec.Traffic = []servingv1.TrafficTarget{{RevisionName: old, Percent: ptr.Int64(100)}}
+	})
+	s.waitReady(settle)
+	t.Run("promotion", func(t *testing.T) { expectPromotion(t, s, s.latest()) })
+	leaving := revision{service: s, revision: old}
+	eventually(t, settle, "no pod of "+old+" is in the pool", func() (bool, string) {
+		in := 0
+		for _, pod := range leaving.pods() {
+			if pod.Labels[routedLabel] != "" {
+				in++
+			}
+		}
+		return in == 0, fmt.Sprintf("%d are", in)
+	})
+	s.update(func(svc *servingv1.Service) { svc.Spec.Template.Spec.Containers[0].Args = []string{"-token=9ms"} })
+	t.Run("rollout", func(t *testing.T) { expectRollout(t, s) })
+}
+
+// expectRollout sees the latest revision take over under load.
+func expectRollout(t *testing.T, s *service) {
+	short := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 5})
+	t.Cleanup(short.Abort)
+	short.Set(6)
+	q := question{host: s.host()}
+	eventually(t, settle, "only the new revision answers", func() (bool, string) {
+		a, err := q.ask(t.Context())
+		if err != nil || a.status != 200 {
+			t.Errorf("during the rollout: %v %v", a, err)
+		}
+		return a.revision != "" && a.revision == s.latest(), a.revision
+	})
+	time.Sleep(5 * time.Second) // the old pods leave
+	report := short.Stop()
+	figure(t, fmt.Sprintf("gateway: a rollout under load: %v", report))
+	if report.Failed > 0 || report.Whole == 0 {
+		t.Errorf("answers: %v", report)
+	}
 }
 
 // waitSplit waits until the canary answers something.
@@ -120,13 +177,6 @@ func expectPromotion(t *testing.T, s *service, canary string) {
 			t.Errorf("%s answers: %v", name, report)
 		}
 	}
-	eventually(t, settle, "one pool is left", func() (bool, string) {
-		var names []string
-		for _, o := range list(t, inferencePools, s.namespace) {
-			names = append(names, o.GetName())
-		}
-		return len(names) == 1 && strings.Contains(names[0], strings.TrimPrefix(canary, s.name)), fmt.Sprint(names)
-	})
 }
 
 // list gives the product's objects of one kind in a namespace.

@@ -18,10 +18,15 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
 
-// holder returns who holds the lease, and the pod it runs in.
+// holder returns who holds the autoscaler's lease, and the pod it runs in.
 func holder(t *testing.T) (identity, pod string) {
 	t.Helper()
-	lease, err := cluster.kube.CoordinationV1().Leases(ownNamespace).Get(t.Context(), leaseName, metav1.GetOptions{})
+	return holderOf(t, leaseName)
+}
+
+func holderOf(t *testing.T, name string) (identity, pod string) {
+	t.Helper()
+	lease, err := cluster.kube.CoordinationV1().Leases(ownNamespace).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const conditionGrain = time.Second
 func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (next time.Duration, err error) {
 	var errs []error
 	for _, pod := range r.podsOf(o) {
-		if !hidden(pod) {
+		if !hidden(pod) || leaves(pod, plan) {
 			r.ready.forget(pod.UID)
 			continue
 		}
@@ -53,15 +53,23 @@ func hidden(pod *corev1.Pod) bool {
 // heldFor is how much of the hold is left; false while the pod is not Ready. It
 // counts from when we saw the pod Ready, or from the condition after a restart.
 func (r *Reconciler) heldFor(pod *corev1.Pod, hold time.Duration) (time.Duration, bool) {
-	for _, c := range pod.Status.Conditions {
-		if c.Type != corev1.PodReady || c.Status != corev1.ConditionTrue {
-			continue
-		}
-		now := r.now()
-		seen := -r.ready.since(pod.UID, now)
-		return hold - max(seen, now.Sub(c.LastTransitionTime.Time)-conditionGrain), true
+	since, ready := readySince(pod)
+	if !ready {
+		return 0, false
 	}
-	return 0, false
+	now := r.now()
+	seen := -r.ready.since(pod.UID, now)
+	return hold - max(seen, now.Sub(since)-conditionGrain), true
+}
+
+// readySince is when a pod became Ready; false while it is not.
+func readySince(pod *corev1.Pod) (time.Time, bool) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return c.LastTransitionTime.Time, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // shown is the change of annotations: the pool's port, or none without a pool.

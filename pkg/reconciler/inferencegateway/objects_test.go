@@ -99,9 +99,20 @@ func (c *cluster) seePods() {
 
 func (c *cluster) podLabel(name, key string) string {
 	c.Helper()
+	return c.livePod(name).Labels[key]
+}
+
+// hides tells whether a pod is hidden from the picker.
+func (c *cluster) hides(name string) bool {
+	c.Helper()
+	return hidden(c.livePod(name))
+}
+
+func (c *cluster) livePod(name string) *corev1.Pod {
+	c.Helper()
 	pod, err := c.kube.CoreV1().Pods("default").Get(c.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		c.Fatal(err)
 	}
-	return pod.Labels[key]
+	return pod
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -54,16 +55,20 @@ func (r *Reconciler) podsOf(o owner) (pods []*corev1.Pod) {
 // label brings the labels of live pods in line with the plan: those that join a
 // pool first, so that it is never empty in between. Pods are labelled one by
 // one; a Revision or Deployment is never touched, for that would start new pods.
-func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) error {
+// It returns when to look again at pods that leave.
+func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) (time.Duration, error) {
 	pods := r.podsOf(o)
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
 		return boolean(plan.Routed[b.Labels[serving.RevisionLabelKey]]) - boolean(plan.Routed[a.Labels[serving.RevisionLabelKey]])
 	})
 	var errs []error
 	for _, pod := range pods {
-		errs = append(errs, r.labelPod(ctx, pod, plan))
+		if !leaves(pod, plan) {
+			errs = append(errs, r.labelPod(ctx, pod, plan))
+		}
 	}
-	return errors.Join(errs...)
+	next, err := r.leave(ctx, pods, plan)
+	return next, errors.Join(append(errs, err)...)
 }
 
 // labelPod brings the labels of one pod in line.

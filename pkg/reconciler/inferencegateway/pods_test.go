@@ -41,6 +41,7 @@ func TestReconcile_podsFollowTraffic(t *testing.T) {
 		c.pod("qwen", "qwen-00001", "a-old", nil)
 		c.pod("qwen", "qwen-00002", "b-new", nil)
 		c.settle("qwen")
+		c.pass(time.Minute)
 		if got := []string{c.podLabel("a-old", inference.RoutedKey), c.podLabel("b-new", inference.RoutedKey)}; !slices.Equal(got, []string{"true", ""}) {
 			t.Errorf("routed %v, want the old pod only", got)
 		}
@@ -51,9 +52,85 @@ func TestReconcile_podsFollowTraffic(t *testing.T) {
 		}
 		c.traffic("qwen", map[string]int{"qwen-00001": 0, "qwen-00002": 100})
 		c.pod("qwen", "qwen-00002", "c-newer", nil)
-		c.reconcile("qwen")
+		if after := c.reconcile("qwen"); after != time.Second {
+			t.Errorf("looks again after %v, want the hold", after)
+		}
 		if diff := cmp.Diff([]string{"patch Pod c-newer", "patch Pod a-old"}, podWrites(c)); diff != "" {
 			t.Errorf("promotion (-want +got):\n%s", diff)
+		}
+		if c.podLabel("a-old", inference.RoutedKey) != "true" || !c.hides("a-old") {
+			t.Error("the old pod must be hidden from the picker while the gateway still knows it")
+		}
+		c.pass(time.Second)
+		c.reconcile("qwen")
+		if c.podLabel("a-old", inference.RoutedKey) != "" {
+			t.Error("the old pod is still in the pool")
+		}
+		c.reconcile("qwen")
+		if c.hides("a-old") {
+			t.Error("the old pod is out of the pool and stays hidden")
+		}
+		if c.reconcile("qwen"); len(c.writes) > 0 {
+			t.Errorf("wrote %v again", c.writes)
+		}
+	})
+}
+
+// The pods that lose their traffic stay to be picked until one that has it now
+// can be: a rollout must not leave the picker without any. Where none comes, they
+// go when the drain is over; where the traffic comes back, they stay.
+func TestReconcile_podsLeaveWhenReplaced(t *testing.T) {
+	begin := func(c *cluster) {
+		c.service("qwen", asked)
+		c.revision("qwen", "qwen-00002")
+		c.pod("qwen", "qwen-00001", "old", nil)
+		c.settle("qwen")
+		c.pass(time.Minute)
+		c.traffic("qwen", map[string]int{"qwen-00001": 0, "qwen-00002": 100})
+		c.reconcile("qwen")
+		if c.hides("old") || c.podLabel("old", inference.RoutedKey) != "true" {
+			t.Fatal("the last pod that can be picked left")
+		}
+	}
+	born := map[string]string{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}
+	inCluster(t, func(c *cluster) {
+		begin(c)
+		c.pod("qwen", "qwen-00002", "new", born) // by the webhook
+		c.reconcile("qwen")                      // the pod was Ready a moment ago only
+		if c.hides("old") {
+			t.Error("the old pod is hidden while the new one is")
+		}
+		for range 3 {
+			c.pass(time.Second)
+			c.reconcile("qwen")
+		}
+		if !c.hides("old") && c.podLabel("old", inference.RoutedKey) == "true" {
+			t.Error("the old pod stays although the new one can be picked")
+		}
+	})
+	inCluster(t, func(c *cluster) {
+		begin(c)
+		for range 33 {
+			c.pass(time.Second)
+			c.reconcile("qwen")
+		}
+		if got := c.podLabel("old", inference.RoutedKey); got != "" {
+			t.Errorf("routed %q after the drain", got)
+		}
+	})
+	inCluster(t, func(c *cluster) {
+		begin(c)
+		c.pod("qwen", "qwen-00002", "new", nil)
+		c.reconcile("qwen")
+		c.reconcile("qwen")
+		if !c.hides("old") {
+			t.Fatal("the old pod is not hidden")
+		}
+		c.traffic("qwen", map[string]int{"qwen-00001": 100})
+		c.reconcile("qwen")
+		c.reconcile("qwen")
+		if c.hides("old") || c.podLabel("old", inference.RoutedKey) != "true" {
+			t.Error("the traffic is back, and the pod is not")
 		}
 	})
 }

@@ -24,7 +24,9 @@ func (c *Controller) Pools() []*unstructured.Unstructured {
 
 // KeptOut tells, on every replica, of a Service that does not agree with the pool
 // it names, as its InferenceBinding has it: the leader's last word.
-func (c *Controller) KeptOut(namespace, service string) bool { return c.reconciler.keptOut(namespace, service) }
+func (c *Controller) KeptOut(namespace, service string) bool {
+	return c.reconciler.keptOut(namespace, service)
+}
 
 func (r *Reconciler) keptOut(namespace, service string) bool {
 	live := r.watches.get(bindings, namespace, service)

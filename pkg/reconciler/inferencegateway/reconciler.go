@@ -58,6 +58,8 @@ type Reconciler struct {
 	ledger ledger
 	stale  stale
 	ready  stale
+	// leaving are pods without traffic that are in a pool still, left those of them that are hidden.
+	leaving, left stale
 }
 
 var (
@@ -156,7 +158,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	if !r.watches.complete() && len(plan.Routed) == 0 {
 		plan.PodLabelKeys = nil // what is not known now may serve all the same: no pod leaves its pool for it
 	}
-	labelled := r.label(ctx, b.owner, plan)
+	leaving, labelled := r.label(ctx, b.owner, plan)
 	done := r.applyAll(ctx, b, plan)
 	hidden, shown := r.show(ctx, b.owner, plan)
 	var drain time.Duration
@@ -176,7 +178,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService || inTheWay(done.findings) {
 		soon = absentRetry
 	}
-	return again(drain, hidden, soon, r.unsettled(b))
+	return again(drain, hidden, leaving, soon, r.unsettled(b))
 }
 
 // known is false without the Gateway or its class: what it can do is not known

@@ -50,7 +50,7 @@ func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 	conditions = append(conditions, c)
 	status.Conditions = append(conditions, summary(conditions))
 	status.ObservedGeneration = b.svc.Generation
-	labelled := r.label(ctx, b.owner, r.lastPlan(b.svc))
+	_, labelled := r.label(ctx, b.owner, r.lastPlan(b.svc))
 	_, shown := r.show(ctx, b.owner, manifest.Plan{}) // the webhook goes on hiding new pods
 	return errors.Join(labelled, shown, r.publish(ctx, b, status))
 }
