@@ -25,7 +25,7 @@ func TestQuick(t *testing.T) {
 	if err := run(o); err != nil {
 		t.Fatal(err)
 	}
-	o.binary = "none" // the second time all is there
+	o.render = true // the second time all is there
 	if err := run(o); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (c cell) name() string {
 
 // args are those of simulate that do not depend on policies.
 func (c cell) args(traces string) []string {
-	args := []string{"simulate"}
+	var args []string
 	for _, a := range c.load.args {
 		args = append(args, strings.ReplaceAll(a, "%s", traces))
 	}

@@ -1,8 +1,7 @@
 // Command benchpolicy makes the tables of docs/benchmarks.md: every policy on
 // every trace, by the simulate command. Runs are kept in files named after what
-// was simulated and the version of the sources it depends on, so a benchmark
-// that was cut short goes on where it was, and a change of our decider leaves
-// the rivals' runs as they are.
+// was simulated and the policy's version, so a benchmark that was cut short goes
+// on where it was, and a change of our decider leaves the rivals' runs as they are.
 package main
 
 import (
@@ -48,7 +47,7 @@ func run(o options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	s := newStore(o.out, o.root)
+	s := newStore(o.out, versions{o.binary, o.root, map[string]string{}})
 	tables := o.there(plan(o.quick))
 	if !o.render {
 		if err := o.runAll(tables, s); err != nil {

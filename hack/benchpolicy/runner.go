@@ -1,10 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -73,17 +72,21 @@ func (o options) next(tables []table, s *store) (first call, left int, effort fl
 // simulate makes the runs of a call and keeps them.
 func (o options) simulate(c call, s *store) (time.Duration, error) {
 	begin := time.Now()
-	file := filepath.Join(o.out, fmt.Sprintf("running-%d.json", os.Getpid()))
-	defer os.Remove(file)
-	args := append(c.cell.args(o.traces), "--seed", fmt.Sprint(c.from), "--seeds", fmt.Sprint(c.to-c.from+1),
-		"--parallel", fmt.Sprint(o.parallel), "--policy", strings.Join(c.policies, ","), "--json", file)
-	cmd := exec.Command(o.binary, args...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
-	}
-	runs, err := read(file)
+	runs, err := simulate(o.binary, append(c.cell.args(o.traces), "--seed", fmt.Sprint(c.from), "--seeds", fmt.Sprint(c.to-c.from+1),
+		"--parallel", fmt.Sprint(o.parallel), "--policy", strings.Join(c.policies, ",")))
 	if err != nil {
 		return 0, err
 	}
 	return time.Since(begin), s.add(c.cell, runs)
+}
+
+// simulate calls the command and returns its runs.
+func simulate(binary string, args []string) ([]figures, error) {
+	var out, errs bytes.Buffer
+	cmd := exec.Command(binary, append([]string{"simulate", "--json", "-"}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, errs.Bytes())
+	}
+	return parse(out.Bytes())
 }

@@ -29,30 +29,27 @@ type figures struct {
 	CPU      float64 `json:"cpu_seconds"`
 }
 
-// store keeps runs in files, one per cell and policy's name and version of its
-// sources, so that a change of one policy leaves the others' runs as they are.
+// store keeps runs in files, one per cell and policy's name and version, so that
+// a change of one policy leaves the others' runs as they are.
 type store struct {
-	dir, root string
-	versions  map[string]string
-	runs      map[string][]figures // by file
+	dir      string
+	versions versions
+	runs     map[string][]figures // by file
 }
 
-func newStore(dir, root string) *store {
-	return &store{dir, root, map[string]string{}, map[string][]figures{}}
+func newStore(dir string, v versions) *store {
+	return &store{dir, v, map[string][]figures{}}
 }
 
 // file is where the runs of a policy in a cell are.
 func (s *store) file(c cell, policy string) (string, error) {
 	name := maker(policy)
-	if s.versions[name] == "" {
-		v, err := version(s.root, sources(name))
-		if err != nil {
-			return "", err
-		}
-		s.versions[name] = v
+	version, err := s.versions.of(name, c.engine)
+	if err != nil {
+		return "", err
 	}
 	args := sha256.Sum256([]byte(strings.Join(c.load.args, " ")))
-	return filepath.Join(s.dir, fmt.Sprintf("%s_%s_%s_%s.json", c.name(), name, s.versions[name], hex.EncodeToString(args[:3]))), nil
+	return filepath.Join(s.dir, fmt.Sprintf("%s_%s_%s_%s.json", c.name(), name, version, hex.EncodeToString(args[:3]))), nil
 }
 
 // of are a policy's runs in a cell, seeds 1 to n as far as there are any.
@@ -116,17 +113,24 @@ func (s *store) add(c cell, runs []figures) error {
 	return nil
 }
 
-// read is what simulate --json wrote, or write.
+// read is what write wrote.
 func read(file string) ([]figures, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var out struct{ Runs []figures }
-	if err := json.Unmarshal(b, &out); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	runs, err := parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; remove it", file, err)
 	}
-	return out.Runs, nil
+	return runs, nil
+}
+
+// parse reads what simulate --json writes.
+func parse(b []byte) ([]figures, error) {
+	var out struct{ Runs []figures }
+	err := json.Unmarshal(b, &out)
+	return out.Runs, err
 }
 
 func write(file string, runs []figures) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"go/parser"
 	"go/printer"
@@ -13,34 +14,74 @@ import (
 	"strings"
 )
 
-// sources are what decides a policy's figures, as patterns below the root of
-// the project: the simulator, what all policies share, and the policy's own
-// files. Rivals take no more of the decider than its types.
-func sources(policy string) []string {
-	const policies = "pkg/simulator/policy/"
-	all := []string{
-		"pkg/window/*.go", "pkg/simulator/*.go", "pkg/simulator/engine/*.go", "pkg/simulator/trace/*.go", "pkg/simulator/oracle/*.go",
-		policies + "policy.go", policies + "option.go", policies + "signal.go", policies + "history.go",
-	}
-	own := map[string][]string{
-		ours:       {"pkg/decider/*.go", policies + "ipa.go", policies + "ipaoption.go"},
-		"wva":      {policies + "wva.go", policies + "hpa.go"},
-		staticName: {policies + "static.go", "pkg/simulator/command/hindsight.go"},
-		oracleName: {policies + "static.go", "pkg/simulator/command/hindsight.go"},
-	}
-	if own[policy] == nil {
-		return append(all, policies+policy+".go")
-	}
-	return append(all, own[policy]...)
+// versions tell which runs are still what the present program would give. Of
+// a policy it is what a few probes give, on each engine: a change of the
+// simulator that leaves all figures as they are makes no run anew. Ours has the
+// sources of the decider in it too, for probes are few and it has many parts.
+type versions struct {
+	binary, root string
+	known        map[string]string
 }
 
-// version is a hash of the code of files, tests and comments aside.
-func version(root string, patterns []string) (string, error) {
+// ownSources are those of our policy, below the root of the project.
+func ownSources() []string {
+	const policies = "pkg/simulator/policy/"
+	return []string{"pkg/decider/*.go", "pkg/window/*.go", policies + "ipa.go", policies + "ipaoption.go"}
+}
+
+// probes are settings that touch most of a policy, by its name.
+func probes(name string) string {
+	switch name {
+	case "kpa":
+		return "kpa,kpa:target=12,scale-down-delay=300s"
+	case "hpa":
+		return "hpa:metric=kv_cache_usage_percent,target=10,hpa:metric=concurrency,target=20,hpa:metric=num_requests_waiting,target=1"
+	case "wva":
+		return "wva,wva:up=0.4,down=0.25,wva:version=1"
+	case "apa":
+		return "apa,apa:target=10"
+	}
+	return name
+}
+
+// of is the version of a policy on an engine.
+func (v versions) of(name, engine string) (string, error) {
+	key := name + " " + engine
+	if v.known[key] != "" {
+		return v.known[key], nil
+	}
+	var all []figures
+	for _, load := range [][]string{
+		{"--synthetic", "burst", "--to", "40m", "--scale", "0.5"}, {"--synthetic", "tenants", "--to", "30m", "--seed", "2"},
+		{"--trace", filepath.Join(v.root, "examples/simulate/requests.csv"), "--columns", "time=when,input=prompt_tokens,output=answer_tokens", "--scale", "4"},
+	} {
+		runs, err := simulate(v.binary, append(load, "--engine", engine, "--policy", probes(name)))
+		if err != nil {
+			return "", err
+		}
+		all = append(all, runs...)
+	}
+	for i := range all {
+		all[i].CPU = 0
+	}
+	text, err := json.Marshal(all)
+	if err == nil && name == ours {
+		var own string
+		own, err = sourceHash(v.root, ownSources())
+		text = append(text, own...)
+	}
+	sum := sha256.Sum256(text)
+	v.known[key] = hex.EncodeToString(sum[:5])
+	return v.known[key], err
+}
+
+// sourceHash is of the code of files, tests and comments aside.
+func sourceHash(root string, patterns []string) (string, error) {
 	h := sha256.New()
 	for _, p := range patterns {
 		files, err := filepath.Glob(filepath.Join(root, p))
 		if err != nil || len(files) == 0 {
-			return "", fmt.Errorf("%s: no such sources below %q; run it from the root of the project (%v)", p, root, err)
+			return "", fmt.Errorf("%s: no such sources below %q; -root names the root of the project (%v)", p, root, err)
 		}
 		slices.Sort(files)
 		for _, f := range files {
