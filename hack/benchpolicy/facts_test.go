@@ -60,17 +60,17 @@ func TestCalls(t *testing.T) {
 		return strings.Join(out, "; ")
 	}
 	every := func(string) bool { return true }
-	if got, want := show(every), "a ipa+kpa 1-3; a "+hopeless+" 1-1; b ipa+kpa 1-2; b "+hopeless+" 1-1"; got != want {
+	if got, want := show(every), "a ipa+kpa 1-3; a "+hopeless+" 1-1; b ipa+kpa+"+hopeless+" 1-1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if err := s.add(a, []figures{run1("kpa", 1, 1, 1), run1(hopeless, 1, 1, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	s = newStore(s.dir, s.versions) // as another process sees it
-	if got, want := show(options{only: "rivals"}.asked), "a kpa 2-3; b kpa 1-2; b "+hopeless+" 1-1"; got != want {
+	if got, want := show(options{only: "rivals"}.asked), "a kpa 2-3; b kpa+"+hopeless+" 1-1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got, want := show(options{only: "ours"}.asked), "a ipa 1-3; b ipa 1-2"; got != want {
+	if got, want := show(options{only: "ours"}.asked), "a ipa 1-3; b ipa 1-1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	s.versions.known["kpa e"] = "v2"

@@ -22,13 +22,14 @@ const (
 
 func (t table) cell(l load) cell { return cell{l, t.engine, t.lead} }
 
-// seedsOf is how many seeds a policy gets on a load.
+// seedsOf is how many seeds a policy gets on a load: fewer on a long one, of
+// whose million requests chance is averaged out.
 func (t table) seedsOf(policy string, l load) int {
 	switch {
-	case policy == hopeless:
+	case policy == hopeless, l.long() && t.seeds < 5:
 		return 1
-	case l.long() && t.seeds < 5:
-		return min(t.seeds, 2)
+	case l.long():
+		return 3
 	}
 	return t.seeds
 }
