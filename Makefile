@@ -56,7 +56,7 @@ bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares wit
 
 .PHONY: bench-policy
 bench-policy: build ## Every policy on every trace, into docs/benchmarks.md; goes on where it was cut short (TRACES=folder, LIMIT=30m)
-	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-policy -traces "$(TRACES)" -limit $${LIMIT:-0} -doc docs/benchmarks.md
+	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-policy -traces "$(TRACES)" -limit $${LIMIT:-0} -doc docs/benchmarks.md $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)

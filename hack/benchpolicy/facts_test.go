@@ -120,6 +120,25 @@ func TestSourceHash(t *testing.T) {
 	}
 }
 
+// TestBounds: runs of different requests do not come into one table.
+func TestBounds(t *testing.T) {
+	s := kept(t)
+	one := table{kindMain, "e", "2m", 2, []load{{name: "a", run: .1}}, []string{"ipa", "kpa"}}
+	if err := s.add(one.cell(one.loads[0]), []figures{run1("ipa", 1, .5, 1), run1("kpa", 1, .5, 1), {Policy: "kpa", Seed: 2, Oracle: 4}}); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := one.bounds(&b, s); err != nil || !strings.Contains(b.String(), "| 3.00 |") {
+		t.Errorf("%v %s", err, b.String())
+	}
+	if err := s.add(one.cell(one.loads[0]), []figures{{Policy: "ipa", Seed: 2, Oracle: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.bounds(&b, s); err == nil || !strings.Contains(err.Error(), "the bound of seed 2 is 4 with kpa and 5 with others") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestSweepTables: the cheapest setting that holds the goal, and who matches ours as it comes.
 func TestSweepTables(t *testing.T) {
 	s := kept(t)
