@@ -22,6 +22,14 @@ type load struct {
 // long tells a load that gets fewer seeds in all tables but the first.
 func (l load) long() bool { return l.run > 0.8 }
 
+// rank orders loads for running.
+func (l load) rank() int {
+	if l.long() {
+		return 1
+	}
+	return 0
+}
+
 // loads are all of them, the published traces first.
 func loads() []load {
 	week := "azure2024_conv_weekly_rpm_digitized.csv"
