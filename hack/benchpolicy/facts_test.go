@@ -79,6 +79,16 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestRunAll_failure: a call that fails is said, and the others are tried.
+func TestRunAll_failure(t *testing.T) {
+	s := kept(t)
+	two := []table{{kindMain, "e", "2m", 1, []load{{name: "a"}, {name: "b"}}, []string{"kpa"}}}
+	err := options{binary: filepath.Join(t.TempDir(), "none")}.runAll(two, s)
+	if err == nil || strings.Count(err.Error(), "no such file") != 2 {
+		t.Errorf("%v; want both calls", err)
+	}
+}
+
 // TestStore_broken: a file that was cut off is named.
 func TestStore_broken(t *testing.T) {
 	s := kept(t)

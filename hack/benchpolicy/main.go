@@ -49,20 +49,19 @@ func run(o options) error {
 	}
 	s := newStore(o.out, versions{o.binary, o.root, map[string]string{}})
 	tables := o.there(plan(o.quick))
+	var failed error
 	if !o.render {
-		if err := o.runAll(tables, s); err != nil {
-			return err
-		}
+		failed = o.runAll(tables, s)
 	}
 	text, err := document(tables, s)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	fmt.Println(text)
-	if o.doc == "" {
-		return nil
+	if o.doc != "" {
+		err = replace(o.doc, text)
 	}
-	return replace(o.doc, text)
+	return errors.Join(failed, err)
 }
 
 // there leaves out the loads whose traces are missing, and says so.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 )
 
@@ -62,6 +63,11 @@ type call struct {
 	cell     cell
 	policies []string
 	from, to int // seeds, both included
+}
+
+// String names the call in a line.
+func (c call) String() string {
+	return fmt.Sprintf("%s, seeds %d to %d, %d policies from %s on", c.cell.name(), c.from, c.to, len(c.policies), c.policies[0])
 }
 
 // effort is about how many seconds of a core it takes.

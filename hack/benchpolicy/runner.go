@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,52 +24,60 @@ func (p pace) left(effort float64) time.Duration {
 }
 
 // runAll makes the runs that are not there, table by table. What is left is
-// asked anew before each call, for a run may serve several tables.
+// asked anew before each call, for a run may serve several tables. A call that
+// fails does not keep the others from being made; its error comes in the end.
 func (o options) runAll(tables []table, s *store) error {
-	begin, speed, made := time.Now(), pace{}, 0
+	begin, speed, made, failed := time.Now(), pace{}, 0, map[string]error{}
 	for {
-		next, left, effort, err := o.next(tables, s)
+		left, err := o.left(tables, s, failed)
 		switch {
 		case err != nil:
 			return err
-		case left == 0:
-			return nil
+		case len(left) == 0:
+			return errors.Join(slices.Collect(maps.Values(failed))...)
 		case o.limit > 0 && time.Since(begin) > o.limit:
-			fmt.Printf("%d calls are left, about %v; run it again to go on\n", left, speed.left(effort))
-			return nil
+			fmt.Printf("%d calls are left, about %v; run it again to go on\n", len(left), speed.left(efforts(left)))
+			return errors.Join(slices.Collect(maps.Values(failed))...)
 		}
 		made++
-		fmt.Printf("%s  %3d/%d  %s, seeds %d to %d, %d policies", time.Now().Format(time.TimeOnly), made, made+left-1, next.cell.name(), next.from, next.to, len(next.policies))
-		took, err := o.simulate(next, s)
+		c := left[0]
+		fmt.Printf("%s  %3d/%d  %s", time.Now().Format(time.TimeOnly), made, made+len(left)-1, c)
+		took, err := o.simulate(c, s)
 		if err != nil {
-			return err
+			failed[c.String()] = err
+			fmt.Printf("  FAILED: %v\n", err)
+			continue
 		}
-		speed.effort, speed.seconds = speed.effort+next.effort(), speed.seconds+took.Seconds()
-		fmt.Printf("  %.0f s; about %v left\n", took.Seconds(), speed.left(effort-next.effort()))
+		speed.effort, speed.seconds = speed.effort+c.effort(), speed.seconds+took.Seconds()
+		fmt.Printf("  %.0f s; about %v left\n", took.Seconds(), speed.left(efforts(left[1:])))
 	}
 }
 
-// next is the first call that is left, how many there are and their effort.
-func (o options) next(tables []table, s *store) (first call, left int, effort float64, err error) {
+// left are the calls to make, each once, in order.
+func (o options) left(tables []table, s *store, failed map[string]error) (left []call, err error) {
 	planned := map[string]bool{} // by an earlier table
 	for _, t := range tables {
 		calls, err := t.calls(s, o.asked)
 		if err != nil {
-			return first, 0, 0, err
+			return nil, err
 		}
 		for _, c := range calls {
-			key := fmt.Sprint(c.cell.name(), c.from, c.to, c.policies)
-			if planned[key] || !o.wanted(t, c) {
+			key := c.String()
+			if planned[key] || failed[key] != nil || !o.wanted(t, c) {
 				continue
 			}
 			planned[key] = true
-			if left++; left == 1 {
-				first = c
-			}
-			effort += c.effort()
+			left = append(left, c)
 		}
 	}
-	return first, left, effort, nil
+	return left, nil
+}
+
+func efforts(calls []call) (sum float64) {
+	for _, c := range calls {
+		sum += c.effort()
+	}
+	return sum
 }
 
 // simulate makes the runs of a call and keeps them.
