@@ -149,6 +149,32 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+func TestLost(t *testing.T) {
+	of := func(slo, hours float64) mean { return mean{slo: slo, hours: hours, bound: 2} }
+	rivals := func(all ...mean) (points []point) {
+		for i, m := range all {
+			points = append(points, point{setting{fmt.Sprint("r", i), ""}, m})
+		}
+		return points
+	}
+	for _, c := range []struct {
+		mine   mean
+		rivals []point
+		want   string
+	}{
+		{of(.995, 5), rivals(of(.999, 6), of(.5, 1)), ""},
+		{of(.995, 5), rivals(of(.999, 6), of(.991, 4)), "`r1` for 4.00 GPU-hours (ours 5.00)"},
+		{of(.98, 5), rivals(of(.999, 6), of(.991, 7)), "`r0` holds the goal for 6.00 GPU-hours (ours 98.0 % for 5.00)"},
+		{of(.98, 5), rivals(of(.97, 6), of(.985, 7)), "`r1` comes nearer, 98.5 % for 7.00 GPU-hours (ours 98.0 % for 5.00)"},
+		{of(.98, 5), rivals(of(.97, 6)), ""},
+		{of(.98, 5), nil, ""},
+	} {
+		if got := lost(c.mine, c.rivals); got != c.want {
+			t.Errorf("%+v against %+v: %q, want %q", c.mine, c.rivals, got, c.want)
+		}
+	}
+}
+
 // TestSweepTables: the cheapest setting that holds the goal, and who matches ours as it comes.
 func TestSweepTables(t *testing.T) {
 	s := kept(t)

@@ -85,7 +85,10 @@ func mainTable(b *strings.Builder, t table, s *store) error {
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
-	return nil
+	if t.kind != kindMain {
+		return nil
+	}
+	return t.verdict(b, s)
 }
 
 // begun is the table with the loads on which anything was run.
