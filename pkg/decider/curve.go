@@ -30,7 +30,7 @@ const (
 	reach = firstCentre + centres - 1
 )
 
-func widthOf(i int) float64 { return [widths]float64{0.03, 0.06, 0.1}[i] }
+func widthOf(i int) float64 { return [widths]float64{0.02, 0.06, 0.1}[i] }
 
 func floorOf(i int) float64 { return [floors]float64{0.0005, 0.005, 0.02, 0.08, 0.3}[i] }
 

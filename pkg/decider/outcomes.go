@@ -17,7 +17,11 @@ type outcomes struct {
 	family *family // not stored: made when first asked for, and shared by copies
 }
 
-const outcomesFade = 0.9962 // per bin: half of the weight is of the last half hour
+// What was seen under a load gives way to what is seen under the same load now,
+// by half in half an hour of it. Elsewhere, what went well is forgotten by half in
+// four hours, so that a quiet night does not forget the day; what went badly in
+// half an hour still, so that it is tried again.
+const outcomesFade, elsewhereFade = 0.9962, 0.99952 // per bin
 
 func (t *outcomes) scale(k float64) {
 	for i := range t.Seen {
@@ -26,13 +30,29 @@ func (t *outcomes) scale(k float64) {
 	}
 }
 
-func (t *outcomes) add(load, seen, missed float64) {
-	if !(seen > 0 && load >= 0) {
-		return
+func stepOf(load float64) int { return min(int(load/loadStep), loadSteps-1) }
+
+// fade lets a bin pass, in which requests came under some steps of load.
+func (t *outcomes) fade(visited *[loadSteps]bool) {
+	for i, now := range visited {
+		k := elsewhereFade
+		if now || t.Missed[i] > episode*t.Seen[i] {
+			k = outcomesFade
+		}
+		t.Seen[i] *= k
+		t.Missed[i] *= k
 	}
-	i := min(int(load/loadStep), loadSteps-1)
+}
+
+// add counts requests under a load, if there are any.
+func (t *outcomes) add(load, seen, missed float64) bool {
+	if !(seen > 0 && load >= 0) {
+		return false
+	}
+	i := stepOf(load)
 	t.Seen[i] += seen
 	t.Missed[i] += min(max(missed, 0), seen)
+	return true
 }
 
 // attainment is the share of all remembered that met the objective.
@@ -71,10 +91,15 @@ const episode = 0.05
 // down to the load that began them: a queue outlives its cause, and would
 // otherwise teach that pods miss without any load.
 func (s *SLOState) judge(o Objective, c capacity, ready int32, samples []looked) {
-	s.Outcomes.scale(outcomesFade)
+	visited := s.count(o, c, ready, samples)
+	s.Outcomes.fade(&visited)
+}
+
+// count counts them, and tells the steps of load under which some came.
+func (s *SLOState) count(o Objective, c capacity, ready int32, samples []looked) (visited [loadSteps]bool) {
 	bins := s.Load.Bins
 	if len(bins) == 0 || bins[len(bins)-1] < 0 || ready < 1 {
-		return
+		return visited
 	}
 	perPod := c.rate * binSeconds
 	fleet := float64(bins[len(bins)-1]) / (float64(ready) * perPod)
@@ -85,10 +110,11 @@ func (s *SLOState) judge(o Objective, c capacity, ready int32, samples []looked)
 			load = max(load, d.mark[markLoad])
 		}
 		d.mark[markLoad] = load
-		if o.has(PartCurve) {
-			s.Outcomes.add(load, seen, missed)
+		if o.has(PartCurve) && s.Outcomes.add(load, seen, missed) {
+			visited[stepOf(load)] = true
 		}
 	}
+	return visited
 }
 
 // misses is the requests of a sample and how many of them missed:
