@@ -79,6 +79,7 @@ func (e *Engine) catchUp(to picos) {
 	steps, times := e.plan()
 	if steps = times.within(to-e.now, steps); steps > 0 {
 		next := e.next
+		e.planned = false
 		e.repeat(steps, times)
 		e.next = max(next, e.now)
 	}

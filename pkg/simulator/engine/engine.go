@@ -54,6 +54,10 @@ type Engine struct {
 	next picos
 	// stepping is set within a step that began at now and ends at next.
 	stepping bool
+	// planned is set while plannedSteps and plannedTimes are what plan would return.
+	planned      bool
+	plannedSteps int64
+	plannedTimes series
 
 	slots []slot
 	free  []int32
@@ -145,6 +149,7 @@ func (e *Engine) Submit(r Request) error {
 		}
 	}
 	e.queue.pushBack(i)
+	e.planned = false
 	if !e.stepping {
 		e.next = min(e.next, e.slots[i].queued) // before that it changes nothing
 	}
@@ -200,7 +205,7 @@ func (e *Engine) Abort() []Request {
 	e.blocks, e.promptBlocks = newBlocks(e.profile.BlockSize), 0
 	e.cache, e.shared = nil, 0
 	e.newest, e.partial, e.running = none, none, 0
-	e.stepping, e.next = false, never
+	e.stepping, e.planned, e.next = false, false, never
 	return lost
 }
 
@@ -215,6 +220,7 @@ func (e *Engine) Expire(at, limit time.Duration) []Request {
 	}
 	e.Advance(at)
 	e.catchUp(fromDuration(at))
+	e.planned = false
 	for e.hasExpired(limit) {
 		i := e.queue.popFront()
 		e.expired = append(e.expired, e.slots[i].request)
@@ -256,12 +262,16 @@ func (e *Engine) advance(to picos) {
 			e.next = e.now + 1
 			return
 		}
-		steps, times := e.plan()
+		if !e.planned {
+			e.plannedSteps, e.plannedTimes = e.plan()
+		}
+		steps, times := e.plannedSteps, e.plannedTimes
+		e.planned = false
 		switch {
 		case steps == 0:
 			e.beginStep()
 		case times.span(steps) > to-e.now:
-			e.next = e.now + times.span(steps)
+			e.next, e.planned = e.now+times.span(steps), true
 		default:
 			e.repeat(steps, times)
 		}

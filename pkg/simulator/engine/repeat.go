@@ -5,6 +5,9 @@ package engine
 // computed or one long prompt fills the budget. It is 0 where the next step
 // must be scheduled in full.
 func (e *Engine) plan() (steps int64, times series) {
+	if e.admits() {
+		return 0, series{}
+	}
 	n := e.blocks.count
 	if n > 0 {
 		steps = e.decoding.first() - e.steps
@@ -33,28 +36,35 @@ func (e *Engine) plan() (steps int64, times series) {
 // lastStep keeps sums of picoseconds from overflowing: a step lasts at most an hour.
 const lastStep = never - 3600*1e12
 
-// untilAdmission cuts the steps where the head of the queue may be admitted.
-// A head that does not fit now does not fit later: only a completion frees blocks.
+// admits tells whether the next step admits the head of the queue.
+func (e *Engine) admits() bool {
+	if e.queue.size == 0 || e.partial != none || e.running >= e.profile.MaxNumSeqs {
+		return false
+	}
+	head := &e.slots[e.queue.front()]
+	return head.queued <= e.now && e.fits(head, e.steps)
+}
+
+// untilAdmission cuts the steps where the head of the queue, which is not
+// admitted now, may be. One that is here and does not fit now does not fit
+// later either: only a completion frees blocks.
 func (e *Engine) untilAdmission(steps int64, times series) int64 {
 	if e.queue.size == 0 || e.running >= e.profile.MaxNumSeqs {
 		return steps
 	}
 	head := &e.slots[e.queue.front()]
-	switch {
-	case head.queued > e.now: // it is looked at by the first step that begins at its arrival or later
-		return min(steps, times.within(head.queued-e.now-1, steps)+1)
-	case e.fits(head, e.steps):
-		return 0
-	default:
+	if head.queued <= e.now {
 		return steps
 	}
+	// It is looked at by the first step that begins at its arrival or later.
+	return min(steps, times.within(head.queued-e.now-1, steps)+1)
 }
 
 // untilFull cuts the steps to those whose tokens find blocks.
 func (e *Engine) untilFull(steps, chunk, computed int64) int64 {
-	held := e.promptBlocks - blocksOf(computed, e.blocks.size)
+	held := e.promptBlocks - e.blocks.of(computed)
 	fit := func(m int64) bool {
-		return e.blocks.used(e.steps+m)+held+blocksOf(computed+m*chunk, e.blocks.size)-e.shared <= e.capacity
+		return e.blocks.used(e.steps+m)+held+e.blocks.of(computed+m*chunk)-e.shared <= e.capacity
 	}
 	if steps == 0 || fit(steps) {
 		return steps
@@ -94,9 +104,9 @@ func (e *Engine) fillFor(steps int64) {
 		if s.reuse != nil {
 			m = min(m, s.reuse.untilChunk(s.computed, chunk))
 		}
-		before := blocksOf(s.computed, e.blocks.size)
+		before := e.blocks.of(s.computed)
 		s.computed += m * chunk
-		e.promptBlocks += blocksOf(s.computed, e.blocks.size) - before
+		e.promptBlocks += e.blocks.of(s.computed) - before
 		done += m
 		if s.reuse != nil {
 			e.keepPrefix(s, e.steps+done)

@@ -16,7 +16,7 @@ func (e *Engine) beginStep() {
 	fill := func(i int32) {
 		s := &e.slots[i]
 		chunk := min(s.target-s.computed, budget)
-		e.promptBlocks += blocksOf(s.computed+chunk, e.blocks.size) - blocksOf(s.computed, e.blocks.size)
+		e.promptBlocks += e.blocks.of(s.computed+chunk) - e.blocks.of(s.computed)
 		prompt, pairs = prompt+chunk, pairs+chunk*(2*s.computed+chunk)
 		s.computed += chunk
 		budget -= chunk
@@ -56,7 +56,7 @@ func (e *Engine) partialNeed(budget int64) int64 {
 	}
 	s := &e.slots[e.partial]
 	to := s.computed + min(s.target-s.computed, budget)
-	return blocksOf(to, e.blocks.size) - blocksOf(s.computed, e.blocks.size)
+	return e.blocks.of(to) - e.blocks.of(s.computed)
 }
 
 // admissible tells whether the head of the queue may run, with the blocks of
@@ -75,7 +75,7 @@ func (e *Engine) admissible() bool {
 
 // fits tells whether the whole prompt finds room at a step.
 func (e *Engine) fits(s *slot, step int64) bool {
-	return blocksOf(s.target, e.blocks.size)-e.sharable(s) <= e.capacity-e.usedBlocks(step)
+	return e.blocks.of(s.target)-e.sharable(s) <= e.capacity-e.usedBlocks(step)
 }
 
 func (e *Engine) admit() int32 {
@@ -99,14 +99,14 @@ func (e *Engine) admit() int32 {
 func (e *Engine) preempt(i int32) {
 	s := &e.slots[i]
 	if i == e.partial {
-		held := blocksOf(s.computed, e.blocks.size)
+		held := e.blocks.of(s.computed)
 		e.promptBlocks -= held
 		e.giveBlocks(s, held)
 		e.partial = none
 	} else {
 		e.decoding.remove(s.finish, i)
 		e.blocks.remove(s.base)
-		e.giveBlocks(s, blocksOf(s.base+e.steps, e.blocks.size))
+		e.giveBlocks(s, e.blocks.of(s.base+e.steps))
 		s.generated = int64(s.request.Output) - (s.finish - e.steps)
 		s.last = e.now
 	}
@@ -151,7 +151,7 @@ func (e *Engine) endStep() {
 // startDecoding follows a prompt's last chunk, which also makes a token.
 func (e *Engine) startDecoding(i int32) {
 	s := &e.slots[i]
-	e.promptBlocks -= blocksOf(s.target, e.blocks.size)
+	e.promptBlocks -= e.blocks.of(s.target)
 	e.countToken(s)
 	if s.generated == 0 {
 		s.first = e.now
@@ -160,7 +160,7 @@ func (e *Engine) startDecoding(i int32) {
 	s.base = s.target - e.steps
 	s.finish = e.steps + int64(s.request.Output) - s.generated
 	if s.finish == e.steps {
-		e.giveBlocks(s, blocksOf(s.target, e.blocks.size))
+		e.giveBlocks(s, e.blocks.of(s.target))
 		e.complete(i)
 		return
 	}
@@ -197,7 +197,7 @@ func (e *Engine) finishInOrder() {
 func (e *Engine) finishOne(i int32) {
 	s := &e.slots[i]
 	e.blocks.remove(s.base)
-	e.giveBlocks(s, blocksOf(s.base+e.steps, e.blocks.size))
+	e.giveBlocks(s, e.blocks.of(s.base+e.steps))
 	e.complete(i)
 }
 
