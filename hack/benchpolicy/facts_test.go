@@ -192,7 +192,8 @@ func TestSweepTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| ipa margin | **3.00 (1.50)** 0.8 |", "| kpa target | 3.50 (1.75) 28 |", "| apa kv % | none (50.0 % at 1.00: as it comes) |",
+		"| ipa margin | **3.00 (1.50)** 0.8 [8 settings not run] |", "| kpa target | 3.50 (1.75) 28 [16 settings not run] |",
+		"| apa kv % | none (50.0 % at 1.00: as it comes) [6 settings not run] |", "holds the goal on 1 of 1 loads. Cheapest is ipa margin on 1.",
 		"| hpa kv % | - |", "| `ipa` as it comes | **99.5 @ 4.00 (2.00)** |", "| 5.00: +25 % (kpa target 20) |",
 	} {
 		if !strings.Contains(b.String(), want) {

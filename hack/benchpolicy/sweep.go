@@ -97,7 +97,7 @@ func sweepTables(b *strings.Builder, t table, s *store) error {
 	for i := range o.table.loads {
 		fmt.Fprintf(b, " %s |", o.match(i))
 	}
-	b.WriteString("\n\n")
+	fmt.Fprintf(b, "\n\n%s\n\n", o.count())
 	return nil
 }
 
@@ -107,18 +107,52 @@ func (o outcome) best(family, l int) string {
 	if len(points) == 0 {
 		return "-"
 	}
+	missing := ""
+	if n := len(families()[family].settings) - len(points); n > 0 {
+		missing = fmt.Sprintf(" [%d settings not run]", n)
+	}
 	p, ok := cheapest(points, goal)
 	if !ok {
 		p = nearest(points)
-		return fmt.Sprintf("none (%s %% at %s: %s)", percents(p.slo), hours(p.hours), p.setting.short)
+		return fmt.Sprintf("none (%s %% at %s: %s)%s", percents(p.slo), hours(p.hours), p.setting.short, missing)
 	}
 	text := fmt.Sprintf("%s (%.2f)", hours(p.hours), p.ratio())
-	for _, rival := range o.points {
-		if q, ok := cheapest(rival[l], goal); ok && q.hours < p.hours {
-			return text + " " + p.setting.short
+	if o.winner(l) == family {
+		text = "**" + text + "**"
+	}
+	return text + " " + p.setting.short + missing
+}
+
+// winner is the family whose cheapest setting with the goal is the cheapest of all; -1 where none holds it.
+func (o outcome) winner(l int) int {
+	first, least := -1, 0.0
+	for f := range o.points {
+		if p, ok := cheapest(o.points[f][l], goal); ok && (first < 0 || p.hours < least) {
+			first, least = f, p.hours
 		}
 	}
-	return "**" + text + "** " + p.setting.short
+	return first
+}
+
+// count says on how many loads each family is the cheapest at equal quality.
+func (o outcome) count() string {
+	wins, reached := make([]int, len(o.points)), 0
+	for l := range o.table.loads {
+		if f := o.winner(l); f >= 0 {
+			wins[f]++
+			reached++
+		}
+	}
+	var each []string
+	for f, family := range families() {
+		if wins[f] > 0 {
+			each = append(each, fmt.Sprintf("%s on %d", family.name, wins[f]))
+		}
+	}
+	if len(each) == 0 {
+		return "No policy holds the goal on any of these loads."
+	}
+	return fmt.Sprintf("Some policy holds the goal on %d of %d loads. Cheapest is %s.", reached, len(o.table.loads), strings.Join(each, ", "))
 }
 
 // match is what the cheapest of all rivals' settings costs that gives what
