@@ -147,7 +147,20 @@ func (m mark) gain(before mark) (sample, bool) {
 		steps: d[markSteps], prompt: d[markPrompt], cached: max(d[markCached], 0), generated: d[markGenerated],
 		finished: d[markFinished], preempted: max(d[markPreempted], 0), firsts: d[markFirsts], low: d[markLow], high: d[markHigh],
 		gaps: d[markGaps], gapSum: d[markGapSum], waiting: max(before[markWaiting], 0),
-	}, true
+	}.perToken(), true
+}
+
+// tokensPerGap is the most tokens that one gap brings, with drafts that are all taken.
+const tokensPerGap = 10
+
+// perToken makes gaps of requests' means: TGI and TensorRT-LLM observe one mean
+// per request that ended, which stands for all of its tokens.
+func (d sample) perToken() sample {
+	if d.gaps > 0 && d.generated > tokensPerGap*d.gaps {
+		d.gapSum *= d.generated / d.gaps
+		d.gaps = d.generated
+	}
+	return d
 }
 
 // find returns the mark of a pod.

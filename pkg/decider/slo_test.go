@@ -392,6 +392,26 @@ func TestSample_elapsed(t *testing.T) {
 
 // TestBroken counts pods that are missing for long, and not those just ordered
 // or without a node.
+// An engine that observes one mean per request tells the same of its steps as
+// one that observes every gap.
+func TestSample_perToken(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		d        sample
+		gaps, of float64
+	}{
+		{"a gap per token", sample{generated: 2000, gaps: 1990, gapSum: 40}, 1990, 40},
+		{"drafts of four taken", sample{generated: 2000, gaps: 500, gapSum: 10}, 500, 10},
+		{"a mean per request", sample{generated: 2000, gaps: 10, gapSum: .2}, 2000, 40},
+		{"tokens unknown", sample{generated: noCount, gaps: 10, gapSum: .2}, 10, .2},
+		{"nothing ended", sample{generated: 2000}, 0, 0},
+	} {
+		if got := c.d.perToken(); got.gaps != c.gaps || math.Abs(got.gapSum-c.of) > 1e-9 {
+			t.Errorf("%s: %g gaps of %g s, want %g of %g s", c.name, got.gaps, got.gapSum, c.gaps, c.of)
+		}
+	}
+}
+
 func TestBroken_needsSpares(t *testing.T) {
 	s := newSLOState(time.Unix(0, 0))
 	o := Objective{LeadTime: time.Minute}
