@@ -98,9 +98,13 @@ func (m *Mean) WindowAverage(now time.Time) float64 {
 		silent = bucketIndex(now, m.granularity) - last
 	}
 	valid := int64(len(m.buckets)) - silent
-	sum := 0.
-	for i := range valid {
-		sum += *m.at(last - i)
+	sum, size := 0., int64(len(m.buckets))
+	at := (last%size + size) % size
+	for range valid {
+		sum += m.buckets[at]
+		if at--; at < 0 { // cheaper than a remainder for each
+			at = size - 1
+		}
 	}
 	n := min(int64(m.lastWrite.Sub(m.firstWrite)/m.granularity)+1, valid)
 	if n < 1 { // silent for the whole window

@@ -57,6 +57,8 @@ func defineSLO(options *flag.FlagSet, o *decider.Objective) {
 type ipa struct {
 	spec  decider.Spec
 	state decider.State
+	// explains is set where the run keeps the words, which cost more than many a decision.
+	explains bool
 }
 
 func newIPA(spec decider.Spec, c simulator.Config) *ipa {
@@ -66,7 +68,7 @@ func newIPA(spec decider.Spec, c simulator.Config) *ipa {
 	o := &spec.SLO
 	o.Goal, o.TTFT, o.ITL = cmp.Or(o.Goal, c.SLO.Goal), cmp.Or(o.TTFT, c.SLO.TTFT), cmp.Or(o.ITL, c.SLO.ITL)
 	o.TTFTPerToken = c.SLO.TTFTPerToken
-	return &ipa{spec: spec}
+	return &ipa{spec: spec, explains: c.Sample > 0}
 }
 
 // Period is the loop's interval.
@@ -79,5 +81,9 @@ func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
 		return simulator.Want{}, fmt.Errorf("policy ipa: %w", err)
 	}
 	p.state = next
-	return simulator.Want{Replicas: d.Replicas, Why: d.String()}, nil
+	w := simulator.Want{Replicas: d.Replicas}
+	if p.explains {
+		w.Why = d.String()
+	}
+	return w, nil
 }
