@@ -73,7 +73,7 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 	want := Settings{
 		Spec: decider.Spec{
 			Targets:        []decider.Target{{Metric: decider.SLO}},
-			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, LeadTime: 2 * time.Minute},
+			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, LeadTime: 2 * time.Minute, Pageless: 70},
 			MinReplicas:    1,
 			Reachable:      true,
 			StableWindow:   time.Minute,
@@ -90,6 +90,15 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Resolve (-want +got):\n%s", diff)
+	}
+}
+
+// A revision without an engine's page scales as Knative would scale it.
+func TestResolve_pageless(t *testing.T) {
+	pa := newPA()
+	pa.Spec.ContainerConcurrency = 10
+	if got := mustResolve(t, newResolver(t), pa).Spec.SLO.Pageless; got != 7 {
+		t.Errorf("containerConcurrency 10: %v requests in flight per replica without a page, want 7", got)
 	}
 }
 

@@ -31,6 +31,7 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 		return decider.Objective{}, nil
 	}
 	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, LeadTime: r.Own.LeadTime}
+	o.Pageless = r.knativeTarget(pa, target{Metric: decider.Concurrency})
 	if err := readLatency(pa, autoscaling.SLOTTFTKey, &o.TTFT); err != nil {
 		return o, err
 	}

@@ -23,6 +23,9 @@ type Objective struct {
 	MaxNumSeqs int
 	// Prior is the step time to begin with; the zero value suits an 8B model on an A100.
 	Prior StepTime
+	// Pageless is the requests in flight that a replica gets while no engine page
+	// was ever read; 0 is Knative's default, 70.
+	Pageless float64
 	// Margin multiplies the demand: the one knob from lean (below 1) to safe. 0 is 1.
 	Margin float64
 	// Without switches parts of the policy off, for ablations; 0 is the whole policy.
@@ -77,6 +80,9 @@ func (o Objective) withDefaults() Objective {
 	if o.Prior == (StepTime{}) {
 		o.Prior = defaultPrior()
 	}
+	if o.Pageless == 0 {
+		o.Pageless = knativeTarget
+	}
 	if o.Margin == 0 {
 		o.Margin = 1
 	}
@@ -104,6 +110,9 @@ func (o Objective) validate() error {
 	}
 	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > maxRequests {
 		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, maxRequests)
+	}
+	if !(o.Pageless == 0 || o.Pageless >= leastPageless && o.Pageless <= maxDemand) {
+		return fmt.Errorf("Spec.SLO.Pageless is %v, want at least %v requests in flight, or 0 for %d", o.Pageless, leastPageless, knativeTarget)
 	}
 	if !(o.Margin == 0 || o.Margin >= 0.1 && o.Margin <= 10) {
 		return fmt.Errorf("Spec.SLO.Margin is %v, want 0.1 to 10, or 0 for 1", o.Margin)

@@ -6,6 +6,9 @@ import "math"
 // that says nothing: 70 % of container-concurrency-target-default, which is 100.
 const knativeTarget = 70
 
+// leastPageless is the least that Knative takes for a target.
+const leastPageless = 0.01
+
 // pageless is the limit that the parts name while no engine ever told anything.
 const pageless = "no engine page"
 
@@ -33,24 +36,25 @@ func told(p Pod) bool {
 
 // bareNeed is the replicas of a revision whose pods have no engine page: a
 // plain web application, or an engine that nobody knows. What a replica can do
-// is not to be learned then, so it is Knative's default, with its panic.
+// is not to be learned then, so it is what Knative would give it, with its panic.
 func bareNeed(spec Spec, obs Observation) float64 {
+	target := spec.SLO.withDefaults().Pageless
 	load := inFlight(obs.Concurrency.Stable)
 	burst := inFlight(obs.Concurrency.Panic)
-	if math.Ceil(burst/knativeTarget)/readyPods(obs) >= spec.PanicThreshold && !(load > burst) {
+	if math.Ceil(burst/target)/readyPods(obs) >= spec.PanicThreshold && !(load > burst) {
 		load = burst
 	}
 	if load > 0 {
-		return max(load/knativeTarget, 0.1) // a rare request needs a replica, too
+		return max(load/target, 0.1) // a rare request needs a replica, too
 	}
 	return load
 }
 
 // bare says what bareNeed came from; nothing of the plan counts.
-func (p SLOParts) bare(need float64) SLOParts {
+func (p SLOParts) bare(need, target float64) SLOParts {
 	p.Mu, p.Limit, p.Trim, p.Envelope, p.Work = Unknown(), pageless, Unknown(), Unknown(), Unknown()
 	p.NeedLevel, p.NeedPast, p.Floor, p.Attainment = Unknown(), Unknown(), Unknown(), Unknown()
-	p.Need, p.ConcurrencyTarget = Reading(need), knativeTarget
+	p.Need, p.ConcurrencyTarget = Reading(need), Reading(target)
 	return p
 }
 

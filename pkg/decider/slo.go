@@ -34,7 +34,7 @@ func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOSt
 	need, why := s.needNow(o, obs)
 	if s.Bare {
 		need, why = bareNeed(spec, obs), DesiredWithinRange
-		parts = parts.bare(need)
+		parts = parts.bare(need, o.Pageless)
 	}
 	if math.IsNaN(need) && busy(obs) == 0 {
 		return w, &parts, &s

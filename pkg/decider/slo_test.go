@@ -321,7 +321,7 @@ func TestObjective_validate(t *testing.T) {
 		"TTFT": func(o *Objective) { o.TTFT = 0 }, "ITL": func(o *Objective) { o.ITL = 2 * time.Hour },
 		"Goal": func(o *Objective) { o.Goal = math.NaN() }, "TTFTPerToken": func(o *Objective) { o.TTFTPerToken = -1 },
 		"LeadTime": func(o *Objective) { o.LeadTime = -1 }, "MaxNumSeqs": func(o *Objective) { o.MaxNumSeqs = -1 },
-		"Margin": func(o *Objective) { o.Margin = 99 }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
+		"Margin": func(o *Objective) { o.Margin = 99 }, "Pageless": func(o *Objective) { o.Pageless = math.NaN() }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
 	} {
 		o := good
 		if spoil(&o); o.validate() == nil || !strings.Contains(o.validate().Error(), "Spec.SLO."+name) {
