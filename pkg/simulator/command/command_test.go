@@ -147,7 +147,7 @@ func TestRun_refuses(t *testing.T) {
 		{synthetic("--policy", "kpa,kpa"), "kpa is there twice"},
 		{synthetic("--policy", "kpa:targt=3"), `no option "targt"`},
 		{synthetic("--engine", "gameboy"), `engine profile "gameboy": no such name`},
-		{synthetic("--engine", file("e.json", `{"a_us": 5, "b": 3}`)), `unknown field "b"`},
+		{synthetic("--engine", file("e.json", `{"a_us": 5, "b": 3}`)), `unknown field "b"; leave it out`},
 		{synthetic("--engine", file("list.json", `[]`)), "the list of profiles is empty"},
 		{synthetic("--engine", filepath.Join(dir, "not.json")), "no such file or directory; name a profile of --profiles, or a file that --fit wrote"},
 		{synthetic("--engine", file("empty.json", " ")), "empty.json: the file is empty; --fit SOURCE --out FILE writes one"},

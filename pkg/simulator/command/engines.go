@@ -81,6 +81,9 @@ func parseOne(raw []byte) (engine.Profile, error) {
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
 		return p, fmt.Errorf("field %s is a %s; it must be %s", wrong.Field, wrong.Value, described(wrong.Type.Kind()))
 	}
+	if err != nil && strings.Contains(err.Error(), "unknown field") { // encoding/json has no type for it
+		err = fmt.Errorf("%w; leave it out, or write it as a file of --fit has it", err)
+	}
 	return p, err
 }
 
