@@ -79,7 +79,7 @@ func sweepTables(b *strings.Builder, t table, s *store) error {
 	if err != nil || len(o.table.loads) == 0 {
 		return err
 	}
-	fmt.Fprintf(b, "### Every knob swept: %s, lead %s, %d seeds\n\n", t.engine, t.lead, t.seeds)
+	fmt.Fprintf(b, "### Every knob swept: %s, lead %s, %s\n\n", t.engine, t.lead, seeds(t.seeds))
 	fmt.Fprintf(b, "In hindsight, the cheapest setting of each policy that holds %.0f %%: GPU-hours (times the bound) and the setting.\n\n", 100*goal)
 	o.table.header(b, "policy")
 	for f, family := range families() {

@@ -68,7 +68,7 @@ func mainTable(b *strings.Builder, t table, s *store) error {
 	if t.kind == kindAblation {
 		title = "What each part of our policy buys"
 	}
-	fmt.Fprintf(b, "### %s: %s, lead %s, %d seeds\n\n", title, t.engine, t.lead, t.seeds)
+	fmt.Fprintf(b, "### %s: %s, lead %s, %s\n\n", title, t.engine, t.lead, seeds(t.seeds))
 	t.header(b, "policy")
 	if err := t.bounds(b, s); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (t table) header(b *strings.Builder, first string) {
 	for _, l := range t.loads {
 		fmt.Fprintf(b, " %s%s", l.name, map[bool]string{true: " ¹"}[l.chosen])
 		if n := t.seedsOf(ours, l); n != t.seeds {
-			fmt.Fprintf(b, " (%d seeds)", n)
+			fmt.Fprintf(b, " (%s)", seeds(n))
 		}
 		b.WriteString(" |")
 	}
@@ -166,9 +166,16 @@ func (t table) text(policy string, l load, m mean, ok bool) string {
 		text = "not reachable: " + text
 	}
 	if m.seeds < t.seedsOf(ours, l) {
-		text += fmt.Sprintf(" [%d seed%s]", m.seeds, map[bool]string{true: "s"}[m.seeds > 1])
+		text += " [" + seeds(m.seeds) + "]"
 	}
 	return text
+}
+
+func seeds(n int) string {
+	if n == 1 {
+		return "1 seed"
+	}
+	return fmt.Sprintf("%d seeds", n)
 }
 
 func code(p string) string { return "`" + p + "`" }

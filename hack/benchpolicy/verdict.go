@@ -36,7 +36,11 @@ func (t table) verdict(b *strings.Builder, s *store) error {
 	if compared == 0 {
 		return nil
 	}
-	fmt.Fprintf(b, "`ipa` as it comes holds %.0f %% on %d of %d loads, on %d of those for fewer GPU-hours than every rival of this table that holds it too.", 100*goal, held, compared, first)
+	fmt.Fprintf(b, "`ipa` as it comes holds %.0f %% on %d of %d loads", 100*goal, held, compared)
+	if held > 0 {
+		fmt.Fprintf(b, ", on %d of those for fewer GPU-hours than every rival of this table that holds it too", first)
+	}
+	b.WriteString(".")
 	if len(losses) > 0 {
 		fmt.Fprintf(b, " Where a rival does better: %s.", strings.Join(losses, "; "))
 	}
