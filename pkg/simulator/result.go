@@ -26,7 +26,7 @@ type Result struct {
 	// From is when counting began: Config.Warmup, or 0 for a trace that ends
 	// before. Span is the simulated time that counted, up to the last arrival;
 	// what was in flight then has a few minutes more to end, which cost nothing.
-	// CPU is the processor time of the run's own thread, the trace's included.
+	// CPU is the processor time of the run's own thread since From, the trace's included.
 	From, Span, CPU time.Duration
 	Series          []Point
 	// Replicas is the time line of pods that cost money: each entry holds until

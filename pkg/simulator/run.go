@@ -23,8 +23,7 @@ const grace = 10 * time.Minute
 func Run(cfg Config, requests trace.Requests, policy Policy) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	begin := threadCPU()
-	r := run{cfg: cfg, policy: policy, period: policy.Period()}
+	r := run{cfg: cfg, policy: policy, period: policy.Period(), cpu: threadCPU()}
 	if r.period <= 0 {
 		return Result{}, fmt.Errorf("policy: a period of %v; it must be above 0", r.period)
 	}
@@ -37,7 +36,7 @@ func Run(cfg Config, requests trace.Requests, policy Policy) (Result, error) {
 		}
 	}
 	result, err := r.finish()
-	result.CPU = threadCPU() - begin
+	result.CPU = threadCPU() - r.cpu
 	return result, err
 }
 
@@ -53,8 +52,10 @@ type run struct {
 	// ask, sample and warm are when the policy is asked, a point is made and counting begins.
 	ask, sample, warm time.Duration
 	counted           counted
-	why               string
-	series            []Point
+	// cpu is what the thread had used when counting began.
+	cpu    time.Duration
+	why    string
+	series []Point
 }
 
 // counted is what is counted beside the fleet, and what the fleet had when counting began.
@@ -141,6 +142,7 @@ func (r *run) count(at time.Duration) error {
 		return err
 	}
 	f.score.restart(at)
+	r.cpu = threadCPU()
 	r.counted = counted{from: at, direction: r.counted.direction, billed: f.billed.until(at), load: f.load.until(at), work: f.work()}
 	return nil
 }
