@@ -183,6 +183,7 @@ func TestSweepTables(t *testing.T) {
 	runs := []figures{
 		run1("ipa", 1, .995, 4), run1("ipa:margin=0.8", 1, .991, 3), run1("ipa:margin=0.5", 1, .9, 2),
 		run1("kpa:target=20", 1, .994, 5), run1("kpa:target=28", 1, .992, 3.5), run1("apa", 1, .5, 1),
+		run1("wva", 1, .5, 1), run1("hpa:metric=concurrency,target=20", 1, .5, 1), run1("hpa:metric=kv_cache_usage_percent,target=10", 1, .5, 1),
 	}
 	if err := s.add(table.cell(l), runs); err != nil {
 		t.Fatal(err)
@@ -192,9 +193,9 @@ func TestSweepTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| ipa margin | **3.00 (1.50)** 0.8 [8 settings not run] |", "| kpa target | 3.50 (1.75) 28 [16 settings not run] |",
-		"| apa kv % | none (50.0 % at 1.00: as it comes) [6 settings not run] |", "holds the goal on 1 of 1 loads. Cheapest is ipa margin on 1.",
-		"| hpa kv % | - |", "| `ipa` as it comes | **99.5 @ 4.00 (2.00)** |", "| 5.00: +25 % (kpa target 20) |",
+		"| ipa margin | **3.00 (1.50)** 0.8 [11 settings not run] |", "| kpa target | 3.50 (1.75) 28 [16 settings not run] |",
+		"| apa kv % | none (50.0 % at 1.00: as it comes) [6 settings not run] |", "Of the 1 loads on which all were run, some policy holds the goal on 1. Cheapest is ipa margin on 1.",
+		"| `ipa` as it comes | **99.5 @ 4.00 (2.00)** |", "| 5.00: +25 % (kpa target 20) |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("it lacks %s:\n%s", want, b.String())

@@ -53,7 +53,7 @@ type setting struct{ spec, short string }
 func families() []family {
 	kpa := append(swept("kpa:target=%s", "", "2", "4", "8", "12", "20", "28", "40", "60"),
 		swept("kpa:target=%s,scale-down-delay=300s", " +300s", "1", "2", "4", "8", "12", "16", "20", "28", "40")...)
-	mine := swept("ipa:margin=%s", "", "0.5", "0.6", "0.7", "0.8", "0.9", "1.1", "1.25", "1.5", "2", "3")
+	mine := swept("ipa:margin=%s", "", "0.5", "0.6", "0.7", "0.8", "0.9", "1.1", "1.25", "1.5", "1.75", "2", "2.5", "3", "4")
 	return []family{
 		{"ipa margin", slices.Insert(mine, 5, setting{ours, "as it comes"})},
 		{"kpa target", append(kpa, setting{"kpa", "as it comes"})},

@@ -136,8 +136,12 @@ func (o outcome) winner(l int) int {
 
 // count says on how many loads each family is the cheapest at equal quality.
 func (o outcome) count() string {
-	wins, reached := make([]int, len(o.points)), 0
+	wins, reached, all := make([]int, len(o.points)), 0, 0
 	for l := range o.table.loads {
+		if slices.ContainsFunc(o.points, func(f [][]point) bool { return len(f[l]) == 0 }) {
+			continue // somebody was not run
+		}
+		all++
 		if f := o.winner(l); f >= 0 {
 			wins[f]++
 			reached++
@@ -150,9 +154,9 @@ func (o outcome) count() string {
 		}
 	}
 	if len(each) == 0 {
-		return "No policy holds the goal on any of these loads."
+		return "No policy holds the goal on any load on which all were run."
 	}
-	return fmt.Sprintf("Some policy holds the goal on %d of %d loads. Cheapest is %s.", reached, len(o.table.loads), strings.Join(each, ", "))
+	return fmt.Sprintf("Of the %d loads on which all were run, some policy holds the goal on %d. Cheapest is %s.", all, reached, strings.Join(each, ", "))
 }
 
 // match is what the cheapest of all rivals' settings costs that gives what
