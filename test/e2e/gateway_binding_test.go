@@ -94,6 +94,18 @@ func (s *service) waitCondition(kind string, parts ...string) {
 	})
 }
 
+// waitPicked waits until the Gateway's picker names the pod that answers. Until
+// Envoy has our route Knative's own may serve the host, and until it has found
+// the picker, which is FailOpen, any pod does.
+func (q question) waitPicked(t *testing.T) {
+	t.Helper()
+	q.waitServed(t)
+	eventually(t, settle, q.host+": the picker is asked", func() (bool, string) {
+		a, err := q.ask(t.Context())
+		return err == nil && a.picked != "", fmt.Sprintf("%v %v", a.status, err)
+	})
+}
+
 // waitServed waits until the Gateway answers the question by 200.
 func (q question) waitServed(t *testing.T) {
 	t.Helper()

@@ -50,7 +50,7 @@ func TestGatewayModels(t *testing.T) {
 }
 
 func expectModel(t *testing.T, q question, s *service) {
-	q.waitServed(t)
+	q.waitPicked(t)
 	for range 20 {
 		a, err := q.ask(t.Context())
 		if err != nil || a.status != 200 || !a.byPicked() || a.revision != s.latest() {

@@ -22,7 +22,7 @@ func TestGatewayStandbyTakesOver(t *testing.T) {
 	if identity == "" {
 		t.Fatalf("nobody holds the lease %s", gatewayLease)
 	}
-	t.Cleanup(func() { waitBothReplicas(t) })
+	defer waitBothReplicas(t)
 	killed := time.Now()
 	t.Logf("%s of %s", kill(t, pod), pod)
 

@@ -32,12 +32,7 @@ func TestVLLMBehindPool(t *testing.T) {
 	r := s.current()
 	r.waitPods(4*time.Minute, 2)
 	q := question{host: s.host(), path: "/v1/completions", model: s.model, tokens: 4}
-	q.waitServed(t)
-	// Until Envoy has our route, Knative's own serves the host, without a picker.
-	eventually(t, settle, "the picker is asked", func() (bool, string) {
-		a, err := q.ask(t.Context())
-		return err == nil && a.picked != "", fmt.Sprintf("%v %v", a.status, err)
-	})
+	q.waitPicked(t)
 	t.Run("plain", func(t *testing.T) { expectNamedPodAnswers(t, r, q) })
 	t.Run("streamed", func(t *testing.T) {
 		q.stream = true

@@ -12,7 +12,9 @@ import (
 // reachability says whether a route points to the revision. Knative also calls
 // a revision unreachable while none of its pods is Ready and one of them failed
 // or cannot be scheduled; scaling that to 0 would make it reachable again, and
-// so on. Only the Revision's own routing state says that no route is left.
+// so on. Only the Revision's own routing state says that no route is left. One
+// that is being started finishes that even so, as with Knative's own class: a
+// revision that is deployed before it gets traffic has to become Ready.
 func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.ReachabilityType {
 	if pa.Spec.Reachability != v1alpha1.ReachabilityUnreachable {
 		return pa.Spec.Reachability
@@ -23,6 +25,9 @@ func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.Reachabil
 	}
 	switch rev.GetRoutingState() {
 	case servingv1.RoutingStateReserve:
+		if !pa.Status.IsScaleTargetInitialized() && !pa.Status.IsInactive() {
+			return v1alpha1.ReachabilityUnknown
+		}
 		return v1alpha1.ReachabilityUnreachable
 	case servingv1.RoutingStatePending, servingv1.RoutingStateUnset:
 		return v1alpha1.ReachabilityUnknown

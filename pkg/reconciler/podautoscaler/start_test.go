@@ -60,9 +60,9 @@ func TestStatus_trafficWaitsForTheStartScale(t *testing.T) {
 }
 
 func TestReachability_onlyTheRouteDecides(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
 	f := func(name string, state servingv1.RoutingState, want v1alpha1.ReachabilityType) {
 		t.Helper()
-		pa := autoscaler("llm-1", 1)
 		pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
 		b := newBench(t, 1, pa, revision("llm-1", state))
 		if got := b.reachability(pa); got != want {
@@ -72,10 +72,32 @@ func TestReachability_onlyTheRouteDecides(t *testing.T) {
 	f("no route is left", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnreachable)
 	f("all pods crashed, still routed", servingv1.RoutingStateActive, v1alpha1.ReachabilityReachable)
 	f("never routed", servingv1.RoutingStatePending, v1alpha1.ReachabilityUnknown)
-	pa := autoscaler("llm-1", 1)
+	pa = autoscaler("llm-1", 1)
+	f("deployed ahead of its traffic, starting", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnknown)
+	pa.Status.MarkInactive(timedOut, "")
+	f("deployed ahead of its traffic, in vain", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnreachable)
+	pa = autoscaler("llm-1", 1)
 	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
 	if got := newBench(t, 1, pa).reachability(pa); got != v1alpha1.ReachabilityReachable {
 		t.Errorf("the Revision is not in the cache: %q; unknown is not unreachable", got)
+	}
+}
+
+// A revision that is deployed before it gets traffic becomes Ready, and is given
+// back when it is idle.
+func TestReconcile_deployedAheadOfItsTraffic(t *testing.T) {
+	pa := autoscaler("llm-1", 1)
+	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), revision("llm-1", servingv1.RoutingStateReserve), pod("llm-1", "a"))
+	got := b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; spec.MinReplicas != 1 || got.Status.IsInactive() {
+		t.Errorf("min %d, inactive %v while it starts; want its one pod awaited", spec.MinReplicas, got.Status.IsInactive())
+	}
+	pa = initialized(pa, 0)
+	b = newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), revision("llm-1", servingv1.RoutingStateReserve), pod("llm-1", "a", ready()))
+	b.reconcile(pa)
+	if spec := b.specs[revisionOf(pa)]; spec.Reachable || spec.MinReplicas != 0 {
+		t.Errorf("reachable %v, min %d once it was Ready; want it to go when idle", spec.Reachable, spec.MinReplicas)
 	}
 }
 
