@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,6 +45,11 @@ const (
 
 // Profiles returns the engines that are known by name, the first of which is the default.
 func Profiles() []Profile {
+	return slices.Concat(first(), blis(), vidur())
+}
+
+// first are those that policies are compared on and real runs were replayed on.
+func first() []Profile {
 	known := []Profile{
 		{GPU: "a100", Model: "llama-3.1-8b", StepBase: 11000, PerSequence: 24.5, PerToken: 67.1, PerKVToken: .0722, PerTokenPair: .0034, KVTokens: 420_000, Source: fromVidur},
 		{GPU: "rtx4090", Model: "llama-3.1-8b", StepBase: 16892, PerSequence: 41.7, ComputeBase: 2202, PerToken: 89.3, PerKVToken: .1466, PerTokenPair: .00374, KVTokens: 41_408, Source: fromKernels},
