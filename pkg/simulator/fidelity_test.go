@@ -78,6 +78,15 @@ func TestMeta(t *testing.T) {
 	if got, err := knownProfile("monday", m); err != nil || got.Name != "rtxpro6000-qwen3-32b-tp2" {
 		t.Errorf("by its device and model: %q, %v", got.Name, err)
 	}
+	for model, want := range map[string]string{
+		"meta-llama/Llama-3.1-8B-Instruct": "h100-llama-3.1-8b", "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8": "h100-llama-3.1-8b-fp8", "Qwen/Qwen2.5-7B-Instruct": "h100-qwen2.5-7b",
+	} {
+		var m meta
+		m.Hardware.Device, m.Model = "NVIDIA H100 80GB HBM3", model
+		if got, err := knownProfile("tuesday", m); err != nil || got.Name != want {
+			t.Errorf("%s: %q, %v; want %s", model, got.Name, err, want)
+		}
+	}
 }
 
 func TestFidelity_refuses(t *testing.T) {

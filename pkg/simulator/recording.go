@@ -80,16 +80,22 @@ func parallel(run string, m meta) int {
 	return max(n, 1)
 }
 
-// knownProfile finds the profile of a run by its name, GPU_Model, and what its meta says of both.
+// knownProfile finds the profile of a run by its name, GPU_Model, and what its
+// meta says of both. Of several models that are named the longest is meant: the
+// one in 8 bits is called as the other one, and fp8.
 func knownProfile(run string, m meta) (engine.Profile, error) {
-	about := plain(run + " / " + m.Hardware.Device + " / " + m.Model)
+	about := strings.ReplaceAll(plain(run+" / "+m.Hardware.Device+" / "+m.Model), "instruct", "")
 	tp := parallel(run, m)
+	var best engine.Profile
 	for _, p := range engine.Profiles() {
-		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp {
-			return p, nil
+		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp && len(p.Model) > len(best.Model) {
+			best = p
 		}
 	}
-	return engine.Profile{}, fmt.Errorf("run %s: no known engine profile for its GPU, model and tensor_parallel_size %d; give one with --engine NAME or FILE.json, or learn one with --fit", run, tp)
+	if best.Name == "" {
+		return best, fmt.Errorf("run %s: no known engine profile for its GPU, model and tensor_parallel_size %d; give one with --engine NAME or FILE.json, or learn one with --fit", run, tp)
+	}
+	return best, nil
 }
 
 // plain drops what only separates: RTX4090_Llama-3.1-8B is rtx4090llama3.18b.

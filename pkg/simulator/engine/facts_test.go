@@ -187,6 +187,9 @@ func TestProfiles(t *testing.T) {
 	if _, err := ByName("abacus"); err == nil || !strings.Contains(err.Error(), "known are a100-llama-3.1-8b, ") {
 		t.Errorf("unknown name: %v", err)
 	}
+	if _, err := ByName("l40s-llama-4"); err == nil || !strings.HasSuffix(err.Error(), "known of l40s are l40s-llama-3.1-8b") {
+		t.Errorf("unknown model of a known GPU: %v", err)
+	}
 }
 
 // FuzzParseProfile: what is taken is valid, and is read back as it was written.

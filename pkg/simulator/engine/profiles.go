@@ -104,14 +104,22 @@ func ParseProfile(raw []byte) (Profile, error) {
 	return p, p.Validate()
 }
 
-// ByName returns a known profile; the error lists the names there are.
+// ByName returns a known profile; the error lists the names there are, of the
+// same GPU if that is known.
 func ByName(name string) (Profile, error) {
-	var names []string
+	gpu, _, _ := strings.Cut(name, "-")
+	var all, ofGPU []string
 	for _, p := range Profiles() {
 		if p.Name == name {
 			return p, nil
 		}
-		names = append(names, p.Name)
+		all = append(all, p.Name)
+		if p.GPU == gpu {
+			ofGPU = append(ofGPU, p.Name)
+		}
 	}
-	return Profile{}, fmt.Errorf("engine profile %q: no such name; known are %s", name, strings.Join(names, ", "))
+	if ofGPU != nil {
+		return Profile{}, fmt.Errorf("engine profile %q: no such name; known of %s are %s", name, gpu, strings.Join(ofGPU, ", "))
+	}
+	return Profile{}, fmt.Errorf("engine profile %q: no such name; known are %s", name, strings.Join(all, ", "))
 }
