@@ -97,8 +97,8 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 func TestResolve_pageless(t *testing.T) {
 	pa := newPA()
 	pa.Spec.ContainerConcurrency = 10
-	if got := mustResolve(t, newResolver(t), pa).Spec.SLO.Pageless; got != 7 {
-		t.Errorf("containerConcurrency 10: %v requests in flight per replica without a page, want 7", got)
+	if got := mustResolve(t, newResolver(t), pa).Spec.SLO; got.Pageless != 7 || got.MaxNumSeqs != 10 {
+		t.Errorf("containerConcurrency 10: %v requests in flight per replica without a page and %d in one with, want 7 and 10", got.Pageless, got.MaxNumSeqs)
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 	longestSLO  = time.Hour
 )
 
+// mostSeqs is vLLM's own --max-num-seqs, which is assumed unless less is let in.
+const mostSeqs = 256
+
 // objective reads what the metric slo is to hold. Its annotations are refused
 // where the metric is not among the revision's: there they would do nothing.
 func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decider.Objective, error) {
@@ -32,6 +35,9 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 	}
 	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, LeadTime: r.Own.LeadTime}
 	o.Pageless = r.knativeTarget(pa, target{Metric: decider.Concurrency})
+	if let := pa.Spec.ContainerConcurrency; let > 0 && let < mostSeqs {
+		o.MaxNumSeqs = int(let) // the queue-proxy lets no more in
+	}
 	if err := readLatency(pa, autoscaling.SLOTTFTKey, &o.TTFT); err != nil {
 		return o, err
 	}

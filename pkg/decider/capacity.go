@@ -212,7 +212,8 @@ func (s *SLOState) capacity(o Objective, kvTokens float64) capacity {
 		c.rate, c.limit = max(free, leastShare)/c.work, "ITL"
 	}
 	held := c.base * l.Output // seconds that a request holds its place, unloaded
-	if r := float64(o.MaxNumSeqs) / (held + float64(o.MaxNumSeqs)*c.work); r < c.rate {
+	seqs := float64(s.Seqs.limit(o.MaxNumSeqs))
+	if r := seqs / (held + seqs*c.work); r < c.rate {
 		c.rate, c.limit = r, "sequences"
 	}
 	if kv := fullKV * kvTokens; kv > 0 {

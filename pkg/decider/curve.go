@@ -70,6 +70,11 @@ func (s *shape) lift(r *[reach + loadSteps]float64, floor float64) {
 	}
 }
 
+// lastTold is the first step, of loads from 1.15 on, that is not asked: there
+// all curves miss nearly everything, so whatever was met would only speak for
+// the flattest of them.
+const lastTold = 23
+
 // leastSeen is the faded number of requests that still tell something.
 const leastSeen = 0.1
 
@@ -81,7 +86,7 @@ type tally struct {
 
 // tallies are of the steps under which something was seen.
 func (t *outcomes) tallies(into []tally) []tally {
-	for i, seen := range t.Seen {
+	for i, seen := range t.Seen[:lastTold] {
 		if seen > leastSeen {
 			into = append(into, tally{i, t.Missed[i], seen - t.Missed[i]})
 		}

@@ -121,6 +121,6 @@ func (h *history) unseen() float64 {
 }
 
 const (
-	unseenDeviations = 2.5
+	unseenDeviations = 3
 	unseenMost       = 2
 )

@@ -30,6 +30,16 @@ func (t *outcomes) scale(k float64) {
 	}
 }
 
+// times is what was seen when each load was as many times as high.
+func (t outcomes) times(k float64) outcomes {
+	moved := t
+	moved.Seen, moved.Missed = [loadSteps]float64{}, [loadSteps]float64{}
+	for i, seen := range t.Seen {
+		moved.add((float64(i)+0.5)*loadStep*k, seen, t.Missed[i])
+	}
+	return moved
+}
+
 func stepOf(load float64) int { return min(int(load/loadStep), loadSteps-1) }
 
 // fade lets a bin pass, in which requests came under some steps of load.

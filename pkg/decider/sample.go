@@ -36,6 +36,7 @@ const (
 	markWaiting // requests, not a counter
 	markLoad    // the load that the last sample's misses are put down to
 	markAt      // when this was looked at, in Unix seconds
+	markRunning // requests, not a counter
 	markFields
 )
 
@@ -57,6 +58,11 @@ type sample struct {
 	low, high, far float64
 	// waiting is the requests that the engine held in its queue when the time began.
 	waiting float64
+	// running is the requests that the engine ran at the end, noCount when unknown;
+	// full tells that it ran as many at the beginning and let others wait both
+	// times, with room in the KV cache.
+	running float64
+	full    bool
 	// seconds is the time in which this was gained.
 	seconds float64
 }
@@ -87,6 +93,7 @@ func markOf(p Pod, ttft float64) mark {
 		markCached: total(t.CachedTokens), markGenerated: total(t.GenerationTokens), markFinished: total(t.Finished),
 		markPreempted: total(t.Preemptions), markFirsts: total(t.TTFT.Count), markLow: low, markHigh: high,
 		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum), markWaiting: total(reading(p, Waiting)),
+		markRunning: total(reading(p, Running)),
 	}
 }
 
@@ -206,6 +213,7 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.far = p.Totals.TTFT.around(ttft)
 			d.seconds = d.elapsed(max(at-before[markAt], 0.1))
+			d.running, d.full = now[markRunning], now.full(before) && reading(p, KVCache) < roomyKV
 			each(d, &marks[len(marks)-1])
 		}
 	}

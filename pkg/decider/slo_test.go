@@ -392,6 +392,73 @@ func TestSample_elapsed(t *testing.T) {
 
 // TestBroken counts pods that are missing for long, and not those just ordered
 // or without a node.
+// What was met at loads far above 1 does not flatten the curve below.
+func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
+	var seen outcomes
+	for load := 0.025; load < 1; load += loadStep {
+		seen.add(load, 1000, 0)
+	}
+	without := seen.curve()
+	seen.add(1.3, 1000, 300)
+	with := seen.curve()
+	if a, b := without.sustained(.007), with.sustained(.007); a != b || a < .85 {
+		t.Errorf("a load of %.2f is sustained, and %.2f after 70 %% were met at 1.3", a, b)
+	}
+}
+
+// A pod that stays at the most requests that any ran, with a queue and room for
+// more, is at its engine's limit.
+func TestSeqs_learn(t *testing.T) {
+	at := func(running, waiting float64) mark { return mark{markRunning: running, markWaiting: waiting} }
+	for _, c := range []struct {
+		name         string
+		before, then mark
+		kv           Reading
+		prompt       float64
+		want         int
+	}{
+		{"at the limit", at(32, 3), at(32, 9), 40, 500, 32},
+		{"nothing waits", at(32, 0), at(32, 9), 40, 500, 256},
+		{"more run than before", at(30, 3), at(32, 9), 40, 500, 256},
+		{"the KV cache is full", at(32, 3), at(32, 9), 95, 500, 256},
+		{"the KV cache is unknown", at(32, 3), at(32, 9), Unknown(), 500, 256},
+		{"steps are full of prompts", at(32, 3), at(32, 9), 40, 50_000, 256},
+		{"running is unknown", at(noCount, 3), at(noCount, 9), 40, 500, 256},
+		{"absurd", at(1e9, 3), at(1e9, 9), 40, 500, 256},
+	} {
+		var s seqs
+		d := sample{steps: 10, prompt: c.prompt, running: c.then[markRunning], full: c.then.full(c.before) && c.kv < roomyKV}
+		for range surelyFull {
+			s.learn(d)
+		}
+		if got := s.limit(256); got != c.want || !s.sound() {
+			t.Errorf("%s: a limit of %d, want %d", c.name, got, c.want)
+		}
+	}
+	s := seqs{Most: 32, Full: surelyFull}
+	if s.learn(sample{running: 33}); s.limit(256) != 256 {
+		t.Errorf("33 ran, and the limit stays %d", s.limit(256))
+	}
+}
+
+// When the limit becomes known, what was seen is seen under other loads.
+func TestCountSeqs_movesWhatWasSeen(t *testing.T) {
+	s := newSLOState(time.Unix(1e9, 0))
+	o := Objective{TTFT: time.Second, ITL: time.Second, Goal: .99}.withDefaults()
+	s.Engines.Marks = []mark{{markLoad: .5}}
+	s.Outcomes.add(.5, 100, 0)
+	before := s.capacity(o, 0).rate
+	full := looked{sample: sample{running: 8, full: true, steps: 10}}
+	s.countSeqs(o, []looked{full, full, full})
+	times := before / s.capacity(o, 0).rate
+	if !(times > 1) || math.Abs(s.Engines.Marks[0][markLoad]-.5*times) > 1e-9 {
+		t.Errorf("capacity fell to 1/%.3g, the mark's load went from 0.5 to %.3g", times, s.Engines.Marks[0][markLoad])
+	}
+	if i := stepOf(.525 * times); s.Outcomes.Seen[i] != 100 {
+		t.Errorf("what was seen at 0.5 is not at %.3g: %v", .525*times, s.Outcomes.Seen)
+	}
+}
+
 // An engine that observes one mean per request tells the same of its steps as
 // one that observes every gap.
 func TestSample_perToken(t *testing.T) {

@@ -26,6 +26,8 @@ type SLOState struct {
 	Outcomes outcomes `json:"outcomes"`
 	// KV is the size of one replica's KV cache in tokens, 0 when not known.
 	KV float64 `json:"kv,omitempty"`
+	// Seqs is how many requests an engine runs at once.
+	Seqs seqs `json:"seqs,omitzero"`
 	// Plan is that of the last closed bin, with the parts that it came from.
 	Plan SLOParts `json:"plan"`
 	// Broken is the mean replicas that are missing though none was ordered lately;
@@ -57,7 +59,7 @@ func (s *SLOState) Valid() error {
 		return nil
 	case s.Version != stateVersion:
 		return errors.New("state of the SLO policy: another version; it begins anew")
-	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(),
+	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(), !s.Seqs.sound(),
 		!s.Plan.sound(), !(s.KV >= 0 && s.KV < 1e15), !(s.Thrash >= thrashLeast && s.Thrash <= 1), !(s.Broken >= 0 && s.Broken < 1e10):
 		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
 	}
@@ -88,6 +90,7 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	samples := buffer[:0]
 	s.Engines = s.Engines.look(obs.Pods, float64(obs.Time.UnixMilli())/1000, s.ttft(o), func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
 	s.learn(o, samples)
+	s.countSeqs(o, samples)
 	s.thrash(samples)
 	s.countBroken(o, obs)
 	c := s.capacity(o, s.KV*s.Thrash)
@@ -120,10 +123,30 @@ const sameCache = 0.15
 func (s *SLOState) sameModel(obs Observation) {
 	kv := kvTokens(obs, s.KV)
 	if s.KV > 0 && math.Abs(kv/s.KV-1) > sameCache {
-		s.Fit, s.Thrash = fit{}, 1
+		s.Fit, s.Thrash, s.Seqs = fit{}, 1, seqs{}
 		s.Outcomes.scale(inherited)
 	}
 	s.KV = kv
+}
+
+// countSeqs learns the engines' limit of running requests. When it turns out to
+// be another, what was seen under a load was under as many times that load.
+func (s *SLOState) countSeqs(o Objective, samples []looked) {
+	if !o.has(PartLearning) {
+		return
+	}
+	limit, rate := s.Seqs.limit(o.MaxNumSeqs), s.capacity(o, s.KV*s.Thrash).rate
+	for _, d := range samples {
+		s.Seqs.learn(d.sample)
+	}
+	if s.Seqs.limit(o.MaxNumSeqs) == limit {
+		return
+	}
+	times := rate / s.capacity(o, s.KV*s.Thrash).rate
+	s.Outcomes = s.Outcomes.times(times)
+	for i := range s.Engines.Marks { // made anew by look
+		s.Engines.Marks[i][markLoad] *= times
+	}
 }
 
 // What preemptions of most pods take from the KV cache that is planned with,
