@@ -31,7 +31,8 @@
 // The want of SLO is a plan, made anew for every bin of 10 s (see plan.go):
 //
 //	capacity    step time is regressed on the engines' counters; a steady-state model
-//	            makes of it the requests/s at which a replica's load is 1 (capacity.go)
+//	            makes of it the requests/s at which a replica's load is 1 (capacity.go);
+//	            how many requests run at once is learned from pods that stay at it (seqs.go)
 //	curve       which share of requests missed the latencies at which load, learned
 //	            from the histograms; what it was before, believed with care (curve.go)
 //	level       replicas for the level of arrivals, with how levels like it grew within
