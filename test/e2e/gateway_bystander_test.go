@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -52,6 +53,30 @@ func (e *environment) makeGatewayBystanders(ctx context.Context) error {
 	if !e.hasGatewayKinds(ctx) {
 		return nil
 	}
-	_, err := kubectl(ctx, gatewayBystanders, "apply", "-f", "-")
-	return err
+	if _, err := kubectl(ctx, gatewayBystanders, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	return e.waitUntouched(ctx)
+}
+
+// waitUntouched waits until nobody has written the bystanders for two seconds:
+// Istio gives even a route that is not its own an empty status once.
+func (e *environment) waitUntouched(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	last, since := "", time.Now()
+	return poll(ctx, 200*time.Millisecond, func() (bool, string) {
+		now := ""
+		for _, kind := range []schema.GroupVersionResource{gateways, httpRoutes} {
+			o, err := e.dynamic.Resource(kind).Namespace(bystanderNamespace).Get(ctx, "bystander", metav1.GetOptions{})
+			if err != nil {
+				return false, err.Error()
+			}
+			now += o.GetResourceVersion() + " "
+		}
+		if now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 2*time.Second, "resource versions " + now
+	})
 }

@@ -26,14 +26,14 @@ func TestGatewayPriorities(t *testing.T) {
 		q.waitServed(t)
 	}
 	s.waitCondition("ObjectiveApplied", "True")
-	t.Run("no header", func(t *testing.T) { expectRanks(t, own, vip, batch) })
+	high := nameOfObjective(t, s, 20)
+	t.Run("no header", func(t *testing.T) { expectRanks(t, high, own, vip, batch) })
 	forged := func(q question, objective string) question {
 		q.header = http.Header{"X-Gateway-Inference-Objective": {objective}}
 		return q
 	}
-	high := nameOfObjective(t, s, 20)
 	t.Run("forged header", func(t *testing.T) {
-		expectRanks(t, forged(own, high), forged(vip, "nobody"), forged(batch, high))
+		expectRanks(t, high, forged(own, high), forged(vip, "nobody"), forged(batch, high))
 	})
 }
 
@@ -50,9 +50,11 @@ func nameOfObjective(t *testing.T, s *service, priority int64) string {
 }
 
 // expectRanks fills the only pod, then lets requests of all three wait in the
-// picker: first the Service's own, then vip's, then batch's.
-func expectRanks(t *testing.T, own, vip, batch question) {
-	const filling, waiting = 12, 6
+// picker: first the Service's own, then vip's, then batch's. What fills it takes
+// 9 s, in which all of them come even while a gateway takes on a new listener.
+// Only vip's bear the objective high.
+func expectRanks(t *testing.T, high string, own, vip, batch question) {
+	const filling, waiting = 30, 6
 	var fill, first, second, last crowd
 	fill.send(t, own, filling)
 	time.Sleep(time.Second) // the picker sees the queue
@@ -68,6 +70,11 @@ func expectRanks(t *testing.T, own, vip, batch question) {
 	}
 	ownPlaces, vipPlaces := places(t, first.answers()), places(t, second.answers())
 	places(t, fill.answers())
+	for _, a := range slices.Concat(fill.answers(), first.answers(), second.answers()) {
+		if isVIP := a.place > 0 && slices.Contains(vipPlaces, a.place); (a.objective == high) != isVIP {
+			t.Errorf("place %d of vip %v: objective %q, want %q of vip's alone", a.place, isVIP, a.objective, high)
+		}
+	}
 	figure(t, fmt.Sprintf("gateway: priorities on one saturated pod: vip ran in places %v, its own host %v, batch: %d of %d shed with 429", vipPlaces, ownPlaces, shed, waiting))
 	if mean(vipPlaces) >= mean(ownPlaces) {
 		t.Errorf("vip came later and must run first: places %v, own %v", vipPlaces, ownPlaces)
