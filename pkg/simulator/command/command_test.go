@@ -6,10 +6,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
 // call runs the command and returns its exit code and what it wrote.
@@ -290,9 +292,22 @@ func TestRun_html(t *testing.T) {
 	}
 }
 
+// TestRun_profiles: every engine, those of one GPU and model together, with
+// where its coefficients come from.
 func TestRun_profiles(t *testing.T) {
-	if code, stdout, _ := call(t, "--profiles"); code != 0 || !strings.Contains(stdout, "h100-llama-3.3-70b-tp4") {
-		t.Errorf("exit %d, %s", code, stdout)
+	code, stdout, _ := call(t, "--profiles")
+	table, _, _ := strings.Cut(stdout, "\n\n")
+	rows := strings.Split(table, "\n")[1:]
+	if code != 0 || len(rows) != len(engine.Profiles()) || !strings.HasPrefix(rows[0], "a100-codellama-34b-tp2 ") {
+		t.Fatalf("exit %d, %d rows\n%s", code, len(rows), stdout)
+	}
+	for name, from := range map[string]string{"rtx4090-llama-3.1-8b": "kernels", "h100-qwen3-14b": "BLIS", "a40-llama-2-7b": "Vidur", "a100-llama-3.1-8b": "Vidur"} {
+		if !slices.ContainsFunc(rows, func(r string) bool { return strings.HasPrefix(r, name+" ") && strings.HasSuffix(r, " "+from) }) {
+			t.Errorf("%s is not from %s\n%s", name, from, table)
+		}
+	}
+	if strings.Contains(table, " other") {
+		t.Errorf("a source without a word of its own\n%s", table)
 	}
 }
 
