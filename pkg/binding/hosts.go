@@ -34,20 +34,22 @@ func hostPatterns(v string) ([]string, error) {
 // denyHosts takes the hosts that the cluster does not let this namespace name out
 // of Hostnames.
 func (in *Intent) denyHosts() {
-	denied := func(host string) bool {
-		return !slices.ContainsFunc(in.AllowedHosts, func(p string) bool {
-			return hostMatches(strings.ReplaceAll(p, namespacePlaceholder, in.Namespace), host)
-		})
-	}
 	asked := in.Hostnames
 	in.Hostnames, in.DeniedHosts = nil, nil
 	for _, host := range asked {
-		if denied(host) {
-			in.DeniedHosts = append(in.DeniedHosts, host)
-		} else {
+		if in.MayName(host) {
 			in.Hostnames = append(in.Hostnames, host)
+		} else {
+			in.DeniedHosts = append(in.DeniedHosts, host)
 		}
 	}
+}
+
+// MayName tells whether the cluster lets the Service's namespace name a host.
+func (in *Intent) MayName(host string) bool {
+	return slices.ContainsFunc(in.AllowedHosts, func(p string) bool {
+		return hostMatches(strings.ReplaceAll(p, namespacePlaceholder, in.Namespace), host)
+	})
 }
 
 // hostMatches holds a host against a pattern. A star at the beginning or the end

@@ -55,6 +55,10 @@ func (b *builder) addObjectiveHosts(main group) {
 					fmt.Sprintf("The host %s of the objective %s is that of a tag of the Service; rename one of them.", h, o.Name))
 				continue
 			}
+			if !mayOffer(b.in, b.w.Main.Hosts, h) {
+				b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonHostNotAllowed, b.in.WhyDenied(h)+".")
+				continue
+			}
 			g.hosts = append(g.hosts, h)
 		}
 		if len(g.hosts) == 0 && len(main.hosts) > 0 {
@@ -79,7 +83,7 @@ func objectiveHosts(o binding.Objective, hosts []string) (out []string) {
 // Claims are the hosts that an Intent adds to those of the Knative Service: the
 // ones that may belong to somebody else. World.HostOwners is about them.
 func Claims(in binding.Intent, knative []string) []string {
-	all := withObjectives(union(knative, in.Hostnames), in.Objectives)
+	all := allHosts(in, knative)
 	return slices.DeleteFunc(slices.Clone(all), func(h string) bool { return slices.Contains(knative, h) })
 }
 
@@ -177,7 +181,21 @@ func younger(a, b Neighbour) bool {
 
 // hostsOf are all hosts that a neighbour may serve.
 func hostsOf(n Neighbour) []string {
-	return withObjectives(union(n.Hosts, n.Intent.Hostnames), n.Intent.Objectives)
+	return allHosts(n.Intent, n.Hosts)
+}
+
+// allHosts are the hosts of an Intent on top of those of the Knative Service.
+func allHosts(in binding.Intent, knative []string) []string {
+	named := union(knative, in.Hostnames)
+	return slices.DeleteFunc(slices.Clone(withObjectives(named, in.Objectives)), func(h string) bool {
+		return !slices.Contains(named, h) && !mayOffer(in, knative, h)
+	})
+}
+
+// mayOffer tells whether a Service may have the host of an objective: one made of
+// a host that it names must be such a host itself.
+func mayOffer(in binding.Intent, knative []string, host string) bool {
+	return slices.Contains(withObjectives(knative, in.Objectives), host) || in.MayName(host)
 }
 
 // withObjectives adds the hosts of objectives to those that they are made from.
