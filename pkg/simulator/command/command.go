@@ -99,5 +99,9 @@ func (o *output) file(name string, write func(io.Writer) error) error {
 		f.Close()
 		return failure{fmt.Errorf("%s: %w", name, err)}
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return failure{err}
+	}
+	o.say("wrote %s", name)
+	return nil
 }

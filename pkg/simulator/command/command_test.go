@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -149,6 +150,14 @@ func TestRun_refuses(t *testing.T) {
 		{synthetic("--policy", "kpa,kpa"), "kpa is there twice"},
 		{synthetic("--policy", "kpa:targt=3"), `no option "targt"`},
 		{synthetic("--engine", "gameboy"), `engine profile "gameboy": no such name`},
+		{synthetic("--engine", "gameboy"), `--profiles lists the 32 there are; or name a file`},
+		{synthetic("--engine", "a100-tiny"), `known of a100 are a100-llama-3.1-8b`},
+		{[]string{"--trace", dir}, "is a folder; name a file in it"},
+		{[]string{"--trace", file("a.csv.gz", "\x1f\x8b\x08")}, "is compressed; write zcat"},
+		{synthetic("--seeds", "1.5"), `--seeds "1.5"; it must be a number, such as 1`},
+		{synthetic("--goal", "99%"), `--goal "99%"; it must be a number, such as 0.99`},
+		{synthetic("--goal", "99"), "it is a share: write 0.99 for 99 %"},
+		{synthetic("--policy", "ipa", "--policy", "ipa"), "ipa is there twice"},
 		{synthetic("--engine", file("e.json", `{"a_us": 5, "b": 3}`)), `unknown field "b"; leave it out`},
 		{synthetic("--engine", file("list.json", `[]`)), "the list of profiles is empty"},
 		{synthetic("--engine", filepath.Join(dir, "not.json")), "no such file or directory; name a profile of --profiles, or a file that --fit wrote"},
@@ -163,7 +172,7 @@ func TestRun_refuses(t *testing.T) {
 		{synthetic("--engine", file("two.json", `[{"a_us": -1}, {"a_us": 1}]`)), `two.json: profile 1 of the list: profile "": a_us is -1; it must be between`},
 		{synthetic("--lead", "120"), `invalid argument "120" for "--lead"`},
 		{synthetic("--slo-ttft", "0s"), "--slo-ttft and --slo-itl must be above 0"},
-		{synthetic("--goal", "99"), "--goal 99; it must be between"},
+		{synthetic("--goal", "100"), "--goal 100; it must be between"},
 		{synthetic("--scale", "NaN"), "--scale NaN"},
 		{synthetic("--seeds", "0"), "--seeds 0"},
 		{synthetic("--min", "5", "--max", "2"), "--min 5 is above --max 2"},
@@ -267,6 +276,63 @@ func TestRun_shortTrace(t *testing.T) {
 		if r["requests"] != 1.0 || r["slo"] != 1.0 {
 			t.Errorf("a single request: %v", r)
 		}
+	}
+}
+
+// TestRun_remarks: what makes figures worth less is said before them.
+func TestRun_remarks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "long.csv")
+	if err := os.WriteFile(file, []byte("t,i,o\n0,100,10\n30,900000,10\n60,100,10\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := call(t, "--trace", file, "--columns", "time=t,input=i,output=o", "--policy", "ipa", "--json", filepath.Join(t.TempDir(), "f.json"))
+	for _, want := range []string{
+		"1 of 3 requests are longer than the 420000 tokens that the KV cache of a100-llama-3.1-8b holds: each is refused, and a miss",
+		"the load lasts 1m0s, and a pod takes 2m0s to start (--lead): no policy can help it", "wrote ",
+	} {
+		if code != 0 || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d, %q lacks %q", code, stderr, want)
+		}
+	}
+}
+
+// TestRun_pipe: a pipe, as of a shell's <(zcat FILE), is read once and replayed for every run.
+func TestRun_pipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("/dev/fd/%d", r.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	_, _ = w.WriteString("t,i,o\n0,100,10\n60,100,10\n")
+	w.Close()
+	defer r.Close()
+	for _, run := range figures(t, "--trace", name, "--columns", "time=t,input=i,output=o", "--policy", "ipa,kpa", "--lead", "5s") {
+		if run["requests"].(float64) < 1 {
+			t.Errorf("%v", run)
+		}
+	}
+}
+
+// TestUsage_policies: the list of policies in the help is one that --policy takes,
+// and two flags are as one with a comma.
+func TestUsage_policies(t *testing.T) {
+	const list = "kpa:target=20,window=60s,hpa:metric=kv_cache_usage_percent,target=50"
+	if !strings.Contains(usage(), list) {
+		t.Fatalf("the help lacks %s", list)
+	}
+	o, err := parse([]string{"--synthetic", "step", "--policy", list, "--policy", "ipa"})
+	if err != nil || o.policies != list+",ipa" {
+		t.Fatalf("%q, %v", o.policies, err)
+	}
+	specs, err := policies(o.policies)
+	if err != nil || len(specs) != 3 {
+		t.Fatalf("%q, %v", specs, err)
+	}
+	if _, err := candidates(specs); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -31,6 +31,9 @@ func profile(name string) (engine.Profile, error) {
 func profiles(name string) ([]engine.Profile, error) {
 	if !strings.HasSuffix(name, ".json") {
 		p, err := engine.ByName(name)
+		if err != nil && !ofKnownGPU(name) { // a list of all is no help in an error
+			err = fmt.Errorf("engine profile %q: no such name; --profiles lists the %d there are", name, len(engine.Profiles()))
+		}
 		if err != nil {
 			err = fmt.Errorf("--engine: %w; or name a file that ends in .json, which --fit writes", err)
 		}
@@ -45,6 +48,12 @@ func profiles(name string) ([]engine.Profile, error) {
 		return nil, fmt.Errorf("--engine %s: %w", name, err)
 	}
 	return all, nil
+}
+
+// ofKnownGPU tells whether a name begins with the GPU of a profile.
+func ofKnownGPU(name string) bool {
+	gpu, _, _ := strings.Cut(name, "-")
+	return slices.ContainsFunc(engine.Profiles(), func(p engine.Profile) bool { return p.GPU == gpu })
 }
 
 // parseProfiles reads an object, or a list of them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
@@ -101,11 +102,35 @@ func TestLoad_stdin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		s, err := l.measure(t.Context(), 1)
-		if err != nil || s != (size{2, 40, 60, time.Second}) {
+		s, err := l.measure(t.Context(), 1, 69)
+		if err != nil || s != (size{requests: 2, input: 40, output: 60, tooLong: 1, span: time.Second}) {
 			t.Errorf("%+v, %v", s, err)
 		}
 	}
+}
+
+// TestCounted: reading that takes long says how far it is, reading that does not says nothing.
+func TestCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []int64
+		requests := func(yield func(trace.Request, error) bool) {
+			for i := range 3 * 65536 {
+				if i%65536 == 0 {
+					time.Sleep(4 * time.Second)
+				}
+				if !yield(trace.Request{}, nil) {
+					return
+				}
+			}
+		}
+		n := 0
+		for range counted(requests, func(n int64, _ time.Duration) { said = append(said, n) }) {
+			n++
+		}
+		if n != 3*65536 || len(said) != 1 || said[0] != 2*65536 {
+			t.Errorf("%d requests, told at %d", n, said)
+		}
+	})
 }
 
 func TestProgress(t *testing.T) {

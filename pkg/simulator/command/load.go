@@ -1,11 +1,11 @@
 package command
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -20,7 +20,7 @@ type load struct {
 	requests func(seed uint64) (trace.Requests, error)
 }
 
-// newLoad looks at the flags. Stdin is read whole, for it can be read only once.
+// newLoad looks at the flags. Stdin and pipes are read whole, for they can be read only once.
 func newLoad(o options, stdin io.Reader) (load, error) {
 	named, err := columns(o.columns)
 	if err != nil {
@@ -29,24 +29,26 @@ func newLoad(o options, stdin io.Reader) (load, error) {
 	options := func(seed uint64) trace.Options {
 		return trace.Options{Format: o.format, Columns: named, From: o.from, To: o.to, Scale: o.scale, Seed: seed}
 	}
-	title := o.trace
+	multiple := ""
 	if o.scale != 1 {
-		title = fmt.Sprintf("%s x%g", title, o.scale)
+		multiple = fmt.Sprintf(" x%g", o.scale)
 	}
 	switch {
 	case o.recorded != "":
 		return recordedLoad(o, options), nil
 	case o.synthetic != "":
-		return load{"synthetic " + o.synthetic + title, func(seed uint64) (trace.Requests, error) {
+		return load{"synthetic " + o.synthetic + multiple, func(seed uint64) (trace.Requests, error) {
 			return trace.Synthetic(o.synthetic, options(seed))
 		}}, nil
 	case o.trace == "-":
 		raw, err := io.ReadAll(stdin)
-		return load{"stdin" + title[1:], func(seed uint64) (trace.Requests, error) {
-			return trace.Read(bytes.NewReader(raw), "stdin", options(seed)), nil
-		}}, err
+		return inMemory("stdin", multiple, raw, options), err
 	}
-	return load{title, func(seed uint64) (trace.Requests, error) {
+	raw, err := pipe(o.trace)
+	if raw != nil || err != nil {
+		return inMemory(o.trace, multiple, raw, options), err
+	}
+	return load{o.trace + multiple, func(seed uint64) (trace.Requests, error) {
 		return trace.Open(o.trace, options(seed)), nil
 	}}, nil
 }
@@ -54,11 +56,13 @@ func newLoad(o options, stdin io.Reader) (load, error) {
 // size is what a load amounts to.
 type size struct {
 	requests, input, output int64
-	span                    time.Duration
+	// tooLong is how many requests no engine of the fleet could hold.
+	tooLong int64
+	span    time.Duration
 }
 
-// measure reads a load once, for its errors and its size.
-func (l load) measure(ctx context.Context, seed uint64) (s size, err error) {
+// measure reads a load once, for its errors and its size; an engine holds so many tokens.
+func (l load) measure(ctx context.Context, seed uint64, holds int) (s size, err error) {
 	requests, err := l.requests(seed)
 	if err != nil {
 		return s, err
@@ -69,6 +73,9 @@ func (l load) measure(ctx context.Context, seed uint64) (s size, err error) {
 		}
 		if s.requests++; s.requests%4096 == 0 && ctx.Err() != nil {
 			return s, ctx.Err()
+		}
+		if q.Input+q.Output > holds {
+			s.tooLong++
 		}
 		s.input, s.output, s.span = s.input+int64(q.Input), s.output+int64(q.Output), q.Arrival
 	}
@@ -87,7 +94,7 @@ func emptyRange(ctx context.Context, o options, err error) error {
 	if failed != nil {
 		return cmp.Or(err, failed)
 	}
-	s, failed := whole.measure(ctx, o.seed)
+	s, failed := whole.measure(ctx, o.seed, math.MaxInt)
 	switch {
 	case failed != nil:
 		return failed

@@ -1,9 +1,11 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +56,10 @@ func hint(err error) error {
 	if err == pflag.ErrHelp {
 		return err
 	}
+	var number *strconv.NumError // whose text is of Go, not of the flag
+	if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) && errors.As(err, &number) {
+		return fmt.Errorf("--%s %q; it must be a number, such as %s (see simulate --help)", invalid.GetFlag().Name, invalid.GetValue(), invalid.GetFlag().DefValue)
+	}
 	return fmt.Errorf("%w (see simulate --help)", err)
 }
 
@@ -87,7 +93,8 @@ func (o *options) loadFlags(f *pflag.FlagSet) {
 func (o *options) fleetFlags(f *pflag.FlagSet) {
 	c := &o.config
 	f.StringVar(&o.engine, "engine", c.Engine.Name, "engine profile: a `NAME` of --profiles or FILE.json")
-	f.StringVar(&o.policies, "policy", "ipa,kpa,static,oracle", "policies to compare, with options: `kpa:target=20,hpa`")
+	o.policies = "ipa,kpa,static,oracle"
+	f.Var(&policyList{text: &o.policies}, "policy", "policies to compare, with options: `kpa:target=20,hpa`")
 	f.Var((*span)(&c.Lead), "lead", "mean time from a pod's creation to Ready")
 	f.Float64Var(&c.LeadCV, "lead-cv", c.LeadCV, "coefficient of variation of that time")
 	f.Var((*span)(&c.SLO.TTFT), "slo-ttft", "time to first token that a request must meet")
@@ -153,6 +160,9 @@ func (o options) validate() error {
 		return fmt.Errorf("--json - and --html - both want stdout; give one of them a file name")
 	}
 	for _, r := range o.ranges() {
+		if r.flag == "goal" && r.value > 1 && r.value < 100 {
+			return fmt.Errorf("--goal %v; it is a share: write %.6g for %v %%", r.value, r.value/100, r.value)
+		}
 		if !(r.value >= r.least && r.value <= r.most) { // NaN fails too
 			return fmt.Errorf("--%s %v; it must be between %v and %v", r.flag, r.value, r.least, r.most)
 		}

@@ -6,6 +6,26 @@ import (
 	"strings"
 )
 
+// policyList is the flag --policy; given again it adds to what was given before.
+type policyList struct {
+	text  *string
+	given bool
+}
+
+// Set takes one more list.
+func (l *policyList) Set(text string) error {
+	if l.given {
+		text = *l.text + "," + text
+	}
+	*l.text, l.given = text, true
+	return nil
+}
+
+func (l *policyList) String() string { return *l.text }
+
+// Type is the word in the help.
+func (l *policyList) Type() string { return "string" }
+
 // policies splits the list of --policy. A comma separates policies; a part
 // that is key=value belongs to the policy before it. The options of each come
 // out as name:key=value,key=value, however they were separated.

@@ -61,7 +61,7 @@ func record(t *testing.T) (file string, came size) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	came, err = l.measure(t.Context(), 1)
+	came, err = l.measure(t.Context(), 1, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func replaysRecorded(t *testing.T, file string, came size) {
 		}
 	}
 	l := recordedLoad(options{recorded: file}, func(uint64) trace.Options { return trace.Options{} })
-	made, err := l.measure(t.Context(), 1)
+	made, err := l.measure(t.Context(), 1, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}

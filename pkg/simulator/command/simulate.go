@@ -70,7 +70,7 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.recorded, err = replayRecorded(o, out); err != nil {
 		return nil, err
 	}
-	if c.size, err = c.load.measure(ctx, o.seed); err != nil || c.size.requests == 0 {
+	if c.size, err = c.load.told(out).measure(ctx, o.seed, c.config.Engine.KVTokens); err != nil || c.size.requests == 0 {
 		err = emptyRange(ctx, o, err)
 	}
 	if err != nil {
@@ -79,6 +79,7 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.size.requests*int64(o.seeds) <= heldRequests {
 		c.load = c.load.held(c.size)
 	}
+	c.remarks(out)
 	c.config.Warmup = warmup(c.config.Warmup, c.size.span, o.changed("warmup"), out)
 	c.config.Sample = sample(c.size.span)
 	return c, nil

@@ -27,8 +27,10 @@ Examples:
   zcat week.csv.gz | simulate --trace - --from 1d --to 2d --json figures.json
 
 A comma separates policies. Options follow their policy after a colon, and each
-other after a comma or a colon: kpa:target=20,window=60s,hpa:metric=kv,target=0.7
-is kpa with two options and hpa with two.
+other after a comma or a colon:
+  kpa:target=20,window=60s,hpa:metric=kv_cache_usage_percent,target=50
+is kpa with two options and hpa with two. Without a size, static is the smallest
+fleet of fixed size that holds the goal; static:replicas=8 is eight.
 
 Synthetic loads:
 `
