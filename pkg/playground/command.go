@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
 // Run is the command playground: it parses the arguments after its name, serves
@@ -28,7 +26,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Float64Var(&c.Input, "input", c.Input, "mean prompt tokens of a request")
 	flags.Float64Var(&c.Output, "output", c.Output, "mean generated tokens of a request")
 	flags.StringVar(&c.Policy, "policy", c.Policy, "ipa, or a policy of the simulator with its options, such as kpa:target=20")
-	flags.StringVar(&c.Engine, "engine", c.Engine, "engine profile: "+engineNames())
+	flags.StringVar(&c.Engine, "engine", c.Engine, "engine profile, a name of autoscaler-adapter simulate --profiles")
 	flags.DurationVar(&c.Lead, "lead", c.Lead, "mean time from a pod's creation to Ready")
 	flags.Int32Var(&c.Max, "max", c.Max, "largest number of replicas")
 	flags.Usage = func() {
@@ -47,6 +45,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return serve(ctx, c, listen, stdout, stderr)
 }
 
+// greeting tells where everything is; %[1]s is the address.
+const greeting = `Playground: http://%[1]s
+  a pod's page: http://%[1]s/pods/pod-00000/metrics
+  metrics API:  http://%[1]s/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/revisions.serving.knative.dev/playground-00001/num_requests_running
+  Ctrl-C ends it.
+`
+
 func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writer) int {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the API server's library greets
 	w, err := NewWorld(c, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
@@ -56,10 +61,10 @@ func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writ
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
-		fmt.Fprintf(stderr, "playground: --listen: %v; name another port, or 0 for a free one\n", err)
+		fmt.Fprintf(stderr, "playground: --listen: %v; write an address and a port such as 127.0.0.1:8090, port 0 for a free one\n", err)
 		return 1
 	}
-	fmt.Fprintf(stdout, "Playground: http://%s\n  metrics API: http://%s/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/revisions.serving.knative.dev/playground-00001/num_requests_running\n  Ctrl-C ends it.\n", l.Addr(), l.Addr())
+	fmt.Fprintf(stdout, greeting, l.Addr())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 2)
@@ -81,14 +86,6 @@ func shapeNames() string {
 	var names []string
 	for _, s := range Shapes() {
 		names = append(names, s.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func engineNames() string {
-	var names []string
-	for _, p := range engine.Profiles() {
-		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")
 }

@@ -76,12 +76,13 @@ func (c Control) validate() error {
 func Speeds() []float64 { return []float64{1, 10, 60} }
 
 func (c Control) config() (simulator.Config, error) {
-	profile, err := engine.ByName(c.Engine)
-	if err != nil {
-		return simulator.Config{}, fmt.Errorf("engine: %w", err)
+	profiles := engine.Profiles()
+	i := slices.IndexFunc(profiles, func(p engine.Profile) bool { return p.Name == c.Engine })
+	if i < 0 {
+		return simulator.Config{}, fmt.Errorf("engine: there is no profile %q; autoscaler-adapter simulate --profiles lists the %d names", c.Engine, len(profiles))
 	}
 	cfg := simulator.NewConfig()
-	cfg.Engine, cfg.Max, cfg.Initial, cfg.Lead, cfg.Seed = profile, 500, 1, c.Lead, 1
+	cfg.Engine, cfg.Max, cfg.Initial, cfg.Lead, cfg.Seed = profiles[i], 500, 1, c.Lead, 1
 	cfg.Warmup, cfg.Scrape = 0, 100*time.Millisecond
 	cfg.SLO = c.slo()
 	return cfg, nil
@@ -110,7 +111,9 @@ func (w *World) Set(c Control) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.Engine, c.Lead = w.fixed(c)
+	if err := w.fixed(c); err != nil {
+		return err
+	}
 	chosen, err := w.choose(c)
 	if err != nil {
 		return err
@@ -129,12 +132,17 @@ func (w *World) Set(c Control) error {
 	return nil
 }
 
-// fixed are the controls that hold from the start on.
-func (w *World) fixed(c Control) (string, time.Duration) {
-	if w.control.Engine == "" {
-		return c.Engine, c.Lead
+// fixed refuses another value of what holds from the start on.
+func (w *World) fixed(c Control) error {
+	switch {
+	case w.control.Engine == "": // this is the start
+		return nil
+	case c.Engine != w.control.Engine:
+		return fmt.Errorf("engine: it is %s from the start to the end; start another playground with --engine %s", w.control.Engine, c.Engine)
+	case c.Lead != w.control.Lead:
+		return fmt.Errorf("lead_ns: it is %d from the start to the end; start another playground with --lead %v", w.control.Lead, c.Lead)
 	}
-	return w.control.Engine, w.control.Lead
+	return nil
 }
 
 // choose returns the policy that decides instead of the real loop, nil for none.

@@ -41,14 +41,34 @@ func (w *World) follow(now time.Time) (changed bool) {
 	w.pagesMu.Unlock()
 	changed = !slices.Equal(pods, w.pods)
 	w.pods = pods
+	if changed {
+		w.forget()
+	}
 	return changed
+}
+
+// forget drops what was kept of pods that are gone; w.mu is held.
+func (w *World) forget() {
+	here := make(map[string]bool, len(w.pods))
+	for _, p := range w.pods {
+		here[p.Name] = true
+	}
+	for name := range w.created {
+		if !here[name] {
+			delete(w.created, name)
+			delete(w.addresses, name)
+			delete(w.counted, name)
+			delete(w.stats, name)
+		}
+	}
 }
 
 // pod is a simulated pod as the cluster would show it.
 func (w *World) pod(p decider.Pod, now time.Time) collector.Pod {
 	if _, ok := w.created[p.Name]; !ok {
 		w.created[p.Name] = now.Add(-time.Duration(float64(p.Age) / w.control.Speed))
-		w.addresses[p.Name] = address(len(w.addresses))
+		w.addresses[p.Name] = address(w.addressed)
+		w.addressed++
 	}
 	return collector.Pod{
 		Name: p.Name, UID: p.Name, IP: w.addresses[p.Name], Ready: p.Phase == decider.Ready,

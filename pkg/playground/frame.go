@@ -2,6 +2,7 @@ package playground
 
 import (
 	"math"
+	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
@@ -18,15 +19,19 @@ type Frame struct {
 	Running  int     `json:"running"`
 	Waiting  int     `json:"waiting"`
 	Queued   int     `json:"queued"`
-	KV       float64 `json:"kv"`
-	TTFT     float64 `json:"ttft_p95"`
-	ITL      float64 `json:"itl_p95"`
-	Met      int64   `json:"met"`
-	Requests int64   `json:"requests"`
-	Wants    []want  `json:"wants"`
-	Why      string  `json:"why"`
-	Live     bool    `json:"live"`
-	Control  Control `json:"control"`
+	// KV is the mean share in use, 0..1, null while no pod has told it.
+	KV *float64 `json:"kv"`
+	// TTFT and ITL are seconds, null while no request has told them.
+	TTFT     *float64 `json:"ttft_p95"`
+	ITL      *float64 `json:"itl_p95"`
+	Met      int64    `json:"met"`
+	Requests int64    `json:"requests"`
+	Wants    []want   `json:"wants"`
+	Why      string   `json:"why"`
+	Live     bool     `json:"live"`
+	Control  Control  `json:"control"`
+	// Pages are the names of the Ready pods, whose pages are at pods/NAME/metrics.
+	Pages []string `json:"pages"`
 }
 
 type want struct {
@@ -45,16 +50,30 @@ func (w *World) frame() (Frame, error) {
 	f := Frame{
 		T: p.At.Seconds(), Demand: w.load.perSecond(p.At), Arrivals: p.ArrivalsPerSecond,
 		Wanted: p.Wanted, Ready: p.Ready, Pods: p.Pods, Running: p.Running, Waiting: p.Waiting, Queued: p.Queued,
-		KV: p.KV, TTFT: p.TTFTP95.Seconds(), ITL: p.ITLP95.Seconds(), Met: p.Met, Requests: p.Requests,
+		TTFT: known(p.TTFTP95), ITL: known(p.ITLP95), Met: p.Met, Requests: p.Requests,
 		Why: w.want.Why, Live: w.control.Speed == 1, Control: w.control, Wants: wantsOf(w.record.Decision),
 	}
 	if w.policy != nil {
 		f.Wants = nil
 	}
-	if math.IsNaN(f.KV) {
-		f.KV = 0
+	for _, p := range w.pods {
+		if p.Ready {
+			f.Pages = append(f.Pages, p.Name)
+		}
+	}
+	if !math.IsNaN(p.KV) {
+		f.KV = &p.KV
 	}
 	return f, nil
+}
+
+// known is nil for the 0 of a percentile of nothing.
+func known(d time.Duration) *float64 {
+	if d <= 0 {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
 }
 
 func wantsOf(d decider.Decision) (out []want) {

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // start runs a playground on a free port until the test ends.
@@ -139,6 +141,9 @@ func TestPlayground_realTime(t *testing.T) {
 	if !f.Live || !strings.Contains(f.Why, "slo") || len(f.Wants) != 1 {
 		t.Errorf("frame %+v, want a live one with a why-line of slo", f)
 	}
+	if len(f.Pages) != int(f.Ready) || f.Pages[0] != "pod-00000" || f.TTFT == nil || f.ITL == nil {
+		t.Errorf("frame %+v, want the Ready pods' pages and latencies", f)
+	}
 	if code, text := get(t, base+"/pods/pod-00000/metrics"); code != 200 || !strings.Contains(text, "vllm:num_requests_running") {
 		t.Errorf("a pod's page: %d %.200s", code, text)
 	}
@@ -173,9 +178,104 @@ func TestPlayground_badControls(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"rate":-1}`: "rate", `{"ttft":0}`: "ttft", `{"itl":1e9}`: "itl", `{"goal":2}`: "goal", `{"shape":"x"}`: "one of day",
 		`{"policy":"nonsense"}`: "policy", `{"policy":"oracle"}`: "future", `{"speed":3}`: "speed", `{"max":0}`: "max", `{"rat":1}`: "rat", `{`: "EOF",
+		`{"engine":"h100-llama-3.1-8b"}`: "engine: it is a100-llama-3.1-8b from the start to the end", `{"lead_ns":1}`: "--lead 1ns",
+		``: "the body is empty; write an object", `{"rate":1}{"rate":2}`: "something follows", `{"rate":"many"}`: "rate: it is a string, and must be a number",
 	} {
 		if code, text := control(t, base, body); code != http.StatusBadRequest || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %q, want 400 with %q", body, code, text, want)
+		}
+	}
+}
+
+// A page of another site that is open in the same browser changes nothing.
+func TestPlayground_otherOrigin(t *testing.T) {
+	base := start(t, func(c *Control) {})
+	for origin, want := range map[string]int{"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden, base: http.StatusNoContent, "": http.StatusNoContent} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/control", strings.NewReader(`{"rate":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("from %q: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+}
+
+// What is not known yet is null and not 0.
+func TestFrame_unknown(t *testing.T) {
+	w, err := NewWorld(NewControl(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.podPages.Close()
+	f, err := w.frame()
+	if err != nil || f.TTFT != nil || f.ITL != nil {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if b, err := json.Marshal(f); err != nil || !strings.Contains(string(b), `"ttft_p95":null,"itl_p95":null`) {
+		t.Errorf("%s, %v", b, err)
+	}
+	if s := known(1500 * time.Millisecond); s == nil || *s != 1.5 || known(0) != nil {
+		t.Errorf("%v", s)
+	}
+}
+
+// Pods that are gone leave nothing behind, and no new one gets the address of one that is there.
+func TestWorld_forgets(t *testing.T) {
+	w, err := NewWorld(NewControl(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.podPages.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := func(names ...string) {
+		w.last.Pods = nil
+		for _, n := range names {
+			w.last.Pods = append(w.last.Pods, decider.Pod{Name: n, Phase: decider.Ready})
+		}
+		w.reported = -time.Hour // a report is due
+		w.follow(time.Now())
+	}
+	seen("a", "b")
+	seen("b", "c")
+	seen("b", "c")
+	if len(w.created) != 2 || len(w.addresses) != 2 || len(w.counted) > 2 || len(w.stats) > 2 {
+		t.Errorf("kept %v, %v, %v, %v", w.created, w.addresses, w.counted, w.stats)
+	}
+	if w.addresses["b"] == w.addresses["c"] {
+		t.Errorf("two pods at %s", w.addresses["b"])
+	}
+}
+
+func TestRun_words(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--help"}, 0, "a name of autoscaler-adapter simulate --profiles (default"},
+		{[]string{"--engine", "gameboy"}, 2, `there is no profile "gameboy"; autoscaler-adapter simulate --profiles lists`},
+		{[]string{"--listen", "8089"}, 1, "write an address and a port such as 127.0.0.1:8090"},
+		{[]string{"--load", "storm"}, 2, "one of day"},
+	} {
+		var out, errs bytes.Buffer
+		code := Run(t.Context(), c.args, &out, &errs)
+		if code != c.code || !strings.Contains(errs.String(), c.want) {
+			t.Errorf("%q: exit %d, %s", c.args, code, errs.String())
+		}
+		for _, line := range strings.Split(errs.String(), "\n") {
+			if len(line) > 200 {
+				t.Errorf("%q: a line of %d characters", c.args, len(line))
+			}
 		}
 	}
 }
@@ -203,7 +303,7 @@ func TestPlayground_browser(t *testing.T) {
 		return string(out)
 	}
 	dom := run("--dump-dom")
-	for _, want := range []string{"replicas ready / wanted", "real time:", "slo", `<option value="wva">`} {
+	for _, want := range []string{"replicas ready / wanted", "real time:", "slo", `<option value="wva">`, `href="pods/pod-00000/metrics"`} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page does not show %q:\n%.3000s", want, dom)
 		}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -67,7 +69,8 @@ func (w *World) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("POST /control", w.serveControl)
 	mux.HandleFunc("GET /pods/{pod}/metrics", w.servePage)
 	mux.Handle("/apis/", api)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	// Another site that is open in the same browser changes nothing here.
+	server := &http.Server{Handler: http.NewCrossOriginProtection().Handler(mux), ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	go w.film(ctx, feed)
@@ -130,9 +133,7 @@ func (w *World) serveControl(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	c := w.control
 	w.mu.Unlock()
-	d := json.NewDecoder(http.MaxBytesReader(rw, r.Body, 1<<16))
-	d.DisallowUnknownFields()
-	err := d.Decode(&c)
+	err := decode(http.MaxBytesReader(rw, r.Body, 1<<16), &c)
 	if err == nil {
 		err = w.Set(c)
 	}
@@ -141,6 +142,32 @@ func (w *World) serveControl(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rw.WriteHeader(http.StatusNoContent)
+}
+
+// decode reads one JSON object with the controls to change, and says of another
+// body what is wrong with it.
+func decode(body io.Reader, c *Control) error {
+	const write = `write an object such as {"rate": 30, "policy": "kpa"}`
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	err := d.Decode(c)
+	wrong := new(json.UnmarshalTypeError)
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		kind := "number"
+		if wrong.Type.Kind() == reflect.String {
+			kind = "string"
+		}
+		return fmt.Errorf("%s: it is a %s, and must be a %s", wrong.Field, wrong.Value, kind)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("the body is empty; %s", write)
+	case err != nil:
+		return fmt.Errorf("%w; %s", err, write)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("something follows the object; %s", write)
+	}
+	return nil
 }
 
 // serveChoices tells the page what its controls offer.

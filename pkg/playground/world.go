@@ -50,6 +50,7 @@ type World struct {
 	base      time.Duration
 	created   map[string]time.Time
 	addresses map[string]string
+	addressed int // addresses that were given away
 	pods      []collector.Pod
 	counted   map[string]float64 // requests per pod at the last report
 	reported  time.Duration
