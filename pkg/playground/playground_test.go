@@ -173,6 +173,14 @@ func TestPlayground_fasterWithEveryPolicy(t *testing.T) {
 	}
 }
 
+// The largest number of replicas holds for every policy, and for one that wants more than it.
+func TestPlayground_max(t *testing.T) {
+	base := start(t, func(c *Control) { c.Shape, c.Speed, c.Policy, c.Max = "steady", 60, "static:replicas=8", 3 })
+	if f := frames(t, base, 20*time.Second, func(f Frame) bool { return f.Ready > 1 && f.T > 180 }); f.Wanted != 3 || f.Ready != 3 {
+		t.Errorf("%d wanted and %d Ready of at most 3", f.Wanted, f.Ready)
+	}
+}
+
 func TestPlayground_badControls(t *testing.T) {
 	base := start(t, func(c *Control) {})
 	for body, want := range map[string]string{

@@ -199,6 +199,7 @@ func (w *World) ask() error {
 	if w.want, err = w.policy.Want(o); err != nil {
 		return err
 	}
+	w.want.Replicas = min(max(w.want.Replicas, 1), w.control.Max) // as the autoscalers' own bounds would
 	return w.fleet.Scale(w.want.Replicas)
 }
 
