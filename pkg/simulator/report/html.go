@@ -2,8 +2,10 @@ package report
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +30,38 @@ func (r Report) WriteHTML(w io.Writer) error {
 	all := Summarize(r.Runs)
 	return page.Execute(w, map[string]any{
 		"Report": r, "CSS": template.CSS(pageCSS), "JS": template.JS(pageJS), "Data": r.curves(all),
-		"Verdict": verdict(all, r.Goal), "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": decimals(2)(all[0].Oracle.Mean),
+		"Verdict": verdict(all, r.Goal), "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": fixed(all[0].Oracle.Mean, 2),
+		"Goal": goalOf(r), "Known": known(all),
 	})
+}
+
+// goalOf says in a sentence what every policy is measured by.
+func goalOf(r Report) string {
+	first := r.SLO.TTFT.String()
+	if r.SLO.TTFTPerToken > 0 {
+		first += fmt.Sprintf(" and %v more for each token of its prompt", r.SLO.TTFTPerToken)
+	}
+	return fmt.Sprintf("%s of the requests are to be in time: the first token within %s, and then %v or less a token on average.",
+		percents(r.Goal), first, r.SLO.ITL)
+}
+
+// meaning is a policy's name with what it is.
+type meaning struct{ Name, Is string }
+
+// known explains the policies of a report, each once.
+func known(all []Summary) (words []meaning) {
+	for _, m := range []meaning{
+		{"ipa", "This project's autoscaler: it learns what a replica carries within the latencies."},
+		{"kpa", "Knative's own autoscaler, on requests in flight or per second."},
+		{"hpa", "Kubernetes' HorizontalPodAutoscaler, on one metric of the engines."},
+		{"apa", "The autoscaler of AIBrix, on one metric of the engines."},
+		{"wva", "The workload variant autoscaler of llm-d, with the HorizontalPodAutoscaler behind it."},
+	} {
+		if slices.ContainsFunc(all, func(s Summary) bool { name, _, _ := strings.Cut(s.Policy, ":"); return name == m.Name }) {
+			words = append(words, m)
+		}
+	}
+	return words
 }
 
 // row is a line of the page's table.
@@ -52,10 +84,11 @@ func rows(all []Summary, goal float64) (rows []row) {
 		most = max(most, s.GPUHours.Mean)
 	}
 	for i, s := range all {
-		of := func(e Estimate, format func(float64) string) cell {
-			c := cell{Mean: format(e.Mean)}
+		of := func(e Estimate, as format) cell {
+			write, unit := as(e)
+			c := cell{Mean: write(e.Mean) + unit}
 			if s.Seeds > 1 {
-				c.Half = "± " + format(e.Half)
+				c.Half = "± " + write(e.Half) + unit
 			}
 			return c
 		}
@@ -64,7 +97,7 @@ func rows(all []Summary, goal float64) (rows []row) {
 			SLO: of(s.SLO, percent), GPUHours: of(s.GPUHours, decimals(2)), Width: 100 * ratio(s.GPUHours.Mean, most),
 			Rest: []cell{
 				of(s.OracleRatio, decimals(2)), of(s.Wasted, decimals(2)), of(s.Operations, count), of(s.Reversals, count),
-				of(s.P99TTFT, seconds), of(s.P99ITL, seconds), of(s.Recovery, seconds),
+				of(s.P99TTFT, duration), of(s.P99ITL, duration), of(s.Recovery, duration),
 			},
 		})
 	}
@@ -133,7 +166,7 @@ func curveOf(d Detail) curve {
 		c.At, c.Demand = append(c.At, p.At.Seconds()), append(c.Demand, rounded(p.ArrivalsPerSecond))
 		c.Wanted, c.Ready = append(c.Wanted, p.Wanted), append(c.Ready, p.Ready)
 		c.Queue, c.KV = append(c.Queue, p.Waiting+p.Queued), append(c.KV, rounded(p.KV))
-		c.TTFT50, c.TTFT95, c.ITL95 = append(c.TTFT50, known(p.TTFTP50)), append(c.TTFT95, known(p.TTFTP95)), append(c.ITL95, known(p.ITLP95))
+		c.TTFT50, c.TTFT95, c.ITL95 = append(c.TTFT50, ended(p.TTFTP50)), append(c.TTFT95, ended(p.TTFTP95)), append(c.ITL95, ended(p.ITLP95))
 		if p.Wanted != wanted && p.Why != "" {
 			c.Why[i] = strings.TrimSpace(p.Why)
 		}
@@ -150,8 +183,8 @@ func line(changes []simulator.Change) (pairs [][2]float64) {
 	return pairs
 }
 
-// known is nil where no request ended.
-func known(d time.Duration) *float64 {
+// ended is nil where no request ended.
+func ended(d time.Duration) *float64 {
 	if d <= 0 {
 		return nil
 	}

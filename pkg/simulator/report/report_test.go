@@ -110,15 +110,57 @@ func TestWriteHTML_isSafe(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	lines := verdict(Summarize(sample().Runs), .99)
 	want := []string{
-		"ipa holds the goal for the fewest GPU-hours: 5.3, with 99.8 % of the requests in time; that is 1.33 times what perfect foresight would need.",
-		"The goal is missed by kpa:target=20 (95.8 % in time for 6.3 GPU-hours).",
-		"In hindsight, the smallest fleet of fixed size that is as good as any, for the goal is not reachable by one: 83.9 % in time for 7.3 GPU-hours.",
+		"ipa holds the goal for the fewest GPU-hours: 5.30, with 99.8 % of the requests in time; that is 1.33 times what perfect foresight would need.",
+		"The goal is missed by kpa:target=20 (95.8 % in time for 6.30 GPU-hours).",
+		"In hindsight, the smallest fleet of fixed size that is as good as any, for the goal is not reachable by one: 83.9 % in time for 7.30 GPU-hours.",
 	}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s", strings.Join(lines, "\n"))
 	}
+	saves := verdict(Summarize(sample().Runs), .8)
+	if got, want := saves[len(saves)-1], "In hindsight, the smallest fleet of fixed size that holds the goal: 83.9 % in time for 7.30 GPU-hours; ipa takes 27.4 % less."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	if lines := verdict(Summarize(sample().Runs[2:4]), .99); lines[0] != "No policy holds the goal: 99 % of the requests within both latencies." {
 		t.Errorf("%q", lines)
+	}
+}
+
+// TestCell: an interval has the unit and the digits of its mean.
+func TestCell(t *testing.T) {
+	for _, c := range []struct {
+		as         format
+		mean, half float64
+		want       string
+	}{
+		{duration, 122, 5.42, "122 ± 5 s"}, {duration, .9, 1.5, "900 ± 1500 ms"}, {duration, 0, 0, "0 ± 0 s"}, {duration, 7200, 900, "2.0 ± 0.2 h"},
+		{count, 50, 9.04, "50.0 ± 9.0"}, {count, 4, 0, "4 ± 0"}, {percent, .9955, .0065, "99.55 ± 0.65"}, {decimals(2), 29.06, 2.664, "29.06 ± 2.66"},
+	} {
+		if got := (Summary{Seeds: 3}).cell(Estimate{c.mean, c.half}, c.as); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	if got := (Summary{Seeds: 1}).cell(Estimate{Mean: .0801}, duration); got != "80 ms" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestWriteHTML_words: the page says what the goal is and what each policy is.
+func TestWriteHTML_words(t *testing.T) {
+	var out bytes.Buffer
+	if err := sample().WriteHTML(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"99 % of the requests are to be in time: the first token within 2s, and then 100ms or less a token on average.",
+		"<dt>ipa</dt><dd>This project", "<dt>kpa</dt><dd>Knative",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(out.String(), "<dt>wva</dt>") {
+		t.Error("the page explains a policy that it does not show")
 	}
 }
 

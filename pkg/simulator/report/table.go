@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -49,7 +51,7 @@ func writeRows(w io.Writer, all []Summary) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Policy,
 			s.cell(s.SLO, percent), s.cell(s.GPUHours, decimals(2)), s.cell(s.OracleRatio, decimals(2)), s.cell(s.Wasted, decimals(2)),
 			s.cell(s.Operations, count), s.cell(s.Reversals, count),
-			s.cell(s.P99TTFT, seconds), s.cell(s.P99ITL, seconds), s.cell(s.Recovery, seconds))
+			s.cell(s.P99TTFT, duration), s.cell(s.P99ITL, duration), s.cell(s.Recovery, duration))
 	}
 	return t.Flush()
 }
@@ -86,39 +88,63 @@ func (s Summary) hindsight(goal float64) string {
 	return "the oracle's schedule for as much more work as helps, for the goal is not reachable by it"
 }
 
-// cell is a mean, with its interval where there are several seeds.
-func (s Summary) cell(e Estimate, format func(float64) string) string {
+// cell is a mean, with its interval where there are several seeds, both alike.
+func (s Summary) cell(e Estimate, as format) string {
+	write, unit := as(e)
 	if s.Seeds < 2 {
-		return format(e.Mean)
+		return write(e.Mean) + unit
 	}
-	return format(e.Mean) + " ± " + format(e.Half)
+	return write(e.Mean) + " ± " + write(e.Half) + unit
 }
 
-func percent(x float64) string { return fmt.Sprintf("%.2f", 100*x) }
+// format is how an estimate's numbers are written, and the unit behind them:
+// the interval has the unit and the digits of its mean.
+type format func(Estimate) (write func(float64) string, unit string)
 
-func decimals(n int) func(float64) string {
-	return func(x float64) string { return fmt.Sprintf("%.*f", n, x) }
+func percent(Estimate) (func(float64) string, string) {
+	return func(x float64) string { return fixed(100*x, 2) }, ""
 }
 
-// count has a decimal only where a mean needs it.
-func count(x float64) string {
-	if x == float64(int64(x)) {
-		return fmt.Sprintf("%d", int64(x))
+func decimals(n int) format {
+	return func(Estimate) (func(float64) string, string) {
+		return func(x float64) string { return fixed(x, n) }, ""
 	}
-	return fmt.Sprintf("%.1f", x)
 }
 
-// seconds writes a time in the unit that suits it.
+// count has a decimal only where a mean or its interval needs it.
+func count(e Estimate) (func(float64) string, string) {
+	n := 1
+	if e.Mean == math.Trunc(e.Mean) && e.Half == math.Trunc(e.Half) {
+		n = 0
+	}
+	return func(x float64) string { return fixed(x, n) }, ""
+}
+
+// duration is written in the unit that suits its mean.
+func duration(e Estimate) (func(float64) string, string) {
+	factor, n, unit := scale(e.Mean)
+	return func(x float64) string { return fixed(x*factor, n) }, " " + unit
+}
+
+func fixed(x float64, n int) string { return strconv.FormatFloat(x, 'f', n, 64) }
+
+// seconds writes a single time.
 func seconds(x float64) string {
+	factor, n, unit := scale(x)
+	return fixed(x*factor, n) + " " + unit
+}
+
+// scale is the unit for a time in seconds, what it is multiplied with for it, and its decimals.
+func scale(x float64) (factor float64, decimals int, unit string) {
 	switch {
 	case x == 0:
-		return "0 s"
+		return 1, 0, "s"
 	case x < 1:
-		return fmt.Sprintf("%.0f ms", 1000*x)
+		return 1000, 0, "ms"
 	case x < 10:
-		return fmt.Sprintf("%.2f s", x)
+		return 1, 2, "s"
 	case x < 3600:
-		return fmt.Sprintf("%.0f s", x)
+		return 1, 0, "s"
 	}
-	return fmt.Sprintf("%.1f h", x/3600)
+	return 1. / 3600, 1, "h"
 }

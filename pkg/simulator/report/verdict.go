@@ -38,7 +38,7 @@ func verdict(all []Summary, goal float64) (lines []string) {
 		lines = append(lines, missed(bad))
 	}
 	for _, s := range measures {
-		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %.1f GPU-hours.", s.hindsight(goal), percents(s.SLO.Mean), s.GPUHours.Mean))
+		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %s GPU-hours%s.", s.hindsight(goal), percents(s.SLO.Mean), hours(s.GPUHours.Mean), against(s, good, goal)))
 	}
 	return lines
 }
@@ -47,17 +47,38 @@ func verdict(all []Summary, goal float64) (lines []string) {
 func missed(bad []Summary) string {
 	var each []string
 	for _, s := range bad {
-		each = append(each, fmt.Sprintf("%s (%s in time for %.1f GPU-hours)", s.Policy, percents(s.SLO.Mean), s.GPUHours.Mean))
+		each = append(each, fmt.Sprintf("%s (%s in time for %s GPU-hours)", s.Policy, percents(s.SLO.Mean), hours(s.GPUHours.Mean)))
 	}
 	return "The goal is missed by " + strings.Join(each, ", ") + "."
 }
 
 func best(s Summary) string {
-	line := fmt.Sprintf("%s holds the goal for the fewest GPU-hours: %.1f, with %s of the requests in time", s.Policy, s.GPUHours.Mean, percents(s.SLO.Mean))
+	line := fmt.Sprintf("%s holds the goal for the fewest GPU-hours: %s, with %s of the requests in time", s.Policy, hours(s.GPUHours.Mean), percents(s.SLO.Mean))
 	if s.OracleRatio.Mean > 0 {
 		line += fmt.Sprintf("; that is %.2f times what perfect foresight would need", s.OracleRatio.Mean)
 	}
 	return line + "."
+}
+
+// against says what the cheapest policy that holds the goal saves beside the
+// smallest fixed fleet that holds it too.
+func against(fleet Summary, good []Summary, goal float64) string {
+	if fleet.Policy != "static" || fleet.SLO.Mean < goal || len(good) == 0 || fleet.GPUHours.Mean <= 0 {
+		return ""
+	}
+	share := good[0].GPUHours.Mean/fleet.GPUHours.Mean - 1
+	if share < 0 {
+		return fmt.Sprintf("; %s takes %s less", good[0].Policy, percents(-share))
+	}
+	return fmt.Sprintf("; %s takes %s more", good[0].Policy, percents(share))
+}
+
+// hours keeps the digits that small loads have.
+func hours(x float64) string {
+	if x < 10 {
+		return fixed(x, 2)
+	}
+	return fixed(x, 1)
 }
 
 // percents keeps the digits that tell 99 from 99.9; it never rounds up to 100.
