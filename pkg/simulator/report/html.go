@@ -28,9 +28,13 @@ func (r Report) WriteHTML(w io.Writer) error {
 		return err
 	}
 	all := Summarize(r.Runs)
+	words := verdict(all, r.Goal)
+	if best := r.atTheirBest(); best != "" {
+		words = append(words, best)
+	}
 	return page.Execute(w, map[string]any{
 		"Report": r, "CSS": template.CSS(pageCSS), "JS": template.JS(pageJS), "Data": r.curves(all),
-		"Verdict": verdict(all, r.Goal), "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": fixed(all[0].Oracle.Mean, 2),
+		"Verdict": words, "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": fixed(all[0].Oracle.Mean, 2),
 		"Goal": goalOf(r), "Known": known(all),
 	})
 }

@@ -126,6 +126,28 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// TestAtTheirBest: settings that were tried count by policy, hindsight does not.
+func TestAtTheirBest(t *testing.T) {
+	run := func(policy string, slo, hours float64) Run { return Run{Policy: policy, SLO: slo, GPUHours: hours} }
+	r := Report{Goal: .99, Runs: []Run{run("ipa", .999, 5), run("kpa:target=20", .9, 3), run("hpa", .2, 1), {Policy: "static", Hindsight: true, SLO: 1, GPUHours: .5}}}
+	if got := r.atTheirBest(); got != "" {
+		t.Errorf("without a sweep: %q", got)
+	}
+	r.Sweep = []Run{run("ipa:margin=0.8", .99, 4), run("ipa:margin=0.7", .98, 2), run("kpa:target=8", 1, 3.5)}
+	want := "GPU-hours at the cheapest setting that holds the goal, known in hindsight only: kpa:target=8 3.50, ipa:margin=0.8 4.00; no setting that was tried holds the goal for hpa."
+	if got := r.atTheirBest(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Goal = 1.1
+	if got := r.atTheirBest(); got != "No setting that was tried holds the goal for ipa, kpa, hpa." {
+		t.Errorf("%q", got)
+	}
+	r = Report{Goal: .5, Runs: []Run{{Policy: "static", Hindsight: true}}, Sweep: []Run{{Policy: "x", Hindsight: true}}}
+	if got := r.atTheirBest(); got != "" {
+		t.Errorf("hindsight only: %q", got)
+	}
+}
+
 // TestCell: an interval has the unit and the digits of its mean.
 func TestCell(t *testing.T) {
 	for _, c := range []struct {
@@ -185,7 +207,7 @@ func TestEstimate(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for share, want := range map[float64]string{.99: "99 %", .995: "99.5 %", .99999: "99.99 %", 1: "100 %", .8375: "83.8 %", 0: "0 %", .64: "64 %"} {
+	for share, want := range map[float64]string{.99: "99 %", .995: "99.5 %", .99999: "99.99 %", 1: "100 %", .8375: "83.8 %", 0: "0 %", .64: "64 %", .99976: "99.98 %", .999996: "99.99 %"} {
 		if got := percents(share); got != want {
 			t.Errorf("%v is %q, want %q", share, got, want)
 		}

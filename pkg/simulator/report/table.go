@@ -72,6 +72,9 @@ func (r Report) footer(all []Summary) string {
 			fmt.Fprintf(&b, "%s: %s, known in hindsight only.\n", s.Policy, s.hindsight(r.Goal))
 		}
 	}
+	if best := r.atTheirBest(); best != "" {
+		fmt.Fprintln(&b, best)
+	}
 	return b.String()
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -41,6 +42,57 @@ func verdict(all []Summary, goal float64) (lines []string) {
 		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %s GPU-hours%s.", s.hindsight(goal), percents(s.SLO.Mean), hours(s.GPUHours.Mean), against(s, good, goal)))
 	}
 	return lines
+}
+
+// atTheirBest says what each policy would have taken at the cheapest of the
+// settings that were tried and hold the goal; empty without a sweep.
+func (r Report) atTheirBest() string {
+	if len(r.Sweep) == 0 {
+		return ""
+	}
+	var names []string
+	cheapest := map[string]Summary{}
+	for _, s := range Summarize(append(append([]Run{}, r.Runs...), r.Sweep...)) {
+		name, _, _ := strings.Cut(s.Policy, ":")
+		if s.Hindsight {
+			continue
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if old, ok := cheapest[name]; s.SLO.Mean >= r.Goal && (!ok || s.GPUHours.Mean < old.GPUHours.Mean) {
+			cheapest[name] = s
+		}
+	}
+	return inWords(names, cheapest)
+}
+
+// inWords lists the cheapest first, and then those that hold the goal nowhere.
+func inWords(names []string, cheapest map[string]Summary) string {
+	var never []string
+	best := slices.SortedFunc(maps.Values(cheapest), func(a, b Summary) int {
+		return cmp.Or(cmp.Compare(a.GPUHours.Mean, b.GPUHours.Mean), cmp.Compare(a.Policy, b.Policy))
+	})
+	for _, n := range names {
+		if _, ok := cheapest[n]; !ok {
+			never = append(never, n)
+		}
+	}
+	var each, parts []string
+	for _, s := range best {
+		each = append(each, fmt.Sprintf("%s %s", s.Policy, hours(s.GPUHours.Mean)))
+	}
+	if len(each) > 0 {
+		parts = append(parts, "GPU-hours at the cheapest setting that holds the goal, known in hindsight only: "+strings.Join(each, ", "))
+	}
+	if len(never) > 0 {
+		parts = append(parts, "no setting that was tried holds the goal for "+strings.Join(never, ", "))
+	}
+	text := strings.Join(parts, "; ")
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // missed lists those below the goal, the nearest to it first.
@@ -86,7 +138,7 @@ func percents(share float64) string {
 	p := 100 * share
 	text := fmt.Sprintf("%.1f %%", p)
 	if p < 100 && (p > 99.9 || text == "100.0 %") {
-		text = fmt.Sprintf("%.2f %%", float64(int(p*100))/100)
+		text = fmt.Sprintf("%.2f %%", min(p, 99.99))
 	}
 	return strings.Replace(text, ".0 %", " %", 1)
 }
