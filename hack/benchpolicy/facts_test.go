@@ -229,6 +229,9 @@ func TestAcrossTables(t *testing.T) {
 	if err := acrossTables(&b, sweeps, s); err != nil {
 		t.Fatal(err)
 	}
+	if text, err := document(sweeps, s); err != nil || !strings.Contains(text, b.String()) {
+		t.Errorf("the document lacks it: %v", err)
+	}
 	for _, want := range []string{
 		"2 cells of all sweeps, 1 of them without ¹", "| **ipa margin** | as it comes | 2 | 1 | 2 | 99.5 | 99.5 | 1.50 |",
 		"| **kpa target** | 8 | 2 | 1 | 2 | 99.5 | 99.5 | 2.00 |", "| **wva up/down** | as it comes | 1 | 0 | 1 | 74.7 | 50.0 | 2.00 |",

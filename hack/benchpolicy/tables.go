@@ -55,7 +55,8 @@ func document(tables []table, s *store) (string, error) {
 			return "", err
 		}
 	}
-	return b.String(), acrossTables(&b, tables, s)
+	err := acrossTables(&b, tables, s)
+	return b.String(), err
 }
 
 // mainTable has a row per policy and a column per load; loads without a run are left out.
