@@ -29,8 +29,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&c.Engine, "engine", c.Engine, "engine profile, a name of autoscaler-adapter simulate --profiles")
 	flags.DurationVar(&c.Lead, "lead", c.Lead, "mean time from a pod's creation to Ready")
 	flags.Int32Var(&c.Max, "max", c.Max, "largest number of replicas")
-	flags.Usage = func() {
-		fmt.Fprint(stderr, "Usage: autoscaler-adapter playground [flags]\n\nA simulated fleet in real time behind real metrics pages, scraped and scaled by the real program,\nwith a live page in the browser. Needs no cluster and no root.\n\nFlags:\n"+flags.FlagUsages())
+	flags.Usage = func() { // only --help calls it
+		fmt.Fprint(stdout, "Usage: autoscaler-adapter playground [flags]\n\nA simulated fleet in real time behind real metrics pages, scraped and scaled by the real program,\nwith a live page in the browser. Needs no cluster and no root.\n\nFlags:\n"+flags.FlagUsages())
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
