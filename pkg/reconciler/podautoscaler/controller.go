@@ -127,7 +127,7 @@ func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 	controlled := controller.FilterController(&v1alpha1.PodAutoscaler{})
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		h.pas: cache.ResourceEventHandlerFuncs{
-			AddFunc: func(obj any) { r.paChanged(impl, obj.(*v1alpha1.PodAutoscaler)) },
+			AddFunc: func(obj any) { r.paAdded(impl, obj.(*v1alpha1.PodAutoscaler)) },
 			UpdateFunc: func(old, obj any) {
 				was, pa := old.(*v1alpha1.PodAutoscaler), obj.(*v1alpha1.PodAutoscaler)
 				if Observed(was) && (was.Class() != pa.Class() || !Observed(pa)) {
@@ -146,6 +146,17 @@ func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 		}
 	}
 	return nil
+}
+
+// paAdded also looks at the revisions that are still being started: a new one
+// may have superseded them.
+func (r *Reconciler) paAdded(impl *controller.Impl, pa *v1alpha1.PodAutoscaler) {
+	r.paChanged(impl, pa)
+	for _, peer := range r.peers(pa) {
+		if !peer.Status.IsScaleTargetInitialized() {
+			r.paChanged(impl, peer)
+		}
+	}
 }
 
 // paChanged enqueues what is of our class and collects what is only observed.

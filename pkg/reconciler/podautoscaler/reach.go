@@ -2,6 +2,7 @@ package podautoscaler
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -12,9 +13,9 @@ import (
 // reachability says whether a route points to the revision. Knative also calls
 // a revision unreachable while none of its pods is Ready and one of them failed
 // or cannot be scheduled; scaling that to 0 would make it reachable again, and
-// so on. Only the Revision's own routing state says that no route is left. One
-// that is being started finishes that even so, as with Knative's own class: a
-// revision that is deployed before it gets traffic has to become Ready.
+// so on. Only the Revision's own routing state says that no route is left. The
+// newest one finishes its start even so, as with Knative's own class: a revision
+// that is deployed before it gets traffic has to become Ready.
 func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.ReachabilityType {
 	if pa.Spec.Reachability != v1alpha1.ReachabilityUnreachable {
 		return pa.Spec.Reachability
@@ -25,7 +26,7 @@ func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.Reachabil
 	}
 	switch rev.GetRoutingState() {
 	case servingv1.RoutingStateReserve:
-		if !pa.Status.IsScaleTargetInitialized() && !pa.Status.IsInactive() {
+		if !pa.Status.IsScaleTargetInitialized() && !pa.Status.IsInactive() && !r.superseded(pa) {
 			return v1alpha1.ReachabilityUnknown
 		}
 		return v1alpha1.ReachabilityUnreachable
@@ -35,6 +36,11 @@ func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.Reachabil
 		return v1alpha1.ReachabilityReachable
 	}
 	return v1alpha1.ReachabilityReachable
+}
+
+// superseded tells whether a later revision of the same Configuration has come.
+func (r *Reconciler) superseded(pa *v1alpha1.PodAutoscaler) bool {
+	return slices.ContainsFunc(r.peers(pa), func(peer *v1alpha1.PodAutoscaler) bool { return generationOf(peer) > generationOf(pa) })
 }
 
 const (

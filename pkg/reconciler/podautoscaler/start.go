@@ -116,17 +116,9 @@ func initializedAt(pa *v1alpha1.PodAutoscaler) time.Time {
 // predecessorReplicas returns what the newest other routed revision of the
 // same Configuration asks for now, 0 when there is none.
 func (r *Reconciler) predecessorReplicas(pa *v1alpha1.PodAutoscaler) int32 {
-	name, ok := pa.Labels[serving.ConfigurationLabelKey]
-	if !ok {
-		return 0
-	}
-	peers, err := r.autoscalers.PodAutoscalers(pa.Namespace).List(labels.SelectorFromSet(labels.Set{serving.ConfigurationLabelKey: name}))
-	if err != nil {
-		return 0
-	}
 	var newest *v1alpha1.PodAutoscaler
-	for _, peer := range peers {
-		if peer.Name == pa.Name || r.reachability(peer) != v1alpha1.ReachabilityReachable || !peer.Status.IsScaleTargetInitialized() {
+	for _, peer := range r.peers(pa) {
+		if r.reachability(peer) != v1alpha1.ReachabilityReachable || !peer.Status.IsScaleTargetInitialized() {
 			continue
 		}
 		if newest == nil || generationOf(peer) > generationOf(newest) {
@@ -141,6 +133,24 @@ func (r *Reconciler) predecessorReplicas(pa *v1alpha1.PodAutoscaler) int32 {
 		return newest.Status.GetDesiredScale()
 	}
 	return replicasOf(d)
+}
+
+// peers are the PodAutoscalers of the other revisions of the same Configuration.
+func (r *Reconciler) peers(pa *v1alpha1.PodAutoscaler) (peers []*v1alpha1.PodAutoscaler) {
+	name, ok := pa.Labels[serving.ConfigurationLabelKey]
+	if !ok {
+		return nil
+	}
+	all, err := r.autoscalers.PodAutoscalers(pa.Namespace).List(labels.SelectorFromSet(labels.Set{serving.ConfigurationLabelKey: name}))
+	if err != nil {
+		return nil // a lister's List does not fail
+	}
+	for _, peer := range all {
+		if peer.Name != pa.Name {
+			peers = append(peers, peer)
+		}
+	}
+	return peers
 }
 
 // generationOf returns the Configuration's generation that made the revision.

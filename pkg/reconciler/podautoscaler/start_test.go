@@ -1,11 +1,16 @@
 package podautoscaler
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/apis"
+	"knative.dev/pkg/controller"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -74,6 +79,10 @@ func TestReachability_onlyTheRouteDecides(t *testing.T) {
 	f("never routed", servingv1.RoutingStatePending, v1alpha1.ReachabilityUnknown)
 	pa = autoscaler("llm-1", 1)
 	f("deployed ahead of its traffic, starting", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnknown)
+	newer := newBench(t, 1, pa, autoscaler("llm-2", 2), revision("llm-1", servingv1.RoutingStateReserve))
+	if got := newer.reachability(pa); got != v1alpha1.ReachabilityUnreachable {
+		t.Errorf("superseded while it starts: %q; nothing will ever be routed to it", got)
+	}
 	pa.Status.MarkInactive(timedOut, "")
 	f("deployed ahead of its traffic, in vain", servingv1.RoutingStateReserve, v1alpha1.ReachabilityUnreachable)
 	pa = autoscaler("llm-1", 1)
@@ -171,5 +180,29 @@ func TestReconcile_missedDeadlineEndsAndStays(t *testing.T) {
 	b = newBench(t, 1, got, readySKS(pa), target("llm-1", 0))
 	if b.reconcile(got); b.patched() != "none" {
 		t.Errorf("patched %s afterwards, want it to stay at 0", b.patched())
+	}
+}
+
+// idle is a reconciler that is never run.
+type idle struct{}
+
+func (idle) Reconcile(context.Context, string) error { return nil }
+
+// A new revision has those looked at that are still being started: it supersedes
+// them, and no event of their own tells.
+func TestPAAdded_looksAtThoseStarting(t *testing.T) {
+	starting, started := autoscaler("llm-1", 1), initialized(autoscaler("llm-0", 0), time.Hour)
+	fresh := autoscaler("llm-2", 2)
+	b := newBench(t, 1, starting, started, fresh)
+	impl := controller.NewContext(t.Context(), idle{}, controller.ControllerOptions{WorkQueueName: t.Name(), Logger: zap.NewNop().Sugar()})
+	b.paAdded(impl, fresh)
+	var got []string
+	for range impl.WorkQueue().Len() {
+		key, _ := impl.WorkQueue().Get()
+		got = append(got, key.(types.NamespacedName).Name)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"llm-1", "llm-2"}) {
+		t.Errorf("enqueued %v, want the new one and the one that is being started", got)
 	}
 }
