@@ -296,6 +296,20 @@ func TestRun_remarks(t *testing.T) {
 	}
 }
 
+// TestRun_settings: what changes the fleet stands above the figures.
+func TestRun_settings(t *testing.T) {
+	code, stdout, stderr := call(t, "--synthetic", "step", "--to", "5m", "--policy", "static:replicas=3", "--min", "2", "--max", "9",
+		"--container-concurrency", "20", "--scrape-loss", "0.1", "--prefix-cache", "--gpus", "8", "--failures", "1h")
+	for _, want := range []string{"replicas that have GPUs 8", "a pod fails every 1h", "at least 2 replicas", "at most 9 replicas", "requests that a pod lets in 20", "scrapes lost 10 %", "prefix cache on"} {
+		if code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("exit %d: %q is not said in\n%s", code, want, stdout)
+		}
+	}
+	if !strings.Contains(stderr, "does not say which prompts are alike") {
+		t.Errorf("%q", stderr)
+	}
+}
+
 // TestRun_pipe: a pipe, as of a shell's <(zcat FILE), is read once and replayed for every run.
 func TestRun_pipe(t *testing.T) {
 	r, w, err := os.Pipe()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
@@ -76,6 +77,9 @@ func counted(requests trace.Requests, say func(n int64, at time.Duration)) trace
 func (c *comparison) remarks(out *output) {
 	if n := c.size.tooLong; n > 0 {
 		out.say("%d of %d requests are longer than the %d tokens that the KV cache of %s holds: each is refused, and a miss", n, c.size.requests, c.config.Engine.KVTokens, c.config.Engine.Name)
+	}
+	if (c.config.PrefixCache || c.config.Routing == simulator.PrefixAware) && !c.size.prefixes {
+		out.say("the load does not say which prompts are alike (block hashes, as Mooncake's traces have): --prefix-cache and --routing prefix-aware change nothing")
 	}
 	if c.size.span < c.config.Lead {
 		out.say("the load lasts %v, and a pod takes %v to start (--lead): no policy can help it", c.size.span.Round(time.Second), c.config.Lead)

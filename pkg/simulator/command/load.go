@@ -58,7 +58,9 @@ type size struct {
 	requests, input, output int64
 	// tooLong is how many requests no engine of the fleet could hold.
 	tooLong int64
-	span    time.Duration
+	// prefixes is whether any request says what it shares with others.
+	prefixes bool
+	span     time.Duration
 }
 
 // measure reads a load once, for its errors and its size; an engine holds so many tokens.
@@ -77,6 +79,7 @@ func (l load) measure(ctx context.Context, seed uint64, holds int) (s size, err 
 		if q.Input+q.Output > holds {
 			s.tooLong++
 		}
+		s.prefixes = s.prefixes || len(q.Blocks) > 0
 		s.input, s.output, s.span = s.input+int64(q.Input), s.output+int64(q.Output), q.Arrival
 	}
 	return s, nil

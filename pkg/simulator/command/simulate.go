@@ -157,11 +157,21 @@ func (c *comparison) settings() []report.Setting {
 	if c.config.SLO.TTFTPerToken > 0 {
 		s = append(s, report.Setting{Name: "TTFT per prompt token", Value: text(c.config.SLO.TTFTPerToken)})
 	}
-	if c.config.GPUs > 0 {
-		s = append(s, report.Setting{Name: "replicas that have GPUs", Value: fmt.Sprint(c.config.GPUs)})
-	}
-	if c.config.FailureEvery > 0 {
-		s = append(s, report.Setting{Name: "a pod fails every", Value: text(c.config.FailureEvery)})
+	for _, o := range []struct {
+		on          bool
+		name, value string
+	}{
+		{c.config.GPUs > 0, "replicas that have GPUs", fmt.Sprint(c.config.GPUs)},
+		{c.config.FailureEvery > 0, "a pod fails every", text(c.config.FailureEvery)},
+		{c.config.Min > 1, "at least", fmt.Sprintf("%d replicas", c.config.Min)},
+		{c.config.Max < simulator.NewConfig().Max, "at most", fmt.Sprintf("%d replicas", c.config.Max)},
+		{c.config.ContainerConcurrency > 0, "requests that a pod lets in", fmt.Sprint(c.config.ContainerConcurrency)},
+		{c.config.ScrapeLoss > 0, "scrapes lost", fmt.Sprintf("%g %%", 100*c.config.ScrapeLoss)},
+		{c.config.PrefixCache, "prefix cache", "on"},
+	} {
+		if o.on {
+			s = append(s, report.Setting{Name: o.name, Value: o.value})
+		}
 	}
 	return append(s, report.Setting{Name: "routing", Value: string(c.config.Routing)})
 }
