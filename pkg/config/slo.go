@@ -19,7 +19,8 @@ const (
 	longestSLO  = time.Hour
 )
 
-// mostSeqs is vLLM's own --max-num-seqs, which is assumed unless less is let in.
+// mostSeqs is the --max-num-seqs that is assumed, vLLM's own on many GPUs, unless
+// less is let in.
 const mostSeqs = 256
 
 // objective reads what the metric slo is to hold. Its annotations are refused

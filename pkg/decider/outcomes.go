@@ -13,6 +13,9 @@ const (
 type outcomes struct {
 	Seen   [loadSteps]float64 `json:"seen"`
 	Missed [loadSteps]float64 `json:"missed"`
+	// All and Late are the same of all loads, faded by half in half an hour.
+	All  float64 `json:"all,omitempty"`
+	Late float64 `json:"late,omitempty"`
 
 	family *family // not stored: made when first asked for, and shared by copies
 }
@@ -30,20 +33,25 @@ func (t *outcomes) scale(k float64) {
 	}
 }
 
-// times is what was seen when each load was as many times as high.
+// times is what was seen when each load was as many times as high. What was, or
+// would be, beyond the last step is left out: how far beyond is not known.
 func (t outcomes) times(k float64) outcomes {
 	moved := t
 	moved.Seen, moved.Missed = [loadSteps]float64{}, [loadSteps]float64{}
-	for i, seen := range t.Seen {
-		moved.add((float64(i)+0.5)*loadStep*k, seen, t.Missed[i])
+	for i, seen := range t.Seen[:loadSteps-1] {
+		if load := (float64(i) + 0.5) * loadStep * k; stepOf(load) < loadSteps-1 {
+			moved.add(load, seen, t.Missed[i])
+		}
 	}
 	return moved
 }
 
-func stepOf(load float64) int { return min(int(load/loadStep), loadSteps-1) }
+func stepOf(load float64) int { return int(min(load/loadStep, loadSteps-1)) }
 
 // fade lets a bin pass, in which requests came under some steps of load.
 func (t *outcomes) fade(visited *[loadSteps]bool) {
+	t.All *= outcomesFade
+	t.Late *= outcomesFade
 	for i, now := range visited {
 		k := elsewhereFade
 		if now || t.Missed[i] > episode*t.Seen[i] {
@@ -65,17 +73,20 @@ func (t *outcomes) add(load, seen, missed float64) bool {
 	return true
 }
 
-// attainment is the share of all remembered that met the objective.
-func (t outcomes) attainment() Reading {
-	seen, missed := 0.0, 0.0
-	for i := range t.Seen {
-		seen += t.Seen[i]
-		missed += t.Missed[i]
+// count is for what was met of late, under whatever load.
+func (t *outcomes) count(seen, missed float64) {
+	if seen > 0 {
+		t.All += seen
+		t.Late += min(max(missed, 0), seen)
 	}
-	if seen < 1 {
+}
+
+// attainment is the share of the requests of late that met the objective.
+func (t outcomes) attainment() Reading {
+	if t.All < 1 {
 		return Unknown()
 	}
-	return Reading(1 - missed/seen)
+	return Reading(1 - t.Late/t.All)
 }
 
 func (t outcomes) sound() bool {
@@ -84,7 +95,7 @@ func (t outcomes) sound() bool {
 			return false
 		}
 	}
-	return true
+	return t.All >= 0 && t.All < maxTotal && t.Late >= 0 && t.Late <= t.All
 }
 
 // looked is a pod's sample, and its mark to note in.
@@ -115,6 +126,7 @@ func (s *SLOState) count(o Objective, c capacity, ready int32, samples []looked)
 	fleet := float64(bins[len(bins)-1]) / (float64(ready) * perPod)
 	for _, d := range samples {
 		seen, missed := d.misses(o, c)
+		s.Outcomes.count(seen, missed)
 		load := fleet + d.waiting/perPod
 		if missed > episode*seen {
 			load = max(load, d.mark[markLoad])

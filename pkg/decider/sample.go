@@ -163,9 +163,10 @@ const tokensPerGap = 10
 // perToken makes gaps of requests' means: TGI and TensorRT-LLM observe one mean
 // per request that ended, which stands for all of its tokens.
 func (d sample) perToken() sample {
-	if d.gaps > 0 && d.generated > tokensPerGap*d.gaps {
-		d.gapSum *= d.generated / d.gaps
-		d.gaps = d.generated
+	further := d.generated - max(d.firsts, d.finished, 0) // a first token ends no gap
+	if d.gaps > 0 && further > tokensPerGap*d.gaps {
+		d.gapSum *= further / d.gaps
+		d.gaps = further
 	}
 	return d
 }
@@ -213,7 +214,7 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.far = p.Totals.TTFT.around(ttft)
 			d.seconds = d.elapsed(max(at-before[markAt], 0.1))
-			d.running, d.full = now[markRunning], now.full(before) && reading(p, KVCache) < roomyKV
+			d.running, d.full = now[markRunning], now.full(before, reading(p, KVCache))
 			each(d, &marks[len(marks)-1])
 		}
 	}

@@ -1,14 +1,17 @@
 package decider
 
+import "math"
+
 // How an engine that runs as many requests as its --max-num-seqs allows is told
 // from one that is short of something else.
 const (
-	// roomyKV is the percent of the KV cache in use below which it does not hold requests back.
-	roomyKV = 85
+	// roomyKV is the percent of the KV cache in use below which it does not hold
+	// requests back, if one more like those that run would fit in, too.
+	roomyKV, fullCache = 85, 95
 	// roomyStep is the prompt tokens of a mean step below which the token budget,
 	// vLLM's least is 2,048, does not hold them back.
 	roomyStep = 1000
-	// surelyFull is the samples after which the limit is believed.
+	// surelyFull is the bins in a row after which the limit is believed.
 	surelyFull = 3
 )
 
@@ -16,29 +19,42 @@ const (
 // --max-num-seqs: it is the most that any pod was seen to run, when pods stay at
 // that with a queue although nothing else holds it back.
 type seqs struct {
-	// Most is the most requests that a pod was seen to run; Full is the samples in
-	// which one stayed at that with a queue.
+	// Most is the most requests that a pod was seen to run; Full is the bins in a
+	// row in which one stayed at that with a queue.
 	Most float64 `json:"most,omitempty"`
 	Full int     `json:"full,omitempty"`
 }
 
 // full reports whether a pod ran as many requests as before, and let others
-// wait both times.
-func (m mark) full(before mark) bool {
-	return m[markRunning] > 0 && m[markRunning] == before[markRunning] && m[markWaiting] >= 1 && before[markWaiting] >= 1
+// wait both times, with kv percent of its cache in use.
+func (m mark) full(before mark, kv Reading) bool {
+	running := m[markRunning]
+	room := min(roomyKV, fullCache*running/(running+1))
+	return running >= 1 && running == before[markRunning] && m[markWaiting] >= 1 && before[markWaiting] >= 1 && float64(kv) < room
 }
 
-// learn takes a pod's sample.
-func (s *seqs) learn(d sample) {
-	if d.running > maxRequests {
-		return
+// learn takes the samples of a bin.
+func (s *seqs) learn(samples []looked) {
+	most := 0.0
+	for _, d := range samples {
+		if d.running <= maxRequests {
+			most = max(most, math.Floor(d.running))
+		}
 	}
-	if d.running > s.Most {
-		*s = seqs{Most: d.running}
+	if most > s.Most {
+		*s = seqs{Most: most}
 	}
-	tight := d.steps > 0 && d.prompt >= 0 && max(d.prompt-d.cached, 0) < roomyStep*d.steps
-	if d.full && tight && d.running == s.Most {
+	full := false
+	for _, d := range samples {
+		// A prompt is counted when it has been computed: without one, the steps may be full of it.
+		tight := d.steps > 0 && d.firsts > 0 && d.prompt >= 0 && max(d.prompt-d.cached, 0) < roomyStep*d.steps
+		full = full || d.full && tight && d.running == s.Most
+	}
+	switch {
+	case full:
 		s.Full = min(s.Full+1, surelyFull)
+	case s.Full < surelyFull:
+		s.Full = 0
 	}
 }
 
@@ -51,5 +67,5 @@ func (s seqs) limit(most int) int {
 }
 
 func (s seqs) sound() bool {
-	return s.Most >= 0 && s.Most <= maxRequests && s.Full >= 0
+	return s.Most >= 0 && s.Most <= maxRequests && s.Full >= 0 && (s.Full == 0 || s.Most >= 1)
 }

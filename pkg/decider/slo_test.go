@@ -390,8 +390,6 @@ func TestSample_elapsed(t *testing.T) {
 	}
 }
 
-// TestBroken counts pods that are missing for long, and not those just ordered
-// or without a node.
 // What was met at loads far above 1 does not flatten the curve below.
 func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
 	var seen outcomes
@@ -411,33 +409,79 @@ func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
 func TestSeqs_learn(t *testing.T) {
 	at := func(running, waiting float64) mark { return mark{markRunning: running, markWaiting: waiting} }
 	for _, c := range []struct {
-		name         string
-		before, then mark
-		kv           Reading
-		prompt       float64
-		want         int
+		name           string
+		before, then   mark
+		kv             Reading
+		firsts, prompt float64
+		want           int
 	}{
-		{"at the limit", at(32, 3), at(32, 9), 40, 500, 32},
-		{"nothing waits", at(32, 0), at(32, 9), 40, 500, 256},
-		{"more run than before", at(30, 3), at(32, 9), 40, 500, 256},
-		{"the KV cache is full", at(32, 3), at(32, 9), 95, 500, 256},
-		{"the KV cache is unknown", at(32, 3), at(32, 9), Unknown(), 500, 256},
-		{"steps are full of prompts", at(32, 3), at(32, 9), 40, 50_000, 256},
-		{"running is unknown", at(noCount, 3), at(noCount, 9), 40, 500, 256},
-		{"absurd", at(1e9, 3), at(1e9, 9), 40, 500, 256},
+		{"at the limit", at(32, 3), at(32, 9), 40, 5, 500, 32},
+		{"nothing waits", at(32, 0), at(32, 9), 40, 5, 500, 256},
+		{"more run than before", at(30, 3), at(32, 9), 40, 5, 500, 256},
+		{"the KV cache is full", at(32, 3), at(32, 9), 95, 5, 500, 256},
+		{"no further one fits into the KV cache", at(2, 3), at(2, 9), 70, 5, 500, 256},
+		{"the KV cache is unknown", at(32, 3), at(32, 9), Unknown(), 5, 500, 256},
+		{"steps are full of prompts", at(32, 3), at(32, 9), 40, 5, 50_000, 256},
+		{"no prompt ends", at(32, 3), at(32, 9), 40, 0, 0, 256},
+		{"running is unknown", at(noCount, 3), at(noCount, 9), 40, 5, 500, 256},
+		{"half a request", at(.5, 3), at(.5, 9), 40, 5, 500, 256},
+		{"absurd", at(1e9, 3), at(1e9, 9), 40, 5, 500, 256},
 	} {
 		var s seqs
-		d := sample{steps: 10, prompt: c.prompt, running: c.then[markRunning], full: c.then.full(c.before) && c.kv < roomyKV}
+		d := looked{sample: sample{steps: 10, firsts: c.firsts, prompt: c.prompt, running: c.then[markRunning], full: c.then.full(c.before, c.kv)}}
 		for range surelyFull {
-			s.learn(d)
+			s.learn([]looked{d})
 		}
 		if got := s.limit(256); got != c.want || !s.sound() {
 			t.Errorf("%s: a limit of %d, want %d", c.name, got, c.want)
 		}
 	}
 	s := seqs{Most: 32, Full: surelyFull}
-	if s.learn(sample{running: 33}); s.limit(256) != 256 {
+	if s.learn([]looked{{sample: sample{running: 33}}}); s.limit(256) != 256 {
 		t.Errorf("33 ran, and the limit stays %d", s.limit(256))
+	}
+	s = seqs{Most: 32, Full: surelyFull - 1}
+	if s.learn([]looked{{sample: sample{running: 20}}}); s.Full != 0 {
+		t.Errorf("a bin without a full pod leaves %d in a row", s.Full)
+	}
+	if (seqs{Full: surelyFull}).sound() {
+		t.Error("a limit of 0 is sound")
+	}
+}
+
+// What is moved there and back is as it was, but for what came too near the end.
+func TestOutcomes_times(t *testing.T) {
+	var seen outcomes
+	for load := 0.025; load < loadSteps*loadStep; load += loadStep {
+		seen.add(load, 1000, 0)
+	}
+	before := seen.curve()
+	for _, k := range []float64{1.3, 2, 5} {
+		moved := seen.times(k).times(1 / k)
+		after := moved.curve()
+		if after.sustained(.007) < before.sustained(.007)-.1 {
+			t.Errorf("times %g and back: a load of %.2f is sustained, before %.2f", k, after.sustained(.007), before.sustained(.007))
+		}
+	}
+	for _, load := range []float64{1e300, math.Inf(1)} {
+		if got := stepOf(load); got != loadSteps-1 {
+			t.Errorf("a load of %g is in step %d", load, got)
+		}
+	}
+}
+
+// Attainment is that of late, however long what went well is remembered.
+func TestOutcomes_attainment(t *testing.T) {
+	var o outcomes
+	for _, load := range []float64{.3, .9} {
+		o.add(load, 1000, 1000*(load-.3)/1.2)
+		o.count(1000, 1000*(load-.3)/1.2)
+	}
+	for range 360 {
+		o.fade(&[loadSteps]bool{})
+	}
+	if got := o.attainment(); math.Abs(float64(got)-.75) > 1e-9 {
+		t.Errorf("750 of 1000 met, an hour ago: %v", got)
 	}
 }
 
@@ -448,8 +492,10 @@ func TestCountSeqs_movesWhatWasSeen(t *testing.T) {
 	s.Engines.Marks = []mark{{markLoad: .5}}
 	s.Outcomes.add(.5, 100, 0)
 	before := s.capacity(o, 0).rate
-	full := looked{sample: sample{running: 8, full: true, steps: 10}}
-	s.countSeqs(o, []looked{full, full, full})
+	full := looked{sample: sample{running: 40, full: true, steps: 10, firsts: 1}}
+	for range surelyFull {
+		s.countSeqs(o, []looked{full})
+	}
 	times := before / s.capacity(o, 0).rate
 	if !(times > 1) || math.Abs(s.Engines.Marks[0][markLoad]-.5*times) > 1e-9 {
 		t.Errorf("capacity fell to 1/%.3g, the mark's load went from 0.5 to %.3g", times, s.Engines.Marks[0][markLoad])
@@ -470,6 +516,8 @@ func TestSample_perToken(t *testing.T) {
 		{"a gap per token", sample{generated: 2000, gaps: 1990, gapSum: 40}, 1990, 40},
 		{"drafts of four taken", sample{generated: 2000, gaps: 500, gapSum: 10}, 500, 10},
 		{"a mean per request", sample{generated: 2000, gaps: 10, gapSum: .2}, 2000, 40},
+		{"a mean per request, and what began", sample{generated: 2010, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 2000, 40},
+		{"answers of one token", sample{generated: 2100, firsts: 2005, gaps: 95, gapSum: 1.9}, 95, 1.9},
 		{"tokens unknown", sample{generated: noCount, gaps: 10, gapSum: .2}, 10, .2},
 		{"nothing ended", sample{generated: 2000}, 0, 0},
 	} {
@@ -479,6 +527,8 @@ func TestSample_perToken(t *testing.T) {
 	}
 }
 
+// TestBroken counts pods that are missing for long, and not those just ordered
+// or without a node.
 func TestBroken_needsSpares(t *testing.T) {
 	s := newSLOState(time.Unix(0, 0))
 	o := Objective{LeadTime: time.Minute}

@@ -136,9 +136,7 @@ func (s *SLOState) countSeqs(o Objective, samples []looked) {
 		return
 	}
 	limit, rate := s.Seqs.limit(o.MaxNumSeqs), s.capacity(o, s.KV*s.Thrash).rate
-	for _, d := range samples {
-		s.Seqs.learn(d.sample)
-	}
+	s.Seqs.learn(samples)
 	if s.Seqs.limit(o.MaxNumSeqs) == limit {
 		return
 	}
