@@ -310,6 +310,20 @@ func TestRun_settings(t *testing.T) {
 	}
 }
 
+// TestRun_containerConcurrency: the oracle and the fixed fleet know what a pod lets in.
+func TestRun_containerConcurrency(t *testing.T) {
+	load := []string{"--synthetic", "step", "--to", "18m", "--policy", "static,oracle", "--warmup", "1m"}
+	free, bounded := figures(t, load...), figures(t, append(load, "--container-concurrency", "2")...)
+	if least, most := free[0]["oracle_gpu_hours"].(float64), bounded[0]["oracle_gpu_hours"].(float64); most < 4*least {
+		t.Errorf("the bound is %v GPU-hours with 2 requests a pod, %v without a limit", most, least)
+	}
+	for _, r := range bounded {
+		if r["slo"].(float64) < .99 {
+			t.Errorf("%s holds %v with 2 requests a pod", r["policy"], r["slo"])
+		}
+	}
+}
+
 // TestRun_pipe: a pipe, as of a shell's <(zcat FILE), is read once and replayed for every run.
 func TestRun_pipe(t *testing.T) {
 	r, w, err := os.Pipe()

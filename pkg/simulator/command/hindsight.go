@@ -100,16 +100,41 @@ func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Dura
 	return run.least(0, mostTimes, j.config.SLO.Goal)
 }
 
+// divisible is how many requests a pod has to let in for a little fewer to be
+// the same as a little more work; below it there are more pods instead.
+const divisible = 8
+
+// atMost is an engine that runs no more requests than its queue-proxy lets in; 0 is no limit.
+func atMost(p engine.Profile, let int) engine.Profile {
+	if let > 0 {
+		p.MaxNumSeqs = min(p.MaxNumSeqs, let)
+	}
+	return p
+}
+
 // schedule is the oracle's, to be replayed, for so many times the work.
 func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64, at func(time.Duration)) ([]simulator.Change, error) {
-	config.Engine = harder(config.Engine, factor)
+	more, let := 1.0, config.ContainerConcurrency
+	if let > 0 && let < divisible {
+		more = factor
+	} else {
+		config.Engine = harder(atMost(config.Engine, let), factor)
+	}
 	d, err := c.demand(ctx, config, at)
 	if err != nil {
 		return nil, err
 	}
 	d.Rough()
 	b, err := d.Bound()
-	return kept(b.Replicas, c.size.span-lastMinutes), err
+	return times(kept(b.Replicas, c.size.span-lastMinutes), more), err
+}
+
+// times is a schedule with so many times the replicas.
+func times(schedule []simulator.Change, factor float64) []simulator.Change {
+	for i := range schedule {
+		schedule[i].Replicas = int32(math.Ceil(float64(schedule[i].Replicas) * factor))
+	}
+	return schedule
 }
 
 // lastMinutes is the end of a load, in which the bound lets replicas go that
