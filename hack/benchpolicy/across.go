@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -132,6 +133,6 @@ func undominated(all []single, family string) (kept []single) {
 			kept = append(kept, one)
 		}
 	}
-	slices.SortFunc(kept, func(a, b single) int { return int(math.Copysign(1, a.cost-b.cost)) })
+	slices.SortFunc(kept, func(a, b single) int { return cmp.Compare(a.cost, b.cost) })
 	return kept
 }

@@ -19,7 +19,7 @@ type load struct {
 	run, bound float64
 }
 
-// long tells a load that gets fewer seeds in all tables but the first.
+// long tells a load that gets fewer seeds.
 func (l load) long() bool { return l.run > 0.8 }
 
 // rank orders loads for running.

@@ -70,9 +70,12 @@ func (v versions) of(name, engine string) (string, error) {
 		own, err = sourceHash(v.root, ownSources())
 		text = append(text, own...)
 	}
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256(text)
 	v.known[key] = hex.EncodeToString(sum[:5])
-	return v.known[key], err
+	return v.known[key], nil
 }
 
 // sourceHash is of the code of files, tests and comments aside.
