@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,6 +71,21 @@ func TestRun_pipe(t *testing.T) {
 		if run["requests"].(float64) < 1 {
 			t.Errorf("%v", run)
 		}
+	}
+}
+
+// TestRun_pipeEmptyRange: a pipe that has nothing in the range is not read again, which would wait for ever.
+func TestRun_pipeEmptyRange(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := exec.Command("mkfifo", fifo).Run(); err != nil {
+		t.Skipf("NOT TESTED: mkfifo: %v", err)
+	}
+	go func() {
+		_ = os.WriteFile(fifo, []byte("t,i,o\n0,100,10\n60,100,10\n"), 0o600)
+	}()
+	const want = "has no requests between --from and --to"
+	if code, _, stderr := call(t, "--trace", fifo, "--columns", "time=t,input=i,output=o", "--from", "240h"); code == 0 || !strings.Contains(stderr, want) {
+		t.Errorf("exit %d, %q; want %q", code, stderr, want)
 	}
 }
 

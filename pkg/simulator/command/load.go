@@ -88,8 +88,11 @@ func (l load) measure(ctx context.Context, seed uint64, holds int) (s size, err 
 // emptyRange says where a load ends that has no request between --from and --to;
 // what is wrong with the load itself goes before.
 func emptyRange(ctx context.Context, o options, err error) error {
-	if o.trace == "-" || o.from == 0 && o.to == 0 {
+	if o.from == 0 && o.to == 0 {
 		return cmp.Or(err, fmt.Errorf("--trace %s has no requests", o.trace))
+	}
+	if info, failed := os.Stat(o.trace); o.trace != "" && (failed != nil || !info.Mode().IsRegular()) {
+		return cmp.Or(err, fmt.Errorf("--trace %s has no requests between --from and --to", o.trace)) // and cannot be read again
 	}
 	from, to := span(o.from), span(o.to)
 	o.from, o.to = 0, 0
