@@ -59,11 +59,22 @@ func (r *Reconciler) late(ctx context.Context, pa *v1alpha1.PodAutoscaler) bool 
 		return true
 	}
 	limit := progressDeadline(ctx, pa) + activationBuffer
-	if pa.Status.CanFailActivation(time.Now(), limit) {
+	now := time.Now()
+	if pa.Status.CanFailActivation(now, limit) {
 		return true
 	}
-	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, limit)
+	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, limit-activatingFor(pa, now))
 	return false
+}
+
+// activatingFor is how long a revision has been starting, so that another leader
+// does not begin to count anew.
+func activatingFor(pa *v1alpha1.PodAutoscaler, now time.Time) time.Duration {
+	c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive)
+	if c == nil || !c.IsUnknown() {
+		return 0
+	}
+	return max(now.Sub(c.LastTransitionTime.Inner.Time)-time.Second, 0) // which is in whole seconds
 }
 
 // progressDeadline is the revision's own, or the cluster's.

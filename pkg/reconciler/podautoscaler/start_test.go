@@ -12,6 +12,7 @@ import (
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/controller"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
@@ -180,6 +181,22 @@ func TestReconcile_missedDeadlineEndsAndStays(t *testing.T) {
 	b = newBench(t, 1, got, readySKS(pa), target("llm-1", 0))
 	if b.reconcile(got); b.patched() != "none" {
 		t.Errorf("patched %s afterwards, want it to stay at 0", b.patched())
+	}
+}
+
+// Another leader does not begin to count anew: it comes back when what is left
+// of the deadline has passed.
+func TestReconcile_comesBackForTheDeadline(t *testing.T) {
+	pa := autoscaler("llm-1", 1)
+	pa.Annotations[serving.ProgressDeadlineAnnotationKey] = "60s"
+	pa.Status.InitializeConditions()
+	pa.Status.MarkActivating("Queued", "")
+	for i := range pa.Status.Conditions {
+		pa.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(time.Now().Add(-80 * time.Second))}
+	}
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1))
+	if b.reconcile(pa); b.requeued < 9*time.Second || b.requeued > 12*time.Second {
+		t.Errorf("it comes back after %v, want 10 s and a little", b.requeued)
 	}
 }
 
