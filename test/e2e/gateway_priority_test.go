@@ -84,14 +84,18 @@ const filling, held = 30, 6
 func newRound(t *testing.T, own, vip, batch question) *round {
 	t.Helper()
 	var r round
-	queue := pickerQueue(t, own)
+	picker := pickerPage(t, own)
 	r.fill.send(t, own, filling)
-	eventually(t, 5*time.Second, "the picker lets requests wait", func() (bool, string) { n := queue("0"); return n >= held, fmt.Sprint(n) })
+	eventually(t, 5*time.Second, "the picker finds its pool saturated", func() (bool, string) {
+		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
+		return n >= 1, fmt.Sprint(n)
+	})
 	r.own.send(t, own, held)
 	r.vip.send(t, vip, held)
 	r.batch.send(t, batch, held)
 	for began := time.Now(); !r.together && time.Since(began) < 5*time.Second; time.Sleep(50 * time.Millisecond) {
-		r.together = queue("20") >= held-2 && queue("0") >= held
+		page := picker()
+		r.together = queued(page, "20") >= held-2 && queued(page, "0") >= held-2
 	}
 	for _, c := range []*crowd{&r.fill, &r.own, &r.vip, &r.batch} {
 		c.answers()
@@ -99,8 +103,8 @@ func newRound(t *testing.T, own, vip, batch question) *round {
 	return &r
 }
 
-// pickerQueue reads how many requests of a priority wait in the Service's picker.
-func pickerQueue(t *testing.T, q question) func(priority string) float64 {
+// pickerPage reads the metrics of the Service's picker.
+func pickerPage(t *testing.T, q question) func() []byte {
 	t.Helper()
 	namespace := strings.Split(q.host, ".")[1]
 	pods, err := cluster.kube.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: inference.PickerPodKey})
@@ -108,19 +112,24 @@ func pickerQueue(t *testing.T, q question) func(priority string) float64 {
 		t.Fatalf("pods of the picker in %s: %v, %v", namespace, pods, err)
 	}
 	name := pods.Items[0].Name
-	return func(priority string) float64 {
+	return func() []byte {
 		page, err := cluster.kube.CoreV1().Pods(namespace).ProxyGet("http", name, "9090", "metrics", nil).DoRaw(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		var of []byte
-		for line := range bytes.Lines(page) {
-			if bytes.Contains(line, []byte(`priority="`+priority+`"`)) {
-				of = append(of, line...)
-			}
-		}
-		return sumOf(of, "inference_extension_flow_control_queue_size")
+		return page
 	}
+}
+
+// queued is how many requests of a priority wait in a picker.
+func queued(page []byte, priority string) float64 {
+	var of []byte
+	for line := range bytes.Lines(page) {
+		if bytes.Contains(line, []byte(`priority="`+priority+`"`)) {
+			of = append(of, line...)
+		}
+	}
+	return sumOf(of, "inference_extension_flow_control_queue_size")
 }
 
 // expect wants vip's first though they came last, some of batch's shed, and the
