@@ -135,6 +135,7 @@ func (c *comparison) figures(f finished, i int) report.Run {
 	b := f.bounds[j.seed]
 	run := report.NewRun(j.candidate.label, j.config, result, oracleOf(b))
 	run.Knob, run.SweepOf, run.Hindsight = j.candidate.knob, j.candidate.swept, j.candidate.make == nil
+	run.Unsearched = run.Hindsight && c.size.requests > longLoad
 	run.WastedGPUHours = oracle.WastedGPUHours(b.Pods, result.Replicas, oracle.Span{
 		From: result.From, To: result.From + result.Span, GPUs: j.config.Engine.TensorParallel,
 	})

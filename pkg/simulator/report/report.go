@@ -82,6 +82,8 @@ type Run struct {
 	SweepOf string `json:"sweep_of,omitempty"`
 	// Hindsight tells that its size was chosen with the trace known.
 	Hindsight bool `json:"hindsight,omitempty"`
+	// Unsearched tells that only one such size was tried, for the load is long.
+	Unsearched bool `json:"unsearched,omitempty"`
 	// SLO is the share of requests that met both latencies, 0..1.
 	SLO             float64 `json:"slo"`
 	GPUHours        float64 `json:"gpu_hours"`

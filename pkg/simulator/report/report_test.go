@@ -218,3 +218,19 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestHindsight: what a row is that nobody could have run, and whether it was searched for.
+func TestHindsight(t *testing.T) {
+	met, missed := Estimate{Mean: .995}, Estimate{Mean: .9}
+	for want, s := range map[string]Summary{
+		"the smallest fleet of fixed size that holds": {Policy: "static", SLO: met},
+		"the goal is not reachable by one":            {Policy: "static", SLO: missed},
+		"size that the oracle has at its peak":        {Policy: "static", SLO: missed, Unsearched: true},
+		"for a quarter more work, and no other tried": {Policy: "oracle", SLO: missed, Unsearched: true},
+		"for the goal is not reachable by it":         {Policy: "oracle", SLO: missed},
+	} {
+		if got := s.hindsight(.99); !strings.Contains(got, want) {
+			t.Errorf("%+v: %q lacks %q", s, got, want)
+		}
+	}
+}

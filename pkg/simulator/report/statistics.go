@@ -45,6 +45,7 @@ type Summary struct {
 	Knob, SweepOf string
 	Seeds         int
 	Hindsight     bool
+	Unsearched    bool
 	SLO, GPUHours, Oracle, OracleRatio, Wasted, Operations, Reversals,
 	P99TTFT, P99ITL, Recovery Estimate
 }
@@ -75,7 +76,7 @@ func summarize(runs []Run) Summary {
 		return estimate(values)
 	}
 	return Summary{
-		Policy: runs[0].Policy, Knob: runs[0].Knob, SweepOf: runs[0].SweepOf, Seeds: len(runs), Hindsight: runs[0].Hindsight,
+		Policy: runs[0].Policy, Knob: runs[0].Knob, SweepOf: runs[0].SweepOf, Seeds: len(runs), Hindsight: runs[0].Hindsight, Unsearched: runs[0].Unsearched,
 		SLO:         over(func(r Run) float64 { return r.SLO }),
 		GPUHours:    over(func(r Run) float64 { return r.GPUHours }),
 		Oracle:      over(func(r Run) float64 { return r.OracleGPUHours }),

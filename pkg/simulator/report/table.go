@@ -81,6 +81,10 @@ func (r Report) footer(all []Summary) string {
 // hindsight says what a row is that nobody could have run.
 func (s Summary) hindsight(goal float64) string {
 	switch fixed := s.Policy == "static"; {
+	case fixed && s.Unsearched:
+		return "a fleet of the size that the oracle has at its peak, and no other tried, for the load is long"
+	case s.Unsearched:
+		return "the oracle's schedule for a quarter more work, and no other tried, for the load is long"
 	case fixed && s.SLO.Mean >= goal:
 		return "the smallest fleet of fixed size that holds the goal"
 	case fixed:
