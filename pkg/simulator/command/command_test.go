@@ -231,14 +231,12 @@ func TestWritable(t *testing.T) {
 	if _, err := os.Stat(fresh); err == nil {
 		t.Error("looking made a file")
 	}
-	if err := os.Chmod(old, 0o400); err != nil {
+	// A program that runs cannot be written, not even by root.
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := os.OpenFile(old, os.O_WRONLY, 0); err == nil {
-		f.Close()
-		t.Skip("NOT TESTED: this user may write a file without the right to")
-	}
-	if err := writable(old); err == nil || !strings.Contains(err.Error(), "name a file that can be written") {
+	if err := writable(self); err == nil || !strings.Contains(err.Error(), "name a file that can be written") {
 		t.Errorf("%v", err)
 	}
 }
