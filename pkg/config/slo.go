@@ -19,10 +19,6 @@ const (
 	longestSLO  = time.Hour
 )
 
-// mostSeqs is the --max-num-seqs that is assumed, vLLM's own on many GPUs, unless
-// less is let in.
-const mostSeqs = 256
-
 // objective reads what the metric slo is to hold. Its annotations are refused
 // where the metric is not among the revision's: there they would do nothing.
 func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decider.Objective, error) {
@@ -36,9 +32,7 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 	}
 	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, LeadTime: r.Own.LeadTime}
 	o.Pageless = r.knativeTarget(pa, target{Metric: decider.Concurrency})
-	if let := pa.Spec.ContainerConcurrency; let > 0 && let < mostSeqs {
-		o.MaxNumSeqs = int(let) // the queue-proxy lets no more in
-	}
+	o.LetIn(int(pa.Spec.ContainerConcurrency))
 	if err := readLatency(pa, autoscaling.SLOTTFTKey, &o.TTFT); err != nil {
 		return o, err
 	}

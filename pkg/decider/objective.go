@@ -69,6 +69,14 @@ func defaultPrior() StepTime {
 
 func (o Objective) has(p Part) bool { return o.Without&p == 0 }
 
+// LetIn tells of a revision whose queue-proxies let only so many requests into a
+// replica at once; 0 is no limit.
+func (o *Objective) LetIn(containerConcurrency int) {
+	if containerConcurrency > 0 && containerConcurrency < defaultSeqs {
+		o.MaxNumSeqs = containerConcurrency
+	}
+}
+
 // withDefaults fills in what was left at zero.
 func (o Objective) withDefaults() Objective {
 	if o.LeadTime == 0 {

@@ -135,12 +135,15 @@ func (s *SLOState) countSeqs(o Objective, samples []looked) {
 	if !o.has(PartLearning) {
 		return
 	}
-	limit, rate := s.Seqs.limit(o.MaxNumSeqs), s.capacity(o, s.KV*s.Thrash).rate
+	before := s.Seqs
 	s.Seqs.learn(samples)
-	if s.Seqs.limit(o.MaxNumSeqs) == limit {
+	if s.Seqs.limit(o.MaxNumSeqs) == before.limit(o.MaxNumSeqs) {
 		return
 	}
-	times := rate / s.capacity(o, s.KV*s.Thrash).rate
+	rate := s.capacity(o, s.KV*s.Thrash).rate
+	was := *s
+	was.Seqs = before
+	times := was.capacity(o, s.KV*s.Thrash).rate / rate
 	s.Outcomes = s.Outcomes.times(times)
 	for i := range s.Engines.Marks { // made anew by look
 		s.Engines.Marks[i][markLoad] *= times

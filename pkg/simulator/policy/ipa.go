@@ -68,8 +68,9 @@ func newIPA(spec decider.Spec, c simulator.Config) *ipa {
 	o := &spec.SLO
 	o.Goal, o.TTFT, o.ITL = cmp.Or(o.Goal, c.SLO.Goal), cmp.Or(o.TTFT, c.SLO.TTFT), cmp.Or(o.ITL, c.SLO.ITL)
 	o.TTFTPerToken = c.SLO.TTFTPerToken
-	if let := c.ContainerConcurrency; let > 0 { // as pkg/config has it
-		o.MaxNumSeqs, o.Pageless = min(let, 256), 0.7*float64(let)
+	o.LetIn(c.ContainerConcurrency)
+	if let := c.ContainerConcurrency; let > 0 { // as Knative resolves its target
+		o.Pageless = 0.7 * float64(let)
 	}
 	return &ipa{spec: spec, explains: c.Sample > 0}
 }
