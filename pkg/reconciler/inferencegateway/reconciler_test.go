@@ -297,26 +297,31 @@ func TestReconcile_missingCRDsAreAConditionAndPickedUp(t *testing.T) {
 	}
 }
 
+// makeUnlistable changes a kind's CRD, and from then on it cannot be listed.
+func (c *cluster) makeUnlistable(gvr schema.GroupVersionResource) {
+	c.Helper()
+	c.client.PrependReactor("list", gvr.Resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
+	})
+	crd, err := c.client.Tracker().Get(crds, "", gvr.Resource+"."+gvr.Group)
+	if err != nil {
+		c.Fatal(err)
+	}
+	changed := crd.(*unstructured.Unstructured).DeepCopy()
+	changed.SetUID("another")
+	if err := c.client.Tracker().Update(crds, changed, ""); err != nil {
+		c.Fatal(err)
+	}
+	c.pass(2 * patience)
+}
+
 // A pool's cache that cannot be filled again is no reason to take a route down.
 func TestReconcile_aKindThatCanNoLongerBeListed(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.service("qwen", asked)
 		c.pod("qwen", "qwen-00001", "p1", nil)
 		c.settle("qwen")
-		c.client.PrependReactor("list", "inferencepools", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
-		})
-		res, _ := resourceOf(pools.GroupVersion().WithKind("InferencePool"))
-		crd, err := c.client.Tracker().Get(crds, "", res.crd())
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed := crd.(*unstructured.Unstructured).DeepCopy()
-		changed.SetUID("another")
-		if err := c.client.Tracker().Update(crds, changed, ""); err != nil {
-			t.Fatal(err)
-		}
-		c.pass(2 * patience)
+		c.makeUnlistable(pools)
 		c.reconcile("qwen")
 		c.pass(2 * drainTime)
 		c.reconcile("qwen")
@@ -440,19 +445,7 @@ func TestReconcile_aFormDoesNotChangeForACacheThatIsLate(t *testing.T) {
 				c.settle("qwen")
 				before := c.live(httpRoutes, "qwen-inference").DeepCopy()
 				filters := len(c.list(envoyFilters))
-				c.client.PrependReactor("list", late.Resource, func(clienttesting.Action) (bool, runtime.Object, error) {
-					return true, nil, apierrs.NewInternalError(errors.New("the conversion webhook is down"))
-				})
-				crd, err := c.client.Tracker().Get(crds, "", late.Resource+"."+late.Group)
-				if err != nil {
-					t.Fatal(err)
-				}
-				changed := crd.(*unstructured.Unstructured).DeepCopy()
-				changed.SetUID("another")
-				if err := c.client.Tracker().Update(crds, changed, ""); err != nil {
-					t.Fatal(err)
-				}
-				c.pass(2 * patience)
+				c.makeUnlistable(late)
 				c.traffic("qwen", map[string]int{"qwen-00001": 40, "qwen-00002": 60})
 				for range 3 {
 					c.reconcile("qwen")
