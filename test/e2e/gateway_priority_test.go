@@ -112,13 +112,7 @@ func pickerPage(t *testing.T, q question) func() []byte {
 		t.Fatalf("pods of the picker in %s: %v, %v", namespace, pods, err)
 	}
 	name := pods.Items[0].Name
-	return func() []byte {
-		page, err := cluster.kube.CoreV1().Pods(namespace).ProxyGet("http", name, "9090", "metrics", nil).DoRaw(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return page
-	}
+	return func() []byte { return metricsPage(t, namespace, name, 9090) }
 }
 
 // queued is how many requests of a priority wait in a picker.

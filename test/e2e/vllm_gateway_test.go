@@ -165,9 +165,5 @@ func fill(t *testing.T, pod corev1.Pod, model string, n int) {
 // answered counts the requests that a pod's engine has finished.
 func (r revision) answered(pod corev1.Pod) float64 {
 	r.t.Helper()
-	text, err := cluster.kube.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, fmt.Sprint(port), "metrics", nil).DoRaw(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return sumOf(text, "vllm:request_success_total")
+	return sumOf(metricsPage(r.t, pod.Namespace, pod.Name, port), "vllm:request_success_total")
 }

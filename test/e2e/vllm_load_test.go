@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -156,10 +155,7 @@ type histograms struct {
 func (r revision) histograms() histograms {
 	r.t.Helper()
 	pod := r.readyPods()[0]
-	text, err := cluster.kube.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, strconv.Itoa(port), "metrics", nil).DoRaw(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	text := metricsPage(r.t, pod.Namespace, pod.Name, port)
 	of := func(name string) sumCount { return sumCount{sumOf(text, name+"_sum"), sumOf(text, name+"_count")} }
 	h := histograms{ttft: of("vllm:time_to_first_token_seconds"), tpot: of("vllm:request_time_per_output_token_seconds"), e2e: of("vllm:e2e_request_latency_seconds")}
 	h.count = h.e2e[1]

@@ -121,15 +121,22 @@ func (s signals) plus(o signals, weight float64) signals {
 // page reads the engine's own /metrics, summing over label sets.
 func (r revision) page(pod corev1.Pod) signals {
 	r.t.Helper()
-	text, err := cluster.kube.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, strconv.Itoa(port), "metrics", nil).DoRaw(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	text := metricsPage(r.t, pod.Namespace, pod.Name, port)
 	return signals{
 		running: sumOf(text, "vllm:num_requests_running"), waiting: sumOf(text, "vllm:num_requests_waiting"),
 		kv:     100 * sumOf(text, "vllm:kv_cache_usage_perc"),
 		prompt: sumOf(text, "vllm:prompt_tokens_total"), generation: sumOf(text, "vllm:generation_tokens_total"),
 	}
+}
+
+// metricsPage reads /metrics of a pod through the API server.
+func metricsPage(t *testing.T, namespace, pod string, port int) []byte {
+	t.Helper()
+	page, err := cluster.kube.CoreV1().Pods(namespace).ProxyGet("http", pod, strconv.Itoa(port), "metrics", nil).DoRaw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
 }
 
 func sumOf(page []byte, name string) float64 {
