@@ -57,7 +57,7 @@ func architecture() []rule {
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling"}, why: "it serves a view and knows no collector"},
 		{pkg: "pkg/metricsapi/samples", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi"}, never: kubernetes, why: "names and units of what is published"},
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/multiscaler"}, why: "it acts and never aggregates"},
-		{pkg: "pkg/inferencepool", repo: []string{"pkg/apis/autoscaling", "pkg/collector"}, why: "it tells the collector of pods and writes nothing"},
+		{pkg: "pkg/inferencepool", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/collector"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config"}, why: "it answers from caches and never acts"},
 		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/checkpoint", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
 		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/playground", "pkg/server", "pkg/simulator/command"}, never: kubernetes, why: "flags and signals only"},

@@ -222,9 +222,13 @@ func (c *Collector) Notify(f func(Revision)) {
 func (c *Collector) changed(key Revision) {
 	c.mu.Lock()
 	f := c.notify
+	keys := c.affected(key)
 	c.mu.Unlock()
-	if f != nil {
-		f(key)
+	if f == nil {
+		return
+	}
+	for _, k := range keys {
+		f(k)
 	}
 }
 

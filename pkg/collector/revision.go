@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // revision is what is known of one watched revision. Its mutex guards
@@ -17,6 +19,7 @@ type revision struct {
 	target Target
 	pods   map[string]*pod // by UID
 	demand demand
+	held   held
 }
 
 // pod is one pod with the readings of its two targets.
@@ -49,6 +52,7 @@ func (r *revision) watch(t Target, now time.Time) {
 	}
 	for _, p := range r.pods {
 		p.drop(enginePage)
+		p.drop(pickerPage)
 		r.aim(p)
 	}
 }
@@ -110,8 +114,12 @@ func (r *revision) aim(p *pod) {
 	if p.targets[queueProxy] == nil && !r.target.EngineOnly {
 		p.targets[queueProxy] = newTarget(queueProxy, r, p)
 	}
-	if p.targets[enginePage] == nil && r.target.Port != 0 {
-		p.targets[enginePage] = newTarget(enginePage, r, p)
+	page := enginePage
+	if r.target.Engine == engine.Picker {
+		page = pickerPage
+	}
+	if p.targets[page] == nil && r.target.Port != 0 {
+		p.targets[page] = newTarget(page, r, p)
 	}
 }
 
@@ -121,14 +129,15 @@ func (p *pod) drop(s source) {
 		t.cancel()
 	}
 	p.targets[s] = nil
-	if s == enginePage {
+	if s != queueProxy {
 		p.forgetEngine()
 	}
 }
 
 func (p *pod) dropAll() {
-	p.drop(queueProxy)
-	p.drop(enginePage)
+	for s := range sources {
+		p.drop(s)
+	}
 }
 
 func (p *pod) forgetEngine() {
@@ -204,7 +213,7 @@ func (r *revision) tell(t *target, now time.Time) (changed bool) {
 	known := t.fresh(now)
 	changed = known != t.known
 	t.known = known
-	if changed && !known && t.source == enginePage {
+	if changed && !known && t.source != queueProxy {
 		t.pod.forgetEngine()
 	}
 	return changed
@@ -245,7 +254,8 @@ func (r *revision) flush() {
 
 // record sums concurrency and rps over the Ready pods and writes the sums into
 // the bucket of now. As in Knative, pods that could not be read count as the
-// mean of those that could; when none could, nothing is written.
+// mean of those that could; when none could, nothing is written. What is held in
+// front of the pods is added, and counts even before there is a Ready one.
 func (r *revision) record(now time.Time) {
 	var sum requestSample
 	ready, known := 0, 0
@@ -260,11 +270,14 @@ func (r *revision) record(now time.Time) {
 			sum.rps += p.requests.rps
 		}
 	}
-	if known == 0 {
+	switch {
+	case known > 0:
+		share := float64(ready) / float64(known)
+		sum = requestSample{sum.concurrency * share, sum.rps * share}
+	case ready > 0 || r.held.last == 0:
 		return
 	}
-	share := float64(ready) / float64(known)
-	r.demand.set(now, requestSample{sum.concurrency * share, sum.rps * share})
+	r.demand.set(now, r.held.add(sum))
 }
 
 // tick carries the values into the new second and finds targets gone stale.
@@ -272,6 +285,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
+	r.held.tick(now, r.target.StableWindow)
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {

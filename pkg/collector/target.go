@@ -16,10 +16,12 @@ type source int
 const (
 	queueProxy source = iota
 	enginePage
+	// pickerPage is that of an endpoint picker, which only tells what it holds.
+	pickerPage
 	sources
 )
 
-func (s source) String() string { return [...]string{"queue_proxy", "engine"}[s] }
+func (s source) String() string { return [...]string{"queue_proxy", "engine", "picker"}[s] }
 
 // userAgent is not one that the queue-proxy would take for a probe.
 const userAgent = "knative-inference-autoscaler"
@@ -55,7 +57,7 @@ type target struct {
 func newTarget(s source, r *revision, p *pod) *target {
 	t := &target{source: s, rev: r, pod: p, podName: p.Name, interval: r.c.o.QueueProxyInterval}
 	port, path, accept := r.c.o.QueueProxyPort, "/metrics", "application/protobuf"
-	if s == enginePage {
+	if s != queueProxy {
 		t.engine, t.interval = r.target.Engine, r.c.o.EngineInterval
 		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
 		if own := r.c.tables.Port(t.engine); own != 0 && !r.target.PortNamed {

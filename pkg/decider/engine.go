@@ -74,6 +74,8 @@ type podSum struct {
 	missing int
 }
 
+// survey adds a metric up over the pods. Requests that wait outside of the engines
+// wait all the same: an endpoint picker holds them back once a few wait in each.
 func survey(spec Spec, m Metric, obs Observation) podSum {
 	var s podSum
 	for _, p := range obs.Pods {
@@ -89,6 +91,9 @@ func survey(spec Spec, m Metric, obs Observation) podSum {
 		default:
 			s.missing++
 		}
+	}
+	if q := outside(obs); m == Waiting && q.Known() {
+		s.sum += float64(q)
 	}
 	return s.withUnseen(obs)
 }

@@ -111,21 +111,25 @@ const episode = 0.05
 // and what the pod still had to do. Misses that follow on worse ones are put
 // down to the load that began them: a queue outlives its cause, and would
 // otherwise teach that pods miss without any load.
-func (s *SLOState) judge(o Objective, c capacity, ready int32, samples []looked) {
-	visited := s.count(o, c, ready, samples)
+func (s *SLOState) judge(o Objective, c capacity, obs Observation, samples []looked) {
+	visited := s.count(o, c, obs, samples)
 	s.Outcomes.fade(&visited)
 }
 
 // count counts them, and tells the steps of load under which some came.
-func (s *SLOState) count(o Objective, c capacity, ready int32, samples []looked) (visited [loadSteps]bool) {
+func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []looked) (visited [loadSteps]bool) {
 	bins := s.Load.Bins
-	if len(bins) == 0 || bins[len(bins)-1] < 0 || ready < 1 {
+	if len(bins) == 0 || bins[len(bins)-1] < 0 || obs.Ready < 1 {
 		return visited
 	}
 	perPod := c.rate * binSeconds
-	fleet := float64(bins[len(bins)-1]) / (float64(ready) * perPod)
+	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
+	late := heldTooLong(o, c, obs)
 	for _, d := range samples {
 		seen, missed := d.misses(o, c)
+		if late {
+			missed = seen
+		}
 		s.Outcomes.count(seen, missed)
 		load := fleet + d.waiting/perPod
 		if missed > episode*seen {
@@ -137,6 +141,14 @@ func (s *SLOState) count(o Objective, c capacity, ready int32, samples []looked)
 		}
 	}
 	return visited
+}
+
+// heldTooLong reports whether what waits outside of the engines waits for longer
+// than a first token may take. The engines count from when a request reaches them,
+// so that behind an endpoint picker all would look well however long it holds them.
+func heldTooLong(o Objective, c capacity, obs Observation) bool {
+	q := outside(obs)
+	return q.Known() && float64(q) > o.TTFT.Seconds()*c.rate*float64(obs.Ready)
 }
 
 // misses is the requests of a sample and how many of them missed:

@@ -109,7 +109,7 @@ func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 	judge := func(arrived float32, waiting, firsts, inTime float64) {
 		s.Load.Bins = []float32{arrived}
 		d := sample{firsts: firsts, low: inTime, high: inTime, waiting: waiting, gaps: firsts, gapSum: firsts * 0.02, seconds: 10}
-		s.judge(o, c, 1, []looked{{d, &m}})
+		s.judge(o, c, Observation{Ready: 1, Queued: Unknown()}, []looked{{d, &m}})
 	}
 	judge(70, 0, 50, 10)  // load 1.4
 	judge(5, 20, 50, 0)   // the queue is worked off under a load of 0.5
@@ -125,6 +125,24 @@ func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 	}
 	if i := int(0.1 / loadStep); s.Outcomes.Seen[i] == 0 && s.Outcomes.Seen[i+1] == 0 {
 		t.Error("the good bin at 0.1 was not counted")
+	}
+}
+
+// An engine's time to the first token begins when the request reaches it.
+func TestJudge_requestsHeldOutsideAreLate(t *testing.T) {
+	for _, tt := range []struct {
+		queued Reading
+		missed float64
+	}{{Unknown(), 0}, {0, 0}, {9, 0}, {11, 50}, {1e12, 0}, {-5, 0}} { // a pod does 5/s, and TTFT may be 1 s: of two pods 10
+		s := newSLOState(time.Unix(0, 0))
+		o, c := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
+		var m mark
+		s.Load.Bins = []float32{100}
+		d := sample{firsts: 50, low: 50, high: 50, gaps: 5000, gapSum: 100, seconds: 10}
+		s.judge(o, c, Observation{Ready: 2, Queued: tt.queued}, []looked{{d, &m}})
+		if math.Abs(s.Outcomes.Late-tt.missed) > 1 {
+			t.Errorf("%v late with %v held, want %v", s.Outcomes.Late, tt.queued, tt.missed)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.thrash(samples)
 	s.countBroken(o, obs)
 	c := s.capacity(o, s.KV*s.Thrash)
-	s.judge(o, c, obs.Ready, samples)
+	s.judge(o, c, obs, samples)
 	s.Plan = s.parts(o, c, obs.Ready)
 }
 

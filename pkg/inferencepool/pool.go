@@ -1,6 +1,7 @@
 // Package inferencepool has the collector read the pods of InferencePools that
 // no autoscaler of ours reads: those of a plain Deployment behind a pool, and
-// those of Knative revisions of other classes. It writes nothing.
+// those of Knative revisions of other classes; and the pickers of our own pools,
+// which hold requests back while the pods are full. It writes nothing.
 package inferencepool
 
 import (

@@ -35,6 +35,7 @@ type Collector interface {
 type Options struct {
 	Kube      kubernetes.Interface
 	Collector Collector
+	Held      Holder
 	// Pools lists the pools that there are; none while their CRD is missing.
 	Pools func() []Pool
 	// Knative lists pods of Knative revisions.
@@ -53,11 +54,16 @@ type Watcher struct {
 	plain map[collector.Revision]*plainPods
 	// strays are the revisions that we have the collector read.
 	strays map[collector.Revision]bool
+
+	// The rest is Run's own: our pickers, and the revisions that have a share of one.
+	pickerPods    *pickerPods
+	pickers, held map[collector.Revision]bool
 }
 
 // New returns a Watcher that follows nothing yet.
 func New(o Options) *Watcher {
-	return &Watcher{o: o, plain: map[collector.Revision]*plainPods{}, strays: map[collector.Revision]bool{}}
+	return &Watcher{o: o, plain: map[collector.Revision]*plainPods{}, strays: map[collector.Revision]bool{},
+		pickers: map[collector.Revision]bool{}, held: map[collector.Revision]bool{}}
 }
 
 // Run follows the pools until ctx ends.
@@ -68,6 +74,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		pools := w.o.Pools()
 		w.followPlain(ctx, pools)
 		w.followStrays(pools)
+		w.followPickers(ctx, pools)
 		select {
 		case <-ctx.Done():
 			return

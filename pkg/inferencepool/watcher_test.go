@@ -69,6 +69,7 @@ type recorder struct {
 	mu      sync.Mutex
 	targets map[collector.Revision]collector.Target
 	pods    map[collector.Revision][]string
+	held    map[collector.Revision][]collector.Share
 }
 
 func (r *recorder) Watch(t collector.Target) {
@@ -97,6 +98,16 @@ func (r *recorder) Forget(rev collector.Revision) {
 	defer r.mu.Unlock()
 	delete(r.targets, rev)
 	delete(r.pods, rev)
+}
+
+func (r *recorder) SetHeld(rev collector.Revision, shares []collector.Share) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(shares) == 0 {
+		delete(r.held, rev)
+	} else {
+		r.held[rev] = shares
+	}
 }
 
 func (r *recorder) told() map[string][]string {
@@ -137,7 +148,7 @@ type world struct {
 func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 	t.Helper()
 	w := &world{
-		recorder: &recorder{targets: map[collector.Revision]collector.Target{}, pods: map[collector.Revision][]string{}},
+		recorder: &recorder{targets: map[collector.Revision]collector.Target{}, pods: map[collector.Revision][]string{}, held: map[collector.Revision][]collector.Share{}},
 		kube:     fake.NewClientset(), observed: map[string]bool{},
 	}
 	knatives := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
@@ -152,7 +163,7 @@ func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 		}
 	}
 	w.Watcher = New(Options{
-		Kube: w.kube, Collector: w.recorder, Knative: corev1listers.NewPodLister(knatives),
+		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Knative: corev1listers.NewPodLister(knatives),
 		Pools:    func() []Pool { w.mu.Lock(); defer w.mu.Unlock(); return w.pools },
 		Observed: func(r collector.Revision) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },
 		Target: func(r collector.Revision) (collector.Target, bool) {

@@ -39,7 +39,7 @@ func newPools(ctx context.Context, gateway *inferencegateway.Controller, col *co
 		return pools
 	}
 	return poolReader{list: list, Watcher: inferencepool.New(inferencepool.Options{
-		Kube: kubeclient.Get(ctx), Collector: col, Pools: list,
+		Kube: kubeclient.Get(ctx), Collector: col, Held: col, Pools: list,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
 		Observed: func(r collector.Revision) bool {
 			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)

@@ -96,6 +96,9 @@ const (
 	ConfigHashKey = Domain + "/config-hash"
 )
 
+// PickerMetricsPort is where our pickers have their metrics page.
+const PickerMetricsPort = 9090
+
 // Upstream's label and annotation of model server pods.
 const (
 	EngineTypeKey  = "inference.networking.k8s.io/engine-type"

@@ -36,9 +36,12 @@ func (p *Parser) set(s *Stat, r *row, t *total) {
 		s.Asleep = t.result(r.fold) == 0
 	default:
 		to := p.scalar(s, r.field)
-		if r.plus {
+		switch {
+		case r.kind == presence:
+			*to = 0
+		case r.plus:
 			*to += t.result(r.fold)
-		} else {
+		default:
 			*to = t.result(r.fold)
 		}
 	}

@@ -329,3 +329,28 @@ func TestParse_cutPages(t *testing.T) {
 		}
 	}
 }
+
+// A picker's page tells what its flow control holds; nothing is zero when the
+// page is a picker's, and the page of an engine is none.
+func TestParse_picker(t *testing.T) {
+	const info = "# TYPE inference_extension_info gauge\ninference_extension_info{commit=\"c\"} 1\n"
+	const of = "inference_extension_flow_control_queue_size{fairness_id=\"default\",inference_pool=\"llm\",priority=\"%P\"} "
+	row := func(priority, n string) string { return strings.ReplaceAll(of, "%P", priority) + n + "\n" }
+	for _, tt := range []struct {
+		page string
+		want float64
+	}{
+		{info, 0}, {info + row("0", "0"), 0}, {info + row("0", "7") + row("20", "3"), 10}, {row("0", "7"), 7}, {info + row("0", "NaN"), nan},
+	} {
+		s, err := parse(t, Picker, []byte(tt.page))
+		if err != nil || s.Waiting != tt.want && !(math.IsNaN(s.Waiting) && math.IsNaN(tt.want)) || !math.IsNaN(s.Running) {
+			t.Errorf("%q: waiting %v, running %v, %v; want %v", tt.page, s.Waiting, s.Running, err, tt.want)
+		}
+	}
+	if _, err := parse(t, Picker, []byte("vllm:num_requests_waiting 3\n")); !errors.Is(err, ErrNotEngine) {
+		t.Errorf("an engine's page: %v, want ErrNotEngine", err)
+	}
+	if _, err := parse(t, "", []byte(info)); !errors.Is(err, ErrNotEngine) {
+		t.Errorf("a picker found where an engine is sought: %v", err)
+	}
+}

@@ -58,6 +58,9 @@ const (
 	info
 	// lora is a family whose value is a Unix time and whose labels list adapters.
 	lora
+	// presence is a family that is there from the start: its field is zero while no
+	// row before it has a series.
+	presence
 )
 
 // fold says how the series of one pod become one number. NaN in any series
@@ -127,11 +130,14 @@ const (
 
 // Tables holds every known engine, ready for use. It is read-only after
 // NewTables and may be shared by any number of parsers.
-type Tables struct{ engines []*compiled }
+type Tables struct {
+	engines []*compiled
+	picker  *compiled
+}
 
 // NewTables compiles the tables of all known engines.
 func NewTables() *Tables {
-	t := &Tables{}
+	t := &Tables{picker: compile(picker())}
 	for _, e := range []table{vllm(), sglang(), trtllmServe(), tritonTensorRTLLM(), triton(), tgi(), lmdeploy()} {
 		t.engines = append(t.engines, compile(e))
 	}
@@ -167,6 +173,9 @@ func (t *Tables) Port(name string) int {
 func (t *Tables) engine(name string) (*compiled, error) {
 	if name == "" {
 		return nil, nil
+	}
+	if name == Picker {
+		return t.picker, nil
 	}
 	for _, e := range t.engines {
 		if e.name == name {

@@ -10,8 +10,7 @@ import (
 
 // The picker's other ports.
 const (
-	pickerHealthPort  = 9003
-	pickerMetricsPort = 9090
+	pickerHealthPort = 9003
 )
 
 // scrapeInterval is how often a picker reads each pod; upstream's 50 ms costs
@@ -38,7 +37,7 @@ func (b *builder) renderPicker(pool string, r Revision) {
 		"selector": fields{inference.PickerPodKey: pool},
 		"ports": list{
 			fields{"name": "grpc-ext-proc", "port": int64(pickerPort), "targetPort": int64(pickerPort), "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"},
-			fields{"name": "http-metrics", "port": int64(pickerMetricsPort), "targetPort": int64(pickerMetricsPort), "protocol": "TCP"},
+			fields{"name": "http-metrics", "port": int64(inference.PickerMetricsPort), "targetPort": int64(inference.PickerMetricsPort), "protocol": "TCP"},
 		},
 	}})
 	b.add(StagePicker, id("apps/v1", "Deployment"), fields{"spec": b.pickerDeployment(pool, config, r)})
@@ -126,7 +125,7 @@ func (b *builder) pickerContainer(pool string, r Revision) fields {
 	}
 	c := container("epp", b.leader().Picker.Image, b.pickerArgs(pool, r))
 	c["env"] = list{fieldEnv("NAMESPACE", "metadata.namespace"), fieldEnv("POD_NAME", "metadata.name")}
-	c["ports"] = list{port("grpc", pickerPort), port("grpc-health", pickerHealthPort), port("metrics", pickerMetricsPort)}
+	c["ports"] = list{port("grpc", pickerPort), port("grpc-health", pickerHealthPort), port("metrics", inference.PickerMetricsPort)}
 	c["readinessProbe"] = fields{"grpc": fields{"port": int64(pickerHealthPort), "service": ready}, "periodSeconds": int64(2)}
 	c["livenessProbe"] = fields{"grpc": fields{"port": int64(pickerHealthPort), "service": live}, "initialDelaySeconds": int64(5), "periodSeconds": int64(10)}
 	c["resources"] = fields{"requests": fields{"cpu": "200m", "memory": "256Mi"}, "limits": fields{"memory": "2Gi"}}
@@ -138,7 +137,7 @@ func (b *builder) pickerArgs(pool string, r Revision) list {
 	args := list{
 		"--pool-name=" + pool, "--pool-namespace=" + b.in.Namespace, "--pool-group=" + poolGroup,
 		"--config-file=/config/config.yaml",
-		fmt.Sprintf("--grpc-port=%d", pickerPort), fmt.Sprintf("--grpc-health-port=%d", pickerHealthPort), fmt.Sprintf("--metrics-port=%d", pickerMetricsPort),
+		fmt.Sprintf("--grpc-port=%d", pickerPort), fmt.Sprintf("--grpc-health-port=%d", pickerHealthPort), fmt.Sprintf("--metrics-port=%d", inference.PickerMetricsPort),
 		"--metrics-endpoint-auth=false", "--tracing=false", "--enable-pprof=false", "--zap-encoder=json", "-v=1",
 	}
 	if b.leader().Picker.Flavor == binding.FlavorGIE {

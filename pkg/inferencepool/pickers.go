@@ -1,0 +1,130 @@
+package inferencepool
+
+import (
+	"context"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+)
+
+// Holder is told which pickers hold requests of a revision.
+type Holder interface {
+	SetHeld(r collector.Revision, shares []collector.Share)
+}
+
+// pickerKey is the name under which the collector has the picker of a pool.
+func (p Pool) pickerKey() collector.Revision {
+	return collector.Revision{Namespace: p.Namespace, Name: "picker/" + p.Name}
+}
+
+// ours tells that the pool's picker is ours, whose page we know.
+func (p Pool) ours() bool { return p.Labels["app.kubernetes.io/managed-by"] == inference.ManagedBy }
+
+// pickerPods caches the pods of all our pickers, once there is a pool of ours.
+type pickerPods struct {
+	lister corev1listers.PodLister
+	synced cache.InformerSynced
+}
+
+func watchPickers(ctx context.Context, kube kubernetes.Interface) *pickerPods {
+	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithTransform(slim),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = inference.PickerPodKey }))
+	pods := factory.Core().V1().Pods()
+	w := &pickerPods{lister: pods.Lister(), synced: pods.Informer().HasSynced}
+	factory.Start(ctx.Done())
+	return w
+}
+
+// followPickers has the pickers of our pools read, and says whose requests wait
+// in them: those of the revisions that the pool serves, in proportion to their pods.
+func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
+	shares := map[collector.Revision][]collector.Share{}
+	gone := maps.Clone(w.pickers)
+	for _, p := range pools {
+		if !p.ours() {
+			continue
+		}
+		if w.pickerPods == nil {
+			w.pickerPods = watchPickers(ctx, w.o.Kube)
+		}
+		key := p.pickerKey()
+		delete(gone, key)
+		w.pickers[key] = true
+		w.readPicker(p)
+		for r, part := range w.parts(p) {
+			shares[r] = append(shares[r], collector.Share{Picker: key, Part: part})
+		}
+	}
+	for key := range gone {
+		delete(w.pickers, key)
+		w.o.Collector.Forget(key)
+	}
+	w.share(shares)
+}
+
+func (w *Watcher) readPicker(p Pool) {
+	w.o.Collector.Watch(collector.Target{
+		Revision: p.pickerKey(), Engine: collector.Picker, Port: inference.PickerMetricsPort, PortNamed: true,
+		StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
+	})
+	if !w.pickerPods.synced() {
+		return
+	}
+	pods, err := w.pickerPods.lister.Pods(p.Namespace).List(labels.SelectorFromSet(labels.Set{inference.PickerPodKey: p.Name}))
+	if err == nil { // a lister of a cache does not fail
+		w.o.Collector.SetPods(p.pickerKey(), collected(pods))
+	}
+}
+
+// share tells each revision's shares, and those that lost theirs that they have none.
+func (w *Watcher) share(shares map[collector.Revision][]collector.Share) {
+	for r, s := range shares {
+		w.o.Held.SetHeld(r, s)
+	}
+	for r := range w.held {
+		if shares[r] == nil {
+			w.o.Held.SetHeld(r, nil)
+			delete(w.held, r)
+		}
+	}
+	for r := range shares {
+		w.held[r] = true
+	}
+}
+
+// parts are the revisions' shares of a pool's Ready pods, or of all while none is.
+func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
+	pods, err := w.o.Knative.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
+	if err != nil {
+		return nil
+	}
+	parts, sum := count(p.Namespace, pods, isReady)
+	if sum == 0 {
+		parts, sum = count(p.Namespace, pods, func(*corev1.Pod) bool { return true })
+	}
+	for r := range parts {
+		parts[r] /= sum
+	}
+	return parts
+}
+
+func count(namespace string, pods []*corev1.Pod, counts func(*corev1.Pod) bool) (by map[collector.Revision]float64, sum float64) {
+	by = map[collector.Revision]float64{}
+	for _, pod := range pods {
+		if name := pod.Labels[serving.RevisionLabelKey]; name != "" && pod.DeletionTimestamp == nil && counts(pod) {
+			by[collector.Revision{Namespace: namespace, Name: name}]++
+			sum++
+		}
+	}
+	return by, sum
+}

@@ -1,0 +1,75 @@
+package inferencepool
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+)
+
+func (w *world) wantHeld(t *testing.T, when string, want map[collector.Revision][]collector.Share) {
+	t.Helper()
+	w.recorder.mu.Lock()
+	defer w.recorder.mu.Unlock()
+	if diff := cmp.Diff(want, w.recorder.held); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", when, diff)
+	}
+}
+
+func pickerPod(name, pool string, ready bool) *corev1.Pod {
+	return pod(name, ready, map[string]string{inference.PickerPodKey: pool})
+}
+
+// The picker of a pool of ours is read, and what it holds is shared by the
+// revisions that the pool serves, in proportion to their Ready pods.
+func TestWatcher_pickers(t *testing.T) {
+	app, ours := map[string]string{"app": "vllm"}, map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}
+	at := func(name string) collector.Revision { return collector.Revision{Namespace: "team", Name: name} }
+	picker := at("picker/llm")
+	story(t, func(t *testing.T) *world {
+		starting := knative("s", "new-1")
+		starting.Status.Conditions = nil
+		return newWorld(t, pickerPod("leads", "llm", true), pickerPod("stands-by", "llm", false), pickerPod("other", "web", true),
+			knative("a", "old-1"), knative("b", "old-1"), knative("c", "old-1"), knative("d", "new-1"), starting)
+	}, func(t *testing.T, w *world) {
+		pool := Pool{Namespace: "team", Name: "llm", Selector: app, Labels: ours}
+		w.set(func() { w.observed["old-1"], w.observed["new-1"] = true, true; w.pools = []Pool{pool} })
+		w.want(t, "with the pool", map[string][]string{"team picker/llm": {"leads", "stands-by not ready"}})
+		w.wantHeld(t, "with the pool", map[collector.Revision][]collector.Share{at("old-1"): {{Picker: picker, Part: .75}}, at("new-1"): {{Picker: picker, Part: .25}}})
+		w.recorder.mu.Lock()
+		target := w.targets[picker]
+		w.recorder.mu.Unlock()
+		if target.Engine != collector.Picker || target.Port != 9090 || !target.EngineOnly {
+			t.Errorf("target %+v, want the picker's page on 9090", target)
+		}
+		if err := w.kube.CoreV1().Pods("team").Delete(t.Context(), "leads", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.set(func() {})
+		w.want(t, "its leader is gone", map[string][]string{"team picker/llm": {"stands-by not ready"}})
+		w.set(func() { pool.Labels = nil; w.pools = []Pool{pool} })
+		w.want(t, "somebody else's pool, whose picker nobody knows", map[string][]string{})
+		w.wantHeld(t, "somebody else's pool", map[collector.Revision][]collector.Share{})
+	})
+}
+
+// While no pod is Ready every pod counts; without any pod nobody has a share.
+func TestWatcher_pickersWithoutReadyPods(t *testing.T) {
+	story(t, func(t *testing.T) *world {
+		starting := knative("s", "new-1")
+		starting.Status.Conditions = nil
+		return newWorld(t, pickerPod("leads", "llm", true), starting)
+	}, func(t *testing.T, w *world) {
+		pool := Pool{Namespace: "team", Name: "llm", Selector: map[string]string{"app": "vllm"}, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}}
+		w.set(func() { w.observed["new-1"] = true; w.pools = []Pool{pool} })
+		w.wantHeld(t, "a starting pod", map[collector.Revision][]collector.Share{
+			{Namespace: "team", Name: "new-1"}: {{Picker: pool.pickerKey(), Part: 1}},
+		})
+		w.set(func() { pool.Selector = map[string]string{"app": "none"}; w.pools = []Pool{pool} })
+		w.wantHeld(t, "no pod", map[collector.Revision][]collector.Share{})
+	})
+}
