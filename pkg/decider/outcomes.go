@@ -136,7 +136,7 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 			load = max(load, d.mark[markLoad])
 		}
 		d.mark[markLoad] = load
-		if o.has(PartCurve) && s.Outcomes.add(load, seen, missed) {
+		if o.has(PartCurve) && !late && s.Outcomes.add(load, seen, missed) {
 			visited[stepOf(load)] = true
 		}
 	}

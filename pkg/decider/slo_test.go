@@ -143,6 +143,9 @@ func TestJudge_requestsHeldOutsideAreLate(t *testing.T) {
 		if math.Abs(s.Outcomes.Late-tt.missed) > 1 {
 			t.Errorf("%v late with %v held, want %v", s.Outcomes.Late, tt.queued, tt.missed)
 		}
+		if told := s.Outcomes.Seen != [loadSteps]float64{}; told != (tt.missed == 0) {
+			t.Errorf("with %v held the load was told: %v", tt.queued, told)
+		}
 	}
 }
 
