@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +111,44 @@ func askMany(t *testing.T, q question, n, clients int) map[string]int {
 }
 
 // The autoscaler counts what comes through the Gateway and scales on it, with our class.
+// What the picker holds back while the only pod is full counts as in flight: the
+// pod's own requests alone would never ask for a second pod.
+func TestGatewayHeldRequestsScale(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "held", annotations{"min-scale": "1", "metric": "concurrency", "target": "40", "window": "10s", "max-scale": "3"}, "-seqs=1", "-token=500ms").behindGateway(nil).start()
+	q := question{host: s.host()}
+	q.waitServed(t)
+	r, picker := s.current(), pickerPage(t, q)
+	var fill, held crowd
+	q.tokens = 2
+	fill.send(t, q, 16) // 28 is what 40 stands for at 70 %
+	eventually(t, 5*time.Second, "the picker finds its pool saturated", func() (bool, string) {
+		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
+		return n >= 1, fmt.Sprint(n)
+	})
+	held.send(t, q, 40)
+	eventually(t, 5*time.Second, "the picker holds the others", func() (bool, string) {
+		n := queued(picker(), "0")
+		return n >= 35, fmt.Sprint(n)
+	})
+	r.waitReplicas(8*time.Second, "scaled up by what is held", atLeast(2))
+	own := 0.0
+	for _, v := range values(t, metricPath(s.namespace, "pods", "*", "concurrency")) {
+		own += v.Value.AsApproximateFloat64()
+	}
+	reason, message := r.why()
+	if own > 20 {
+		t.Errorf("the pods themselves held %v: the picker's part was not needed", own)
+	}
+	for _, a := range slices.Concat(fill.answers(), held.answers()) {
+		if a.status != http.StatusOK {
+			t.Errorf("not answered: %v", a)
+		}
+	}
+	figure(t, fmt.Sprintf("gateway: with %.0f requests in the pod and 40 held by the picker: %s %s", own, reason, message))
+}
+
 func TestGatewayConcurrencyScales(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
