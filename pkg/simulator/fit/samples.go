@@ -31,6 +31,10 @@ const (
 	windowTokens = 50
 	// tokenBudget is vLLM's default of max_num_batched_tokens, which no page tells.
 	tokenBudget = 2048
+	// windowPrompts are enough for a mean time to the first token.
+	windowPrompts = 5
+	// fewPrompts is the share of steps with prompts up to which they rarely meet.
+	fewPrompts = .5
 	// fewestWindows is 3 minutes of one busy pod.
 	fewestWindows = 20
 	// priorTrust is the weight of the known profile against one window: what is
@@ -43,6 +47,10 @@ type window struct {
 	step, n, kv, prompt float64 // step in microseconds
 	// filling is the share of steps with prompt tokens.
 	filling float64
+	// ttft is the mean time to the first token in microseconds, 0 where it says
+	// nothing of the engine's steps; length is the tokens of a prompt that no cache
+	// had, and busy the share of the time in which there were steps.
+	ttft, length, busy float64
 }
 
 // seen is what the recording tells of one revision's engines.
@@ -62,6 +70,8 @@ type opened struct {
 	totals  decider.Totals
 	kv      float64
 	samples float64
+	// waited tells that requests were seen waiting, or may have been.
+	waited bool
 }
 
 // LearnRecorded returns a profile for each revision of a recording, or for the
@@ -112,17 +122,18 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	s.look(p)
 	o := s.open[p.Name]
 	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens {
-		s.open[p.Name] = &opened{at: at, totals: t}
+		s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0}
 		return
 	}
+	o.waited = o.waited || p.Waiting != 0 // unknown is not zero
 	if p.KVCache.Known() && t.KVCapacity.Known() {
 		o.kv, o.samples = o.kv+float64(p.KVCache)/100*float64(t.KVCapacity), o.samples+1
 	}
 	if at.Sub(o.at) < windowLength {
 		return
 	}
-	s.close(o, t)
-	s.open[p.Name] = &opened{at: at, totals: t}
+	s.close(o, t, at.Sub(o.at))
+	s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0}
 }
 
 // look keeps how full an engine was.
@@ -143,8 +154,8 @@ func (s *seen) look(p decider.Pod) {
 // although others waited. A request that waits for the next step proves nothing.
 func (s *seen) limited() bool { return s.most >= 1 && s.full >= 5 && s.full >= .8*s.atMost }
 
-// close makes a window of two pages.
-func (s *seen) close(o *opened, t decider.Totals) {
+// close makes a window of two pages that came so far apart.
+func (s *seen) close(o *opened, t decider.Totals, apart time.Duration) {
 	steps, tokens := float64(t.Steps-o.totals.Steps), float64(t.ITL.Count-o.totals.ITL.Count)
 	took := float64(t.ITL.Sum - o.totals.ITL.Sum)
 	if steps < windowSteps || tokens < windowTokens || o.samples == 0 || !(took > 0) {
@@ -160,6 +171,10 @@ func (s *seen) close(o *opened, t decider.Totals) {
 		prompts = steps
 	}
 	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
+	w.busy = min(steps*w.step*1e-6/apart.Seconds(), 1)
+	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 && w.filling <= fewPrompts {
+		w.ttft, w.length = 1e6*sum/prompts, prompt/prompts
+	}
 	s.windows = append(s.windows, w)
 }
 
@@ -173,13 +188,13 @@ func (s *seen) learn() (Learned, error) {
 		return Learned{}, fmt.Errorf("revision %s: no engine told the size of its KV cache (vllm:cache_config_info)", s.revision)
 	}
 	p, prior, speed := profileOf(s.windows)
-	l := Learned{Profile: s.complete(p, prior), Start: prior.Name, Speed: speed, Fit: []Error{judge(s.revision, s.windows, p)}}
+	l := Learned{Profile: s.complete(p, prior), Start: prior.Name, Speed: speed, Fit: judge(s.revision, s.windows, p)}
 	if err := l.Profile.Validate(); err != nil {
 		return Learned{}, err
 	}
 	cut := len(s.windows) * 2 / 3
 	earlier, _, _ := profileOf(s.windows[:cut])
-	l.Unseen = []Error{judge(s.revision, s.windows[cut:], earlier)}
+	l.Unseen = judge(s.revision, s.windows[cut:], earlier)
 	return l, nil
 }
 
@@ -197,9 +212,10 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 	p.ComputeBase = min(max(x[0]+(x[1]-x[3])*n, x[0]/20), x[0])
 	s := start{profile: p, speed: 1}
 	cost := func(at []float64) float64 {
-		sum := 0.0
+		now := s.at(at)
+		sum := firstTokenCost(windows, now)
 		for _, w := range windows {
-			off := min(math.Abs(math.Log(predict(w, s.at(at))/w.step)), .3)
+			off := min(math.Abs(math.Log(predict(w, now)/w.step)), .3)
 			sum += off * off / float64(len(windows))
 		}
 		for _, v := range at {
@@ -207,7 +223,11 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 		}
 		return sum
 	}
-	return s.at(search(cost, .2).at), prior, speed
+	p = s.at(search(cost, .2).at)
+	if o, ok := overhead(windows, p); ok {
+		p.RequestOverhead = time.Duration(o * float64(time.Microsecond))
+	}
+	return p, prior, speed
 }
 
 func solve(windows []window, prior engine.Profile, speed float64) [4]float64 {
@@ -272,19 +292,41 @@ func (s *seen) complete(p, prior engine.Profile) engine.Profile {
 	if !s.limited() {
 		p.Source += ", and so is max_num_seqs, which was never reached"
 	}
+	if _, ok := overhead(s.windows, p); !ok {
+		p.Source += "; the API server's time is that of servers on GPUs, for too few first tokens came without a queue"
+	}
 	return p
 }
 
-// judge compares the mean step time, in seconds, and the median window.
-func judge(run string, windows []window, p engine.Profile) Error {
-	e := Error{Run: run, Metric: "step"}
-	var off []float64
+// judge compares the mean step time and, where windows tell of it, the mean time
+// to the first token, in seconds, and the median window of each.
+func judge(run string, windows []window, p engine.Profile) []Error {
+	step, first := Error{Run: run, Metric: "step"}, Error{Run: run, Metric: "ttft"}
+	var steps, firsts []float64
 	for _, w := range windows {
-		e.Measured += 1e-6 * w.step / float64(len(windows))
-		e.Simulated += 1e-6 * predict(w, p) / float64(len(windows))
-		off = append(off, math.Abs(predict(w, p)/w.step-1))
+		steps = append(steps, step.note(w.step, predict(w, p)))
+		if w.ttft > 0 {
+			firsts = append(firsts, first.note(w.ttft, firstToken(w, p)+float64(p.RequestOverhead.Microseconds())))
+		}
 	}
+	step.settle(steps)
+	if len(firsts) == 0 {
+		return []Error{step}
+	}
+	first.settle(firsts)
+	return []Error{step, first}
+}
+
+// note adds one window, in microseconds, and returns how far off it is.
+func (e *Error) note(measured, simulated float64) float64 {
+	e.Measured += 1e-6 * measured
+	e.Simulated += 1e-6 * simulated
+	return math.Abs(simulated/measured - 1)
+}
+
+// settle makes means of the sums over windows that are so far off.
+func (e *Error) settle(off []float64) {
+	n := float64(len(off))
 	slices.Sort(off)
-	e.Median = off[len(off)/2]
-	return e
+	e.Measured, e.Simulated, e.Median = e.Measured/n, e.Simulated/n, off[len(off)/2]
 }

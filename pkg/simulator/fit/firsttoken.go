@@ -1,0 +1,73 @@
+package fit
+
+import (
+	"math"
+	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// The time to a first token tells what a prompt costs more plainly than the time
+// between tokens, where a prompt is one of many things in a step, and it is the
+// only thing that tells of the API server's own time. It says so only where no
+// request waits for others.
+
+// fewestFirsts is the windows from which on first tokens are learned from.
+const fewestFirsts = 5
+
+// firstToken is the mean time in microseconds from the engine's taking a request
+// to its first token: the rest of the step that it comes in, and the step that
+// computes its prompt, with those of the others who came in the same step. A
+// request comes in a long step more likely than in a short one: of steps T the
+// one that it meets takes E[T²]/E[T], and half of that is left.
+func firstToken(w window, p engine.Profile) float64 {
+	decode, mixed := prefill(0, w.n, w.kv, p), prefill(w.length, w.n, w.kv, p)
+	mean := (1-w.filling)*decode + w.filling*mixed
+	met := ((1-w.filling)*decode*decode + w.filling*mixed*mixed) / mean
+	others := w.filling * met / mean
+	return w.busy*(met/2+prefill(w.length*(1+others), w.n, w.kv, p)) + (1-w.busy)*prefill(w.length, 0, 0, p)
+}
+
+// prefill is the steps that compute so many prompt tokens beside n decoding requests with kv tokens.
+func prefill(tokens, n, kv float64, p engine.Profile) float64 {
+	steps := max(math.Ceil(tokens/float64(max(p.MaxNumBatchedTokens, 1))), 1)
+	one := max(p.StepBase+p.PerSequence*n, p.ComputeBase+p.PerToken*(n+tokens/steps))
+	if tokens > 0 {
+		kv *= p.MixedKV
+	}
+	return steps*(one+p.PerKVToken*kv) + p.PerTokenPair*tokens*tokens/2
+}
+
+// overhead is the part of the measured times to the first token, in microseconds,
+// that the engine's steps do not explain: the median window's. It is false where
+// too few windows tell of it.
+func overhead(windows []window, p engine.Profile) (micros float64, ok bool) {
+	var rest []float64
+	for _, w := range windows {
+		if w.ttft > 0 {
+			rest = append(rest, w.ttft-firstToken(w, p))
+		}
+	}
+	if len(rest) < fewestFirsts {
+		return 0, false
+	}
+	slices.Sort(rest)
+	return min(max(rest[len(rest)/2], 0), 1e6), true
+}
+
+// firstTokenCost is how far a profile is from the measured times to the first
+// token, given the best overhead: the mean square of the logarithms, as for steps.
+func firstTokenCost(windows []window, p engine.Profile) float64 {
+	o, ok := overhead(windows, p)
+	if !ok {
+		return 0
+	}
+	sum, n := 0.0, 0.0
+	for _, w := range windows {
+		if w.ttft > 0 {
+			off := min(math.Abs(math.Log((firstToken(w, p)+o)/w.ttft)), .3)
+			sum, n = sum+off*off, n+1
+		}
+	}
+	return sum / n
+}
