@@ -102,6 +102,8 @@ type Collector struct {
 	// ctx is nil until Run.
 	ctx       context.Context
 	revisions map[Revision]*revision
+	// pickersOf are the pickers that hold requests of a revision.
+	pickersOf map[Revision][]Revision
 	notify    func(Revision)
 	pollers   sync.WaitGroup
 }
@@ -111,7 +113,7 @@ func New(o Options) *Collector {
 	o = o.withDefaults()
 	return &Collector{
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
-		lanes: newLanes(o.Parallelism), revisions: map[Revision]*revision{},
+		lanes: newLanes(o.Parallelism), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
 }
 
@@ -181,6 +183,7 @@ func (c *Collector) Watch(t Target) {
 		r = newRevision(c, t.Revision)
 		c.revisions[t.Revision] = r
 	}
+	r.isPicker = t.Engine == Picker
 	r.watch(t, time.Now())
 	c.start(r)
 }
@@ -207,6 +210,7 @@ func (c *Collector) Forget(key Revision) {
 	if r, ok := c.revisions[key]; ok {
 		r.stop()
 		delete(c.revisions, key)
+		delete(c.pickersOf, key)
 	}
 }
 

@@ -24,8 +24,13 @@ type demand struct {
 	dirty time.Time
 	// first and last are the times of the first value since a gap, and of the newest.
 	first, last time.Time
-	// arrived is the requests of all seconds before that of last; rps is last's.
+	// arrived is the requests of all seconds before that of last, with those that
+	// began to wait in front of the pods; lastRPS is what the pods got in last's.
 	arrived, lastRPS float64
+	// owed are requests that ended to wait and so reach the pods, where they are not
+	// to be counted again; since owedAt.
+	owed   float64
+	owedAt time.Time
 }
 
 func (d *demand) resize(now time.Time, stable, panic time.Duration) {
@@ -40,9 +45,10 @@ func (d *demand) resize(now time.Time, stable, panic time.Duration) {
 	d.panicRPS.Resize(now, panic)
 }
 
-// set makes s the value of the second of now.
-func (d *demand) set(now time.Time, s requestSample) {
-	d.count(now, s.rps)
+// set makes s the value of the second of now, of whose requests so many a second
+// reached the pods.
+func (d *demand) set(now time.Time, s requestSample, reached float64) {
+	d.count(now, reached)
 	d.stableConcurrency.Set(now, s.concurrency)
 	d.panicConcurrency.Set(now, s.concurrency)
 	d.stableRPS.Set(now, s.rps)
@@ -59,9 +65,25 @@ func (d *demand) set(now time.Time, s requestSample) {
 // counted as if its last rate had gone on, at most for recordGap.
 func (d *demand) count(now time.Time, rps float64) {
 	if past := now.Truncate(bucketWidth).Sub(d.last.Truncate(bucketWidth)); !d.last.IsZero() && past > 0 {
-		d.arrived += d.lastRPS * min(past, recordGap).Seconds()
+		came := d.lastRPS * min(past, recordGap).Seconds()
+		again := min(d.owed, came)
+		d.owed -= again
+		d.arrived += came - again
 	}
 	d.lastRPS = rps
+}
+
+// wait counts requests that began to wait in front of the pods in the last
+// second as having arrived, or notes those that ended to.
+func (d *demand) wait(now time.Time, growth float64) {
+	if now.Sub(d.owedAt) > recordGap {
+		d.owed = 0 // given up by their clients, or refused
+	}
+	if growth >= 0 {
+		d.arrived += growth
+		return
+	}
+	d.owed, d.owedAt = d.owed-growth, now
 }
 
 // total is the number of requests that have arrived; unknown without a recent value.

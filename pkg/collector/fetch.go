@@ -107,7 +107,7 @@ func (c *Collector) scrape(ctx context.Context, t *target, s *scratch) (confirm 
 // result is the scrape's label: a page of which only some values were believed
 // is a good sample, but not an ok one.
 func (c *Collector) result(t *target, s *scratch, err error) string {
-	if err == nil && t.source == enginePage && s.engine.implausible {
+	if err == nil && t.source != queueProxy && s.engine.implausible {
 		return causeImplausible
 	}
 	return cause(err)

@@ -22,8 +22,8 @@ type Share struct {
 }
 
 // SetHeld says which pickers hold requests of a revision; none is none. It does
-// nothing for a revision that is not watched; a picker that is not watched, or
-// cannot be read, leaves what is held unknown.
+// nothing for a revision that is not watched. A picker that is not watched, or
+// was never read, adds nothing.
 func (c *Collector) SetHeld(key Revision, shares []Share) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,46 +31,115 @@ func (c *Collector) SetHeld(key Revision, shares []Share) {
 	if !ok {
 		return
 	}
+	delete(c.pickersOf, key)
 	queues := make([]pickerQueue, 0, len(shares))
 	for _, s := range shares {
 		queues = append(queues, pickerQueue{picker: c.revisions[s.Picker], part: s.Part})
+		c.pickersOf[key] = append(c.pickersOf[key], s.Picker)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held.queues = queues
+	r.held.become(queues)
+}
+
+// affected is who is to hear of a change: of a picker's, the revisions whose
+// requests wait in it; c.mu is held.
+func (c *Collector) affected(key Revision) (keys []Revision) {
+	if r := c.revisions[key]; r == nil || !r.isPicker {
+		return []Revision{key}
+	}
+	for k, pickers := range c.pickersOf {
+		if slices.Contains(pickers, key) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// held is what waits in front of a revision; guarded by the revision's mutex.
+type held struct {
+	queues []pickerQueue
+	// rate is by how much it grew in the last second, per second, if it did.
+	rate float64
 }
 
 // pickerQueue is a part of what one picker holds; picker is nil while nobody watches it.
 type pickerQueue struct {
 	picker *revision
 	part   float64
+	// last is what the picker as a whole held at the time at, zero when that is too
+	// long ago or was never known.
+	last float64
+	at   time.Time
 }
 
-// held is what waits in front of a revision; guarded by the revision's mutex.
-type held struct {
-	queues []pickerQueue
-	// last is what was known at lastAt, 0 when that is too long ago.
-	last   float64
-	lastAt time.Time
-	// growth is by how much it grew in the last second.
-	growth float64
-}
-
-// now is the requests that are held; NaN while a picker cannot be read, and
-// without any.
-func (h *held) now(at time.Time) float64 {
-	if len(h.queues) == 0 {
-		return math.NaN()
+// become takes other queues, and keeps what is known of those that it had.
+func (h *held) become(queues []pickerQueue) {
+	for i, q := range queues {
+		for _, had := range h.queues {
+			if q.picker != nil && had.picker == q.picker {
+				queues[i].last, queues[i].at = had.last, had.at
+			}
+		}
 	}
-	sum := 0.0
+	h.queues = queues
+	if len(queues) == 0 {
+		h.rate = 0
+	}
+}
+
+// tick takes what the pickers hold now and returns by how many requests of ours
+// that grew since the second before. What was known last stands in for a picker that cannot
+// be read, for as long as patience. What is seen for the first time, or after a
+// while, has not come now; nor has what another part makes ours.
+func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
+	for i := range h.queues {
+		q := &h.queues[i]
+		v := q.picker.waiting(now)
+		if !known(v) {
+			if now.Sub(q.at) > patience {
+				q.last, q.at = 0, time.Time{}
+			}
+			continue
+		}
+		if now.Sub(q.at) <= recordGap {
+			growth += q.part * (v - q.last)
+		}
+		q.last, q.at = v, now
+	}
+	h.rate = max(growth, 0)
+	return growth
+}
+
+// sum is what is held. A picker that holds less than at the last tick has let
+// requests go, which the pods tell of by now.
+func (h *held) sum(now time.Time) (sum float64) {
 	for _, q := range h.queues {
-		sum += q.part * q.picker.waiting(at)
+		v := q.last
+		if live := q.picker.waiting(now); known(live) {
+			v = min(v, live)
+		}
+		sum += q.part * v
 	}
 	return sum
 }
 
-// waiting is the requests that wait in the Ready pods of a picker; NaN when none
-// can be read. Of several pods one leads, and the others hold nothing.
+// queued is what is held as decisions see it: unknown while no picker is known.
+func (h *held) queued() decider.Reading {
+	sum, some := 0.0, false
+	for _, q := range h.queues {
+		sum += q.part * q.last
+		some = some || !q.at.IsZero()
+	}
+	if !some {
+		return decider.Unknown()
+	}
+	return decider.Reading(sum)
+}
+
+// waiting is the requests that wait in the Ready pods of a picker; NaN when one
+// of them cannot be read, for it may be the one that holds them. Of several pods
+// one leads, and the others hold nothing; nor does one that is new.
 func (r *revision) waiting(now time.Time) float64 {
 	if r == nil {
 		return math.NaN()
@@ -79,7 +148,12 @@ func (r *revision) waiting(now time.Time) float64 {
 	defer r.mu.Unlock()
 	sum, readable := 0.0, 0
 	for _, p := range r.pods {
-		if p.Ready && p.targets[pickerPage].fresh(now) {
+		t := p.targets[pickerPage]
+		switch {
+		case t == nil, t.good.IsZero() && now.Sub(p.since) <= t.patience():
+		case !t.fresh(now):
+			return math.NaN()
+		default:
 			sum += p.engine.waiting
 			readable++
 		}
@@ -88,58 +162,4 @@ func (r *revision) waiting(now time.Time) float64 {
 		return math.NaN()
 	}
 	return sum
-}
-
-// tick notes the growth since the second before. What was known last stands in
-// for a picker that cannot be read, for as long as patience; then nothing does.
-func (h *held) tick(at time.Time, patience time.Duration) {
-	before := h.last
-	switch v := h.now(at); {
-	case known(v):
-		fresh := h.lastAt.IsZero()
-		h.last, h.lastAt = v, at
-		if fresh {
-			before = v // what waited before we looked has not come now
-		}
-	case at.Sub(h.lastAt) > patience:
-		h.last, h.lastAt, before = 0, time.Time{}, 0
-	}
-	h.growth = h.last - before
-}
-
-// add counts what is held as Knative counts what its activator holds: in flight,
-// and as having arrived when it began to wait rather than when it ends to.
-func (h *held) add(s requestSample) requestSample {
-	return requestSample{concurrency: s.concurrency + h.last, rps: max(0, s.rps+h.growth)}
-}
-
-// queued is what is held as decisions see it.
-func (h *held) queued(now time.Time) decider.Reading { return reading(h.now(now)) }
-
-// waitsIn reports whether requests of the revision wait in a picker.
-func (r *revision) waitsIn(picker *revision) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.held.queues, func(q pickerQueue) bool { return q.picker == picker })
-}
-
-// affected is who is to hear of a change: of a picker's, the revisions whose
-// requests wait in it; c.mu is held.
-func (c *Collector) affected(key Revision) (keys []Revision) {
-	picker := c.revisions[key]
-	if picker == nil || !picker.isPicker() {
-		return []Revision{key}
-	}
-	for k, r := range c.revisions {
-		if r != picker && r.waitsIn(picker) {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}
-
-func (r *revision) isPicker() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.target.Engine == engine.Picker
 }

@@ -13,7 +13,10 @@ import (
 
 var atPicker = Revision{"default", "picker of llm"}
 
-const restingPicker = "inference_extension_info{build_ref=\"v1.5.0\",commit=\"x\"} 1\n"
+const (
+	noFlowControl = "inference_extension_info{build_ref=\"v1.5.0\",commit=\"x\"} 1\n"
+	restingPicker = noFlowControl + "inference_extension_flow_control_pool_saturation{inference_pool=\"llm\"} 0\n"
+)
 
 // holding is a picker's page with requests of two priorities.
 func holding(n int) string {
@@ -51,7 +54,7 @@ func TestHeld_isInFlight(t *testing.T) {
 	})
 }
 
-// A resting picker holds nothing, and that is known; one without flow control too.
+// A resting picker holds nothing, and that is known; of one without flow control it is not.
 func TestHeld_restingPickerHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...).withPicker(1)
@@ -60,8 +63,148 @@ func TestHeld_restingPickerHoldsNothing(t *testing.T) {
 		after(3 * time.Second)
 		wantReading(t, "queued", w.observe().Queued, 0)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 3)
+		w.enginePage("10.1.0.1", noFlowControl)
+		after(2 * time.Minute)
+		wantReading(t, "queued without flow control", w.observe().Queued, decider.Unknown())
+		wantReading(t, "concurrency without flow control", w.observe().Concurrency.Panic, 3)
+	})
+}
+
+// A revision that leaves its pool at once has nothing held any more.
+func TestHeld_ends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 3, 2)
+		w.enginePage("10.1.0.1", holding(90))
+		after(10 * time.Second)
+		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 93)
 		w.SetHeld(rev, nil)
+		after(8 * time.Second)
 		wantReading(t, "queued without a picker", w.observe().Queued, decider.Unknown())
+		wantReading(t, "concurrency without a picker", w.observe().Concurrency.Panic, 3)
+	})
+}
+
+// A burst that the picker lets go at once has arrived once: when it came.
+func TestHeld_releaseIsNoArrival(t *testing.T) {
+	for _, lag := range []time.Duration{0, 300 * time.Millisecond, 700 * time.Millisecond, 1200 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, ready(1)...).withPicker(1)
+			w.load("10.0.0.1", 1, 5)
+			w.enginePage("10.1.0.1", restingPicker)
+			after(10 * time.Second)
+			before := w.observe().Arrivals
+			w.enginePage("10.1.0.1", holding(500))
+			after(10 * time.Second)
+			about(t, "arrivals of the burst", float64(w.observe().Arrivals-before), 550, 6)
+			w.enginePage("10.1.0.1", restingPicker)
+			after(lag)
+			w.load("10.0.0.1", 400, 505)
+			after(time.Second)
+			w.load("10.0.0.1", 400, 5)
+			after(9 * time.Second)
+			about(t, fmt.Sprintf("arrivals after the release, seen %v later", lag), float64(w.observe().Arrivals-before), 600, 12)
+		})
+	}
+}
+
+// While a queue is worked off, the rate is what the pods get and not less.
+func TestHeld_drainingIsNoIdling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 50, 50)
+		for held := 3000; held > 0; held -= 50 {
+			w.enginePage("10.1.0.1", holding(held))
+			after(time.Second)
+		}
+		about(t, "rps", float64(w.observe().RPS.Stable), 50, 1)
+	})
+}
+
+// What another part of the queue makes a revision's has not come now.
+func TestHeld_anotherPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(0.5)
+		w.load("10.0.0.1", 1, 2)
+		w.enginePage("10.1.0.1", holding(600))
+		after(10 * time.Second)
+		before := w.observe().Arrivals
+		for range 3 {
+			w.SetHeld(rev, []Share{{atPicker, 1}})
+			after(5 * time.Second)
+			wantReading(t, "queued", w.observe().Queued, 600)
+			w.SetHeld(rev, []Share{{atPicker, 0.5}})
+			after(5 * time.Second)
+		}
+		about(t, "arrivals", float64(w.observe().Arrivals-before), 60, 3)
+		about(t, "rps", float64(w.observe().RPS.Stable), 2, 0.01)
+	})
+}
+
+// Of two pods of a picker the one that cannot be read may hold all.
+func TestHeld_oneOfTwoPickerPodsStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 3, 2)
+		w.enginePage("10.1.0.1", holding(90))
+		after(10 * time.Second)
+		w.enginePage("10.1.0.2", restingPicker)
+		w.SetPods(atPicker, []Pod{{Name: "picker", UID: "picker", IP: "10.1.0.1", Ready: true}, {Name: "next", UID: "next", IP: "10.1.0.2", Ready: true}})
+		after(10 * time.Second)
+		wantReading(t, "concurrency with a second pod", w.observe().Concurrency.Panic, 93)
+		w.set("10.1.0.1", func(p *fakePod) { p.enginePage = hang })
+		after(20 * time.Second)
+		wantReading(t, "concurrency when the first hangs", w.observe().Concurrency.Panic, 93)
+		w.SetPods(atPicker, []Pod{{Name: "next", UID: "next", IP: "10.1.0.2", Ready: true}})
+		after(10 * time.Second)
+		wantReading(t, "concurrency when it is gone", w.observe().Concurrency.Panic, 3)
+	})
+}
+
+// A picker that was never read does not hide what another one holds.
+func TestHeld_twoPickers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 3, 2)
+		w.enginePage("10.1.0.1", holding(90))
+		w.SetHeld(rev, []Share{{atPicker, 1}, {Revision{"default", "picker of nobody"}, 1}})
+		after(10 * time.Second)
+		wantReading(t, "queued", w.observe().Queued, 90)
+		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 93)
+	})
+}
+
+// What is held is no measure of pods that hold requests and cannot be read.
+func TestHeld_isNotAllWherePodsCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t).withPicker(1)
+		w.enginePage("10.1.0.1", holding(5))
+		for _, ip := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
+			w.set(ip, func(p *fakePod) { p.statPage = hang })
+		}
+		after(time.Second)
+		w.SetPods(rev, ready(3))
+		for range 8 {
+			after(500 * time.Millisecond)
+			wantWindowed(t, "concurrency of pods not read yet", w.observe().Concurrency, unknown)
+		}
+		for _, ip := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
+			w.load(ip, 100, 10)
+		}
+		after(10 * time.Second)
+		pods := ready(3)
+		for i := range pods {
+			pods[i].ReadyAfter = time.Minute
+		}
+		w.SetPods(rev, pods)
+		after(10 * time.Second)
+		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 305)
+		for i := range pods {
+			pods[i].Ready, pods[i].ReadyAfter = false, 0
+		}
+		w.SetPods(rev, pods)
+		after(2 * time.Minute)
+		wantWindowed(t, "concurrency of pods that are not Ready any more", w.observe().Concurrency, unknown)
 	})
 }
 
@@ -93,7 +236,7 @@ func about(t *testing.T, name string, got, want, within float64) {
 	}
 }
 
-// A picker that cannot be read holds what it held, for a stable window.
+// A picker that cannot be read holds what it held, for a stable window; then it is not known.
 func TestHeld_staleness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...).withPicker(1)
@@ -102,9 +245,10 @@ func TestHeld_staleness(t *testing.T) {
 		after(10 * time.Second)
 		w.set("10.1.0.1", func(p *fakePod) { p.enginePage = hang })
 		after(20 * time.Second)
-		wantReading(t, "queued", w.observe().Queued, decider.Unknown())
+		wantReading(t, "queued", w.observe().Queued, 9)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 12)
 		after(time.Minute)
+		wantReading(t, "queued a minute later", w.observe().Queued, decider.Unknown())
 		wantReading(t, "concurrency a minute later", w.observe().Concurrency.Panic, 3)
 		w.enginePage("10.1.0.1", holding(9))
 		after(10 * time.Second)
@@ -154,8 +298,8 @@ func TestHeld_changesAreTold(t *testing.T) {
 		after(time.Second)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if !slices.Equal(told, []Revision{rev}) {
-			t.Errorf("told of %v, want the revision once", told)
+		if told = slices.Compact(told); !slices.Equal(told, []Revision{rev}) {
+			t.Errorf("told of %v, want the revision alone", told)
 		}
 	})
 }

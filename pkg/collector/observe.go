@@ -21,7 +21,7 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 	r.flush()
 	o := decider.Observation{
 		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
-		Arrivals: r.demand.total(now), Queued: r.held.queued(now),
+		Arrivals: r.demand.total(now), Queued: r.held.queued(),
 		Pods: make([]decider.Pod, 0, len(r.pods)),
 	}
 	inFlight := 0.0

@@ -4,8 +4,6 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // revision is what is known of one watched revision. Its mutex guards
@@ -14,6 +12,8 @@ import (
 type revision struct {
 	c   *Collector
 	key Revision
+	// isPicker is guarded by Collector.mu.
+	isPicker bool
 
 	mu     sync.Mutex
 	target Target
@@ -115,7 +115,7 @@ func (r *revision) aim(p *pod) {
 		p.targets[queueProxy] = newTarget(queueProxy, r, p)
 	}
 	page := enginePage
-	if r.target.Engine == engine.Picker {
+	if r.target.Engine == Picker {
 		page = pickerPage
 	}
 	if p.targets[page] == nil && r.target.Port != 0 {
@@ -252,10 +252,10 @@ func (r *revision) flush() {
 	}
 }
 
-// record sums concurrency and rps over the Ready pods and writes the sums into
-// the bucket of now. As in Knative, pods that could not be read count as the
-// mean of those that could; when none could, nothing is written. What is held in
-// front of the pods is added, and counts even before there is a Ready one.
+// record sums concurrency and rps over the Ready pods, adds what is held in front
+// of them, and writes the sums into the bucket of now. As in Knative, pods that
+// could not be read count as the mean of those that could; when none could,
+// nothing is written, unless what is held is all that there can be.
 func (r *revision) record(now time.Time) {
 	var sum requestSample
 	ready, known := 0, 0
@@ -270,14 +270,27 @@ func (r *revision) record(now time.Time) {
 			sum.rps += p.requests.rps
 		}
 	}
-	switch {
+	switch held := r.held.sum(now); {
 	case known > 0:
 		share := float64(ready) / float64(known)
-		sum = requestSample{sum.concurrency * share, sum.rps * share}
-	case ready > 0 || r.held.last == 0:
-		return
+		r.demand.set(now, requestSample{sum.concurrency*share + held, sum.rps*share + r.held.rate}, sum.rps*share)
+	case held > 0 && r.unborn():
+		r.demand.set(now, requestSample{held, r.held.rate}, 0)
 	}
-	r.demand.set(now, r.held.add(sum))
+}
+
+// unborn reports whether there are pods and none was ever Ready, so that none can
+// hold a request.
+func (r *revision) unborn() bool {
+	if len(r.pods) == 0 {
+		return false // there may be some that we were not told of
+	}
+	for _, p := range r.pods {
+		if p.Ready || p.ReadyAfter > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // tick carries the values into the new second and finds targets gone stale.
@@ -285,7 +298,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
-	r.held.tick(now, r.target.StableWindow)
+	r.demand.wait(now, r.held.tick(now, r.target.StableWindow))
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {

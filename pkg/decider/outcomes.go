@@ -124,7 +124,7 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 	}
 	perPod := c.rate * binSeconds
 	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
-	late := heldTooLong(o, c, obs)
+	late := s.heldTooLong(o, c, obs)
 	for _, d := range samples {
 		seen, missed := d.misses(o, c)
 		if late {
@@ -146,9 +146,9 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 // heldTooLong reports whether what waits outside of the engines waits for longer
 // than a first token may take. The engines count from when a request reaches them,
 // so that behind an endpoint picker all would look well however long it holds them.
-func heldTooLong(o Objective, c capacity, obs Observation) bool {
+func (s *SLOState) heldTooLong(o Objective, c capacity, obs Observation) bool {
 	q := outside(obs)
-	return q.Known() && float64(q) > o.TTFT.Seconds()*c.rate*float64(obs.Ready)
+	return q.Known() && float64(q) > s.ttft(o)*c.rate*float64(obs.Ready)
 }
 
 // misses is the requests of a sample and how many of them missed:

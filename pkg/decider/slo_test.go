@@ -133,9 +133,11 @@ func TestJudge_requestsHeldOutsideAreLate(t *testing.T) {
 	for _, tt := range []struct {
 		queued Reading
 		missed float64
-	}{{Unknown(), 0}, {0, 0}, {9, 0}, {11, 50}, {1e12, 0}, {-5, 0}} { // a pod does 5/s, and TTFT may be 1 s: of two pods 10
+		perToken time.Duration
+	}{{Unknown(), 0, 0}, {0, 0, 0}, {9, 0, 0}, {11, 50, 0}, {1e12, 0, 0}, {-5, 0, 0}, // a pod does 5/s, and TTFT may be 1 s: of two pods 10
+		{19, 0, time.Millisecond}, {21, 50, time.Millisecond}} { // and 2 s with 1000 prompt tokens
 		s := newSLOState(time.Unix(0, 0))
-		o, c := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
+		o, c := Objective{TTFT: time.Second, TTFTPerToken: tt.perToken, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
 		var m mark
 		s.Load.Bins = []float32{100}
 		d := sample{firsts: 50, low: 50, high: 50, gaps: 5000, gapSum: 100, seconds: 10}

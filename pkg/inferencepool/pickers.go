@@ -103,10 +103,14 @@ func (w *Watcher) share(shares map[collector.Revision][]collector.Share) {
 }
 
 // parts are the revisions' shares of a pool's Ready pods, or of all while none is.
+// Pods that are not Knative's have their part, which is nobody's.
 func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
 	pods, err := w.o.Knative.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
 	if err != nil {
 		return nil
+	}
+	if have := w.plain[p.Key()]; have != nil {
+		pods = append(pods, have.pods()...) // they take requests, too
 	}
 	parts, sum := count(p.Namespace, pods, isReady)
 	if sum == 0 {
@@ -121,9 +125,12 @@ func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
 func count(namespace string, pods []*corev1.Pod, counts func(*corev1.Pod) bool) (by map[collector.Revision]float64, sum float64) {
 	by = map[collector.Revision]float64{}
 	for _, pod := range pods {
-		if name := pod.Labels[serving.RevisionLabelKey]; name != "" && pod.DeletionTimestamp == nil && counts(pod) {
+		if pod.DeletionTimestamp != nil || !counts(pod) {
+			continue
+		}
+		sum++
+		if name := pod.Labels[serving.RevisionLabelKey]; name != "" {
 			by[collector.Revision{Namespace: namespace, Name: name}]++
-			sum++
 		}
 	}
 	return by, sum

@@ -73,3 +73,17 @@ func TestWatcher_pickersWithoutReadyPods(t *testing.T) {
 		w.wantHeld(t, "no pod", map[collector.Revision][]collector.Share{})
 	})
 }
+
+// Pods of a Deployment behind the same pool take their part of the queue.
+func TestWatcher_pickersOfMixedPools(t *testing.T) {
+	app := map[string]string{"app": "vllm"}
+	story(t, func(t *testing.T) *world {
+		return newWorld(t, pickerPod("leads", "llm", true), knative("a", "new-1"), pod("x", true, app), pod("y", true, app), pod("z", true, app))
+	}, func(t *testing.T, w *world) {
+		pool := Pool{Namespace: "team", Name: "llm", Selector: app, Port: 8000, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}}
+		w.set(func() { w.observed["new-1"] = true; w.pools = []Pool{pool} })
+		w.wantHeld(t, "one of four pods", map[collector.Revision][]collector.Share{
+			{Namespace: "team", Name: "new-1"}: {{Picker: pool.pickerKey(), Part: .25}},
+		})
+	})
+}

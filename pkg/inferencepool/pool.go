@@ -41,6 +41,9 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), Labels: u.GetLabels(), Selector: selector,
 		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(u),
 	}
+	if p.Engine == collector.Picker { // no engine
+		p.Engine = ""
+	}
 	if n, err := strconv.Atoi(a[autoscaling.MetricsPortKey]); err == nil && n > 0 && n <= 65535 {
 		p.Port, p.PortNamed = n, true
 	}
