@@ -131,8 +131,8 @@ func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 // An engine's time to the first token begins when the request reaches it.
 func TestJudge_requestsHeldOutsideAreLate(t *testing.T) {
 	for _, tt := range []struct {
-		queued Reading
-		missed float64
+		queued   Reading
+		missed   float64
 		perToken time.Duration
 	}{{Unknown(), 0, 0}, {0, 0, 0}, {9, 0, 0}, {11, 50, 0}, {1e12, 0, 0}, {-5, 0, 0}, // a pod does 5/s, and TTFT may be 1 s: of two pods 10
 		{19, 0, time.Millisecond}, {21, 50, time.Millisecond}} { // and 2 s with 1000 prompt tokens
