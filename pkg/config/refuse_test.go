@@ -39,6 +39,7 @@ func TestResolve_refused(t *testing.T) {
 	f(says("takes no target", "slo-ttft"), kn+"metric", "slo", kn+"target", "3")
 	f(says("is for the metric slo"), kn+"metric", "concurrency", ours+"slo-ttft", "1s")
 	f(says("is for the metric slo"), kn+"target", "3", ours+"slo-goal", "0.9")
+	f(says("is for the metric slo"), kn+"target", "3", ours+"slo-margin", "2")
 
 	// Out of range, or no number at all.
 	f(says("duration", `such as "2s"`), ours+"slo-ttft", "2")
@@ -48,6 +49,12 @@ func TestResolve_refused(t *testing.T) {
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "99")
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "NaN")
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "1")
+	f(says("[0s, 1s]"), ours+"slo-ttft-per-token", "2s")
+	f(says("[0s, 1s]"), ours+"slo-ttft-per-token", "-1us")
+	f(says("[0.1, 10]", `such as "1.5"`), ours+"slo-margin", "0")
+	f(says("[0.1, 10]"), ours+"slo-margin", "NaN")
+	f(says("[0.1, 10]"), ours+"slo-margin", "+Inf")
+	f(says("[0.1, 10]"), ours+"slo-margin", "twice")
 	f(says("2147483647"), kn+"min-scale", "-1")
 	f(nil, kn+"min-scale", "one")
 	f(says("2147483647"), kn+"max-scale", "99999999999")

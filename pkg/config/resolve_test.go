@@ -132,6 +132,8 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"slo-ttft", "500ms", 500*time.Millisecond, func(s Settings) any { return s.Spec.SLO.TTFT })
 	f(ours+"slo-itl", "30ms", 30*time.Millisecond, func(s Settings) any { return s.Spec.SLO.ITL })
 	f(ours+"slo-goal", "0.95", .95, func(s Settings) any { return s.Spec.SLO.Goal })
+	f(ours+"slo-ttft-per-token", "200us", 200*time.Microsecond, func(s Settings) any { return s.Spec.SLO.TTFTPerToken })
+	f(ours+"slo-margin", "2.5", 2.5, func(s Settings) any { return s.Spec.SLO.Margin })
 	f(kn+"window", "10s", 10*time.Second, func(s Settings) any { return s.Spec.StableWindow })
 	f(kn+"window", "10s", time.Second, func(s Settings) any { return s.PanicWindow })
 	f(kn+"panic-window-percentage", "50", 30*time.Second, func(s Settings) any { return s.PanicWindow })

@@ -33,22 +33,23 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, LeadTime: r.Own.LeadTime}
 	o.Pageless = r.knativeTarget(pa, target{Metric: decider.Concurrency})
 	o.LetIn(int(pa.Spec.ContainerConcurrency))
-	if err := readLatency(pa, autoscaling.SLOTTFTKey, &o.TTFT); err != nil {
+	for _, l := range []struct {
+		key string
+		to  *time.Duration
+		in  latency
+	}{
+		{autoscaling.SLOTTFTKey, &o.TTFT, latency{shortestSLO, longestSLO}},
+		{autoscaling.SLOTTFTPerTokenKey, &o.TTFTPerToken, latency{0, time.Second}},
+		{autoscaling.SLOITLKey, &o.ITL, latency{shortestSLO, longestSLO}},
+	} {
+		if err := l.in.read(pa, l.key, l.to); err != nil {
+			return o, err
+		}
+	}
+	if err := readNumber(pa, autoscaling.SLOGoalKey, &o.Goal, bounds{lowestGoal, highestGoal, "a share of the requests", "0.99"}); err != nil {
 		return o, err
 	}
-	if err := readLatency(pa, autoscaling.SLOITLKey, &o.ITL); err != nil {
-		return o, err
-	}
-	v, ok := pa.Annotations[autoscaling.SLOGoalKey]
-	if !ok {
-		return o, nil
-	}
-	goal, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(goal >= lowestGoal && goal <= highestGoal) {
-		return o, fmt.Errorf("%s: %q must be a share of the requests in [%v, %v], such as \"0.99\"", autoscaling.SLOGoalKey, v, lowestGoal, highestGoal)
-	}
-	o.Goal = goal
-	return o, nil
+	return o, readNumber(pa, autoscaling.SLOMarginKey, &o.Margin, bounds{lowestMargin, highestMargin, "a multiple of the demand", "1.5"})
 }
 
 // A goal lies in [lowestGoal, highestGoal]; all requests cannot be promised.
@@ -57,18 +58,46 @@ const (
 	highestGoal = 0.9999
 )
 
+// A margin lies in [lowestMargin, highestMargin], as decider.Objective has it.
+const (
+	lowestMargin  = 0.1
+	highestMargin = 10
+)
+
 func sloKeys() []string {
-	return []string{autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey}
+	return []string{autoscaling.SLOTTFTKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOMarginKey}
 }
 
-func readLatency(pa *v1alpha1.PodAutoscaler, key string, to *time.Duration) error {
+// bounds are those of a number, with what it is and an example.
+type bounds struct {
+	least, most   float64
+	what, example string
+}
+
+func readNumber(pa *v1alpha1.PodAutoscaler, key string, to *float64, b bounds) error {
+	v, ok := pa.Annotations[key]
+	if !ok {
+		return nil
+	}
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(n >= b.least && n <= b.most) {
+		return fmt.Errorf("%s: %q must be %s in [%v, %v], such as %q", key, v, b.what, b.least, b.most, b.example)
+	}
+	*to = n
+	return nil
+}
+
+// latency is the range of a duration.
+type latency struct{ shortest, longest time.Duration }
+
+func (l latency) read(pa *v1alpha1.PodAutoscaler, key string, to *time.Duration) error {
 	v, ok := pa.Annotations[key]
 	if !ok {
 		return nil
 	}
 	d, err := time.ParseDuration(v)
-	if err != nil || d < shortestSLO || d > longestSLO {
-		return fmt.Errorf("%s: %q must be a duration in [%v, %v], such as \"2s\" or \"100ms\"", key, v, shortestSLO, longestSLO)
+	if err != nil || d < l.shortest || d > l.longest {
+		return fmt.Errorf("%s: %q must be a duration in [%v, %v], such as \"2s\" or \"100ms\"", key, v, l.shortest, l.longest)
 	}
 	*to = d
 	return nil

@@ -27,6 +27,10 @@ const (
 	SLOITLKey  = Domain + "/slo-itl"
 	// SLOGoalKey is the share of requests that are to meet both, e.g. 0.99.
 	SLOGoalKey = Domain + "/slo-goal"
+	// SLOTTFTPerTokenKey is what every prompt token adds to SLOTTFTKey, e.g. "200us".
+	SLOTTFTPerTokenKey = Domain + "/slo-ttft-per-token"
+	// SLOMarginKey multiplies the demand that is planned for, e.g. 2 for a fleet that a first jump to twice the load does not surprise.
+	SLOMarginKey = Domain + "/slo-margin"
 )
 
 // What we write on a PodAutoscaler.
