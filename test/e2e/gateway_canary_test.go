@@ -101,19 +101,23 @@ func expectRollout(t *testing.T, s *service) {
 	}
 }
 
-// waitSplit waits until the canary answers something.
+// waitSplit waits until the canary answers, too, and all by their pickers: in the
+// moment after Ready a worker of Envoy may know the route and not yet the picker.
 func waitSplit(t *testing.T, q question, canary string) {
 	t.Helper()
-	eventually(t, settle, canary+" answers through the Gateway", func() (bool, string) {
-		seen := map[string]int{}
-		for range 20 {
+	eventually(t, settle, canary+" answers through the Gateway, as its picker says", func() (bool, string) {
+		seen, own := map[string]int{}, 0
+		for range 50 {
 			a, err := q.ask(t.Context())
 			if err != nil {
 				return false, err.Error()
 			}
 			seen[a.revision]++
+			if !a.byPicked() {
+				own++
+			}
 		}
-		return seen[canary] > 0 && len(seen) == 2, fmt.Sprint(seen)
+		return seen[canary] > 0 && len(seen) == 2 && own == 0, fmt.Sprintf("%v, %d not picked", seen, own)
 	})
 }
 
@@ -122,6 +126,7 @@ func expectSplit(t *testing.T, q question, canary string) {
 	seen, wrong := map[string]int{}, []string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	began, first, last := time.Now(), time.Duration(0), time.Duration(0)
 	for range clients {
 		wg.Go(func() {
 			for range total / clients {
@@ -129,6 +134,9 @@ func expectSplit(t *testing.T, q question, canary string) {
 				mu.Lock()
 				seen[a.revision]++
 				if err != nil || a.status != 200 || !a.byPicked() {
+					if last = time.Since(began); len(wrong) == 0 {
+						first = last
+					}
 					wrong = append(wrong, fmt.Sprint(a, err))
 				}
 				mu.Unlock()
@@ -137,7 +145,7 @@ func expectSplit(t *testing.T, q question, canary string) {
 	}
 	wg.Wait()
 	if len(wrong) > 0 {
-		t.Errorf("%d of %d answers are not as the picker named, such as %s", len(wrong), total, wrong[0])
+		t.Errorf("%d of %d answers are not as the picker named, the first after %v, the last after %v, such as %s", len(wrong), total, first, last, wrong[0])
 	}
 	figure(t, fmt.Sprintf("gateway: a 90/10 canary over %d requests: %v", total, seen))
 	if share := 100 * float64(seen[canary]) / total; share < 7 || share > 13 {

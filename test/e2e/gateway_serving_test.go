@@ -126,23 +126,26 @@ func TestGatewayHeldRequestsScale(t *testing.T) {
 		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
 		return n >= 1, fmt.Sprint(n)
 	})
+	q.tokens = 1
 	held.send(t, q, 40)
 	eventually(t, 5*time.Second, "the picker holds the others", func() (bool, string) {
 		n := queued(picker(), "0")
 		return n >= 35, fmt.Sprint(n)
 	})
-	in := values(t, metricPath(s.namespace, "pods", r.readyPods()[0].Name, "concurrency"))
+	in := values(t, metricPath(s.namespace, "pods", r.readyPods()[0].Name, "num_requests_waiting"))
 	if len(in) != 1 || in[0].Value.Value() > 20 {
-		t.Fatalf("in the pod itself: %v, want one value of about 16, which asks for no second pod", in)
+		t.Fatalf("waiting in the pod itself: %v, want one value of about 15, which asks for no second pod", in)
 	}
 	r.waitReplicas(8*time.Second, "scaled up by what is held", atLeast(2))
-	reason, message := r.why()
+	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "concurrency=", " of 28 wants ")
+	all := events(t, s.namespace, "PodAutoscaler", r.revision)
+	why := all[slices.IndexFunc(all, func(e string) bool { return strings.Contains(e, " of 28 wants ") })]
 	for _, a := range slices.Concat(fill.answers(), held.answers()) {
 		if a.status != http.StatusOK {
 			t.Errorf("not answered: %v", a)
 		}
 	}
-	figure(t, fmt.Sprintf("gateway: with %d requests in the pod and 40 held by the picker: %s %s", in[0].Value.Value(), reason, message))
+	figure(t, fmt.Sprintf("gateway: with %d requests waiting in the pod and 40 in the picker: %s", in[0].Value.Value(), why))
 }
 
 // The autoscaler counts what comes through the Gateway and scales on it, with our class.

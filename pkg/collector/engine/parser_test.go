@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -346,6 +347,15 @@ func TestParse_picker(t *testing.T) {
 		s, err := parse(t, Picker, []byte(tt.page))
 		if err != nil || s.Waiting != tt.want && !(math.IsNaN(s.Waiting) && math.IsNaN(tt.want)) {
 			t.Errorf("%q: waiting %v, %v; want %v", tt.page, s.Waiting, err, tt.want)
+		}
+	}
+	for name, want := range map[string]float64{"resting": 0, "holding": 40} {
+		page, err := os.ReadFile("testdata/epp-1.5.0-" + name + ".picker.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := parse(t, Picker, page); err != nil || s.Waiting != want {
+			t.Errorf("a real picker, %s: waiting %v, %v; want %v", name, s.Waiting, err, want)
 		}
 	}
 	if _, err := parse(t, Picker, []byte("vllm:num_requests_waiting 3\n")); !errors.Is(err, ErrNotEngine) {
