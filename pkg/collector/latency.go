@@ -93,24 +93,13 @@ func (m *merged) add(l *latencies, of func(latencyPoint) decider.Histogram) {
 	m.window = max(m.window, newest.Sub(l.points[0].at))
 }
 
-// percentile is in seconds, drawn evenly through its bucket; NaN when nothing
-// ended. What lies above all bounds is told as the last of them.
+// percentile is in seconds; NaN when nothing ended.
 func (m *merged) percentile(q float64) float64 {
-	all := 0.0
-	for _, c := range m.counts {
-		all += c
-	}
-	if !(all > 0) {
+	seconds, count := decider.Percentile(m.bounds, m.counts, q)
+	if count == 0 {
 		return math.NaN()
 	}
-	rank, from := q*all, 0.0
-	for i, to := range m.bounds {
-		if rank <= m.counts[i] {
-			return from + (to-from)*rank/m.counts[i]
-		}
-		rank, from = rank-m.counts[i], to
-	}
-	return from
+	return seconds
 }
 
 // latencyMetrics are the percentiles that the metrics API offers, in ms.

@@ -189,27 +189,38 @@ func (h Histogram) gain(last, sum []float64) []float64 {
 	return sum
 }
 
-// percentile is in seconds, drawn evenly through its bucket, of all pods and
-// the whole window; count is the observations that it is made of.
+// percentile is in seconds, of all pods and the whole window; count is the
+// observations that it is made of.
 func (l latencyState) percentile(q float64) (seconds, count float64) {
 	var sum [latencyBuckets + 1]float64
 	for _, s := range l.Slices {
 		for i, v := range s[:min(len(s), len(sum))] {
 			sum[i] += v
-			count += v
 		}
 	}
-	if !(count > 0) || len(l.Bounds) == 0 {
+	return Percentile(l.Bounds, sum[:], q)
+}
+
+// Percentile is the value below which the share q of observations lies, drawn
+// evenly through its bucket, and their number: 0, 0 without any. Bounds are the
+// upper ends of the buckets, in order; counts is how many fell into each, and
+// above the last, which is told as the last. Counts beyond that are not read.
+func Percentile(bounds, counts []float64, q float64) (value, count float64) {
+	counts = counts[:min(len(counts), len(bounds)+1)]
+	for _, c := range counts {
+		count += c
+	}
+	if !(count > 0) || len(bounds) == 0 {
 		return 0, 0
 	}
-	rank, from := q*count, 0.0
-	for i, to := range l.Bounds {
-		if rank <= sum[i] {
-			return from + (to-from)*rank/sum[i], count
+	rank := q * count
+	for i, to := range bounds[:min(len(bounds), len(counts))] {
+		if rank <= counts[i] {
+			return value + (to-value)*rank/counts[i], count
 		}
-		rank, from = rank-sum[i], to
+		rank, value = rank-counts[i], to
 	}
-	return from, count // above all bounds: at least the last
+	return value, count
 }
 
 // valid reports whether a stored memory can be used.
