@@ -17,7 +17,7 @@ type static int32
 
 func defineStatic(options *flag.FlagSet) simulator.NewPolicy {
 	replicas := int32(1)
-	options.Var(count{&replicas, 0, maxReplicas}, "replicas", "the size of the fleet")
+	options.Var(count{&replicas, 0, maxReplicas}, "replicas", "the size of the fleet; not given, the smallest that holds the goal")
 	return func(simulator.Config) (simulator.Policy, error) { return static(replicas), nil }
 }
 

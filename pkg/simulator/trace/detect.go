@@ -48,7 +48,9 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
 		return "mooncake", nil
 	}
-	header, err := csv.NewReader(bytes.NewReader(line)).Read()
+	head := csv.NewReader(bytes.NewReader(line))
+	head.Comma = rune(separator(line))
+	header, err := head.Read()
 	if err != nil {
 		return "", errors.New("line 1: neither JSON nor a CSV header; name the format, or name the columns")
 	}
@@ -66,6 +68,17 @@ func detectTable(header []string) (string, error) {
 		return "rate", nil
 	}
 	return "", fmt.Errorf("line 1: columns %q belong to no known format; name them with --columns time=A,input=B,output=C", header)
+}
+
+// separator is what stands between the fields of a table whose first line this
+// is: where there is no comma, a semicolon or a tab, as spreadsheets write them.
+func separator(line []byte) byte {
+	for _, c := range []byte{',', ';', '\t'} {
+		if bytes.IndexByte(line, c) >= 0 {
+			return c
+		}
+	}
+	return ','
 }
 
 // trimmed is a header without the blanks that people write after commas.

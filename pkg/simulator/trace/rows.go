@@ -18,6 +18,7 @@ import (
 type rows struct {
 	in     *bufio.Reader
 	csv    *csv.Reader
+	comma  byte
 	header []string
 	record []string
 	// fields is what plain rows are cut into, plain how many there were: lines that csv does not know of.
@@ -32,8 +33,10 @@ type rows struct {
 
 // newRows reads the header. A smaller buffer than csv's own would be read ahead of.
 func newRows(in *bufio.Reader) (*rows, error) {
-	r := &rows{in: in, csv: csv.NewReader(in)}
-	r.csv.ReuseRecord = true
+	first, _ := in.Peek(1 << 16) // what cannot be read is told by the read below
+	line, _, _ := bytes.Cut(first, []byte("\n"))
+	r := &rows{in: in, csv: csv.NewReader(in), comma: separator(line)}
+	r.csv.ReuseRecord, r.csv.Comma = true, rune(r.comma)
 	if err := r.nextQuoted(); err != nil {
 		return nil, fmt.Errorf("line 1: no CSV header: %w", err)
 	}
@@ -66,11 +69,11 @@ func (r *rows) nextPlain() bool {
 		return false
 	}
 	line := string(bytes.TrimSuffix(buffered[:end], []byte("\r")))
-	if line == "" || strings.Count(line, ",") != len(r.header)-1 {
+	if line == "" || strings.Count(line, string(r.comma)) != len(r.header)-1 {
 		return false
 	}
 	r.fields = r.fields[:0]
-	for comma := strings.IndexByte(line, ','); comma >= 0; comma = strings.IndexByte(line, ',') {
+	for comma := strings.IndexByte(line, r.comma); comma >= 0; comma = strings.IndexByte(line, r.comma) {
 		r.fields = append(r.fields, line[:comma])
 		line = line[comma+1:]
 	}
