@@ -28,10 +28,15 @@ type demand struct {
 	// began to wait in front of the pods; lastRPS is what the pods got in last's.
 	arrived, lastRPS float64
 	// owed are requests that ended to wait and so reach the pods, where they are not
-	// to be counted again; since owedAt.
-	owed   float64
-	owedAt time.Time
+	// to be counted again. Those of the last seconds are: by now they have, or were
+	// given up.
+	owed  float64
+	ended [owedSeconds]float64
 }
+
+// owedSeconds is the seconds within which a request that a picker let go is in a
+// queue-proxy's report, which tells of the last second once a second.
+const owedSeconds = 3
 
 func (d *demand) resize(now time.Time, stable, panic time.Duration) {
 	if d.stableConcurrency == nil {
@@ -73,17 +78,19 @@ func (d *demand) count(now time.Time, rps float64) {
 	d.lastRPS = rps
 }
 
-// wait counts requests that began to wait in front of the pods in the last
-// second as having arrived, or notes those that ended to.
-func (d *demand) wait(now time.Time, growth float64) {
-	if now.Sub(d.owedAt) > recordGap {
-		d.owed = 0 // given up by their clients, or refused
+// wait takes by how much what waits in front of the pods grew in the last second.
+// Requests that begin to wait have arrived; those that end to are owed. It returns
+// how many of those that reached the pods are not to be counted again.
+func (d *demand) wait(growth float64) (again float64) {
+	copy(d.ended[:], d.ended[1:])
+	d.ended[owedSeconds-1] = max(-growth, 0)
+	recently := 0.0
+	for _, n := range d.ended {
+		recently += n
 	}
-	if growth >= 0 {
-		d.arrived += growth
-		return
-	}
-	d.owed, d.owedAt = d.owed-growth, now
+	d.owed = min(d.owed+max(-growth, 0), recently)
+	d.arrived += max(growth, 0)
+	return min(d.owed, d.lastRPS)
 }
 
 // total is the number of requests that have arrived; unknown without a recent value.

@@ -59,9 +59,13 @@ func (c *Collector) affected(key Revision) (keys []Revision) {
 // held is what waits in front of a revision; guarded by the revision's mutex.
 type held struct {
 	queues []pickerQueue
-	// rate is by how much it grew in the last second, per second, if it did.
-	rate float64
+	// rate is the requests that began to wait in the last second, again those that
+	// reached the pods in it after they had waited.
+	rate, again float64
 }
+
+// patience is for how long at most what a picker held stands in for what it holds.
+const patience = time.Minute
 
 // pickerQueue is a part of what one picker holds; picker is nil while nobody watches it.
 type pickerQueue struct {
@@ -84,15 +88,16 @@ func (h *held) become(queues []pickerQueue) {
 	}
 	h.queues = queues
 	if len(queues) == 0 {
-		h.rate = 0
+		h.rate, h.again = 0, 0
 	}
 }
 
 // tick takes what the pickers hold now and returns by how many requests of ours
-// that grew since the second before. What was known last stands in for a picker that cannot
-// be read, for as long as patience. What is seen for the first time, or after a
-// while, has not come now; nor has what another part makes ours.
+// that grew since the second before. What was known last stands in for a picker
+// that cannot be read, for a while; how it grew meanwhile is told after that. What
+// is seen for the first time has not come now; nor has what another part makes ours.
 func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
+	lately := 0.0
 	for i := range h.queues {
 		q := &h.queues[i]
 		v := q.picker.waiting(now)
@@ -102,13 +107,28 @@ func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
 			}
 			continue
 		}
-		if now.Sub(q.at) <= recordGap {
+		if !q.at.IsZero() {
 			growth += q.part * (v - q.last)
+			if now.Sub(q.at) <= recordGap {
+				lately += q.part * (v - q.last)
+			}
 		}
 		q.last, q.at = v, now
 	}
-	h.rate = max(growth, 0)
+	h.rate = max(lately, 0)
 	return growth
+}
+
+// rps is the requests a second that arrive when so many reach the pods. While
+// some wait it is no less than those: a queue that is worked off is no idling.
+func (h *held) rps(reached float64) float64 {
+	rps := max(reached-h.again, 0) + h.rate
+	for _, q := range h.queues {
+		if q.part*q.last > 0 {
+			return max(rps, reached)
+		}
+	}
+	return rps
 }
 
 // sum is what is held. A picker that holds less than at the last tick has let

@@ -108,11 +108,66 @@ func TestHeld_releaseIsNoArrival(t *testing.T) {
 	}
 }
 
+// What was given up is owed for seconds only, however the queue moves then.
+func TestHeld_lostQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 50, 50)
+		w.enginePage("10.1.0.1", holding(3000))
+		after(10 * time.Second)
+		w.enginePage("10.1.0.1", holding(10))
+		after(5 * time.Second)
+		before := w.observe().Arrivals
+		for range 30 {
+			w.enginePage("10.1.0.1", holding(11))
+			after(time.Second)
+			w.enginePage("10.1.0.1", holding(10))
+			after(time.Second)
+		}
+		about(t, "arrivals", float64(w.observe().Arrivals-before), 3000, 30)
+	})
+}
+
+// A queue that comes and goes adds nothing to the rate.
+func TestHeld_movingQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 50, 50)
+		w.enginePage("10.1.0.1", restingPicker)
+		for range 40 {
+			w.enginePage("10.1.0.1", holding(50))
+			after(time.Second)
+			w.enginePage("10.1.0.1", restingPicker)
+			after(time.Second)
+		}
+		about(t, "rps", float64(w.observe().RPS.Stable), 50, 3)
+	})
+}
+
+// What came while the picker could not be read has arrived all the same, and is no burst.
+func TestHeld_gap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", 50, 50)
+		w.enginePage("10.1.0.1", restingPicker)
+		after(10 * time.Second)
+		before := w.observe().Arrivals
+		w.set("10.1.0.1", func(p *fakePod) { p.enginePage = hang })
+		after(15 * time.Second)
+		w.enginePage("10.1.0.1", holding(750))
+		after(5 * time.Second)
+		about(t, "arrivals", float64(w.observe().Arrivals-before), 20*50+750, 60)
+		about(t, "panic rps", float64(w.observe().RPS.Panic), 50, 1)
+	})
+}
+
 // While a queue is worked off, the rate is what the pods get and not less.
 func TestHeld_drainingIsNoIdling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...).withPicker(1)
 		w.load("10.0.0.1", 50, 50)
+		w.enginePage("10.1.0.1", holding(3000))
+		after(time.Minute)
 		for held := 3000; held > 0; held -= 50 {
 			w.enginePage("10.1.0.1", holding(held))
 			after(time.Second)
@@ -205,6 +260,13 @@ func TestHeld_isNotAllWherePodsCannotBeRead(t *testing.T) {
 		w.SetPods(rev, pods)
 		after(2 * time.Minute)
 		wantWindowed(t, "concurrency of pods that are not Ready any more", w.observe().Concurrency, unknown)
+		for i := range pods {
+			pods[i].UID += "of another node"
+			pods[i].Created = time.Now().Add(-time.Hour)
+		}
+		w.SetPods(rev, pods)
+		after(2 * time.Minute)
+		wantWindowed(t, "concurrency of pods that may have been Ready before", w.observe().Concurrency, unknown)
 	})
 }
 
@@ -275,7 +337,7 @@ func TestHeld_absurd(t *testing.T) {
 // held says nothing of pods that are not Ready.
 func TestHeld_withoutReadyPods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Pod{Name: "p1", UID: "u1"}).withPicker(1)
+		w := newWorld(t, Pod{Name: "p1", UID: "u1", Created: time.Now()}).withPicker(1)
 		w.enginePage("10.1.0.1", restingPicker)
 		after(5 * time.Second)
 		wantWindowed(t, "concurrency", w.observe().Concurrency, unknown)

@@ -28,6 +28,8 @@ type pod struct {
 	targets [sources]*target
 	// since is when the pod was first seen Ready; zero while it is not.
 	since time.Time
+	// unborn tells that it was never Ready.
+	unborn bool
 
 	requests requestSample
 	// engine is the last sample, before the one before it.
@@ -66,7 +68,7 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 	for _, now := range pods {
 		p := r.pods[now.UID]
 		if p == nil {
-			p, changed = &pod{}, true
+			p, changed = &pod{unborn: time.Since(now.Created) < seenBegin}, true
 		}
 		changed = changed || p.Ready != now.Ready
 		if !now.Ready || now.IP != p.IP {
@@ -94,9 +96,13 @@ func (p *pod) noteReady(now time.Time) {
 	case !p.Ready:
 		p.since = time.Time{}
 	case p.since.IsZero():
-		p.since = now
+		p.since, p.unborn = now, false
 	}
 }
+
+// seenBegin is the age up to which a pod that is seen for the first time cannot
+// have been Ready before.
+const seenBegin = 5 * time.Second
 
 // isNew reports whether a Ready pod has not had the time to be read yet. It had
 // no requests before, so it does not stand for the mean of the others: counting
@@ -273,24 +279,22 @@ func (r *revision) record(now time.Time) {
 	switch held := r.held.sum(now); {
 	case known > 0:
 		share := float64(ready) / float64(known)
-		r.demand.set(now, requestSample{sum.concurrency*share + held, sum.rps*share + r.held.rate}, sum.rps*share)
+		reached := sum.rps * share
+		r.demand.set(now, requestSample{sum.concurrency*share + held, r.held.rps(reached)}, reached)
 	case held > 0 && r.unborn():
 		r.demand.set(now, requestSample{held, r.held.rate}, 0)
 	}
 }
 
-// unborn reports whether there are pods and none was ever Ready, so that none can
-// hold a request.
+// unborn reports whether there are pods, of which all were seen from their
+// beginning and none was ever Ready, so that none can hold a request.
 func (r *revision) unborn() bool {
-	if len(r.pods) == 0 {
-		return false // there may be some that we were not told of
-	}
 	for _, p := range r.pods {
-		if p.Ready || p.ReadyAfter > 0 {
+		if !p.unborn {
 			return false
 		}
 	}
-	return true
+	return len(r.pods) > 0 // without any there may be some that we were not told of
 }
 
 // tick carries the values into the new second and finds targets gone stale.
@@ -298,7 +302,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
-	r.demand.wait(now, r.held.tick(now, r.target.StableWindow))
+	r.held.again = r.demand.wait(r.held.tick(now, min(r.target.StableWindow, patience)))
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {

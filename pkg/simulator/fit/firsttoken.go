@@ -15,27 +15,33 @@ import (
 // fewestFirsts is the windows from which on first tokens are learned from.
 const fewestFirsts = 5
 
+// mostOverhead is a minute in microseconds, the longest that a profile may have.
+const mostOverhead = 60e6
+
 // firstToken is the mean time in microseconds from the engine's taking a request
 // to its first token: the rest of the step that it comes in, and the step that
 // computes its prompt, with those of the others who came in the same step. A
 // request comes in a long step more likely than in a short one: of steps T the
 // one that it meets takes E[T²]/E[T], and half of that is left.
 func firstToken(w window, p engine.Profile) float64 {
-	decode, mixed := prefill(0, w.n, w.kv, p), prefill(w.length, w.n, w.kv, p)
-	mean := (1-w.filling)*decode + w.filling*mixed
+	decode, mixed := prefill(0, w, p), prefill(1, w, p)
+	mean := max((1-w.filling)*decode+w.filling*mixed, 1e-3)
 	met := ((1-w.filling)*decode*decode + w.filling*mixed*mixed) / mean
 	others := w.filling * met / mean
-	return w.busy*(met/2+prefill(w.length*(1+others), w.n, w.kv, p)) + (1-w.busy)*prefill(w.length, 0, 0, p)
+	idle := window{length: w.length}
+	return w.busy*(met/2+prefill(1+others, w, p)) + (1-w.busy)*prefill(1, idle, p)
 }
 
-// prefill is the steps that compute so many prompt tokens beside n decoding requests with kv tokens.
-func prefill(tokens, n, kv float64, p engine.Profile) float64 {
+// prefill is the steps that compute so many prompts of a window's length beside
+// what it decodes.
+func prefill(prompts float64, w window, p engine.Profile) float64 {
+	tokens := prompts * w.length
 	steps := max(math.Ceil(tokens/float64(max(p.MaxNumBatchedTokens, 1))), 1)
-	one := max(p.StepBase+p.PerSequence*n, p.ComputeBase+p.PerToken*(n+tokens/steps))
+	one, kv := max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*(w.n+tokens/steps)), w.kv
 	if tokens > 0 {
 		kv *= p.MixedKV
 	}
-	return steps*(one+p.PerKVToken*kv) + p.PerTokenPair*tokens*tokens/2
+	return steps*(one+p.PerKVToken*kv) + prompts*p.PerTokenPair*w.length*w.length/2
 }
 
 // overhead is the part of the measured times to the first token, in microseconds,
@@ -52,7 +58,7 @@ func overhead(windows []window, p engine.Profile) (micros float64, ok bool) {
 		return 0, false
 	}
 	slices.Sort(rest)
-	return min(max(rest[len(rest)/2], 0), 1e6), true
+	return min(max(rest[len(rest)/2], 0), mostOverhead), true
 }
 
 // firstTokenCost is how far a profile is from the measured times to the first

@@ -72,6 +72,8 @@ type opened struct {
 	samples float64
 	// waited tells that requests were seen waiting, or may have been.
 	waited bool
+	// looked is when the pod was last looked at.
+	looked time.Time
 }
 
 // LearnRecorded returns a profile for each revision of a recording, or for the
@@ -121,10 +123,12 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	}
 	s.look(p)
 	o := s.open[p.Name]
-	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens {
-		s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0}
+	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens ||
+		at.Before(o.looked) || at.Sub(o.looked) > windowLength {
+		s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0, looked: at}
 		return
 	}
+	o.looked = at
 	o.waited = o.waited || p.Waiting != 0 // unknown is not zero
 	if p.KVCache.Known() && t.KVCapacity.Known() {
 		o.kv, o.samples = o.kv+float64(p.KVCache)/100*float64(t.KVCapacity), o.samples+1
@@ -133,7 +137,7 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 		return
 	}
 	s.close(o, t, at.Sub(o.at))
-	s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0}
+	s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0, looked: at}
 }
 
 // look keeps how full an engine was.
@@ -220,6 +224,9 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 		}
 		for _, v := range at {
 			sum += 1e-5 * v * v
+		}
+		if math.IsNaN(sum) {
+			return impossible
 		}
 		return sum
 	}

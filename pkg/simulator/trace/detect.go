@@ -70,15 +70,27 @@ func detectTable(header []string) (string, error) {
 	return "", fmt.Errorf("line 1: columns %q belong to no known format; name them with --columns time=A,input=B,output=C", header)
 }
 
-// separator is what stands between the fields of a table whose first line this
-// is: where there is no comma, a semicolon or a tab, as spreadsheets write them.
-func separator(line []byte) byte {
+// separator is what stands between the fields of a table that begins so: commas,
+// or, as spreadsheets write them, semicolons or tabs, whichever its first line has
+// most of outside of quotes.
+func separator(begin []byte) byte {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(begin, "\r\n"), []byte("\n"))
+	best, most := byte(','), 0
 	for _, c := range []byte{',', ';', '\t'} {
-		if bytes.IndexByte(line, c) >= 0 {
-			return c
+		n, quoted := 0, false
+		for _, b := range line {
+			switch {
+			case b == '"':
+				quoted = !quoted
+			case b == c && !quoted:
+				n++
+			}
+		}
+		if n > most {
+			best, most = c, n
 		}
 	}
-	return ','
+	return best
 }
 
 // trimmed is a header without the blanks that people write after commas.

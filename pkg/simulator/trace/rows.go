@@ -34,8 +34,7 @@ type rows struct {
 // newRows reads the header. A smaller buffer than csv's own would be read ahead of.
 func newRows(in *bufio.Reader) (*rows, error) {
 	first, _ := in.Peek(1 << 16) // what cannot be read is told by the read below
-	line, _, _ := bytes.Cut(first, []byte("\n"))
-	r := &rows{in: in, csv: csv.NewReader(in), comma: separator(line)}
+	r := &rows{in: in, csv: csv.NewReader(in), comma: separator(first)}
 	r.csv.ReuseRecord, r.csv.Comma = true, rune(r.comma)
 	if err := r.nextQuoted(); err != nil {
 		return nil, fmt.Errorf("line 1: no CSV header: %w", err)

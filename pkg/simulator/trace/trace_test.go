@@ -48,6 +48,8 @@ func TestRead_formats(t *testing.T) {
 		{"columns", "\xef\xbb\xbf" + columns, named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
 		{"windows", strings.ReplaceAll(vidur, "\n", "\r\n"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, nil, 0}}},
 		{"semicolons", strings.ReplaceAll(vidur, ",", ";"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, nil, 0}}},
+		{"a comma in quotes", "\"model, name, owner\";arrived_at;num_prefill_tokens;num_decode_tokens\na;1;10;20\n", Options{}, []Request{{0, 10, 20, 0, nil, 0}}},
+		{"an empty line before", "\n" + strings.ReplaceAll(columns, ",", ";"), named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
 		{"tabs", strings.ReplaceAll(columns, ",", "\t"), named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
 		{"semicolons and quotes", strings.ReplaceAll(`"arrived_at","num_prefill_tokens","num_decode_tokens"`+"\n"+`"1","10","20"`+"\n", ",", ";"), Options{}, []Request{{0, 10, 20, 0, nil, 0}}},
 		{"to", vidur, Options{To: time.Second}, []Request{{0, 100, 20, 0, nil, 0}}},
