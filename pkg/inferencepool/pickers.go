@@ -7,10 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	corev1listers "k8s.io/client-go/listers/core/v1"
-	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
@@ -27,23 +23,8 @@ func (p Pool) pickerKey() collector.Revision {
 	return collector.Revision{Namespace: p.Namespace, Name: "picker/" + p.Name}
 }
 
-// ours tells that the pool's picker is ours, whose page we know.
-func (p Pool) ours() bool { return p.Labels["app.kubernetes.io/managed-by"] == inference.ManagedBy }
-
-// pickerPods caches the pods of all our pickers, once there is a pool of ours.
-type pickerPods struct {
-	lister corev1listers.PodLister
-	synced cache.InformerSynced
-}
-
-func watchPickers(ctx context.Context, kube kubernetes.Interface) *pickerPods {
-	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithTransform(slim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = inference.PickerPodKey }))
-	pods := factory.Core().V1().Pods()
-	w := &pickerPods{lister: pods.Lister(), synced: pods.Informer().HasSynced}
-	factory.Start(ctx.Done())
-	return w
-}
+// Ours tells that we made the pool, and with it its picker, whose page we know.
+func (p Pool) Ours() bool { return p.Labels[inference.ManagedByKey] == inference.ManagedBy }
 
 // followPickers has the pickers of our pools read, and says whose requests wait
 // in them: those of the revisions that the pool serves, in proportion to their pods.
@@ -51,11 +32,11 @@ func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
 	shares := map[collector.Revision][]collector.Share{}
 	gone := maps.Clone(w.pickers)
 	for _, p := range pools {
-		if !p.ours() {
+		if !p.Ours() {
 			continue
 		}
 		if w.pickerPods == nil {
-			w.pickerPods = watchPickers(ctx, w.o.Kube)
+			w.pickerPods = watch(ctx, w.o.Kube, metav1.NamespaceAll, inference.PickerPodKey)
 		}
 		key := p.pickerKey()
 		delete(gone, key)
@@ -77,10 +58,10 @@ func (w *Watcher) readPicker(p Pool) {
 		Revision: p.pickerKey(), Engine: collector.Picker, Port: inference.PickerMetricsPort, PortNamed: true,
 		StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
 	})
-	if !w.pickerPods.synced() {
+	if !w.pickerPods.Informer().HasSynced() {
 		return
 	}
-	pods, err := w.pickerPods.lister.Pods(p.Namespace).List(labels.SelectorFromSet(labels.Set{inference.PickerPodKey: p.Name}))
+	pods, err := w.pickerPods.Lister().Pods(p.Namespace).List(labels.SelectorFromSet(labels.Set{inference.PickerPodKey: p.Name}))
 	if err == nil { // a lister of a cache does not fail
 		w.o.Collector.SetPods(p.pickerKey(), collected(pods))
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/informers"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
@@ -30,11 +31,18 @@ func watchPods(ctx context.Context, kube kubernetes.Interface, p Pool) *plainPod
 	if no, err := labels.NewRequirement(serving.RevisionUID, selection.DoesNotExist, nil); err == nil { // it is a valid one
 		selector = selector.Add(*no)
 	}
-	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(p.Namespace), informers.WithTransform(slim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector.String() }))
-	w := &plainPods{selector: maps.Clone(p.Selector), informer: factory.Core().V1().Pods().Informer(), stop: stop}
+	informer := watch(ctx, kube, p.Namespace, selector.String()).Informer()
+	return &plainPods{selector: maps.Clone(p.Selector), informer: informer, stop: stop}
+}
+
+// watch caches what is read of the selected pods until ctx ends.
+func watch(ctx context.Context, kube kubernetes.Interface, namespace, selector string) coreinformers.PodInformer {
+	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
+	pods := factory.Core().V1().Pods()
+	pods.Informer() // so that Start starts it
 	factory.Start(ctx.Done())
-	return w
+	return pods
 }
 
 func (w *plainPods) pods() (pods []*corev1.Pod) {

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"knative.dev/serving/pkg/apis/serving"
@@ -55,8 +56,9 @@ type Watcher struct {
 	// strays are the revisions that we have the collector read.
 	strays map[collector.Revision]bool
 
-	// The rest is Run's own: our pickers, and the revisions that have a share of one.
-	pickerPods    *pickerPods
+	// The rest is Run's own: the pods of all our pickers, watched once there is a pool
+	// of ours, our pickers, and the revisions that have a share of one.
+	pickerPods    coreinformers.PodInformer
 	pickers, held map[collector.Revision]bool
 }
 

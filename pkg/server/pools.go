@@ -11,7 +11,6 @@ import (
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
@@ -52,7 +51,7 @@ func newPools(ctx context.Context, gateway *inferencegateway.Controller, col *co
 // foreign is the selector of a pool that is not ours, nil where there is none.
 func (r poolReader) foreign(namespace, name string) map[string]string {
 	for _, p := range r.list() {
-		if p.Namespace == namespace && p.Name == name && p.Labels["app.kubernetes.io/managed-by"] != inference.ManagedBy {
+		if p.Namespace == namespace && p.Name == name && !p.Ours() {
 			return p.Selector
 		}
 	}

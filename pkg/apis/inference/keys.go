@@ -5,7 +5,11 @@ package inference
 // Domain prefixes every annotation and label of ours.
 const Domain = "knative-inference.dev"
 
-// ManagedBy is the value of app.kubernetes.io/managed-by on every object of ours.
+// ManagedByKey is the label that says whose an object is, ManagedBy its value on
+// every object of ours.
+const ManagedByKey = "app.kubernetes.io/managed-by"
+
+// ManagedBy is the value of ManagedByKey on every object of ours.
 const ManagedBy = "knative-inference-gateway"
 
 // Annotations in metadata of a Knative Service, never under spec.template: a

@@ -155,7 +155,7 @@ func (b bound) dress(obj manifest.Object) (*unstructured.Unstructured, error) {
 	if l == nil {
 		l = map[string]string{}
 	}
-	l[managedByKey] = inference.ManagedBy
+	l[inference.ManagedByKey] = inference.ManagedBy
 	if obj.Ownership == manifest.Labelled {
 		l[inference.OwnerNamespaceKey], l[inference.OwnerServiceKey] = b.owner.namespace, b.owner.name
 	}

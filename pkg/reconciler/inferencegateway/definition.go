@@ -8,8 +8,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
-const managedByKey = "app.kubernetes.io/managed-by"
-
 // definition is what a CRD says of one version.
 type definition struct {
 	uid                 types.UID
@@ -117,5 +115,5 @@ func indexers() cache.Indexers {
 }
 
 func managed(u *unstructured.Unstructured) bool {
-	return u.GetLabels()[managedByKey] == inference.ManagedBy
+	return u.GetLabels()[inference.ManagedByKey] == inference.ManagedBy
 }

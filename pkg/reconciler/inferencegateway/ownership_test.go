@@ -23,7 +23,7 @@ func TestClaimOn(t *testing.T) {
 	ref := func(kind, name string, uid types.UID, controller *bool) metav1.OwnerReference {
 		return metav1.OwnerReference{APIVersion: map[bool]string{true: knativeAPIVersion, false: "apps/v1"}[kind == knativeKind], Kind: kind, Name: name, UID: uid, Controller: controller}
 	}
-	ours := map[string]string{managedByKey: inference.ManagedBy}
+	ours := map[string]string{inference.ManagedByKey: inference.ManagedBy}
 	for _, tt := range []struct {
 		name   string
 		labels map[string]string

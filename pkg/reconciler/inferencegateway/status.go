@@ -138,7 +138,7 @@ func bindingObject(o owner, status v1alpha1.InferenceBindingStatus) (*unstructur
 	u.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.Kind))
 	u.SetNamespace(o.namespace)
 	u.SetName(o.name)
-	u.SetLabels(map[string]string{managedByKey: inference.ManagedBy, serving.ServiceLabelKey: o.name})
+	u.SetLabels(map[string]string{inference.ManagedByKey: inference.ManagedBy, serving.ServiceLabelKey: o.name})
 	u.SetOwnerReferences([]metav1.OwnerReference{o.reference(true)})
 	return u, nil
 }

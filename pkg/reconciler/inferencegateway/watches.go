@@ -133,7 +133,7 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	informer := dynamicinformer.NewFilteredDynamicInformer(w.client, r.GroupVersionResource, metav1.NamespaceAll, 0, indexers(),
 		func(o *metav1.ListOptions) {
 			if !r.all {
-				o.LabelSelector = managedByKey + "=" + inference.ManagedBy
+				o.LabelSelector = inference.ManagedByKey + "=" + inference.ManagedBy
 			}
 		}).Informer()
 	_ = informer.SetTransform(slim)                             // fails for a started informer only

@@ -26,7 +26,6 @@ type identity struct {
 const (
 	knativeServiceLabel  = "serving.knative.dev/service"
 	knativeRevisionLabel = "serving.knative.dev/revision"
-	managedByLabel       = "app.kubernetes.io/managed-by"
 )
 
 // object makes one with our labels; content holds spec, data, rules and the like.
@@ -36,7 +35,7 @@ func object(id identity, content fields) *unstructured.Unstructured {
 		"kind":       id.kind,
 		"metadata": fields{
 			"name": id.name, "namespace": id.namespace,
-			"labels": fields{managedByLabel: inference.ManagedBy, inference.ComponentKey: id.component},
+			"labels": fields{inference.ManagedByKey: inference.ManagedBy, inference.ComponentKey: id.component},
 		},
 	}}
 	maps.Copy(u.Object, content)

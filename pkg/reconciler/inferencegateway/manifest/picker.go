@@ -8,10 +8,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
-// The picker's other ports.
-const (
-	pickerHealthPort = 9003
-)
+// pickerHealthPort is where the kubelet asks a picker.
+const pickerHealthPort = 9003
 
 // scrapeInterval is how often a picker reads each pod; upstream's 50 ms costs
 // a tenth of a core for every few pods.
