@@ -79,7 +79,7 @@ func checkKeys(annotations map[string]string) error {
 
 // ownKeys lists our own annotations, with the one that we write ourselves.
 func ownKeys() []string {
-	return append(sloKeys(), autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey)
+	return append(binding.TemplateKeys(), autoscaling.AcceptedKey)
 }
 
 // checkNumbers refuses what Knative's own validation lets through: NaN, which

@@ -52,6 +52,9 @@ const (
 	PartHold                      // no hold-down
 )
 
+// An Objective's Margin lies between these.
+const LeastMargin, MostMargin = 0.1, 10
+
 // The defaults of an Objective.
 const (
 	defaultLead   = 2 * time.Minute
@@ -122,8 +125,8 @@ func (o Objective) validate() error {
 	if !(o.Pageless == 0 || o.Pageless >= leastPageless && o.Pageless <= maxDemand) {
 		return fmt.Errorf("Spec.SLO.Pageless is %v, want at least %v requests in flight, or 0 for %d", o.Pageless, leastPageless, knativeTarget)
 	}
-	if !(o.Margin == 0 || o.Margin >= 0.1 && o.Margin <= 10) {
-		return fmt.Errorf("Spec.SLO.Margin is %v, want 0.1 to 10, or 0 for 1", o.Margin)
+	if !(o.Margin == 0 || o.Margin >= LeastMargin && o.Margin <= MostMargin) {
+		return fmt.Errorf("Spec.SLO.Margin is %v, want %v to %v, or 0 for 1", o.Margin, LeastMargin, MostMargin)
 	}
 	return o.Prior.validate()
 }
