@@ -64,8 +64,8 @@ type held struct {
 	rate, again float64
 }
 
-// patience is for how long at most what a picker held stands in for what it holds.
-const patience = time.Minute
+// longestStandIn is for how long at most what a picker held stands in for what it holds.
+const longestStandIn = time.Minute
 
 // pickerQueue is a part of what one picker holds; picker is nil while nobody watches it.
 type pickerQueue struct {
@@ -123,10 +123,8 @@ func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
 // some wait it is no less than those: a queue that is worked off is no idling.
 func (h *held) rps(reached float64) float64 {
 	rps := max(reached-h.again, 0) + h.rate
-	for _, q := range h.queues {
-		if q.part*q.last > 0 {
-			return max(rps, reached)
-		}
+	if h.queued() > 0 {
+		return max(rps, reached)
 	}
 	return rps
 }

@@ -32,6 +32,32 @@ func (w *world) withPicker(part float64) *world {
 	return w
 }
 
+// withHeld tells a story of one pod, with that concurrency and rps, behind a
+// picker that begins with a page.
+func withHeld(t *testing.T, page string, concurrency, rps float64, tell func(*testing.T, *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...).withPicker(1)
+		w.load("10.0.0.1", concurrency, rps)
+		w.enginePage("10.1.0.1", page)
+		tell(t, w)
+	})
+}
+
+// hold has the picker hold one number after the other, each for a second.
+func (w *world) hold(numbers ...int) {
+	for _, n := range numbers {
+		w.enginePage("10.1.0.1", holding(n))
+		after(time.Second)
+	}
+}
+
+// arrived is the arrivals since there were so many.
+func (w *world) arrived(since decider.Reading) float64 {
+	w.t.Helper()
+	return float64(w.observe().Arrivals - since)
+}
+
 // Requests that a picker holds are in flight, as those in Knative's activator are.
 func TestHeld_isInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -56,10 +82,7 @@ func TestHeld_isInFlight(t *testing.T) {
 
 // A resting picker holds nothing, and that is known; of one without flow control it is not.
 func TestHeld_restingPickerHoldsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", restingPicker)
+	withHeld(t, restingPicker, 3, 2, func(t *testing.T, w *world) {
 		after(3 * time.Second)
 		wantReading(t, "queued", w.observe().Queued, 0)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 3)
@@ -72,10 +95,7 @@ func TestHeld_restingPickerHoldsNothing(t *testing.T) {
 
 // A revision that leaves its pool at once has nothing held any more.
 func TestHeld_ends(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", holding(90))
+	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
 		after(10 * time.Second)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 93)
 		w.SetHeld(rev, nil)
@@ -88,52 +108,40 @@ func TestHeld_ends(t *testing.T) {
 // A burst that the picker lets go at once has arrived once: when it came.
 func TestHeld_releaseIsNoArrival(t *testing.T) {
 	for _, lag := range []time.Duration{0, 300 * time.Millisecond, 700 * time.Millisecond, 1200 * time.Millisecond} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, ready(1)...).withPicker(1)
-			w.load("10.0.0.1", 1, 5)
-			w.enginePage("10.1.0.1", restingPicker)
+		withHeld(t, restingPicker, 1, 5, func(t *testing.T, w *world) {
 			after(10 * time.Second)
 			before := w.observe().Arrivals
 			w.enginePage("10.1.0.1", holding(500))
 			after(10 * time.Second)
-			about(t, "arrivals of the burst", float64(w.observe().Arrivals-before), 550, 6)
+			about(t, "arrivals of the burst", w.arrived(before), 550, 6)
 			w.enginePage("10.1.0.1", restingPicker)
 			after(lag)
 			w.load("10.0.0.1", 400, 505)
 			after(time.Second)
 			w.load("10.0.0.1", 400, 5)
 			after(9 * time.Second)
-			about(t, fmt.Sprintf("arrivals after the release, seen %v later", lag), float64(w.observe().Arrivals-before), 600, 12)
+			about(t, fmt.Sprintf("arrivals after the release, seen %v later", lag), w.arrived(before), 600, 12)
 		})
 	}
 }
 
 // What was given up is owed for seconds only, however the queue moves then.
 func TestHeld_lostQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 50, 50)
-		w.enginePage("10.1.0.1", holding(3000))
+	withHeld(t, holding(3000), 50, 50, func(t *testing.T, w *world) {
 		after(10 * time.Second)
 		w.enginePage("10.1.0.1", holding(10))
 		after(5 * time.Second)
 		before := w.observe().Arrivals
 		for range 30 {
-			w.enginePage("10.1.0.1", holding(11))
-			after(time.Second)
-			w.enginePage("10.1.0.1", holding(10))
-			after(time.Second)
+			w.hold(11, 10)
 		}
-		about(t, "arrivals", float64(w.observe().Arrivals-before), 3000, 30)
+		about(t, "arrivals", w.arrived(before), 3000, 30)
 	})
 }
 
 // A queue that comes and goes adds nothing to the rate.
 func TestHeld_movingQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 50, 50)
-		w.enginePage("10.1.0.1", restingPicker)
+	withHeld(t, restingPicker, 50, 50, func(t *testing.T, w *world) {
 		for range 40 {
 			w.enginePage("10.1.0.1", holding(50))
 			after(time.Second)
@@ -146,31 +154,24 @@ func TestHeld_movingQueue(t *testing.T) {
 
 // What came while the picker could not be read has arrived all the same, and is no burst.
 func TestHeld_gap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 50, 50)
-		w.enginePage("10.1.0.1", restingPicker)
+	withHeld(t, restingPicker, 50, 50, func(t *testing.T, w *world) {
 		after(10 * time.Second)
 		before := w.observe().Arrivals
 		w.set("10.1.0.1", func(p *fakePod) { p.enginePage = hang })
 		after(15 * time.Second)
 		w.enginePage("10.1.0.1", holding(750))
 		after(5 * time.Second)
-		about(t, "arrivals", float64(w.observe().Arrivals-before), 20*50+750, 60)
+		about(t, "arrivals", w.arrived(before), 20*50+750, 60)
 		about(t, "panic rps", float64(w.observe().RPS.Panic), 50, 1)
 	})
 }
 
 // While a queue is worked off, the rate is what the pods get and not less.
 func TestHeld_drainingIsNoIdling(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 50, 50)
-		w.enginePage("10.1.0.1", holding(3000))
+	withHeld(t, holding(3000), 50, 50, func(t *testing.T, w *world) {
 		after(time.Minute)
 		for held := 3000; held > 0; held -= 50 {
-			w.enginePage("10.1.0.1", holding(held))
-			after(time.Second)
+			w.hold(held)
 		}
 		about(t, "rps", float64(w.observe().RPS.Stable), 50, 1)
 	})
@@ -191,17 +192,14 @@ func TestHeld_anotherPart(t *testing.T) {
 			w.SetHeld(rev, []Share{{atPicker, 0.5}})
 			after(5 * time.Second)
 		}
-		about(t, "arrivals", float64(w.observe().Arrivals-before), 60, 3)
+		about(t, "arrivals", w.arrived(before), 60, 3)
 		about(t, "rps", float64(w.observe().RPS.Stable), 2, 0.01)
 	})
 }
 
 // Of two pods of a picker the one that cannot be read may hold all.
 func TestHeld_oneOfTwoPickerPodsStale(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", holding(90))
+	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
 		after(10 * time.Second)
 		w.enginePage("10.1.0.2", restingPicker)
 		w.SetPods(atPicker, []Pod{{Name: "picker", UID: "picker", IP: "10.1.0.1", Ready: true}, {Name: "next", UID: "next", IP: "10.1.0.2", Ready: true}})
@@ -218,10 +216,7 @@ func TestHeld_oneOfTwoPickerPodsStale(t *testing.T) {
 
 // A picker that was never read does not hide what another one holds.
 func TestHeld_twoPickers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", holding(90))
+	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
 		w.SetHeld(rev, []Share{{atPicker, 1}, {Revision{"default", "picker of nobody"}, 1}})
 		after(10 * time.Second)
 		wantReading(t, "queued", w.observe().Queued, 90)
@@ -272,22 +267,17 @@ func TestHeld_isNotAllWherePodsCannotBeRead(t *testing.T) {
 
 // Held requests have arrived when they begin to wait, and only once.
 func TestHeld_arrivals(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 1, 5)
-		w.enginePage("10.1.0.1", restingPicker)
+	withHeld(t, restingPicker, 1, 5, func(t *testing.T, w *world) {
 		after(10500 * time.Millisecond)
 		before := w.observe().Arrivals
 		for held := 3; held <= 30; held += 3 { // eight a second come, five are let go
-			w.enginePage("10.1.0.1", holding(held))
-			after(time.Second)
+			w.hold(held)
 		}
-		about(t, "arrivals while the queue grows", float64(w.observe().Arrivals-before), 80, 5)
+		about(t, "arrivals while the queue grows", w.arrived(before), 80, 5)
 		for held := 29; held >= 0; held-- { // four a second come, five are let go
-			w.enginePage("10.1.0.1", holding(held))
-			after(time.Second)
+			w.hold(held)
 		}
-		about(t, "arrivals until it is empty", float64(w.observe().Arrivals-before), 200, 6)
+		about(t, "arrivals until it is empty", w.arrived(before), 200, 6)
 	})
 }
 
@@ -300,10 +290,7 @@ func about(t *testing.T, name string, got, want, within float64) {
 
 // A picker that cannot be read holds what it held, for a stable window; then it is not known.
 func TestHeld_staleness(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", holding(9))
+	withHeld(t, holding(9), 3, 2, func(t *testing.T, w *world) {
 		after(10 * time.Second)
 		w.set("10.1.0.1", func(p *fakePod) { p.enginePage = hang })
 		after(20 * time.Second)
@@ -322,10 +309,7 @@ func TestHeld_staleness(t *testing.T) {
 // Absurd pages are unknown and move nothing.
 func TestHeld_absurd(t *testing.T) {
 	for _, v := range []string{"NaN", "-3", "1e30", "+Inf"} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, ready(1)...).withPicker(1)
-			w.load("10.0.0.1", 3, 2)
-			w.enginePage("10.1.0.1", restingPicker+"inference_extension_flow_control_queue_size "+v+"\n")
+		withHeld(t, restingPicker+"inference_extension_flow_control_queue_size "+v+"\n", 3, 2, func(t *testing.T, w *world) {
 			after(10 * time.Second)
 			wantReading(t, "queued at "+v, w.observe().Queued, decider.Unknown())
 			wantReading(t, "concurrency at "+v, w.observe().Concurrency.Panic, 3)
@@ -349,10 +333,7 @@ func TestHeld_withoutReadyPods(t *testing.T) {
 
 // A change at a picker is told to the revisions whose requests wait there.
 func TestHeld_changesAreTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, ready(1)...).withPicker(1)
-		w.load("10.0.0.1", 3, 2)
-		w.enginePage("10.1.0.1", holding(3))
+	withHeld(t, holding(3), 3, 2, func(t *testing.T, w *world) {
 		after(5 * time.Second)
 		var told []Revision
 		w.Notify(func(r Revision) { w.mu.Lock(); told = append(told, r); w.mu.Unlock() })

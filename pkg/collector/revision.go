@@ -302,7 +302,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
-	r.held.again = r.demand.wait(r.held.tick(now, min(r.target.StableWindow, patience)))
+	r.held.again = r.demand.wait(r.held.tick(now, min(r.target.StableWindow, longestStandIn)))
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {
