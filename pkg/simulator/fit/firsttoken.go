@@ -37,11 +37,7 @@ func firstToken(w window, p engine.Profile) float64 {
 func prefill(prompts float64, w window, p engine.Profile) float64 {
 	tokens := prompts * w.length
 	steps := max(math.Ceil(tokens/float64(max(p.MaxNumBatchedTokens, 1))), 1)
-	one, kv := max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*(w.n+tokens/steps)), w.kv
-	if tokens > 0 {
-		kv *= p.MixedKV
-	}
-	return steps*(one+p.PerKVToken*kv) + prompts*p.PerTokenPair*w.length*w.length/2
+	return steps*stepTime(tokens/steps, w, p) + prompts*p.PerTokenPair*w.length*w.length/2
 }
 
 // overhead is the part of the measured times to the first token, in microseconds,
@@ -71,8 +67,7 @@ func firstTokenCost(windows []window, p engine.Profile) float64 {
 	sum, n := 0.0, 0.0
 	for _, w := range windows {
 		if w.ttft > 0 {
-			off := min(math.Abs(math.Log((firstToken(w, p)+o)/w.ttft)), .3)
-			sum, n = sum+off*off, n+1
+			sum, n = sum+farOff(firstToken(w, p)+o, w.ttft), n+1
 		}
 	}
 	return sum / n

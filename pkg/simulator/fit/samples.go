@@ -125,7 +125,7 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	o := s.open[p.Name]
 	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens ||
 		at.Before(o.looked) || at.Sub(o.looked) > windowLength {
-		s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0, looked: at}
+		s.open[p.Name] = begin(at, p)
 		return
 	}
 	o.looked = at
@@ -136,8 +136,13 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	if at.Sub(o.at) < windowLength {
 		return
 	}
-	s.close(o, t, at.Sub(o.at))
-	s.open[p.Name] = &opened{at: at, totals: t, waited: p.Waiting != 0, looked: at}
+	s.close(o, t)
+	s.open[p.Name] = begin(at, p)
+}
+
+// begin opens a window with a look at a pod.
+func begin(at time.Time, p decider.Pod) *opened {
+	return &opened{at: at, totals: p.Totals, waited: p.Waiting != 0, looked: at}
 }
 
 // look keeps how full an engine was.
@@ -158,8 +163,8 @@ func (s *seen) look(p decider.Pod) {
 // although others waited. A request that waits for the next step proves nothing.
 func (s *seen) limited() bool { return s.most >= 1 && s.full >= 5 && s.full >= .8*s.atMost }
 
-// close makes a window of two pages that came so far apart.
-func (s *seen) close(o *opened, t decider.Totals, apart time.Duration) {
+// close makes a window of the page that opened it and the one of the last look.
+func (s *seen) close(o *opened, t decider.Totals) {
 	steps, tokens := float64(t.Steps-o.totals.Steps), float64(t.ITL.Count-o.totals.ITL.Count)
 	took := float64(t.ITL.Sum - o.totals.ITL.Sum)
 	if steps < windowSteps || tokens < windowTokens || o.samples == 0 || !(took > 0) {
@@ -175,7 +180,7 @@ func (s *seen) close(o *opened, t decider.Totals, apart time.Duration) {
 		prompts = steps
 	}
 	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
-	w.busy = min(steps*w.step*1e-6/apart.Seconds(), 1)
+	w.busy = min(steps*w.step*1e-6/o.looked.Sub(o.at).Seconds(), 1)
 	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 && w.filling <= fewPrompts {
 		w.ttft, w.length = 1e6*sum/prompts, prompt/prompts
 	}
@@ -219,8 +224,7 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 		now := s.at(at)
 		sum := firstTokenCost(windows, now)
 		for _, w := range windows {
-			off := min(math.Abs(math.Log(predict(w, now)/w.step)), .3)
-			sum += off * off / float64(len(windows))
+			sum += farOff(predict(w, now), w.step) / float64(len(windows))
 		}
 		for _, v := range at {
 			sum += 1e-5 * v * v
@@ -258,12 +262,26 @@ func of(p engine.Profile, speed float64) [4]float64 {
 // compute, too: where the search left that out it moved what it could not
 // explain, such as pauses of a busy machine, into c0, and every step became as long.
 func predict(w window, p engine.Profile) float64 {
-	decode := max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*w.n)
 	if w.filling == 0 {
-		return decode + p.PerKVToken*w.kv
+		return stepTime(0, w, p)
 	}
-	mixed := max(decode, p.ComputeBase+p.PerToken*(w.n+w.prompt/w.filling))
-	return (1-w.filling)*decode + w.filling*mixed + p.PerKVToken*w.kv*(1+w.filling*(p.MixedKV-1))
+	return (1-w.filling)*stepTime(0, w, p) + w.filling*stepTime(w.prompt/w.filling, w, p)
+}
+
+// stepTime is a step that decodes what a window does, and computes so many prompt tokens.
+func stepTime(tokens float64, w window, p engine.Profile) float64 {
+	kv := w.kv
+	if tokens > 0 {
+		kv *= p.MixedKV
+	}
+	return max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*(w.n+tokens)) + p.PerKVToken*kv
+}
+
+// farOff is the square of the logarithm of how many times as long, as far as it
+// counts: one odd window cannot lead the search.
+func farOff(simulated, measured float64) float64 {
+	off := min(math.Abs(math.Log(simulated/measured)), .3)
+	return off * off
 }
 
 // nearest is the known profile that fits best when all of it is so many times as slow.
