@@ -90,10 +90,7 @@ func newRound(t *testing.T, own, vip, batch question) *round {
 	long := own
 	long.tokens = fillTokens
 	r.fill.send(t, long, filling)
-	eventually(t, 5*time.Second, "the picker finds its pool saturated", func() (bool, string) {
-		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
-		return n >= 1, fmt.Sprint(n)
-	})
+	waitSaturated(t, picker)
 	r.own.send(t, own, held)
 	r.vip.send(t, vip, heldVIP)
 	r.batch.send(t, batch, held)
@@ -105,6 +102,15 @@ func newRound(t *testing.T, own, vip, batch question) *round {
 		c.answers()
 	}
 	return &r
+}
+
+// waitSaturated waits until a picker lets nothing go any more.
+func waitSaturated(t *testing.T, picker func() []byte) {
+	t.Helper()
+	eventually(t, 5*time.Second, "the picker finds its pool saturated", func() (bool, string) {
+		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
+		return n >= 1, fmt.Sprint(n)
+	})
 }
 
 // pickerPage reads the metrics of the Service's picker.

@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -122,10 +121,7 @@ func TestGatewayHeldRequestsScale(t *testing.T) {
 	var fill, held crowd
 	q.tokens = 2
 	fill.send(t, q, 16) // 28 is what 40 stands for at 70 %
-	eventually(t, 5*time.Second, "the picker finds its pool saturated", func() (bool, string) {
-		n := sumOf(picker(), "inference_extension_flow_control_pool_saturation")
-		return n >= 1, fmt.Sprint(n)
-	})
+	waitSaturated(t, picker)
 	q.tokens = 1
 	held.send(t, q, 40)
 	eventually(t, 5*time.Second, "the picker holds the others", func() (bool, string) {
@@ -140,11 +136,7 @@ func TestGatewayHeldRequestsScale(t *testing.T) {
 	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "concurrency=", " of 28 wants ")
 	all := events(t, s.namespace, "PodAutoscaler", r.revision)
 	why := all[slices.IndexFunc(all, func(e string) bool { return strings.Contains(e, " of 28 wants ") })]
-	for _, a := range slices.Concat(fill.answers(), held.answers()) {
-		if a.status != http.StatusOK {
-			t.Errorf("not answered: %v", a)
-		}
-	}
+	places(t, slices.Concat(fill.answers(), held.answers()))
 	figure(t, fmt.Sprintf("gateway: with %d requests waiting in the pod and 40 in the picker: %s", in[0].Value.Value(), why))
 }
 
