@@ -183,7 +183,8 @@ type capacity struct {
 	prompt, output float64
 	// rate is the requests per second at which a replica's load is 1.
 	rate float64
-	// limit names what the rate is limited by: compute, ITL, KV or sequences.
+	// limit names what the rate is limited by: compute, ITL, KV or sequences, or
+	// "queue" when a queue showed that it is less.
 	limit string
 }
 
@@ -194,12 +195,23 @@ const (
 	leastShare  = 0.1 // of compute, where the ITL objective leaves less
 )
 
-// capacity solves the steady state of one replica (algorithms 2.2). With load
+// capacity is what one replica can do: what the model says, or the share of it
+// that was done under a queue if that refutes it.
+func (s *SLOState) capacity(o Objective) capacity {
+	c := s.modelled(o, s.Lengths)
+	if s.Saturated.Refuted {
+		c.rate *= s.Saturated.done(s.modelled(o, s.Saturated.Lengths))
+		c.limit = "queue"
+	}
+	return c
+}
+
+// modelled solves the steady state of one replica (algorithms 2.2). With load
 // rho = rate*work a step takes base/(1-rho) and rate*output*base/(1-rho)
 // requests run; each limit gives a rate, and the least counts.
-func (s *SLOState) capacity(o Objective, kvTokens float64) capacity {
+func (s *SLOState) modelled(o Objective, l lengths) capacity {
 	theta, _ := s.Fit.solve()
-	l, p := s.Lengths, o.Prior
+	p, kvTokens := o.Prior, s.KV*s.Thrash
 	c := capacity{base: theta[0] * p.Base}
 	decode := theta[1] * (p.Sequence + p.KVToken*l.context())
 	c.prompt, c.output = theta[2]*p.PromptToken*l.Prompt*l.Computed, l.Output

@@ -32,7 +32,8 @@
 //
 //	capacity    step time is regressed on the engines' counters; a steady-state model
 //	            makes of it the requests/s at which a replica's load is 1 (capacity.go);
-//	            how many requests run at once is learned from pods that stay at it (seqs.go)
+//	            how many requests run at once is learned from pods that stay at it (seqs.go);
+//	            what most pods did under a standing queue refutes one that is much more (saturation.go)
 //	curve       which share of requests missed the latencies at which load, learned
 //	            from the histograms; what it was before, believed with care (curve.go)
 //	level       replicas for the level of arrivals, with how levels like it grew within
@@ -47,7 +48,8 @@
 //
 // A revision whose engines never told anything has no plan: it is given what
 // Knative's default would, 70 requests in flight each (pageless.go). While pages
-// tell too little to learn from, requests in flight count besides the plan.
+// tell too little to learn from, requests in flight count besides the plan. What one
+// leaves out is estimated from the rest (sample.go), and a queue shows what nothing tells.
 //
 // Need is the larger of level and past. The lead time is the 90th percentile of
 // the start-ups seen, of few at most twice their median. docs/adr/0005-slo-policy.md says why it is so.

@@ -22,8 +22,12 @@ type fleet struct {
 	// arrivals, rps and counts tell whether arrivals, their rate and the
 	// engines' counters can be seen; concurrency is what the queue-proxies tell.
 	arrivals, rps, concurrency bool
-	// counters off leaves of a page only what runs and waits now.
-	counters bool
+	// counters off leaves of a page only what runs and waits now; steps off leaves
+	// out the number of steps, queued off the time in the queue from first tokens.
+	counters, steps, queued bool
+	// sequences is the requests that run at once, and slots another limit of them
+	// that no page tells, in requests per second; 0 is any number.
+	sequences, slots float64
 	// healthy is the pods that ever become Ready, 0 any number.
 	healthy int
 	// gpus is the pods that find a node, 0 any number.
@@ -54,7 +58,7 @@ type node struct {
 }
 
 func newFleet() fleet {
-	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, counters: true, replicas: 1}
+	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, counters: true, steps: true, queued: true, replicas: 1}
 }
 
 // set reads the fields of the orders engine and fault.
@@ -81,6 +85,14 @@ func (f *fleet) set(fields []string) (err error) {
 			f.stale, err = strconv.Atoi(value)
 		case "counters":
 			f.counters = value == "on"
+		case "steps":
+			f.steps = value == "on"
+		case "queued":
+			f.queued = value == "on"
+		case "sequences":
+			err = number(&f.sequences)
+		case "slots":
+			err = number(&f.slots)
 		case "healthy":
 			f.healthy, err = strconv.Atoi(value)
 		case "gpus":
@@ -148,13 +160,31 @@ func (f *fleet) advance(rate float64, dt time.Duration) {
 	f.now += dt
 }
 
-func (f *fleet) serve(p *node, rate, seconds float64) {
+// most is the requests per second that a replica serves at most.
+func (f *fleet) most() float64 {
 	most := 0.97 / f.work
+	if f.sequences > 0 { // as many requests run as there are places
+		most = min(most, f.sequences/(f.output*f.base+f.sequences*f.work))
+	}
+	if f.slots > 0 {
+		most = min(most, f.slots)
+	}
+	return most
+}
+
+func (f *fleet) serve(p *node, rate, seconds float64) {
+	most := f.most()
 	served := min(rate+p.waiting/seconds, most)
 	wait := p.waiting / most
+	if !f.queued {
+		wait = 0
+	}
 	p.waiting += (rate - served) * seconds
 	step := f.base / (1 - served*f.work)
 	p.running = served * f.output * step
+	if f.sequences > 0 {
+		p.running = min(p.running, f.sequences)
+	}
 	n := served * seconds
 	p.firsts += n
 	for i, bound := range ttftBounds {
@@ -212,19 +242,28 @@ func (f *fleet) page(p *node, pod *Pod) {
 	pod.Running, pod.Waiting = whole(p.running), whole(p.waiting)
 	pod.KVCache = Reading(min(100, 100*p.running*(f.prompt+f.output/2)/f.kv))
 	if !f.counters {
-		none := Histogram{Count: Unknown(), Sum: Unknown()}
-		pod.Totals = Totals{
-			Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),
-			CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: none, ITL: none, E2E: none,
-		}
+		pod.Totals = unknownTotals()
 		return
 	}
+	steps := Unknown()
+	if f.steps {
+		steps = whole(p.steps)
+	}
 	pod.Totals = Totals{
-		Known: true, Steps: whole(p.steps), Preemptions: 0, Finished: whole(p.firsts), PromptTokens: whole(p.prompt),
+		Known: true, Steps: steps, Preemptions: 0, Finished: whole(p.firsts), PromptTokens: whole(p.prompt),
 		GenerationTokens: whole(p.gen), KVCapacity: Reading(f.kv),
 		TTFT: Histogram{Bounds: ttftBounds[:], Counts: slices.Clone(p.ttft[:]), Count: Reading(p.firsts), Sum: Unknown()},
 		ITL:  Histogram{Count: whole(p.gaps), Sum: Reading(p.sum)},
 		E2E:  Histogram{Count: Unknown(), Sum: Unknown()},
+	}
+}
+
+// unknownTotals are those of a page that tells only what runs and waits.
+func unknownTotals() Totals {
+	none := Histogram{Count: Unknown(), Sum: Unknown()}
+	return Totals{
+		Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),
+		CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: none, ITL: none, E2E: none,
 	}
 }
 

@@ -127,7 +127,7 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 	late := s.heldTooLong(o, c, obs)
 	for _, d := range samples {
 		seen, missed := d.misses(o, c)
-		if late {
+		if late || d.waitedTooLong(s.ttft(o)) {
 			missed = seen
 		}
 		s.Outcomes.count(seen, missed)
@@ -149,6 +149,13 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 func (s *SLOState) heldTooLong(o Objective, c capacity, obs Observation) bool {
 	q := outside(obs)
 	return q.Known() && float64(q) > s.ttft(o)*c.rate*float64(obs.Ready)
+}
+
+// waitedTooLong reports whether the engine's queue was far longer all the time than
+// what it begins within a bound. Some count a first token's time from when its
+// request left that queue (llm-d's simulator does), and then all look well.
+func (d sample) waitedTooLong(bound float64) bool {
+	return d.firsts > 0 && d.seconds > 0 && d.waited >= 1 && d.waited > 2*bound*d.firsts/d.seconds
 }
 
 // misses is the requests of a sample and how many of them missed:

@@ -56,8 +56,9 @@ type sample struct {
 	// low and high are the first tokens not above the ends of the TTFT objective's
 	// bucket, in which it is far in.
 	low, high, far float64
-	// waiting is the requests that the engine held in its queue when the time began.
-	waiting float64
+	// waiting is the requests that the engine held in its queue when the time began,
+	// waited those that it held at least, then and at the end.
+	waiting, waited float64
 	// running is the requests that the engine ran at the end, noCount when unknown;
 	// full tells that it ran as many at the beginning and let others wait both
 	// times, with room in the KV cache.
@@ -154,6 +155,7 @@ func (m mark) gain(before mark) (sample, bool) {
 		steps: d[markSteps], prompt: d[markPrompt], cached: max(d[markCached], 0), generated: d[markGenerated],
 		finished: d[markFinished], preempted: max(d[markPreempted], 0), firsts: d[markFirsts], low: d[markLow], high: d[markHigh],
 		gaps: d[markGaps], gapSum: d[markGapSum], waiting: max(before[markWaiting], 0),
+		waited: max(min(before[markWaiting], m[markWaiting]), 0),
 	}.perToken(), true
 }
 
@@ -167,6 +169,26 @@ func (d sample) perToken() sample {
 	if d.gaps > 0 && further > tokensPerGap*d.gaps {
 		d.gapSum *= further / d.gaps
 		d.gaps = further
+	}
+	return d
+}
+
+// completed estimates what the page does not tell from what it does: a request that
+// began for one that ended, prompts of the mean length, a gap for a token, and as
+// many steps as gaps of their mean length fit in, which is for an engine at work.
+func (d sample) completed(l lengths) sample {
+	begun := max(d.firsts, d.finished)
+	if d.finished < 0 {
+		d.finished = d.firsts
+	}
+	if d.prompt < 0 && begun >= 0 {
+		d.prompt = begun * l.Prompt
+	}
+	if d.generated < 0 && d.gaps >= 0 {
+		d.generated = d.gaps + max(begun, 0)
+	}
+	if d.steps < 0 && d.gapSum > 0 {
+		d.steps = d.seconds * d.gaps / d.gapSum
 	}
 	return d
 }

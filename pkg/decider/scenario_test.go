@@ -72,10 +72,7 @@ type story struct {
 
 // play returns the scenario with every outcome written anew.
 func play(text string) (string, error) {
-	s := story{fleet: newFleet(), spec: Spec{
-		MinReplicas: 1, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2, MaxScaleUpRate: 1000,
-		MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 10 * time.Minute,
-	}}
+	s := story{fleet: newFleet(), spec: plainSpec()}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		order, _, _ := strings.Cut(line, " ->")
@@ -93,6 +90,14 @@ func play(text string) (string, error) {
 		lines[i] = order
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// plainSpec is what a revision without annotations has, and no target.
+func plainSpec() Spec {
+	return Spec{
+		MinReplicas: 1, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2, MaxScaleUpRate: 1000,
+		MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 10 * time.Minute,
+	}
 }
 
 func (s *story) obey(words []string) (string, error) {

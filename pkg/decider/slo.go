@@ -67,9 +67,9 @@ func sloLimits(spec Spec, w Want, obs Observation) Want {
 // neither arrivals nor requests in flight are known.
 func (s *SLOState) needNow(o Objective, obs Observation) (need float64, why Reason) {
 	need, why = float64(s.Plan.Need), DesiredWithinRange
-	held := inFlight(obs.Concurrency.Stable) / float64(s.Plan.ConcurrencyTarget)
+	held := s.held(obs)
 	if !s.Plan.Need.Known() {
-		// Requests in flight hold the queue too, so this is no more than a doubling.
+		// What is in flight may be a queue, so this is no more than a doubling.
 		return min(held, 2*readyPods(obs)), PartialData
 	}
 	if o.has(PartBacklog) {
@@ -79,6 +79,34 @@ func (s *SLOState) needNow(o Objective, obs Observation) (need float64, why Reas
 		need = held // slow requests: arrivals alone do not tell of them
 	}
 	return min(need, math.MaxInt32), why
+}
+
+// held is the replicas for what is in flight, NaN when that is unknown. What waits
+// in the engines' queues is in flight, too, but needs no place of its own; once there
+// is a plan, and most engines let as many wait as they run, that is all that one can run.
+func (s *SLOState) held(obs Observation) float64 {
+	inFlight, target := inFlight(obs.Concurrency.Stable), float64(s.Plan.ConcurrencyTarget)
+	var told, full int32
+	var running, most float64
+	for _, p := range obs.Pods {
+		r, w := reading(p, Running), reading(p, Waiting)
+		if p.Phase != Ready || !r.Known() {
+			continue
+		}
+		told++
+		running += float64(r)
+		if r > 0 && w >= r {
+			full++
+			most += float64(r)
+		}
+	}
+	if full*2 > obs.Ready && s.Plan.Need.Known() {
+		target = min(target, most/float64(full)*float64(s.Plan.Trim))
+	}
+	if told > 0 && told >= obs.Ready {
+		inFlight = min(inFlight, running)
+	}
+	return inFlight / target
 }
 
 // busy is 1 while the revision is known to hold a request.

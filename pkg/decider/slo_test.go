@@ -40,7 +40,8 @@ func TestCapacity_solvesTheSteadyState(t *testing.T) {
 		o.ITL, o.MaxNumSeqs = c.itl, c.seqs
 		s := newSLOState(time.Unix(0, 0))
 		s.Lengths = lengths{Prompt: 1155, Output: 211, Computed: 1}
-		got := s.capacity(o, c.kv)
+		s.KV = c.kv
+		got := s.capacity(o)
 		about(t, "work", got.work, 0.1058, 0.002)
 		if about(t, c.name, got.rate, c.rate, 0.005); got.limit != c.limit {
 			t.Errorf("%s: limited by %s", c.name, got.limit)
@@ -509,22 +510,52 @@ func TestOutcomes_attainment(t *testing.T) {
 }
 
 // When the limit becomes known, what was seen is seen under other loads.
-func TestCountSeqs_movesWhatWasSeen(t *testing.T) {
+func TestLimits_moveWhatWasSeen(t *testing.T) {
 	s := newSLOState(time.Unix(1e9, 0))
 	o := Objective{TTFT: time.Second, ITL: time.Second, Goal: .99}.withDefaults()
 	s.Engines.Marks = []mark{{markLoad: .5}}
 	s.Outcomes.add(.5, 100, 0)
-	before := s.capacity(o, 0).rate
+	before := s.capacity(o).rate
 	full := looked{sample: sample{running: 40, full: true, steps: 10, firsts: 1}}
 	for range surelyFull {
-		s.countSeqs(o, []looked{full})
+		s.limits(o, []looked{full})
 	}
-	times := before / s.capacity(o, 0).rate
+	times := before / s.capacity(o).rate
 	if !(times > 1) || math.Abs(s.Engines.Marks[0][markLoad]-.5*times) > 1e-9 {
 		t.Errorf("capacity fell to 1/%.3g, the mark's load went from 0.5 to %.3g", times, s.Engines.Marks[0][markLoad])
 	}
 	if i := stepOf(.525 * times); s.Outcomes.Seen[i] != 100 {
 		t.Errorf("what was seen at 0.5 is not at %.3g: %v", .525*times, s.Outcomes.Seen)
+	}
+}
+
+// What a page leaves out is estimated from what it tells; what nothing tells of stays unknown.
+func TestSample_completed(t *testing.T) {
+	none := sample{steps: noCount, prompt: noCount, generated: noCount, finished: noCount, firsts: noCount, gaps: noCount, gapSum: noCount, seconds: 10}
+	if got := none.completed(newLengths()); got != none {
+		t.Errorf("out of nothing: %+v", got)
+	}
+	d := none
+	d.firsts, d.gaps, d.gapSum = 7, 400, 8
+	if got := d.completed(lengths{Prompt: 30}); got.finished != 7 || got.prompt != 210 || got.generated != 407 || got.steps != 500 {
+		t.Errorf("out of first tokens and gaps: %+v", got)
+	}
+	d.steps, d.prompt, d.generated, d.finished = 1, 2, 3, 4
+	if got := d.completed(lengths{Prompt: 30}); got != d {
+		t.Errorf("what was told is kept: %+v", got)
+	}
+}
+
+// First tokens that came in time although more waited all along than could begin
+// in time do not have the queue in them.
+func TestSample_waitedTooLong(t *testing.T) {
+	for _, c := range []struct {
+		waited, firsts float64
+		want           bool
+	}{{20, 32, true}, {5, 32, false}, {20, 320, false}, {0, 0, false}, {20, 0, false}, {20, noCount, false}} {
+		if got := (sample{waited: c.waited, firsts: c.firsts, seconds: 10}).waitedTooLong(1); got != c.want {
+			t.Errorf("%v waited, %v began in 10 s: %v", c.waited, c.firsts, got)
+		}
 	}
 }
 

@@ -5,7 +5,8 @@ import "strconv"
 // SLOParts are the numbers behind a want of the metric SLO.
 type SLOParts struct {
 	// Mu is the requests per second that one replica carries within the goal;
-	// Limit names what limits it: compute, ITL, KV or sequences.
+	// Limit names what limits it: compute, ITL, KV or sequences, or "queue" when a standing
+	// queue showed that it is less.
 	Mu    Reading `json:"mu"`
 	Limit string  `json:"limit,omitempty"`
 	// Demand is requests per second, Work the engine seconds of one request.

@@ -28,6 +28,8 @@ type SLOState struct {
 	KV float64 `json:"kv,omitempty"`
 	// Seqs is how many requests an engine runs at once.
 	Seqs seqs `json:"seqs,omitzero"`
+	// Saturated is what replicas did under a queue.
+	Saturated saturation `json:"saturated,omitzero"`
 	// Plan is that of the last closed bin, with the parts that it came from.
 	Plan SLOParts `json:"plan"`
 	// Broken is the mean replicas that are missing though none was ordered lately;
@@ -59,7 +61,7 @@ func (s *SLOState) Valid() error {
 		return nil
 	case s.Version != stateVersion:
 		return errors.New("state of the SLO policy: another version; it begins anew")
-	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(), !s.Seqs.sound(),
+	case !s.Load.sound(), !s.Engines.sound(), !s.Fit.sound(), !s.Lengths.sound(), !s.Outcomes.sound(), !s.Seqs.sound(), !s.Saturated.sound(),
 		!s.Plan.sound(), !(s.KV >= 0 && s.KV < 1e15), !(s.Thrash >= thrashLeast && s.Thrash <= 1), !(s.Broken >= 0 && s.Broken < 1e10):
 		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
 	}
@@ -88,12 +90,14 @@ func (s *SLOState) closeBin(o Objective, obs Observation) {
 	s.sameModel(obs)
 	var buffer [marksKept]looked
 	samples := buffer[:0]
-	s.Engines = s.Engines.look(obs.Pods, float64(obs.Time.UnixMilli())/1000, s.ttft(o), func(d sample, m *mark) { samples = append(samples, looked{d, m}) })
+	s.Engines = s.Engines.look(obs.Pods, float64(obs.Time.UnixMilli())/1000, s.ttft(o), func(d sample, m *mark) {
+		samples = append(samples, looked{d.completed(s.Lengths), m})
+	})
 	s.learn(o, samples)
-	s.countSeqs(o, samples)
+	s.limits(o, samples)
 	s.thrash(samples)
 	s.countBroken(o, obs)
-	c := s.capacity(o, s.KV*s.Thrash)
+	c := s.capacity(o)
 	s.judge(o, c, obs, samples)
 	s.Plan = s.parts(o, c, obs.Ready)
 }
@@ -123,27 +127,27 @@ const sameCache = 0.15
 func (s *SLOState) sameModel(obs Observation) {
 	kv := kvTokens(obs, s.KV)
 	if s.KV > 0 && math.Abs(kv/s.KV-1) > sameCache {
-		s.Fit, s.Thrash, s.Seqs = fit{}, 1, seqs{}
+		s.Fit, s.Thrash, s.Seqs, s.Saturated = fit{}, 1, seqs{}, saturation{}
 		s.Outcomes.scale(inherited)
 	}
 	s.KV = kv
 }
 
-// countSeqs learns the engines' limit of running requests. When it turns out to
-// be another, what was seen under a load was under as many times that load.
-func (s *SLOState) countSeqs(o Objective, samples []looked) {
+// limits learns the engines' limit of running requests, and whether a queue
+// refutes the capacity. When either turns out to be another, what was seen under a
+// load was under as many times that load.
+func (s *SLOState) limits(o Objective, samples []looked) {
 	if !o.has(PartLearning) {
 		return
 	}
-	before := s.Seqs
+	was := *s
 	s.Seqs.learn(samples)
-	if s.Seqs.limit(o.MaxNumSeqs) == before.limit(o.MaxNumSeqs) {
+	s.Saturated.add(samples, s.Lengths)
+	s.Saturated.Refuted = s.Saturated.holds(s.Saturated.done(s.modelled(o, s.Saturated.Lengths)))
+	if s.Seqs.limit(o.MaxNumSeqs) == was.Seqs.limit(o.MaxNumSeqs) && s.Saturated.Refuted == was.Saturated.Refuted {
 		return
 	}
-	rate := s.capacity(o, s.KV*s.Thrash).rate
-	was := *s
-	was.Seqs = before
-	times := was.capacity(o, s.KV*s.Thrash).rate / rate
+	times := was.capacity(o).rate / s.capacity(o).rate
 	s.Outcomes = s.Outcomes.times(times)
 	for i := range s.Engines.Marks { // made anew by look
 		s.Engines.Marks[i][markLoad] *= times

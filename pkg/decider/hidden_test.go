@@ -1,0 +1,100 @@
+package decider
+
+import (
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
+)
+
+var unknownHistogram = Histogram{Count: Unknown(), Sum: Unknown()}
+
+// hidden is what an engine's page may leave out, and how many times the replicas
+// that the load fills the policy may then have.
+var hidden = map[string]struct {
+	hide  func(*Totals)
+	times float64
+}{
+	"nothing":                     {func(*Totals) {}, 3.5},
+	"steps":                       {func(t *Totals) { t.Steps = Unknown() }, 3.5},
+	"finished":                    {func(t *Totals) { t.Finished = Unknown() }, 3.5},
+	"prompt tokens":               {func(t *Totals) { t.PromptTokens = Unknown() }, 3.5},
+	"tokens":                      {func(t *Totals) { t.PromptTokens, t.GenerationTokens = Unknown(), Unknown() }, 3.5},
+	"KV capacity":                 {func(t *Totals) { t.KVCapacity = Unknown() }, 3.5},
+	"first tokens":                {func(t *Totals) { t.TTFT = unknownHistogram }, 4},
+	"gaps":                        {func(t *Totals) { t.ITL = unknownHistogram }, 10},
+	"latencies":                   {func(t *Totals) { t.TTFT, t.ITL = unknownHistogram, unknownHistogram }, 10},
+	"all but what runs and waits": {func(t *Totals) { *t = unknownTotals() }, 15},
+}
+
+// A load comes out of rest. Whatever the page leaves out, the queue is gone within
+// ten minutes, the replicas are not absurdly many, and they go when the load has been away for an hour.
+func TestSLO_onEveryKindOfPage(t *testing.T) {
+	for _, load := range []struct {
+		name   string
+		engine fleet
+		rate   float64
+	}{
+		{"short answers", fleet{base: .02, work: .05, prompt: 20, output: 60, sequences: 4}, 6},
+		{"usual ones", fleet{base: .011, work: .1, prompt: 1000, output: 200, sequences: 256}, 30},
+		{"few places", fleet{base: .03, work: .1, prompt: 1000, output: 200, sequences: 8}, 6},
+		{"long answers", fleet{base: .03, work: .2, prompt: 500, output: 3000, sequences: 256}, 10},
+	} {
+		for name, page := range hidden {
+			t.Run(load.name+" without "+name, func(t *testing.T) {
+				t.Parallel()
+				f := newFleet()
+				f.base, f.work, f.prompt, f.output = load.engine.base, load.engine.work, load.engine.prompt, load.engine.output
+				f.sequences, f.concurrency, f.lead = load.engine.sequences, true, 10*time.Second
+				d := driven{t: t, fleet: &f, hide: page.hide, mean: window.NewMean(time.Minute, 2*time.Second)}
+				d.run(0, time.Minute)
+				d.run(load.rate, 10*time.Minute)
+				full, queue := load.rate/f.most(), 0.0
+				for _, p := range f.pods {
+					queue += p.waiting
+				}
+				if queue > 0 || float64(f.replicas) > page.times*full {
+					t.Errorf("%d replicas, %.1f of which the load would fill, and %.0f wait", f.replicas, full, queue)
+				}
+				if d.run(0, 80*time.Minute); f.replicas != 1 {
+					t.Errorf("%d replicas at rest", f.replicas)
+				}
+			})
+		}
+	}
+}
+
+// driven is a fleet that follows the decisions on what is left of its pages.
+type driven struct {
+	t     *testing.T
+	fleet *fleet
+	hide  func(*Totals)
+	mean  *window.Mean
+	state State
+}
+
+// run serves a rate for so long. The queue-proxies tell a mean over the window.
+func (d *driven) run(rate float64, long time.Duration) {
+	spec := plainSpec()
+	spec.Targets, spec.SLO = []Target{{Metric: SLO}}, Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99}
+	f := d.fleet
+	f.follow(f.replicas)
+	f.begun = true
+	for end := f.now + long; f.now < end; {
+		f.advance(rate, 2*time.Second)
+		obs := f.observe(rate)
+		d.mean.Record(obs.Time, float64(obs.Concurrency.Stable))
+		obs.Concurrency.Stable = Reading(d.mean.WindowAverage(obs.Time))
+		for i := range obs.Pods {
+			if obs.Pods[i].Totals.Known {
+				d.hide(&obs.Pods[i].Totals)
+			}
+		}
+		decision, state, err := Decide(spec, d.state, obs)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		d.state = state
+		f.follow(decision.Replicas)
+	}
+}
