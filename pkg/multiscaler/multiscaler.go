@@ -20,6 +20,8 @@ const (
 	settle = 20 * time.Millisecond
 	// quiet is the shortest time between two notices that tell only of a new reason.
 	quiet = 10 * time.Second
+	// refresh is the same of notices that tell only of new numbers.
+	refresh = time.Minute
 )
 
 // Observer tells what is known about a revision; replicas are not its business.

@@ -185,6 +185,31 @@ func TestNotice_untilTheScaleTargetFollows(t *testing.T) {
 	})
 }
 
+// Numbers that move under one count and reason are told once a minute; those that stand still never.
+func TestNotice_ofNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 40, replicas: 4, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		notices := func(during time.Duration) int {
+			before := w.changed()
+			time.Sleep(during)
+			synctest.Wait()
+			return w.changed() - before
+		}
+		notices(2 * refresh) // the first ones
+		if n := notices(3 * refresh); n != 0 {
+			t.Errorf("%d notices while nothing moves", n)
+		}
+		for i := range 3 {
+			w.set(func() { w.running = 39 - float64(i)/10 })
+			if n := notices(refresh + tick); n > 1 || i > 0 && n != 1 {
+				t.Errorf("%d notices of new numbers within a minute, want one", n)
+			}
+		}
+	})
+}
+
 func TestLoop_fallsOnTicksOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{replicas: 8, observed: true}

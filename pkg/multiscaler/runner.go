@@ -23,9 +23,11 @@ type runner struct {
 	spec   decider.Spec
 	state  decider.State
 	record Record
-	// told is the reason that changed was last called with, at toldAt.
-	told   decider.Reason
-	toldAt time.Time
+	// told is the reason that changed was last called with, at toldAt, and toldText
+	// the decision's line.
+	told     decider.Reason
+	toldAt   time.Time
+	toldText string
 }
 
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
@@ -151,8 +153,8 @@ func untilTick(d decider.Decision, replicas int32) decider.Decision {
 
 // worthTelling reports whether the new record differs from the scale target,
 // from the record before it, or in its reason from what was told last; a mere
-// change of reason is told at most every quiet period, the first known signals
-// at once.
+// change of reason is told at most every quiet period, of numbers at most every
+// refresh period, the first known signals at once.
 func (r *runner) worthTelling(before Record) bool {
 	now, d := r.record.Time, r.record.Decision
 	moved := before.Time.IsZero() || d.Replicas != before.Decision.Replicas
@@ -161,9 +163,10 @@ func (r *runner) worthTelling(before Record) bool {
 			"replicas", r.record.Observation.Replicas, "decision", d.String())
 	}
 	reason := d.Reason != r.told && (r.told == decider.NoData || now.Sub(r.toldAt) >= quiet)
-	if !moved && !reason && d.Replicas == r.record.Observation.Replicas {
+	numbers := now.Sub(r.toldAt) >= refresh && d.String() != r.toldText
+	if !moved && !reason && !numbers && d.Replicas == r.record.Observation.Replicas {
 		return false
 	}
-	r.told, r.toldAt = d.Reason, now
+	r.told, r.toldAt, r.toldText = d.Reason, now, d.String()
 	return true
 }

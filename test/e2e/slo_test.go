@@ -27,10 +27,7 @@ func TestSLOScalesOnLatency(t *testing.T) {
 		"max-scale": "4", "knative-inference.dev/slo-ttft": "1s", "knative-inference.dev/slo-itl": "200ms",
 	}, "--time-to-first-token=100ms", "--inter-token-latency=20ms", "--max-num-seqs=4").start()
 	r := s.current()
-	eventually(t, settle, "no demand is known", func() (bool, string) {
-		b, err := raw(t, metricPath(r.namespace, "revisions.serving.knative.dev", r.revision, "slo_demand_rps"))
-		return err == nil && strings.Contains(string(b), `"value":"0"`), fmt.Sprint(string(b), err)
-	})
+	r.waitRest()
 	clients := s.clients(load.Shape{Prompt: 20, Tokens: 60}, 24)
 	defer clients.Abort()
 	r.waitReplicas(3*settle, "scaled up on its latency", atLeast(2))
@@ -39,13 +36,31 @@ func TestSLOScalesOnLatency(t *testing.T) {
 	}
 	for _, metric := range []string{"slo_capacity_rps", "slo_demand_rps", "slo_lead_time_seconds", "slo_concurrency_target", "ttft_p95_ms", "itl_p95_ms"} {
 		eventually(t, settle, metric+" is served", func() (bool, string) {
-			b, err := raw(t, metricPath(r.namespace, "revisions.serving.knative.dev", r.revision, metric))
-			return err == nil && strings.Contains(string(b), `"value"`), fmt.Sprint(err)
+			v := r.number(metric)
+			return !math.IsNaN(v), fmt.Sprint(v)
 		})
 	}
 	if report := clients.Stop(); report.Failed > 0 {
 		t.Errorf("load: %v", report)
 	}
+}
+
+// number is a metric of the revision in our API; NaN when it is not served.
+func (r revision) number(metric string) float64 {
+	v := values(r.t, metricPath(r.namespace, "revisions.serving.knative.dev", r.revision, metric))
+	if len(v) != 1 {
+		return math.NaN()
+	}
+	return v[0].Value.AsApproximateFloat64()
+}
+
+// waitRest waits until it is known that nothing arrives.
+func (r revision) waitRest() {
+	r.t.Helper()
+	eventually(r.t, settle, "no demand is known", func() (bool, string) {
+		demand := r.number("slo_demand_rps")
+		return demand == 0, fmt.Sprint(demand)
+	})
 }
 
 // recordings are the files of both replicas of the product, as a user fetches them.

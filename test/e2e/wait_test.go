@@ -172,7 +172,7 @@ func conditions(all []apis.Condition) string {
 	var parts []string
 	for _, c := range all {
 		if c.Type == "Scaling" {
-			parts = append(parts, fmt.Sprintf("why (%s) %q", c.Reason, c.Message))
+			parts = append(parts, fmt.Sprintf("why at %s (%s) %q", c.LastTransitionTime.Inner.Format(time.TimeOnly), c.Reason, c.Message))
 			continue
 		}
 		text := fmt.Sprintf("%s=%s", c.Type, c.Status)

@@ -10,10 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/controller"
+	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 )
 
 func TestReconcile_followsTheDecision(t *testing.T) {
@@ -157,10 +160,27 @@ func TestScaleTarget_missingIsAskedForAgainQuietly(t *testing.T) {
 	}
 }
 
-// A pod that crashes, or waits for a GPU node, makes Knative call the revision
-// unreachable: its pods must not be deleted and made again in a loop.
-// A rollback starts with the replicas of the revision it takes over from, and
-// keeps them for a stable window, not for one reconciliation.
+// The condition's numbers are written again when they are old, and no sooner.
+func TestMarkScaling_refreshesNumbers(t *testing.T) {
+	pa := autoscaler("llm-1", 1)
+	record := multiscaler.Record{Time: time.Now(), Decision: decider.Decision{Replicas: 1, Reason: decider.DesiredWithinRange}}
+	message := func(waiting float64) string {
+		record.Decision.Wants = []decider.Want{{Metric: decider.Waiting, Observed: decider.Reading(waiting), Target: 9, Asked: 1, Replicas: 1}}
+		markScaling(pa, record, 1)
+		pa.Status.DesiredScale = ptr.Int32(1)
+		return pa.Status.GetCondition(autoscaling.ConditionScaling).Message
+	}
+	first := message(1)
+	if second := message(2); second != first {
+		t.Errorf("%q at once after %q", second, first)
+	}
+	record.Time = record.Time.Add(time.Minute)
+	if third := message(3); !strings.Contains(third, "=3 of 9") {
+		t.Errorf("a minute later still %q", third)
+	}
+}
+
+// While the cache lags behind, one decision is patched once.
 func TestScale_oneDecisionIsPatchedOnce(t *testing.T) {
 	pa := initialized(autoscaler("llm-1", 1), time.Hour)
 	b := newBench(t, 3, pa, readySKS(pa), target("llm-1", 1), pod("llm-1", "a", ready()))

@@ -3,6 +3,7 @@ package podautoscaler
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -94,11 +95,15 @@ func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report) int32 {
 	return max(least, rep.start-rep.counts.unschedulable)
 }
 
-// markScaling tells the decision. Numbers that move while count and reason
-// stay are not written: every write of a status is an event for all who watch.
+// fresh is how long numbers that move while count and reason stay are not written:
+// every write of a status is an event for all who watch.
+const fresh = 30 * time.Second
+
+// markScaling tells the decision.
 func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int32) {
 	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
-	if old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want {
+	same := old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want
+	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time) < fresh {
 		return
 	}
 	set(pa, apis.Condition{

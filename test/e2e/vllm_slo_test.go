@@ -1,0 +1,45 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+// The default metric on a real engine: three times as many clients as it has
+// places for keep a queue, so that first tokens are late; the policy learns what
+// one replica does and asks for more of them. The load comes out of rest.
+func TestVLLMSLO(t *testing.T) {
+	s := realVLLM(t, annotations{
+		"max-scale": "2", "knative-inference.dev/slo-ttft": "1s", "knative-inference.dev/slo-itl": "500ms",
+	})
+	r := s.current()
+	r.waitRest()
+	pod := r.readyPods()[0]
+	clients := load.NewClients(t.Context(), r.sender(), load.Shape{Prompt: 40, Tokens: 100})
+	defer clients.Abort()
+	start := time.Now()
+	clients.Set(24)
+	r.waitReplicas(3*settle, "scaled up on its latency", exactly(2))
+	took := time.Since(start)
+	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "slo=", "wants")
+	const during = 15 * time.Second // the second replica loads for longer
+	before, began := ended(r, pod.Name), time.Now()
+	time.Sleep(during)
+	rate := (ended(r, pod.Name) - before) / time.Since(began).Seconds()
+	full := r.number("slo_capacity_rps") / r.number("slo_trim_ratio")
+	figure(t, fmt.Sprintf("real vLLM, slo: a second replica asked for %.0f s after 24 clients came; a full one ends %.2f requests/s, the policy says %.2f", took.Seconds(), rate, full))
+	if off := full / rate; !(off > .5 && off < 2) {
+		t.Errorf("the policy says that a full replica does %.2f requests/s, it does %.2f", full, rate)
+	}
+	expectWhole(t, clients)
+}
+
+// ended is the requests that an engine has ended.
+func ended(r revision, pod string) float64 {
+	return sumOf(metricsPage(r.t, r.namespace, pod, port), "vllm:request_success_total")
+}
