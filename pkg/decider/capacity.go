@@ -153,10 +153,7 @@ func (s *SLOState) learn(o Objective, samples []looked) {
 func (l *lengths) fade() { l.Seen *= lengthsFade }
 
 func (l *lengths) add(d sample) {
-	begun := d.firsts
-	if begun < 0 {
-		begun = d.finished // TGI and Triton do not count first tokens
-	}
+	begun := d.begun()
 	if !(begun > 0 && d.finished > 0 && d.prompt >= 0 && d.generated >= 0) {
 		return
 	}
@@ -199,8 +196,8 @@ const (
 // that was done under a queue if that refutes it.
 func (s *SLOState) capacity(o Objective) capacity {
 	c := s.modelled(o, s.Lengths)
-	if s.Saturated.Refuted {
-		c.rate *= s.Saturated.done(s.modelled(o, s.Saturated.Lengths))
+	if share := s.Saturated.Share; share > 0 && o.has(PartLearning) {
+		c.rate *= share
 		c.limit = "queue"
 	}
 	return c

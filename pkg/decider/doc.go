@@ -33,7 +33,7 @@
 //	capacity    step time is regressed on the engines' counters; a steady-state model
 //	            makes of it the requests/s at which a replica's load is 1 (capacity.go);
 //	            how many requests run at once is learned from pods that stay at it (seqs.go);
-//	            what most pods did under a standing queue refutes one that is much more (saturation.go)
+//	            what pods do under a standing queue refutes one that is much more (saturation.go)
 //	curve       which share of requests missed the latencies at which load, learned
 //	            from the histograms; what it was before, believed with care (curve.go)
 //	level       replicas for the level of arrivals, with how levels like it grew within

@@ -12,23 +12,30 @@ var unknownHistogram = Histogram{Count: Unknown(), Sum: Unknown()}
 // hidden is what an engine's page may leave out, and how many times the replicas
 // that the load fills the policy may then have.
 var hidden = map[string]struct {
-	hide  func(*Totals)
+	hide  func(*Pod)
 	times float64
 }{
-	"nothing":                     {func(*Totals) {}, 3.5},
-	"steps":                       {func(t *Totals) { t.Steps = Unknown() }, 3.5},
-	"finished":                    {func(t *Totals) { t.Finished = Unknown() }, 3.5},
-	"prompt tokens":               {func(t *Totals) { t.PromptTokens = Unknown() }, 3.5},
-	"tokens":                      {func(t *Totals) { t.PromptTokens, t.GenerationTokens = Unknown(), Unknown() }, 3.5},
-	"KV capacity":                 {func(t *Totals) { t.KVCapacity = Unknown() }, 3.5},
-	"first tokens":                {func(t *Totals) { t.TTFT = unknownHistogram }, 4},
-	"gaps":                        {func(t *Totals) { t.ITL = unknownHistogram }, 10},
-	"latencies":                   {func(t *Totals) { t.TTFT, t.ITL = unknownHistogram, unknownHistogram }, 10},
-	"all but what runs and waits": {func(t *Totals) { *t = unknownTotals() }, 15},
+	"nothing":                     {func(*Pod) {}, 3.5},
+	"steps":                       {func(p *Pod) { p.Totals.Steps = Unknown() }, 3.5},
+	"finished":                    {func(p *Pod) { p.Totals.Finished = Unknown() }, 3.5},
+	"prompt tokens":               {func(p *Pod) { p.Totals.PromptTokens = Unknown() }, 3.5},
+	"tokens":                      {func(p *Pod) { p.Totals.PromptTokens, p.Totals.GenerationTokens = Unknown(), Unknown() }, 3.5},
+	"KV capacity":                 {func(p *Pod) { p.Totals.KVCapacity = Unknown() }, 3.5},
+	"first tokens":                {func(p *Pod) { p.Totals.TTFT = unknownHistogram }, 4},
+	"what TGI leaves out":         {func(p *Pod) { p.Totals.Steps, p.Totals.TTFT = Unknown(), unknownHistogram }, 4},
+	"gaps":                        {func(p *Pod) { p.Totals.ITL = unknownHistogram }, 10},
+	"what Triton leaves out":      {func(p *Pod) { p.Totals.TTFT, p.Totals.ITL = unknownHistogram, unknownHistogram }, 10},
+	"what an old one leaves out":  {func(p *Pod) { p.Waiting, p.Totals.TTFT, p.Totals.ITL = Unknown(), unknownHistogram, unknownHistogram }, 10},
+	"all but what runs and waits": {func(p *Pod) { p.Totals = unknownTotals() }, 15},
+	"all but what waits and ended": {func(p *Pod) {
+		ended := p.Totals.Finished
+		p.Totals, p.Running, p.KVCache = unknownTotals(), Unknown(), Unknown()
+		p.Totals.Finished = ended
+	}, 15},
 }
 
 // A load comes out of rest. Whatever the page leaves out, the queue is gone within
-// ten minutes, the replicas are not absurdly many, and they go when the load has been away for an hour.
+// twenty minutes, the replicas are not absurdly many, and they go when the load has been away for an hour.
 func TestSLO_onEveryKindOfPage(t *testing.T) {
 	for _, load := range []struct {
 		name   string
@@ -48,7 +55,7 @@ func TestSLO_onEveryKindOfPage(t *testing.T) {
 				f.sequences, f.concurrency, f.lead = load.engine.sequences, true, 10*time.Second
 				d := driven{t: t, fleet: &f, hide: page.hide, mean: window.NewMean(time.Minute, 2*time.Second)}
 				d.run(0, time.Minute)
-				d.run(load.rate, 10*time.Minute)
+				d.run(load.rate, 20*time.Minute)
 				full, queue := load.rate/f.most(), 0.0
 				for _, p := range f.pods {
 					queue += p.waiting
@@ -68,7 +75,7 @@ func TestSLO_onEveryKindOfPage(t *testing.T) {
 type driven struct {
 	t     *testing.T
 	fleet *fleet
-	hide  func(*Totals)
+	hide  func(*Pod)
 	mean  *window.Mean
 	state State
 }
@@ -87,7 +94,7 @@ func (d *driven) run(rate float64, long time.Duration) {
 		obs.Concurrency.Stable = Reading(d.mean.WindowAverage(obs.Time))
 		for i := range obs.Pods {
 			if obs.Pods[i].Totals.Known {
-				d.hide(&obs.Pods[i].Totals)
+				d.hide(&obs.Pods[i])
 			}
 		}
 		decision, state, err := Decide(spec, d.state, obs)

@@ -61,7 +61,7 @@ func (p SLOParts) bare(need, target float64) SLOParts {
 // learnedNothing reports whether the engines' pages tell too little to learn
 // what a replica can do, or have not told enough yet, and no queue has shown it.
 func (s *SLOState) learnedNothing(o Objective, obs Observation) bool {
-	return o.has(PartLearning) && s.Fit.Samples < 1 && !s.Saturated.Refuted && obs.Time.Sub(s.Began) > leastGuard
+	return o.has(PartLearning) && s.Fit.Samples < 1 && s.Saturated.Share == 0 && obs.Time.Sub(s.Began) > leastGuard
 }
 
 // inFlight is a mean of requests in flight, NaN when it is unknown or absurd.

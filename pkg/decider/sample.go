@@ -57,7 +57,7 @@ type sample struct {
 	// bucket, in which it is far in.
 	low, high, far float64
 	// waiting is the requests that the engine held in its queue when the time began,
-	// waited those that it held at least, then and at the end.
+	// waited those that it held then and at the end, whichever is less.
 	waiting, waited float64
 	// running is the requests that the engine ran at the end, noCount when unknown;
 	// full tells that it ran as many at the beginning and let others wait both
@@ -177,7 +177,7 @@ func (d sample) perToken() sample {
 // began for one that ended, prompts of the mean length, a gap for a token, and as
 // many steps as gaps of their mean length fit in, which is for an engine at work.
 func (d sample) completed(l lengths) sample {
-	begun := max(d.firsts, d.finished)
+	begun := d.begun()
 	if d.finished < 0 {
 		d.finished = d.firsts
 	}
@@ -191,6 +191,15 @@ func (d sample) completed(l lengths) sample {
 		d.steps = d.seconds * d.gaps / d.gapSum
 	}
 	return d
+}
+
+// begun is the requests that began, or ended where first tokens are not counted
+// (TGI, Triton); below 0 when neither is known.
+func (d sample) begun() float64 {
+	if d.firsts < 0 {
+		return d.finished
+	}
+	return d.firsts
 }
 
 // find returns the mark of a pod.

@@ -12,60 +12,89 @@ func underQueue(rate, waited float64) looked {
 	n := rate * binSeconds
 	return looked{sample: sample{
 		prompt: 100 * n, generated: 50 * n, firsts: n, finished: n, seconds: binSeconds, waited: waited,
+		gaps: 49 * n, gapSum: n,
 	}}
+}
+
+// ten is the capacity of ten such requests a second.
+func ten(lengths) capacity { return capacity{rate: 10, work: .09, prompt: .06, output: 50} }
+
+// after is what so many like bins tell of that capacity.
+func (t saturation) after(bins int, bin ...looked) saturation {
+	l := lengths{Prompt: 100, Output: 50, Computed: 1}
+	for range bins {
+		t.learn(bin, l, ten)
+	}
+	return t
 }
 
 // What most pods did under a queue for three bins is all that one can do, and
 // nothing else is taken for that.
 func TestSaturation_refutes(t *testing.T) {
 	idle := looked{sample: sample{seconds: binSeconds}}
+	late := underQueue(9, 90) // counts its tokens when a request ends
+	late.running, late.generated, late.prompt = 45, 0, 9000
+	slow, hangs, blind := underQueue(2, 20), underQueue(0, 20), underQueue(2, 20)
+	blind.gaps, blind.gapSum = noCount, noCount
 	for _, c := range []struct {
 		name string
-		bin  []looked
 		bins int
-		want bool
+		bin  []looked
+		want float64
 	}{
-		{"a queue stands", []looked{underQueue(2, 20)}, 3, true},
-		{"not for long", []looked{underQueue(2, 20)}, 2, false},
-		{"the capacity is right", []looked{underQueue(9, 90)}, 30, false},
-		{"it is more", []looked{underQueue(15, 90)}, 30, false},
-		{"nothing waits", []looked{underQueue(2, 0)}, 30, false},
-		{"a queue that goes in two seconds", []looked{underQueue(2, 4)}, 30, false},
-		{"a pod that hangs", []looked{underQueue(0, 20)}, 30, false},
-		{"one pod of three", []looked{underQueue(2, 20), idle, idle}, 30, false},
-		{"two pods of three", []looked{underQueue(2, 20), underQueue(2, 20), idle}, 3, true},
-		{"no pod", nil, 30, false},
+		{"a queue stands", 3, []looked{slow}, .7},
+		{"and for longer", 7, []looked{slow}, .2},
+		{"not for long", 2, []looked{slow}, 0},
+		{"the capacity is right", 30, []looked{underQueue(9, 90)}, 0},
+		{"it is more", 30, []looked{underQueue(15, 90)}, 0},
+		{"nothing waits", 30, []looked{underQueue(2, 0)}, 0},
+		{"a queue that goes in two seconds", 30, []looked{underQueue(2, 4)}, 0},
+		{"a pod that hangs", 30, []looked{hangs}, 0},
+		{"tokens that are counted at the end", 30, []looked{late}, 0},
+		{"no gaps are told", 30, []looked{blind}, 0},
+		{"one pod of three", 30, []looked{slow, idle, idle}, 0},
+		{"two pods of three", 7, []looked{slow, slow, idle}, .2},
+		{"a slow pod of two", 30, []looked{slow, underQueue(9, 0)}, 0},
+		{"no pod", 30, nil, 0},
 	} {
-		c10 := capacity{rate: 10, work: .09, prompt: .06, output: 50}
-		var s saturation
-		for range c.bins {
-			s.add(c.bin, lengths{Prompt: 100, Output: 50, Computed: 1})
+		if got := (saturation{}).after(c.bins, c.bin...); math.Abs(got.Share-c.want) > .01 || !got.sound() {
+			t.Errorf("%s: a share of %.2f counts, want %.2f; %+v", c.name, got.Share, c.want, got)
 		}
-		done := s.done(c10)
-		if got := s.holds(done); got != c.want || !s.sound() {
-			t.Errorf("%s: refuted %v with %.2f done", c.name, got, done)
-		}
-		if c.want && math.Abs(done*c10.rate-2) > 1e-9 {
-			t.Errorf("%s: %.2f requests/s were done under a queue, want 2", c.name, done*c10.rate)
-		}
+	}
+	s := saturation{}
+	for range 12 { // a queue now and then
+		s = s.after(1, slow).after(4, idle)
+	}
+	if s.Share != 0 {
+		t.Errorf("a queue in each fifth bin: a share of %.2f counts", s.Share)
 	}
 }
 
-// It is upheld a little above what refutes it, and forgotten in an hour or two
-// without a queue, of which the next one begins to tell anew.
-func TestSaturation_forgets(t *testing.T) {
-	s := saturation{Bins: 9, Refuted: true}
-	if !s.holds(.75) || s.holds(.85) {
-		t.Error("0.75 of the capacity upholds what 0.66 refuted, 0.85 does not")
+// The share goes up as soon as one pod does more under a queue, and is forgotten
+// in an hour or two without any.
+func TestSaturation_recovers(t *testing.T) {
+	idle := looked{sample: sample{seconds: binSeconds}}
+	slow := saturation{}.after(20, underQueue(1, 20), underQueue(1, 20))
+	if math.Abs(slow.Share-.1) > .01 {
+		t.Fatalf("a share of %.2f counts, want 0.1", slow.Share)
+	}
+	if s := slow.after(1, underQueue(4, 20), idle, idle); math.Abs(s.Share-.4) > .01 {
+		t.Errorf("one pod did four times as much: a share of %.2f counts", s.Share)
+	}
+	if s := slow.after(1, underQueue(9, 90), idle, idle); s.Share != 0 {
+		t.Errorf("one pod did all: a share of %.2f counts", s.Share)
+	}
+	if s := (saturation{}).after(9, underQueue(6, 60)); s.after(20, underQueue(7, 70)).Share == 0 || s.after(40, underQueue(9, 90)).Share != 0 {
+		t.Error("0.7 of the capacity upholds what 0.6 refuted, 0.9 does not")
 	}
 	bins := 0
-	for ; s.holds(.2); bins++ {
-		s.add([]looked{underQueue(2, 0)}, newLengths())
+	for s := slow; s.Share > 0; bins++ {
+		s = s.after(1, idle)
 	}
 	if hours := float64(bins) * binSeconds / 3600; hours < 1 || hours > 3 {
 		t.Errorf("forgotten in %.1f h", hours)
 	}
-	for _, bad := range []saturation{{Bins: math.NaN()}, {Output: -1}, {Seconds: math.Inf(1)}, {Lengths: lengths{Prompt: -1, Computed: 1}}} {
+	for _, bad := range []saturation{{Bins: math.NaN()}, {Output: -1}, {Seconds: math.Inf(1)}, {Share: 2}, {Share: 1e-300}, {Lengths: lengths{Prompt: -1, Computed: 1}}} {
 		if bad.sound() {
 			t.Errorf("%+v is sound", bad)
 		}
@@ -73,17 +102,26 @@ func TestSaturation_forgets(t *testing.T) {
 }
 
 // Requests of another kind have another capacity: what was done is told in the
-// tokens of that time.
+// tokens of that time. What was seen under a load moves with the capacity.
 func TestSaturation_otherRequests(t *testing.T) {
 	s := newSLOState(time.Unix(1e9, 0))
 	o := Objective{TTFT: 1e9, ITL: 1e9, Goal: .99}.withDefaults()
 	s.Lengths = lengths{Prompt: 100, Output: 50, Computed: 1}
-	for range 3 {
-		s.limits(o, []looked{underQueue(2, 20)})
+	s.Outcomes.add(.12, 100, 0)
+	before := s.capacity(o).rate
+	for range 12 {
+		s.limits(o, []looked{underQueue(20, 200)})
 	}
-	about(t, "under a queue", s.capacity(o).rate, 2, 1e-9)
+	about(t, "under a queue", s.capacity(o).rate, 20, 1)
+	i := stepOf(.12 * before / 20) // moved in several steps, each rounded
+	if seen := s.Outcomes.Seen; seen[i-2]+seen[i-1]+seen[i]+seen[i+1]+seen[i+2] != 100 || i < stepOf(.12)+5 {
+		t.Errorf("what was seen at 0.12 of %.0f/s is not at %.2f: %v", before, .12*before/20, s.Outcomes.Seen)
+	}
 	s.Lengths.Output = 500
-	if got := s.capacity(o); got.limit != "queue" || !(got.rate < .5 && got.rate > .1) {
+	if got := s.capacity(o); got.limit != "queue" || !(got.rate < 5 && got.rate > 1) {
 		t.Errorf("with ten times the tokens %.2f requests/s (%s)", got.rate, got.limit)
+	}
+	if got := s.capacity(Objective{TTFT: 1e9, ITL: 1e9, Without: PartLearning}.withDefaults()); got.limit == "queue" {
+		t.Error("without learning a queue still counts")
 	}
 }

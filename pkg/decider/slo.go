@@ -67,46 +67,44 @@ func sloLimits(spec Spec, w Want, obs Observation) Want {
 // neither arrivals nor requests in flight are known.
 func (s *SLOState) needNow(o Objective, obs Observation) (need float64, why Reason) {
 	need, why = float64(s.Plan.Need), DesiredWithinRange
-	held := s.held(obs)
 	if !s.Plan.Need.Known() {
-		// What is in flight may be a queue, so this is no more than a doubling.
-		return min(held, 2*readyPods(obs)), PartialData
+		// Requests in flight hold the queue too, so this is no more than a doubling.
+		return min(inFlight(obs.Concurrency.Stable)/float64(s.Plan.ConcurrencyTarget), 2*readyPods(obs)), PartialData
 	}
 	if o.has(PartBacklog) {
 		need += s.occupied(obs)
 	}
-	if held > need && s.learnedNothing(o, obs) {
-		need = held // slow requests: arrivals alone do not tell of them
+	if s.learnedNothing(o, obs) { // slow requests: arrivals alone do not tell of them
+		if held := s.held(obs); held > need {
+			need = held
+		}
 	}
 	return min(need, math.MaxInt32), why
 }
 
 // held is the replicas for what is in flight, NaN when that is unknown. What waits
-// in the engines' queues is in flight, too, but needs no place of its own; once there
-// is a plan, and most engines let as many wait as they run, that is all that one can run.
+// in the engines' queues is in flight, too, but needs no place of its own; and where
+// most engines let as many wait as they run, that is all that one can run.
 func (s *SLOState) held(obs Observation) float64 {
-	inFlight, target := inFlight(obs.Concurrency.Stable), float64(s.Plan.ConcurrencyTarget)
-	var told, full int32
-	var running, most float64
+	all, target := inFlight(obs.Concurrency.Stable), float64(s.Plan.ConcurrencyTarget)
+	var full int32
+	var running, queued, most float64
 	for _, p := range obs.Pods {
 		r, w := reading(p, Running), reading(p, Waiting)
-		if p.Phase != Ready || !r.Known() {
+		if p.Phase != Ready || !r.Known() || !w.Known() {
 			continue
 		}
-		told++
 		running += float64(r)
+		queued += float64(w)
 		if r > 0 && w >= r {
 			full++
 			most += float64(r)
 		}
 	}
-	if full*2 > obs.Ready && s.Plan.Need.Known() {
+	if full*2 > obs.Ready {
 		target = min(target, most/float64(full)*float64(s.Plan.Trim))
 	}
-	if told > 0 && told >= obs.Ready {
-		inFlight = min(inFlight, running)
-	}
-	return inFlight / target
+	return max(all-queued, min(all, running)) / target
 }
 
 // busy is 1 while the revision is known to hold a request.

@@ -142,12 +142,11 @@ func (s *SLOState) limits(o Objective, samples []looked) {
 	}
 	was := *s
 	s.Seqs.learn(samples)
-	s.Saturated.add(samples, s.Lengths)
-	s.Saturated.Refuted = s.Saturated.holds(s.Saturated.done(s.modelled(o, s.Saturated.Lengths)))
-	if s.Seqs.limit(o.MaxNumSeqs) == was.Seqs.limit(o.MaxNumSeqs) && s.Saturated.Refuted == was.Saturated.Refuted {
+	s.Saturated.learn(samples, s.Lengths, func(l lengths) capacity { return s.modelled(o, l) })
+	times := was.capacity(o).rate / s.capacity(o).rate
+	if times == 1 {
 		return
 	}
-	times := was.capacity(o).rate / s.capacity(o).rate
 	s.Outcomes = s.Outcomes.times(times)
 	for i := range s.Engines.Marks { // made anew by look
 		s.Engines.Marks[i][markLoad] *= times
