@@ -53,7 +53,7 @@ func TestSLO_onEveryKindOfPage(t *testing.T) {
 				f := newFleet()
 				f.base, f.work, f.prompt, f.output = load.engine.base, load.engine.work, load.engine.prompt, load.engine.output
 				f.sequences, f.concurrency, f.lead = load.engine.sequences, true, 10*time.Second
-				d := driven{t: t, fleet: &f, hide: page.hide, mean: window.NewMean(time.Minute, 2*time.Second)}
+				d := driven{t: t, fleet: &f, hide: page.hide, mean: window.NewMean(time.Minute, 2*time.Second), every: 2 * time.Second}
 				d.run(0, time.Minute)
 				d.run(load.rate, 20*time.Minute)
 				full, queue := load.rate/f.most(), 0.0
@@ -63,6 +63,7 @@ func TestSLO_onEveryKindOfPage(t *testing.T) {
 				if queue > 0 || float64(f.replicas) > page.times*full {
 					t.Errorf("%d replicas, %.1f of which the load would fill, and %.0f wait", f.replicas, full, queue)
 				}
+				d.every = 10 * time.Second
 				if d.run(0, 80*time.Minute); f.replicas != 1 {
 					t.Errorf("%d replicas at rest", f.replicas)
 				}
@@ -77,6 +78,7 @@ type driven struct {
 	fleet *fleet
 	hide  func(*Pod)
 	mean  *window.Mean
+	every time.Duration
 	state State
 }
 
@@ -88,7 +90,7 @@ func (d *driven) run(rate float64, long time.Duration) {
 	f.follow(f.replicas)
 	f.begun = true
 	for end := f.now + long; f.now < end; {
-		f.advance(rate, 2*time.Second)
+		f.advance(rate, d.every)
 		obs := f.observe(rate)
 		d.mean.Record(obs.Time, float64(obs.Concurrency.Stable))
 		obs.Concurrency.Stable = Reading(d.mean.WindowAverage(obs.Time))

@@ -11,19 +11,21 @@ type saturation struct {
 	Seconds float64 `json:"seconds,omitempty"`
 	// Lengths are those of the requests then.
 	Lengths lengths `json:"lengths,omitzero"`
-	// Bins is how many bins with a queue, faded, told this.
+	// Pods is how many there were, Bins how many bins with a queue, faded, told this.
+	Pods int     `json:"pods,omitempty"`
 	Bins float64 `json:"bins,omitempty"`
 	// Share is the share of the modelled rate that counts, 0 while that is not refuted.
 	Share float64 `json:"share,omitempty"`
+	// Left is the bins until that is forgotten, of Memory; below 0 it was.
+	Left   int `json:"left,omitempty"`
+	Memory int `json:"memory,omitempty"`
 }
 
 const (
-	// saturatedFade lets half of it go in a minute; refuted, saturatedKept does in an
-	// hour: when replicas have been added, no queue is left to learn from.
-	saturatedFade, saturatedKept = 0.89, 0.99808 // per bin
-	// surelySaturated is nearly three bins in a row, mostSaturated as many as there
-	// can be. From the one to the other it is forgotten in less than two hours.
-	surelySaturated, mostSaturated = 2.5, 9
+	// saturatedFade lets half of what was done go in a minute.
+	saturatedFade = 0.89 // per bin
+	// surelySaturated is nearly three bins in a row.
+	surelySaturated = 2.5
 	// standing is the seconds that a queue takes to go, from which it stands.
 	standing = 2.5
 	// A capacity is refuted when less than refutedBelow of it was done under a
@@ -31,60 +33,80 @@ const (
 	refutedBelow, upheldBelow = 0.67, 0.8
 	// steadyShare is how far what was done may move before the share follows, and
 	// shareStep what a bin leaves of it at least: slow disks and throttles pass.
-	steadyShare, shareStep = 0.1, 0.7
-	// leastRefuted bounds what a broken page can make of a capacity.
-	leastRefuted = 1e-3
+	steadyShare, shareStep = 0.1, 0.8
+	// When replicas have been added no queue is left to learn from, so it is believed
+	// for half an hour, and each time that this proves wrong for twice as long, up to
+	// eight hours.
+	leastMemory, mostMemory = 180, 2880 // bins
+	// leastRefuted and mostDone bound what a broken page can make of a capacity.
+	leastRefuted, mostDone = 1e-3, 100
 )
 
-// learn takes the samples of a bin. When half of the pods have a queue, the best
-// tells what a pod can do; a single slow one tells nothing of the others. Any that
-// does more than is thought has recovered, or shows that the others were slow.
-func (t *saturation) learn(samples []looked, l lengths, model func(lengths) capacity) {
+// learn takes the samples of a bin, in which first tokens are to come within a
+// bound. When half of the pods have a queue for longer, the best tells what a pod
+// can do; a single slow one tells nothing of the others.
+func (t *saturation) learn(samples []looked, l lengths, bound float64, model func(lengths) capacity) {
 	c := model(l)
-	best, queued := saturation{}, 0
+	best, most, queued := saturation{}, 0.0, 0
 	for _, d := range samples {
-		if d.queued() {
+		if d.queued(max(standing, bound)) {
 			queued++
 		}
-		if one := d.alone(l); one.done(c) > best.done(c) {
-			best = one
+		one := d.alone(l)
+		if done := one.done(c); done > most && done < mostDone {
+			best, most = one, done
 		}
 	}
-	told := queued > 0 && queued*2 >= len(samples)
-	if t.Share > 0 && best.done(c) > t.done(model(t.Lengths)) {
-		t.Prompt, t.Output, t.Seconds, t.Lengths = best.Prompt, best.Output, best.Seconds, l
-	} else if told {
+	told := most > 0 && queued > 0 && queued*2 >= len(samples)
+	best.Pods = len(samples)
+	t.take(best, most > t.done(model(t.Lengths)), told)
+	t.judge(t.done(model(t.Lengths)), told)
+}
+
+// take adds what the best pod did in a bin. While a capacity is refuted, one that
+// does more has recovered, or shows that the others were slow. One that does less
+// than before there were more pods waits for something else than its turn.
+func (t *saturation) take(best saturation, more, told bool) {
+	switch {
+	case t.Share > 0 && more:
+		t.Prompt, t.Output, t.Seconds, t.Lengths, t.Pods = best.Prompt, best.Output, best.Seconds, best.Lengths, best.Pods
+	case t.Share > 0 && (!told || best.Pods > t.Pods):
+	case told:
 		t.scale(saturatedFade)
 		t.Prompt += best.Prompt
 		t.Output += best.Output
 		t.Seconds += best.Seconds
-		t.Lengths = l
+		t.Lengths, t.Pods = best.Lengths, best.Pods
 		t.Bins++
-	} else if t.Share > 0 {
-		t.scale(saturatedKept)
-	} else {
+	default:
 		t.scale(saturatedFade)
 	}
-	t.judge(t.done(model(t.Lengths)), told)
 }
 
 // judge sets the share of the capacity that counts, of which so much was done. It
 // falls slowly, while a queue tells so, and rises at once.
 func (t *saturation) judge(done float64, told bool) {
 	before := t.Share
+	t.Left = max(t.Left-1, -2*t.Memory)
 	switch {
-	case t.Bins < surelySaturated, done >= upheldBelow, done >= refutedBelow && before == 0:
-		t.Share = 0
+	case before == 0 && (t.Bins < surelySaturated || done >= refutedBelow):
+		if t.Left <= -2*t.Memory {
+			t.Left, t.Memory = 0, 0 // it has long been as the model says
+		}
+		return
+	case before > 0 && (t.Left <= 0 && !told || done >= upheldBelow):
+		t.Share, t.Bins = 0, 0
 		return
 	case before == 0:
 		t.Share = max(done, shareStep)
+		t.Memory = min(max(2*t.Memory, leastMemory), mostMemory)
 	case done < before*(1-steadyShare) && told:
 		t.Share = max(done, before*shareStep, leastRefuted)
 	case done > before*(1+steadyShare):
 		t.Share = done
 	}
 	if told {
-		t.Bins = mostSaturated
+		t.Left = t.Memory
 	}
 }
 
@@ -95,11 +117,11 @@ func (t *saturation) scale(k float64) {
 	t.Bins *= k
 }
 
-// queued reports whether requests waited in the pod's queue at both looks, too
-// many to have gone in between, while it worked. An engine that tells of no gaps
+// queued reports whether requests waited in the pod's queue at both looks, as many
+// as it begins in so many seconds, while it worked. An engine that tells of no gaps
 // may count its tokens at the end of a request, long after they were made.
-func (d sample) queued() bool {
-	return d.gaps > 0 && d.gapSum > 0 && d.seconds > 0 && d.waited >= max(1, d.begun()/d.seconds*standing)
+func (d sample) queued(seconds float64) bool {
+	return d.gaps > 0 && d.gapSum > 0 && d.seconds > 0 && d.waited >= max(1, d.begun()/d.seconds*seconds)
 }
 
 // alone is what one pod did: its prompts, and the tokens that it counted, or that
@@ -108,7 +130,7 @@ func (d sample) alone(l lengths) saturation {
 	if !(d.gaps > 0 && d.gapSum > 0 && d.seconds > 0) {
 		return saturation{}
 	}
-	made := max(d.generated, d.running*d.seconds*d.gaps/d.gapSum, 0)
+	made := min(max(d.generated, d.running*d.seconds*d.gaps/d.gapSum, 0), maxGain)
 	return saturation{Prompt: max(d.prompt-d.cached, 0), Output: made, Seconds: d.seconds, Lengths: l}
 }
 
@@ -128,5 +150,6 @@ func (t *saturation) sound() bool {
 			return false
 		}
 	}
-	return (t.Share == 0 || t.Share >= leastRefuted && t.Share <= 1) && (t.Lengths == (lengths{}) || t.Lengths.sound())
+	counts := t.Pods >= 0 && t.Pods <= marksKept && t.Memory >= 0 && t.Memory <= mostMemory && t.Left >= -2*t.Memory && t.Left <= t.Memory
+	return counts && (t.Share == 0 || t.Share >= leastRefuted && t.Share <= 1) && (t.Lengths == (lengths{}) || t.Lengths.sound())
 }

@@ -142,7 +142,7 @@ func (s *SLOState) limits(o Objective, samples []looked) {
 	}
 	was := *s
 	s.Seqs.learn(samples)
-	s.Saturated.learn(samples, s.Lengths, func(l lengths) capacity { return s.modelled(o, l) })
+	s.Saturated.learn(samples, s.Lengths, s.ttft(o), func(l lengths) capacity { return s.modelled(o, l) })
 	times := was.capacity(o).rate / s.capacity(o).rate
 	if times == 1 {
 		return
@@ -202,7 +202,7 @@ func (s *SLOState) spare(need float64) float64 {
 func kvTokens(obs Observation, before float64) float64 {
 	least := math.Inf(1)
 	for _, p := range obs.Pods {
-		if kv := within(p.Totals.KVCapacity, 1e12); p.Phase == Ready && p.Totals.Known && kv > 0 {
+		if kv := within(p.Totals.KVCapacity, 1e12); p.Phase == Ready && p.Totals.Known && kv >= 1 {
 			least = min(least, float64(kv))
 		}
 	}
