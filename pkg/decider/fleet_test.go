@@ -260,7 +260,7 @@ func (f *fleet) page(p *node, pod *Pod) {
 
 // unknownTotals are those of a page that tells only what runs and waits.
 func unknownTotals() Totals {
-	none := Histogram{Count: Unknown(), Sum: Unknown()}
+	none := unknownHistogram
 	return Totals{
 		Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),
 		CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: none, ITL: none, E2E: none,

@@ -151,11 +151,12 @@ func (s *SLOState) heldTooLong(o Objective, c capacity, obs Observation) bool {
 	return q.Known() && float64(q) > s.ttft(o)*c.rate*float64(obs.Ready)
 }
 
-// waitedTooLong reports whether the engine's queue was far longer all the time than
-// what it begins within a bound. Some count a first token's time from when its
-// request left that queue (llm-d's simulator does), and then all look well.
+// waitedTooLong reports whether the engine's queue was twice what it begins within
+// a bound. Some count a first token's time from when its request left that queue
+// (llm-d's simulator does), and then all look well. Unlike what is held outside,
+// that queue is part of the load under which they came.
 func (d sample) waitedTooLong(bound float64) bool {
-	return d.firsts > 0 && d.seconds > 0 && d.waited >= 1 && d.waited > 2*bound*d.firsts/d.seconds
+	return d.firsts > 0 && d.queued(2*bound)
 }
 
 // misses is the requests of a sample and how many of them missed:

@@ -49,10 +49,10 @@ func (t *saturation) learn(samples []looked, l lengths, bound float64, model fun
 	c := model(l)
 	best, most, queued := saturation{}, 0.0, 0
 	for _, d := range samples {
-		if d.queued(max(standing, bound)) {
+		one := d.alone(l)
+		if one.Seconds > 0 && d.queued(max(standing, bound)) {
 			queued++
 		}
-		one := d.alone(l)
 		if done := one.done(c); done > most && done < mostDone {
 			best, most = one, done
 		}
@@ -118,14 +118,14 @@ func (t *saturation) scale(k float64) {
 }
 
 // queued reports whether requests waited in the pod's queue at both looks, as many
-// as it begins in so many seconds, while it worked. An engine that tells of no gaps
-// may count its tokens at the end of a request, long after they were made.
+// as it begins in so many seconds.
 func (d sample) queued(seconds float64) bool {
-	return d.gaps > 0 && d.gapSum > 0 && d.seconds > 0 && d.waited >= max(1, d.begun()/d.seconds*seconds)
+	return d.seconds > 0 && d.waited >= max(1, d.begun()/d.seconds*seconds)
 }
 
 // alone is what one pod did: its prompts, and the tokens that it counted, or that
-// as many as run now make in that time, if it counts them later.
+// as many as run now make in that time. An engine may count them at the end of a
+// request, long after they were made; one that tells of no gaps tells nothing here.
 func (d sample) alone(l lengths) saturation {
 	if !(d.gaps > 0 && d.gapSum > 0 && d.seconds > 0) {
 		return saturation{}
