@@ -254,16 +254,15 @@ func (f *fleet) page(p *node, pod *Pod) {
 		GenerationTokens: whole(p.gen), KVCapacity: Reading(f.kv),
 		TTFT: Histogram{Bounds: ttftBounds[:], Counts: slices.Clone(p.ttft[:]), Count: Reading(p.firsts), Sum: Unknown()},
 		ITL:  Histogram{Count: whole(p.gaps), Sum: Reading(p.sum)},
-		E2E:  Histogram{Count: Unknown(), Sum: Unknown()},
+		E2E:  unknownHistogram,
 	}
 }
 
 // unknownTotals are those of a page that tells only what runs and waits.
 func unknownTotals() Totals {
-	none := unknownHistogram
 	return Totals{
 		Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),
-		CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: none, ITL: none, E2E: none,
+		CachedTokens: Unknown(), GenerationTokens: Unknown(), KVCapacity: Unknown(), TTFT: unknownHistogram, ITL: unknownHistogram, E2E: unknownHistogram,
 	}
 }
 

@@ -35,7 +35,8 @@ var hidden = map[string]struct {
 }
 
 // A load comes out of rest. Whatever the page leaves out, the queue is gone within
-// twenty minutes, the replicas are not absurdly many, and they go when the load has been away for an hour.
+// twenty minutes, the replicas are not absurdly many, and they go when the load has
+// been away for an hour.
 func TestSLO_onEveryKindOfPage(t *testing.T) {
 	for _, load := range []struct {
 		name   string

@@ -46,7 +46,7 @@ const (
 // bound. When half of the pods have a queue for longer, the best tells what a pod
 // can do; a single slow one tells nothing of the others.
 func (t *saturation) learn(samples []looked, l lengths, bound float64, model func(lengths) capacity) {
-	c := model(l)
+	c, then := model(l), model(t.Lengths)
 	best, most, queued := saturation{}, 0.0, 0
 	for _, d := range samples {
 		one := d.alone(l)
@@ -59,8 +59,11 @@ func (t *saturation) learn(samples []looked, l lengths, bound float64, model fun
 	}
 	told := most > 0 && queued > 0 && queued*2 >= len(samples)
 	best.Pods = len(samples)
-	t.take(best, most > t.done(model(t.Lengths)), told)
-	t.judge(t.done(model(t.Lengths)), told)
+	t.take(best, most > t.done(then), told)
+	if t.Lengths == l {
+		then = c
+	}
+	t.judge(t.done(then), told)
 }
 
 // take adds what the best pod did in a bin. While a capacity is refuted, one that

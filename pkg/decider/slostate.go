@@ -143,10 +143,10 @@ func (s *SLOState) limits(o Objective, samples []looked) {
 	was := *s
 	s.Seqs.learn(samples)
 	s.Saturated.learn(samples, s.Lengths, s.ttft(o), func(l lengths) capacity { return s.modelled(o, l) })
-	times := was.capacity(o).rate / s.capacity(o).rate
-	if times == 1 {
+	if s.Seqs.limit(o.MaxNumSeqs) == was.Seqs.limit(o.MaxNumSeqs) && s.Saturated.Share == was.Saturated.Share {
 		return
 	}
+	times := was.capacity(o).rate / s.capacity(o).rate
 	s.Outcomes = s.Outcomes.times(times)
 	for i := range s.Engines.Marks { // made anew by look
 		s.Engines.Marks[i][markLoad] *= times

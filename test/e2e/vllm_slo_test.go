@@ -11,8 +11,9 @@ import (
 )
 
 // The default metric on a real engine: three times as many clients as it has
-// places for keep a queue, so that first tokens are late; the policy learns what
-// one replica does and asks for more of them. The load comes out of rest.
+// places for keep a queue, so that first tokens are late. The load comes out of
+// rest: at first what is in flight asks for a second replica, and while that loads
+// the policy learns what one does.
 func TestVLLMSLO(t *testing.T) {
 	s := realVLLM(t, annotations{
 		"max-scale": "2", "knative-inference.dev/slo-ttft": "1s", "knative-inference.dev/slo-itl": "500ms",
