@@ -7,6 +7,10 @@ IMAGE ?= dev.local/autoscaler-adapter:dev
 OUTPUT ?= _output
 export VERSION OUTPUT
 
+# The toolchain of go.mod for everything here, the cluster's modules included:
+# an installed Go that is older may have known vulnerabilities.
+export GOTOOLCHAIN ?= $(shell sed -n 's/^toolchain //p' go.mod)
+
 # One set of flags everywhere but in the race tests, so that checks, binary,
 # image and end-to-end tests compile the Kubernetes libraries once.
 export CGO_ENABLED ?= 0

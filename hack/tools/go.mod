@@ -3,6 +3,8 @@ module github.com/knative-inference/autoscaler-adapter/hack/tools
 
 go 1.26.0
 
+toolchain go1.26.10
+
 tool (
 	golang.org/x/perf/cmd/benchstat
 	honnef.co/go/tools/cmd/staticcheck
