@@ -39,7 +39,7 @@ func ParseDefaults(data map[string]string) (Defaults, error) {
 		}
 		set, ok := known[key]
 		if !ok {
-			errs = append(errs, fmt.Errorf("%s: %s: unknown key%s", ConfigName, key, nearest(key, slices.Sorted(maps.Keys(known)))))
+			errs = append(errs, fmt.Errorf("%s: %s: unknown key%s", ConfigName, key, Nearest(key, slices.Sorted(maps.Keys(known)))))
 			continue
 		}
 		if err := set(&in, data[key]); err != nil {

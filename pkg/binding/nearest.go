@@ -5,18 +5,29 @@ import (
 	"strings"
 )
 
-// nearest suggests the known key that a misspelled one most likely means.
-func nearest(key string, known []string) string {
-	best, least := "", 4
+// Nearest ends a message about an unknown word: it suggests the known one that
+// the word most likely means, or lists all known ones.
+func Nearest(word string, known []string) string {
+	if best := Closest(word, known); best != "" {
+		return fmt.Sprintf("; did you mean %s?", best)
+	}
+	return fmt.Sprintf("; one of %s", strings.Join(known, ", "))
+}
+
+// maxTypos is the number of typing errors up to which a word is a misspelled
+// known one; of a short word at most a third of the letters. Not measured.
+const maxTypos = 3
+
+// Closest returns the known word that differs from the given one by the fewest
+// typing errors, or "" when every known word differs by too many.
+func Closest(word string, known []string) string {
+	best, fewest := "", min(maxTypos, max(len(word)/3, 1))+1
 	for _, k := range known {
-		if d := distance(key, k); d < least {
-			best, least = k, d
+		if d := distance(word, k); d < fewest {
+			best, fewest = k, d
 		}
 	}
-	if best == "" {
-		return fmt.Sprintf("; remove it, the known ones are %s", strings.Join(known, ", "))
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
+	return best
 }
 
 // distance is Levenshtein's, in bytes.

@@ -70,7 +70,7 @@ func checkPlaces(annotations map[string]string) (problems []Problem) {
 		case slices.Contains(templateKeys(), key):
 			problems = append(problems, Problem{Path: path(key), Message: "belongs under spec.template.metadata.annotations: it describes a revision; move it there"})
 		default:
-			problems = append(problems, Problem{Path: path(key), Message: "unknown annotation" + nearest(key, slices.Concat(serviceKeys(), templateKeys()))})
+			problems = append(problems, Problem{Path: path(key), Message: "unknown annotation" + Nearest(key, slices.Concat(serviceKeys(), templateKeys()))})
 		}
 	}
 	return problems

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -42,14 +41,16 @@ func ParseTemplate(annotations map[string]string) (Engine, []Problem) {
 		}
 	}
 	if v, ok := annotations[autoscaling.MetricsPortKey]; ok {
-		if err := number(&e.MetricsPort, v, 1, math.MaxUint16); err != nil {
+		port, err := MetricsPort(v)
+		if e.MetricsPort = port; err != nil {
 			refuse(autoscaling.MetricsPortKey, err)
 		}
 	}
 	if v, ok := annotations[autoscaling.MetricsPathKey]; ok {
-		if e.MetricsPath = v; !validPath(v) {
-			e.MetricsPath = ""
-			refuse(autoscaling.MetricsPathKey, fmt.Errorf("%q is not a path that begins with \"/\"", v))
+		if err := MetricsPath(v); err != nil {
+			refuse(autoscaling.MetricsPathKey, err)
+		} else {
+			e.MetricsPath = v
 		}
 	}
 	return e, problems

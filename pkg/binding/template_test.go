@@ -13,6 +13,9 @@ func TestParseTemplate(t *testing.T) {
 	if want := (Engine{Triton, 8002, "/metrics"}); e != want || len(problems) > 0 {
 		t.Errorf("got %+v, %v", e, problems)
 	}
+	if e, problems := ParseTemplate(map[string]string{autoscaling.MetricsPathKey: "/metrics?model=qwen"}); e.MetricsPath != "/metrics?model=qwen" || len(problems) > 0 {
+		t.Errorf("a path with a query: %+v, %v", e, problems)
+	}
 	for key, value := range map[string]string{
 		autoscaling.EngineKey: "vlm", autoscaling.MetricsPortKey: "70000", autoscaling.MetricsPathKey: "metrics",
 		inference.PoolKey: "x", inference.ACKPriorityKey: "1", inference.AIGatewayKey: "inference",

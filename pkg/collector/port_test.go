@@ -14,6 +14,9 @@ func TestNewTarget_port(t *testing.T) {
 		{"a port of its own", Target{Engine: "triton-tensorrt-llm", Port: 8000}, "http://10.0.0.1:8002/metrics"},
 		{"named by the user", Target{Engine: "triton", Port: 9002, PortNamed: true}, "http://10.0.0.1:9002/metrics"},
 		{"a path of its own", Target{Engine: "trtllm-serve", Port: 8000}, "http://10.0.0.1:8000/prometheus/metrics"},
+		{"a path with a query", Target{Port: 8000, Path: "/metrics?model=qwen&x=a%2Fb"}, "http://10.0.0.1:8000/metrics?model=qwen&x=a%2Fb"},
+		{"an encoded path", Target{Port: 8000, Path: "/m%20x/metrics"}, "http://10.0.0.1:8000/m%20x/metrics"},
+		{"no path, which is refused before", Target{Port: 8000, Path: "metrics"}, "http://10.0.0.1:8000/metrics"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -67,7 +67,11 @@ func newTarget(s source, r *revision, p *pod) *target {
 			path = r.c.tables.Path(t.engine)
 		}
 	}
-	u := &url.URL{Scheme: "http", Host: net.JoinHostPort(p.IP, strconv.Itoa(port)), Path: path}
+	u := &url.URL{Path: path}
+	if parsed, err := url.ParseRequestURI(path); err == nil { // with its query, and decoded once
+		u = &url.URL{Path: parsed.Path, RawPath: parsed.RawPath, RawQuery: parsed.RawQuery}
+	}
+	u.Scheme, u.Host = "http", net.JoinHostPort(p.IP, strconv.Itoa(port))
 	t.request = &http.Request{
 		Method: http.MethodGet, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -70,7 +70,7 @@ func checkKeys(annotations map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		for _, g := range groups {
 			if strings.HasPrefix(key, g.prefix) && !slices.Contains(g.keys, key) && !slices.Contains(binding.ServiceKeys(), key) {
-				return fmt.Errorf("%s: %q: unknown annotation; remove it, the class %s knows %s", key, annotations[key], autoscaling.Class, strings.Join(g.keys, ", "))
+				return fmt.Errorf("%s: %q: unknown annotation of the class %s%s", key, annotations[key], autoscaling.Class, binding.Nearest(key, g.keys))
 			}
 		}
 	}
@@ -139,8 +139,10 @@ func checkOwn(annotations map[string]string) error {
 	if v, ok := annotations[autoscaling.StartScaleKey]; ok && v != StartAtPredecessor && v != StartAtInitial {
 		return fmt.Errorf("%s: %q is not one of %q, %q", autoscaling.StartScaleKey, v, StartAtPredecessor, StartAtInitial)
 	}
-	if v, ok := annotations[autoscaling.MetricsPathKey]; ok && !strings.HasPrefix(v, "/") {
-		return fmt.Errorf("%s: %q must begin with \"/\"", autoscaling.MetricsPathKey, v)
+	if v, ok := annotations[autoscaling.MetricsPathKey]; ok {
+		if err := binding.MetricsPath(v); err != nil {
+			return fmt.Errorf("%s: %w", autoscaling.MetricsPathKey, err)
+		}
 	}
 	return nil
 }

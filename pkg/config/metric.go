@@ -1,19 +1,23 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // maxTarget bounds a target per replica; no engine serves more of anything.
 const maxTarget = 1e9
+
+// maxLatency bounds a latency target in milliseconds: an hour, as for slo-ttft.
+const maxLatency = 3600e3
 
 var metrics = []decider.Metric{
 	decider.Concurrency, decider.RPS, decider.Running, decider.Waiting,
@@ -51,7 +55,7 @@ func parseMetric(entry string) (target, error) {
 	name, number, given := strings.Cut(entry, "=")
 	t := target{Metric: decider.Metric(strings.TrimSpace(name))}
 	if !slices.Contains(metrics, t.Metric) {
-		return t, fmt.Errorf("%s: unknown metric %q; one of %s", knautoscaling.MetricAnnotationKey, t.Metric, metricNames())
+		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric, binding.Nearest(string(t.Metric), metricNames()))
 	}
 	if !given {
 		return t, nil
@@ -67,22 +71,45 @@ func parseMetric(entry string) (target, error) {
 	return t, checkTarget(knautoscaling.MetricAnnotationKey, t)
 }
 
-// checkTarget holds a given target against the metric's range.
-func checkTarget(key string, t target) error {
-	limit := maxTarget
-	if t.Metric == decider.KVCache {
-		limit = 100
-	}
-	if math.IsNaN(t.Value) || t.Value < knautoscaling.TargetMin || t.Value > limit {
-		return fmt.Errorf("%s: target %v of %s must be in [%v, %v]", key, t.Value, t.Metric, knautoscaling.TargetMin, limit)
-	}
-	return nil
+// targetRange is what a metric's target may be. below says what a smaller
+// target most likely is: the same value in another unit.
+type targetRange struct {
+	min, max    float64
+	unit, below string
 }
 
-func metricNames() string {
+// targetRangeOf returns the range of a metric's targets. Where no unit can be
+// mistaken the lower limit is Knative's.
+func targetRangeOf(m decider.Metric) targetRange {
+	switch m {
+	case decider.KVCache:
+		return targetRange{2, 100, "percent", "a share of 1, as vLLM's own gauge reports; 70 % is 70"}
+	case decider.TTFTP95, decider.ITLP95:
+		return targetRange{1, maxLatency, "milliseconds", "seconds; half a second is 500"}
+	}
+	return targetRange{min: knautoscaling.TargetMin, max: maxTarget}
+}
+
+// checkTarget holds a given target against the metric's range.
+func checkTarget(key string, t target) error {
+	r := targetRangeOf(t.Metric)
+	if t.Value >= r.min && t.Value <= r.max { // false for NaN
+		return nil
+	}
+	text := fmt.Sprintf("%s: target %v of %s must be in [%v, %v]", key, t.Value, t.Metric, r.min, r.max)
+	if r.unit != "" {
+		text += " " + r.unit
+	}
+	if t.Value > 0 && t.Value < r.min && r.below != "" {
+		text += fmt.Sprintf("; %v looks like %s", t.Value, r.below)
+	}
+	return errors.New(text)
+}
+
+func metricNames() []string {
 	names := make([]string, len(metrics))
 	for i, m := range metrics {
 		names[i] = string(m)
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -65,7 +65,8 @@ func TestResolve_refused(t *testing.T) {
 	f(says("must be in"), kn+"target", "NaN")
 	f(says("must be in"), kn+"target", "+Inf")
 	f(says("must be in"), kn+"target", "1e+300")
-	f(says("must be in [0.01, 100]"), kn+"metric", "kv_cache_usage_percent", kn+"target", "101")
+	f(says("must be in [2, 100] percent"), kn+"metric", "kv_cache_usage_percent", kn+"target", "101")
+	f(says("milliseconds", "seconds"), kn+"metric", "itl_p95_ms", kn+"target", "0.05")
 	f(says("1", "100"), kn+"target-utilization-percentage", "0")
 	f(says("1", "100"), kn+"target-utilization-percentage", "101")
 	f(says("1", "100"), kn+"target-utilization-percentage", "NaN")
@@ -99,9 +100,16 @@ func TestResolve_refused(t *testing.T) {
 	f(says("1 to 65535"), ours+"metrics-port", "65536")
 	f(says("1 to 65535"), ours+"metrics-port", "http")
 	f(says("queue-proxy", "count as traffic"), ours+"metrics-port", "8012")
-	f(says(`must begin with "/"`), ours+"metrics-path", "metrics")
+	for _, port := range []string{"8008", "8013", "8022", "8112", "9090", "9091"} {
+		f(says("queue-proxy", "the engine itself"), ours+"metrics-port", port)
+	}
+	f(says("percent-encode"), ours+"metrics-path", "/a b")
+	f(says(`single "/"`), ours+"metrics-path", "//host/metrics")
+	f(says("optional query"), ours+"metrics-path", "/%zz")
+	f(says(`must begin with a single "/"`), ours+"metrics-path", "metrics")
 	f(says("predecessor", "initial"), ours+"start-scale", "zero")
-	f(says("unknown annotation", "metrics-port"), ours+"metric-port", "8000")
+	f(says("unknown annotation", "did you mean knative-inference.dev/metrics-port?"), ours+"metric-port", "8000")
+	f(says("did you mean kv_cache_usage_percent?"), kn+"metric", "kv_cache_usage_percents")
 }
 
 // What the program itself writes on a PodAutoscaler is not refused.

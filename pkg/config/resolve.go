@@ -14,6 +14,7 @@ import (
 	aresources "knative.dev/serving/pkg/reconciler/autoscaling/resources"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
@@ -205,7 +206,7 @@ func (r Resolver) engine(pa *v1alpha1.PodAutoscaler) (string, error) {
 	if name == "" || slices.Contains(r.Engines, name) {
 		return name, nil
 	}
-	return "", fmt.Errorf("%s: unknown engine %q; one of %s, or remove it to detect the engine from its page", autoscaling.EngineKey, name, strings.Join(r.Engines, ", "))
+	return "", fmt.Errorf("%s: unknown engine %q%s, or remove the annotation to detect the engine from its metrics", autoscaling.EngineKey, name, binding.Nearest(name, r.Engines))
 }
 
 func metricsPort(pa *v1alpha1.PodAutoscaler) (int, error) {
@@ -213,14 +214,11 @@ func metricsPort(pa *v1alpha1.PodAutoscaler) (int, error) {
 	if !ok {
 		return 0, nil
 	}
-	port, err := strconv.Atoi(v)
-	if err != nil || port < 1 || port > 65535 {
-		return 0, fmt.Errorf("%s: %q is not a port (1 to 65535)", autoscaling.MetricsPortKey, v)
+	port, err := binding.MetricsPort(v)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", autoscaling.MetricsPortKey, err)
 	}
-	if port == 8012 || port == 8013 || port == 8112 {
-		return 0, fmt.Errorf("%s: %d is the queue-proxy's port; a page read through it would count as traffic. Name the engine's own port", autoscaling.MetricsPortKey, port)
-	}
-	return port, nil
+	return int(port), nil
 }
 
 // keepOne lifts a routed revision's minimum to one pod and remembers which
