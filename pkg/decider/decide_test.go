@@ -111,13 +111,13 @@ func TestString(t *testing.T) {
 	f(Decision{
 		Replicas: 3, Reason: TooManyReplicas,
 		Wants: []Want{
-			{KVCache, 91.2345, 70, 6, 6, DesiredWithinRange},
-			{Concurrency, Unknown(), 8, -1, -1, NoData},
-			{PromptTokens, 2.5e10, 0.001, 9, 4, ScaleUpLimit},
+			{KVCache, 91.2345, 70, 6, 6, DesiredWithinRange, nil},
+			{Concurrency, Unknown(), 8, -1, -1, NoData, nil},
+			{PromptTokens, 2.5e10, 0.001, 9, 4, ScaleUpLimit, nil},
 		},
 		Trace: []Step{{"bounds", 6, 3, TooManyReplicas}},
 	}, "3 replicas: kv_cache_usage_percent=91.23 of 70 wants 6, concurrency=? of 8 wants ?, "+
 		"prompt_tokens_per_second=2.5e+10 of 0.001 asks 9 wants 4 ScaleUpLimit; bounds 6->3 TooManyReplicas")
-	f(Decision{Replicas: 1, Reason: NoData, Wants: []Want{{RPS, Unknown(), 8, -1, -1, NoData}}},
+	f(Decision{Replicas: 1, Reason: NoData, Wants: []Want{{RPS, Unknown(), 8, -1, -1, NoData, nil}}},
 		"1 replica: rps=? of 8 wants ?; held, no signal is known")
 }

@@ -34,9 +34,7 @@ func demandWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 		}
 	}
 	w.Observed = Reading(max(stableLoad, panicLoad))
-	if w.Replicas < ts.PanicPods { // no way down while in panic
-		w.Replicas, w.Reason = ts.PanicPods, Panicking
-	}
+	w.move("panic", outcome{max(w.Replicas, ts.PanicPods), Panicking}) // no way down while in panic
 	ts.PanicPods = w.Replicas
 	return w, ts
 }
@@ -87,24 +85,9 @@ func earlyLoad(spec Spec, t Target, obs Observation) float64 {
 // demandCount is the count that one window's load asks for, within the rate
 // limits and lifted by the activation scale.
 func demandCount(spec Spec, obs Observation, t Target, load float64) Want {
-	asked := math.Ceil(load / t.Value)
-	n, why := limitRate(spec, obs, asked)
-	if asked > 0 && spec.ActivationScale > n {
-		n, why = spec.ActivationScale, ActivationScale
-	}
-	return Want{Metric: t.Metric, Observed: Reading(load), Target: t.Value, Asked: toCount(asked), Replicas: n, Reason: why}
-}
-
-// limitRate keeps a count within what the Ready pods allow, as Knative does.
-func limitRate(spec Spec, obs Observation, asked float64) (int32, Reason) {
-	most, least := mostPods(spec, obs), leastPods(spec, obs)
-	switch {
-	case asked > most:
-		return toCount(most), ScaleUpLimit
-	case asked < least:
-		return toCount(least), ScaleDownLimit
-	}
-	return toCount(asked), DesiredWithinRange
+	w := newWant(t, Reading(load), toCount(math.Ceil(load/t.Value)))
+	w.shape(demandRules, asked{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked}, TargetState{})
+	return w
 }
 
 // mostPods is how far one decision may grow. A slow rate still grows by one:
@@ -130,6 +113,11 @@ func readyPods(obs Observation) float64 { return float64(max(1, obs.Ready)) }
 // trace below zero is the rounding of an average.
 func believable(r Reading, most float64) bool {
 	return r.Known() && r >= -0.001 && float64(r) <= most
+}
+
+// newWant is what a signal asks for before any rule.
+func newWant(t Target, observed Reading, n int32) Want {
+	return Want{Metric: t.Metric, Observed: observed, Target: t.Value, Asked: n, Replicas: n, Reason: DesiredWithinRange}
 }
 
 func unknownWant(t Target) Want {

@@ -13,16 +13,27 @@
 // Then an ordered list of small named rules may move that count, and each rule
 // that does so leaves a line in the decision's trace.
 //
-// The want of Concurrency or RPS is exactly Knative's: stable and panic window,
-// rate limits, activation scale. The want of an engine metric is, in order:
+// What a signal asks for becomes a want by one ordered chain of rules (chain.go),
+// from which each kind of metric picks:
 //
-//	count             what HPA's replica calculator asks for: sum over Ready pods / target;
-//	                  unknown and starting pods full on the way down, idle on the way up
-//	scale-up limit    at most ceil(MaxScaleUpRate * Ready), never below the present replicas
-//	activation scale  lifts a want above 0
-//	starting capacity Waiting only: a queue that grows while pods load asks for no more
-//	stabilization     the largest want of the past StableWindow
-//	scale-down limit  at least floor(Ready / MaxScaleDownRate)
+//	                      demand  engine  slo
+//	at least one if busy                   x   a request is in flight
+//	unknown load                           x   nothing is lowered on what is not known
+//	scale-up limit           x       x     x   at most ceil(MaxScaleUpRate * Ready)
+//	activation scale         x       x     x   lifts a want above 0
+//	starting capacity             Waiting      a queue that grows while pods load asks for no more
+//	stabilization                    x     x   the largest want of the hold-down time
+//	scale-down limit         x       x     x   at least floor(Ready / MaxScaleDownRate)
+//	unschedulable pods                     x   no growth while pods find no node
+//
+// Each rule that moves the count leaves a step in the want's trace. The
+// hold-down time is StableWindow, for slo the larger of five minutes and two
+// startup times.
+//
+// The want of Concurrency or RPS is exactly Knative's: stable and panic window,
+// and in panic the largest count since it began. An engine metric asks for what
+// HPA's replica calculator does: sum over Ready pods / target; unknown and
+// starting pods count as full on the way down and as idle on the way up.
 //
 // The want of TTFTP95 or ITLP95 scales the Ready pods by how far the percentile,
 // made of all pods' histograms over the stable window, is from its target: up by
@@ -41,10 +52,6 @@
 //	past        replicas with which the past hour of arrivals would have held the goal,
 //	            as it was or in proportion to today's level, whichever is less
 //	waiting     replicas that queues occupy, one per pod at most
-//	guard       nothing is lowered on what is not known, nor before a lead time of history
-//	hold        the largest want of five minutes, or of two lead times
-//	limits      activation scale and rate limits, as of the other metrics
-//	places      no growth while pods find no node
 //
 // A revision whose engines never told anything has no plan: it is given what
 // Knative's default would, 70 requests in flight each (pageless.go). While pages

@@ -1,11 +1,6 @@
 package decider
 
-import (
-	"math"
-	"time"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/window"
-)
+import "math"
 
 // The largest believable readings of one pod. What is above is a broken page
 // and counts as unknown.
@@ -20,48 +15,22 @@ const (
 const epsilon = 1e-9
 
 // engineWant is the want of an engine metric: the count that HPA's replica
-// calculator would ask for, shaped step by step. The scale-down limit comes
-// last, as in HPA: it depends on the pods there are now, so remembering its
-// result would make every halving wait for a stable window of its own.
+// calculator would ask for, shaped by the rules of the chain.
 func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	pods := survey(spec, t.Metric, obs)
 	if pods.known == 0 {
 		return unknownWant(t), ts
 	}
-	asked := pods.count(spec, t, obs)
-	w := Want{
-		Metric: t.Metric, Observed: pods.observed(t.Metric), Target: t.Value,
-		Asked: asked, Replicas: asked, Reason: DesiredWithinRange,
-	}
-	w = limitGrowth(spec, w, obs)
-	if asked > 0 && spec.ActivationScale > w.Replicas {
-		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
-	}
+	n := pods.count(spec, t, obs)
+	w := newWant(t, pods.observed(t.Metric), n)
+	picked := engineRules
 	if t.Metric == Waiting {
-		w, ts = startingCapacity(spec, w, ts, obs)
+		picked = waitingRules
 	}
-	if spec.Reachable {
-		w, ts = stabilize(spec, w, ts, obs)
+	if !spec.Reachable {
+		picked &^= stabilization
 	}
-	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
-		w.Replicas, w.Reason = least, ScaleDownLimit
-	}
-	return w, ts
-}
-
-// stabilize holds the largest want of the past stable window. Without any (a
-// new revision, a restart, an outage of the data, a rollback) it holds the
-// present replicas for a window: otherwise a rollout that begins at its
-// predecessor's eight replicas would scale down before its traffic comes.
-func stabilize(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
-	recent := ts.Recent.Resize(spec.StableWindow)
-	if recent.IsEmpty(obs.Time) {
-		recent = window.NewMax(spec.StableWindow, time.Second).Record(obs.Time, obs.Replicas)
-	}
-	ts.Recent = recent.Record(obs.Time, w.Replicas)
-	if most := ts.Recent.Current(); most > w.Replicas {
-		w.Replicas, w.Reason = most, ScaleDownStabilized
-	}
+	ts = w.shape(picked, asked{spec: spec, obs: obs, metric: t.Metric, replicas: n, holdDown: spec.StableWindow}, ts)
 	return w, ts
 }
 
@@ -159,36 +128,6 @@ func (s podSum) hold(obs Observation) int32 {
 		return max(1, obs.Replicas)
 	}
 	return obs.Replicas
-}
-
-// limitGrowth is the scale-up limit. It bounds growth and never takes back what
-// was ordered before pods became unready: with rate 2, 8 replicas and 2 Ready
-// pods the want is at most 8, not 4.
-func limitGrowth(spec Spec, w Want, obs Observation) Want {
-	if most := max(toCount(mostPods(spec, obs)), obs.Replicas); w.Replicas > most {
-		w.Replicas, w.Reason = most, ScaleUpLimit
-	}
-	return w
-}
-
-// startingCapacity keeps a slow model load from multiplying the ask. While the
-// ordered pods load the queue only grows, so once a pod has been starting for
-// longer than a stable window the want stays at what was ordered before, times
-// the growth of the arrivals since: real demand may still ask for more. It
-// caps what is asked for and never orders a scale-down.
-//
-// Worked: 4 replicas were ordered at 2 requests/s. With 3 requests/s now the
-// want is at most ceil(4*3/2) = 6, however long the queue has become.
-func startingCapacity(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
-	if !loadingLong(spec, obs) {
-		ts.Ordered, ts.OrderedRPS = w.Replicas, obs.RPS.Panic
-		return w, ts
-	}
-	most := math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, obs.RPS.Panic))
-	if limit := max(toCount(most), obs.Replicas); w.Replicas > limit {
-		w.Replicas, w.Reason = limit, StartingCapacity
-	}
-	return w, ts
 }
 
 // loadingLong reports whether a pod that is still coming has been starting for

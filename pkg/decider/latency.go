@@ -34,27 +34,18 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	next := ts.Latency.follow(spec, t.Metric, obs)
 	ts.Latency = &next
 	p95, count := next.percentile(0.95)
-	w := Want{Metric: t.Metric, Observed: Unknown(), Target: t.Value, Asked: -1, Replicas: -1, Reason: NoData}
+	w := newWant(t, Unknown(), 0)
 	switch {
 	case count > 0:
-		w.Observed = Reading(p95 * 1000)
-		w.Asked = latencyCount(spec, p95*1000/t.Value, obs)
+		w = newWant(t, Reading(p95*1000), latencyCount(spec, p95*1000/t.Value, obs))
 	case blind(obs), busy(obs) > 0, len(next.Pods) == 0 && obs.Ready > 0:
-		return w, ts
-	default:
-		w.Asked = 0
+		return unknownWant(t), ts
 	}
-	w.Replicas, w.Reason = w.Asked, DesiredWithinRange
-	w = limitGrowth(spec, w, obs)
-	if w.Asked > 0 && spec.ActivationScale > w.Replicas {
-		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
+	picked := engineRules
+	if !spec.Reachable {
+		picked &^= stabilization
 	}
-	if spec.Reachable {
-		w, ts = stabilize(spec, w, ts, obs)
-	}
-	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
-		w.Replicas, w.Reason = least, ScaleDownLimit
-	}
+	ts = w.shape(picked, asked{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked, holdDown: spec.StableWindow}, ts)
 	return w, ts
 }
 

@@ -3,8 +3,6 @@ package decider
 import (
 	"math"
 	"time"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // The times of the policy.
@@ -19,7 +17,7 @@ const (
 
 // sloWant is the want of the metric SLO: the plan of the last closed bin, and
 // what waits right now; see doc.go for the parts.
-func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOState) {
+func sloWant(spec Spec, old *SLOState, obs Observation, ts TargetState) (Want, *SLOParts, *SLOState, TargetState) {
 	o := spec.SLO.withDefaults()
 	s := old.continued(obs.Time)
 	s.lookForPages(obs)
@@ -30,37 +28,30 @@ func sloWant(spec Spec, old *SLOState, obs Observation) (Want, *SLOParts, *SLOSt
 	}
 	parts := s.Plan
 	parts.Backlog = waiting(obs)
-	w := Want{Metric: SLO, Observed: parts.Attainment * 100, Target: o.Goal * 100, Asked: -1, Replicas: -1, Reason: NoData}
+	t := Target{Metric: SLO, Value: o.Goal * 100}
 	need, why := s.needNow(o, obs)
 	if s.Bare {
 		need, why = bareNeed(spec, obs), DesiredWithinRange
 		parts = parts.bare(need, o.Pageless)
 	}
 	if math.IsNaN(need) && busy(obs) == 0 {
-		return w, &parts, &s
+		w := unknownWant(t)
+		w.Observed = parts.Attainment * 100
+		return w, &parts, &s, ts
 	}
 	if math.IsNaN(need) {
 		need, why = float64(obs.Replicas), PartialData
 	}
-	w.Asked = toCount(math.Ceil(need - 0.05))
-	w.Replicas, w.Reason = max(w.Asked, busy(obs)), why
-	w = s.guard(w, obs)
-	w = s.hold(o, w, obs)
-	w = sloLimits(spec, w, obs)
-	w, parts.Unmet = places(w, obs)
-	return w, &parts, &s
-}
-
-// sloLimits are the activation scale and the rate limits that users know.
-func sloLimits(spec Spec, w Want, obs Observation) Want {
-	w = limitGrowth(spec, w, obs)
-	if w.Replicas > 0 && spec.ActivationScale > w.Replicas {
-		w.Replicas, w.Reason = spec.ActivationScale, ActivationScale
+	w := newWant(t, parts.Attainment*100, toCount(math.Ceil(need-0.05)))
+	w.Reason = why
+	a := asked{spec: spec, obs: obs, metric: SLO, replicas: w.Asked, holdDown: s.holdDown(), uncertain: s.uncertain(why, obs)}
+	picked := sloRules
+	if !o.has(PartHold) {
+		picked &^= stabilization
 	}
-	if least := toCount(leastPods(spec, obs)); w.Replicas < least {
-		w.Replicas, w.Reason = least, ScaleDownLimit
-	}
-	return w
+	ts = w.shape(picked, a, ts)
+	parts.Unmet = w.unmet(obs)
+	return w, &parts, &s, ts
 }
 
 // needNow is the replicas that the plan and what waits ask for; NaN when
@@ -120,21 +111,25 @@ func busy(obs Observation) int32 {
 	return 0
 }
 
-// guard does not lower on what is not known: before a lead time of history,
-// without arrivals, and while most engines that have a page cannot be read.
-func (s *SLOState) guard(w Want, obs Observation) Want {
-	lead := time.Duration(float64(s.Plan.LeadTime) * float64(time.Second))
-	if w.Replicas >= obs.Replicas {
-		return w
-	}
+// uncertain says why the want must not fall: it is made from too little, most
+// engines that have a page cannot be read, or a startup time of history is missing.
+func (s *SLOState) uncertain(why Reason, obs Observation) Reason {
 	switch {
-	case w.Reason == PartialData, !s.Bare && blind(obs):
-		w.Replicas, w.Reason = obs.Replicas, PartialData
-	case obs.Time.Sub(s.Began) < max(leastGuard, lead):
-		w.Replicas, w.Reason = obs.Replicas, ScaleDownStabilized
+	case why == PartialData, !s.Bare && blind(obs):
+		return PartialData
+	case obs.Time.Sub(s.Began) < max(leastGuard, s.startupTime()):
+		return ScaleDownStabilized
 	}
-	return w
+	return ""
 }
+
+// startupTime is the time from a pod's creation to Ready that the plan counts on.
+func (s *SLOState) startupTime() time.Duration {
+	return time.Duration(float64(s.Plan.LeadTime) * float64(time.Second))
+}
+
+// holdDown is how long the largest want is kept.
+func (s *SLOState) holdDown() time.Duration { return max(leastHold, 2*s.startupTime()) }
 
 // blind reports whether more than half of the Ready pods' counters are unknown.
 func blind(obs Observation) bool {
@@ -147,41 +142,25 @@ func blind(obs Observation) bool {
 	return known*2 < obs.Ready
 }
 
-// hold keeps the largest want of the hold-down time.
-func (s *SLOState) hold(o Objective, w Want, obs Observation) Want {
-	if !o.has(PartHold) {
-		return w
-	}
-	long := max(leastHold, 2*time.Duration(float64(s.Plan.LeadTime)*float64(time.Second)))
-	recent := s.Hold.Resize(long)
-	if recent.IsEmpty(obs.Time) {
-		recent = window.NewMax(long, binWidth)
-	}
-	s.Hold = recent.Record(obs.Time, w.Replicas)
-	if most := s.Hold.Current(); most > w.Replicas {
-		w.Replicas, w.Reason = most, ScaleDownStabilized
-	}
-	return w
-}
-
 // Pods without a node are waited for up to this many, or this share of the Ready ones.
 const (
-	unplacedLeast = 4
+	minUnplaced   = 4
 	unplacedShare = 0.25
 )
 
-// places stops asking for more while pods find no node: more of them would
-// only queue for the same GPUs. It returns the replicas that are wanting.
-func places(w Want, obs Observation) (Want, int32) {
+// unmet is the replicas that are wanted and have no node.
+func (w *Want) unmet(obs Observation) int32 {
 	waits := unplaced(obs)
 	if waits == 0 {
-		return w, 0
+		return 0
 	}
-	unmet := waits + max(0, w.Replicas-obs.Replicas)
-	if float64(waits) >= max(unplacedLeast, unplacedShare*float64(obs.Ready)) && w.Replicas > obs.Replicas {
-		w.Replicas, w.Reason = obs.Replicas, Unschedulable
+	wanted := w.Replicas
+	for _, s := range w.Trace {
+		if s.Reason == Unschedulable {
+			wanted = s.Before
+		}
 	}
-	return w, unmet
+	return waits + max(0, wanted-obs.Replicas)
 }
 
 // unplaced is the pods that found no node.

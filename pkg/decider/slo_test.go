@@ -289,8 +289,8 @@ func TestSLOState_isBounded(t *testing.T) {
 func TestSLOState_wrongOneIsIgnored(t *testing.T) {
 	spec, obs := steady(3, SLO)
 	for _, text := range []string{
-		`{"v":0}`, `{"v":2,"load":{"bins":[1,2,3]}}`, `{"v":1}`, `{"v":1,"thrash":1,"load":{"counter":-5}}`,
-		`{"v":1,"thrash":1,"lengths":{"Computed":1},"outcomes":{"seen":[1],"missed":[2]}}`,
+		`{"v":0}`, `{"v":1,"thrash":1}`, `{"v":3,"load":{"bins":[1,2,3]}}`, `{"v":2}`, `{"v":2,"thrash":1,"load":{"counter":-5}}`,
+		`{"v":2,"thrash":1,"lengths":{"Computed":1},"outcomes":{"seen":[1],"missed":[2]}}`,
 	} {
 		var s SLOState
 		if err := json.Unmarshal([]byte(text), &s); err != nil {

@@ -4,12 +4,11 @@ import (
 	"errors"
 	"math"
 	"time"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
-// stateVersion changes with the meaning of SLOState.
-const stateVersion = 1
+// stateVersion changes with the meaning of SLOState. 2: the wants of the
+// hold-down time are in TargetState, as those of the other metrics are.
+const stateVersion = 2
 
 // SLOState is what the SLO policy remembers. It holds no more than an hour of
 // bins and the counters of marksKept pods: below 16 KiB as JSON.
@@ -37,8 +36,6 @@ type SLOState struct {
 	Broken  float64   `json:"broken,omitempty"`
 	Ordered int32     `json:"ordered,omitempty"`
 	Grown   time.Time `json:"grown,omitzero"`
-	// Hold has the wants of the hold-down time.
-	Hold window.Max `json:"hold,omitzero"`
 	// Thrash is the share of the KV cache that is planned with, below 1 after preemptions.
 	Thrash float64 `json:"thrash"`
 

@@ -10,8 +10,10 @@ import (
 //
 //	3 replicas: kv_cache_usage_percent=91.2 of 70 wants 6, concurrency=1.5 of 8 wants 1; bounds 6->3 TooManyReplicas
 //
-// A signal is "observed of target"; "wants ?" is an unknown one. A want that
-// limits or memory changed is written "asks 9 wants 4 ScaleUpLimit".
+// A signal is "observed of target"; "wants ?" is an unknown one. A want that one
+// rule changed is written "asks 9 wants 4 ScaleUpLimit"; of several rules each
+// step is shown: "asks 9 wants 6 (scale-up limit 9->4 ScaleUpLimit, stabilization
+// 4->6 ScaleDownStabilized)".
 func (d Decision) String() string {
 	var b strings.Builder
 	b.WriteString(strconv.Itoa(int(d.Replicas)))
@@ -45,10 +47,22 @@ func (w Want) String() string {
 		s += " asks " + strconv.Itoa(int(w.Asked))
 	}
 	s += " wants " + strconv.Itoa(int(w.Replicas))
+	if len(w.Trace) > 1 {
+		return s + " (" + steps(w.Trace) + ")"
+	}
 	if w.Reason != DesiredWithinRange {
 		s += " " + string(w.Reason)
 	}
 	return s
+}
+
+// steps lists the rules that moved a want, in order.
+func steps(trace []Step) string {
+	all := make([]string, len(trace))
+	for i, s := range trace {
+		all[i] = s.String()
+	}
+	return strings.Join(all, ", ")
 }
 
 // String says the step as "rule before->after reason".

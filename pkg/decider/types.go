@@ -203,7 +203,7 @@ const (
 	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay
 	ActivationScale     Reason = "ActivationScale"     // activation-scale
 	StartingCapacity    Reason = "StartingCapacity"    // the queue that starting pods will take asks for no more pods
-	InFlightRequests    Reason = "InFlightRequests"    // an unreachable revision still has work, or may have
+	InFlightRequests    Reason = "InFlightRequests"    // the revision has work, or an unreachable one may have
 	Unreachable         Reason = "Unreachable"         // no route and no work: the pods are given back
 	Unschedulable       Reason = "Unschedulable"       // more pods would find no node either
 	TooFewReplicas      Reason = "TooFewReplicas"      // min-scale
@@ -226,6 +226,8 @@ type Want struct {
 	Replicas int32
 	// Reason says what shaped the want, DesiredWithinRange when nothing did.
 	Reason Reason
+	// Trace holds a step for each rule that moved the count from Asked to Replicas.
+	Trace []Step `json:",omitempty"`
 }
 
 // Step is one rule's change of the count, or, for an unreachable revision, its

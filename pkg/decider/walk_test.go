@@ -231,6 +231,16 @@ func brokenWant(spec Spec, obs Observation, w Want) string {
 	if spec.Reachable && float64(w.Replicas) < math.Floor(ready/spec.MaxScaleDownRate) {
 		return "shrinks faster than the rate limit"
 	}
+	n, why := w.Asked, w.Reason
+	for _, s := range w.Trace {
+		if s.Before != n || s.After == n || s.Rule == "" || s.Reason == "" {
+			return "the trace of the want has a hole"
+		}
+		n, why = s.After, s.Reason
+	}
+	if n != w.Replicas || why != w.Reason {
+		return "the trace of the want does not end at the want"
+	}
 	return ""
 }
 
