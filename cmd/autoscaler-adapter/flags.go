@@ -16,6 +16,7 @@ func options() server.Options {
 	if ns := os.Getenv("SYSTEM_NAMESPACE"); ns != "" {
 		o.Namespace = ns
 	}
+	parts := pflag.String("parts", "autoscaler,webhook,gateway", "what this process does; each part has a Deployment of its own in config/")
 	showVersion := pflag.Bool("version", false, "print the version and exit")
 	pflag.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig file; empty inside a cluster")
 	pflag.StringVar(&o.KnativeNamespace, "knative-namespace", o.KnativeNamespace, "namespace of knative-serving")
@@ -30,6 +31,11 @@ func options() server.Options {
 	if *showVersion {
 		fmt.Println(version)
 		os.Exit(0)
+	}
+	var err error
+	if o.Parts, err = server.ParseParts(*parts); err != nil {
+		fmt.Fprintf(os.Stderr, "autoscaler-adapter: %v\n", err)
+		os.Exit(2)
 	}
 	if o.RecordLimit < 1 {
 		fmt.Fprintf(os.Stderr, "autoscaler-adapter: --record-limit is %d MiB; it must be at least 1\n", o.RecordLimit)

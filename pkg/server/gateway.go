@@ -58,24 +58,23 @@ func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
 	d.changed()
 }
 
-// newGateway builds the inference gateway's controller.
-func newGateway(ctx context.Context, d *gatewayDefaults, log *slog.Logger) (*inferencegateway.Controller, error) {
-	c, err := inferencegateway.NewController(ctx, inferencegateway.Options{
-		Defaults: d.get, PodSelector: podautoscaler.Selector, Log: log,
+// newGateway builds the part that configures inference gateways. It runs under a
+// lease of its own: one replica acts for all Services, for they share pools and Gateways.
+func newGateway(b *base) (part, error) {
+	c, err := inferencegateway.NewController(b.ctx, inferencegateway.Options{
+		Defaults: b.defaults.get, PodSelector: podautoscaler.Selector, Log: b.log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("building the inference gateway's controller: %w", err)
+		return part{}, err
 	}
-	d.changed = c.Resync
-	return c, nil
-}
-
-// runGateway runs it under a lease of its own: one replica acts for all
-// Services, for they share pools and Gateways.
-func runGateway(ctx context.Context, o Options, c *inferencegateway.Controller) error {
-	if err := c.Start(ctx); err != nil {
-		return fmt.Errorf("watching for the inference gateway: %w", err)
-	}
+	b.defaults.changed = c.Resync
+	o := b.Options
 	o.Buckets = 1
-	return controller.StartAll(withLeaderElection(ctx, o, component+"-gateway", kubeclient.Get(ctx)), c.Impl)
+	always := func() bool { return true } // ready once the caches are synced
+	return part{ready: always, run: func(ctx context.Context) error {
+		if err := c.Start(ctx); err != nil {
+			return fmt.Errorf("watching for the inference gateway: %w", err)
+		}
+		return controller.StartAll(withLeaderElection(ctx, o, component+"-gateway", kubeclient.Get(ctx)), c.Impl)
+	}}, nil
 }

@@ -26,17 +26,20 @@ type poolReader struct {
 	list func() []inferencepool.Pool
 }
 
-// newPools collects for InferencePools what no autoscaler collects.
-func newPools(ctx context.Context, gateway *inferencegateway.Controller, col *collector.Collector) poolReader {
-	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
-	list := func() (pools []inferencepool.Pool) {
-		for _, u := range gateway.Pools() {
-			if p, ok := inferencepool.Read(u); ok {
-				pools = append(pools, p)
-			}
+// readPools lists the pools that can be read.
+func readPools(r *inferencegateway.Reader) (pools []inferencepool.Pool) {
+	for _, u := range r.Pools() {
+		if p, ok := inferencepool.Read(u); ok {
+			pools = append(pools, p)
 		}
-		return pools
 	}
+	return pools
+}
+
+// newPools collects for InferencePools what no autoscaler collects.
+func newPools(ctx context.Context, r *inferencegateway.Reader, col *collector.Collector) poolReader {
+	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
+	list := func() []inferencepool.Pool { return readPools(r) }
 	return poolReader{list: list, Watcher: inferencepool.New(inferencepool.Options{
 		Kube: kubeclient.Get(ctx), Collector: col, Held: col, Pools: list,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
@@ -48,14 +51,16 @@ func newPools(ctx context.Context, gateway *inferencegateway.Controller, col *co
 	})}
 }
 
-// foreign is the selector of a pool that is not ours, nil where there is none.
-func (r poolReader) foreign(namespace, name string) map[string]string {
-	for _, p := range r.list() {
-		if p.Namespace == namespace && p.Name == name && !p.Ours() {
-			return p.Selector
+// foreign returns the selector of a pool that is not ours, nil where there is none.
+func foreign(r *inferencegateway.Reader) func(namespace, name string) map[string]string {
+	return func(namespace, name string) map[string]string {
+		for _, p := range readPools(r) {
+			if p.Namespace == namespace && p.Name == name && !p.Ours() {
+				return p.Selector
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // pageOf says where a revision's engine has its page, which no autoscaler asked for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,23 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
-	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
-	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
-	cminformer "knative.dev/pkg/configmap/informer"
-	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
 	kle "knative.dev/pkg/leaderelection"
-	"knative.dev/pkg/logging"
-	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
-	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
-	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
-	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
-	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
 // component names the program in leases, events and labels.
@@ -49,6 +37,8 @@ type Options struct {
 	LeaseDuration time.Duration
 	// Buckets is the number of leases that the revisions are spread over.
 	Buckets uint32
+	// Parts are what this process does.
+	Parts []Part
 	// Record is a file that every decision is written to; empty is none.
 	// RecordLimit is its size in MiB from which it becomes FILE.1.
 	Record      string
@@ -70,92 +60,45 @@ func NewOptions() Options {
 		LeaseDuration:      10 * time.Second,
 		Buckets:            1,
 		RecordLimit:        128,
+		Parts:              AllParts(),
 	}
 }
 
-// Run builds the program and runs it until ctx ends or a part of it fails.
+// Run builds the parts that o names and runs them until ctx ends or one of them fails.
 func Run(ctx context.Context, o Options, log *slog.Logger) error {
-	cfg, err := restConfig(o)
+	b, err := newBase(ctx, o, log)
 	if err != nil {
 		return err
 	}
-	zlog, err := zapLogger()
-	if err != nil {
-		return err
-	}
-	ctx = logging.WithLogger(ctx, zlog)
-	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
-	if ctx, err = webhook.Prepare(ctx, o.Namespace, o.WebhookPort); err != nil {
-		return err
-	}
-	ctx, startInformers := injection.EnableInjectionOrDie(ctx, cfg)
-	ctx = withLeaderElection(ctx, o, component, kubeclient.Get(ctx))
-
-	reg := newRegistry(o.Version)
-	col := newCollector(o, reg, log)
-	states := newCheckpoints(kubeclient.Get(ctx), o.Namespace, painformer.Get(ctx).Lister(), log)
 	rec, err := startRecording(o)
 	if err != nil {
 		return err
 	}
-	own, ownWatcher := watchOwn(kubeclient.Get(ctx), o.Namespace, log)
-	knativeWatcher := cminformer.NewInformedWatcher(kubeclient.Get(ctx), o.KnativeNamespace)
-	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
-		Knative: knativeWatcher, Own: own.get, Engines: engine.NewTables().Names(),
-		Collector: col, Metrics: multiscaler.NewMetrics(reg), Log: log, Recorder: recorder(rec), Restore: states.restore,
-	})
+	running, err := b.build(rec)
 	if err != nil {
 		return err
 	}
-	own.changed = ctrl.Resync
-	defaults, err := followDefaults(ownWatcher, o.Namespace, log)
-	if err != nil {
-		return err
+	var up atomic.Bool
+	ready := []func() bool{up.Load}
+	for _, p := range running {
+		ready = append(ready, p.ready)
 	}
-	gateway, err := newGateway(ctx, defaults, log)
-	if err != nil {
-		return err
-	}
-	pools := newPools(ctx, gateway, col)
-	admission, err := newWebhook(ctx, webhookOptions{knative: knativeWatcher, own: own.get, gateway: defaults.get, pools: pools, keptOut: gateway.KeptOut, log: log})
-	if err != nil {
-		return err
-	}
-	col.Notify(ctrl.Scaler.Poke)
-
-	for _, w := range []*cminformer.InformedWatcher{ownWatcher, knativeWatcher} {
-		if err := w.Start(ctx.Done()); err != nil {
-			return fmt.Errorf("watching config maps: %w", err)
-		}
-	}
-	klog.SetSlogLogger(log)
-	api, err := metricsapi.New(metricsapi.Options{
-		RESTConfig: cfg, Registerer: reg, Namespace: o.Namespace, Name: component, Port: o.MetricsAPIPort, Log: log,
-		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools},
-	})
-	if err != nil {
-		return fmt.Errorf("building the metrics API: %w", err)
-	}
-	return runAll(ctx,
+	return runAll(b.ctx,
+		func(ctx context.Context) error { return serveHealth(ctx, o.HealthPort, allReady(ready...)) },
 		func(ctx context.Context) error {
-			return serveHealth(ctx, o.HealthPort, allReady(api.Ready, admission.Ready))
-		},
-		func(ctx context.Context) error {
-			return serveMetrics(ctx, o.MetricsPort, reg, serveRecording(o.Record, rec))
+			return serveMetrics(ctx, o.MetricsPort, b.reg, serveRecording(o.Record, rec))
 		},
 		func(ctx context.Context) error { return watchRecording(ctx, rec, log) },
 		func(ctx context.Context) error {
-			startInformers() // blocks until the caches are synced
-			states.load(ctx)
-			return runAll(ctx,
-				func(ctx context.Context) error { col.Run(ctx); return nil },
-				func(ctx context.Context) error { return states.run(ctx, ctrl) },
-				func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
-				func(ctx context.Context) error { return runGateway(ctx, o, gateway) },
-				func(ctx context.Context) error { pools.Run(ctx); return nil },
-				api.Run,
-				func(ctx context.Context) error { return admission.Run(withOwnLeases(ctx, o)) },
-			)
+			if err := b.start(ctx); err != nil {
+				return err
+			}
+			up.Store(true)
+			var loops []func(context.Context) error
+			for _, p := range running {
+				loops = append(loops, p.run)
+			}
+			return runAll(ctx, loops...)
 		},
 	)
 }

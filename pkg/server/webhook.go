@@ -2,37 +2,30 @@ package server
 
 import (
 	"context"
-	"log/slog"
 
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	cminformer "knative.dev/pkg/configmap/informer"
 	kle "knative.dev/pkg/leaderelection"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
-	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
-type webhookOptions struct {
-	// knative watches the config maps of knative-serving.
-	knative *cminformer.InformedWatcher
-	own     func() *config.Config
-	gateway func() binding.Defaults
-	pools   poolReader
-	keptOut func(namespace, service string) bool
-	log     *slog.Logger
-}
-
-// newWebhook builds the webhook, before the watcher is started.
-func newWebhook(ctx context.Context, o webhookOptions) (*webhook.Server, error) {
-	cluster, err := webhook.WatchCluster(o.knative, o.log)
+// newWebhook builds the part that answers the API server about new pods and Services.
+func newWebhook(b *base) (part, error) {
+	cluster, err := webhook.WatchCluster(b.knative, b.log)
 	if err != nil {
-		return nil, err
+		return part{}, err
 	}
-	return webhook.New(ctx, webhook.Options{
-		Cluster: cluster, Own: o.own, Engines: engine.NewTables().Names(), Defaults: o.gateway, Foreign: o.pools.foreign, KeptOut: o.keptOut,
+	admission, err := webhook.New(b.ctx, webhook.Options{
+		Cluster: cluster, Own: b.own.get, Engines: engine.NewTables().Names(), Defaults: b.defaults.get,
+		Foreign: foreign(b.reader), KeptOut: b.reader.KeptOut,
 	})
+	if err != nil {
+		return part{}, err
+	}
+	return part{ready: admission.Ready, run: func(ctx context.Context) error {
+		return admission.Run(withOwnLeases(ctx, b.Options))
+	}}, nil
 }
 
 // withOwnLeases gives each of the webhook's controllers a lease of its own: one

@@ -110,7 +110,7 @@ func newCluster(t *testing.T) *cluster {
 		},
 		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
 	}
-	c.r.watches = &watches{client: c.client, log: c.r.log, changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced.Add(1) }}
+	c.r.watches = &watches{client: c.client, log: c.r.log, resources: resources(), changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced.Add(1) }}
 	if err := c.r.Promote(pkgreconciler.UniversalBucket(), nil); err != nil {
 		t.Fatal(err)
 	}

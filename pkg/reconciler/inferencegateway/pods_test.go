@@ -1,8 +1,10 @@
 package inferencegateway
 
 import (
+	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -328,9 +330,25 @@ func TestReconcile_podsLeaveASharedPoolAtOnce(t *testing.T) {
 }
 
 // A Service that disagrees with the pool it names is known as such on every
-// replica, for the webhook, and until it agrees.
+// replica, for the webhook, and until it agrees. The webhook runs in a process of
+// its own and reads it from the cluster.
 func TestReconcile_keptOut(t *testing.T) {
 	inCluster(t, func(c *cluster) {
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		seen, alone := NewReader(c.client, c.r.log, true), NewReader(c.client, c.r.log, false)
+		for _, r := range []*Reader{seen, alone} {
+			if !r.Installed() {
+				t.Error("the gateway counts as missing before anything is known")
+			}
+			if err := r.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if !seen.Installed() || alone.Installed() {
+			t.Errorf("InferenceBindings defined: %t, and %t for a reader that does not look; want true and false", seen.Installed(), alone.Installed())
+		}
 		shared := with(map[string]string{inference.PoolKey: "gpus"})
 		c.service("a", shared)
 		c.service("b", shared)
@@ -343,20 +361,23 @@ func TestReconcile_keptOut(t *testing.T) {
 		put(c, c.revs, rev)
 		c.pod("b", "b-00001", "pb", nil)
 		c.settle("a")
-		if c.r.keptOut("default", "b") {
+		if seen.KeptOut("default", "b") {
 			t.Error("b is kept out before anybody has looked at it")
 		}
 		c.reconcile("b")
 		if got := c.condition("b", inference.ConditionPoolAccepted); got.Reason != inference.ReasonPoolMismatch || c.podLabel("pb", inference.RoutedKey) != "" {
 			t.Fatalf("b is no stranger: %s %s", got.Reason, got.Message)
 		}
-		if c.r.keptOut("default", "a") || !c.r.keptOut("default", "b") || c.r.keptOut("other", "b") {
+		if seen.KeptOut("default", "a") || !seen.KeptOut("default", "b") || seen.KeptOut("other", "b") {
 			t.Error("want b kept out, and b alone")
 		}
 		c.revision("b", "b-00001")
 		c.settle("b")
-		if c.r.keptOut("default", "b") || c.podLabel("pb", inference.RoutedKey) != "true" {
+		if seen.KeptOut("default", "b") || c.podLabel("pb", inference.RoutedKey) != "true" {
 			t.Error("b agrees now and is kept out")
+		}
+		if len(seen.Pools()) == 0 || len(alone.Pools()) != len(seen.Pools()) {
+			t.Errorf("%d and %d pools are seen, want the same ones", len(seen.Pools()), len(alone.Pools()))
 		}
 	})
 }

@@ -1,15 +1,39 @@
 package inferencegateway
 
 import (
+	"context"
+	"log/slog"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
-// Pools lists every InferencePool that is known now, ours and others', on every
-// replica; none while their CRD is missing. They must not be changed.
-func (c *Controller) Pools() []*unstructured.Unstructured {
-	w := c.reconciler.watches.cache(pools)
+// Reader shows what other parts of the program need of the gateway's world. It
+// runs in processes without the gateway's controller, needs no lease, and only
+// lists and watches.
+type Reader struct{ watches *watches }
+
+// NewReader reads InferencePools and, withBindings, InferenceBindings.
+func NewReader(client dynamic.Interface, log *slog.Logger, withBindings bool) *Reader {
+	kinds := []resource{{GroupVersionResource: pools, kind: "InferencePool", custom: true, all: true}}
+	if withBindings {
+		kinds = append(kinds, resource{GroupVersionResource: bindings, kind: "InferenceBinding", custom: true, all: true})
+	}
+	return &Reader{&watches{
+		client: client, log: log, resources: kinds,
+		changed: func(resource, *unstructured.Unstructured) {}, served: func() {},
+	}}
+}
+
+// Start begins to watch until ctx ends. It returns at once.
+func (r *Reader) Start(ctx context.Context) error { return r.watches.start(ctx) }
+
+// Pools lists every InferencePool that is known now, ours and others'; none while
+// their CRD is missing. They must not be changed.
+func (r *Reader) Pools() []*unstructured.Unstructured {
+	w := r.watches.cache(pools)
 	if w == nil {
 		return nil
 	}
@@ -22,14 +46,20 @@ func (c *Controller) Pools() []*unstructured.Unstructured {
 	return all
 }
 
-// KeptOut tells, on every replica, of a Service that does not agree with the pool
-// it names, as its InferenceBinding has it: the leader's last word.
-func (c *Controller) KeptOut(namespace, service string) bool {
-	return c.reconciler.keptOut(namespace, service)
+// Installed reports whether the cluster defines InferenceBindings, which come with
+// the gateway's controller. It is true while the answer is not known.
+func (r *Reader) Installed() bool {
+	return !r.watches.synced() || r.watches.defines(bindings)
 }
 
-func (r *Reconciler) keptOut(namespace, service string) bool {
-	live := r.watches.get(bindings, namespace, service)
+// KeptOut reports, on every replica, a Service that does not agree with the pool
+// that it names, by its InferenceBinding: the last word of the gateway's leader.
+func (r *Reader) KeptOut(namespace, service string) bool {
+	return r.watches.keptOut(namespace, service)
+}
+
+func (w *watches) keptOut(namespace, service string) bool {
+	live := w.get(bindings, namespace, service)
 	if live == nil {
 		return false
 	}

@@ -24,6 +24,8 @@ import (
 type watches struct {
 	client dynamic.Interface
 	log    *slog.Logger
+	// resources are what is watched.
+	resources []resource
 	// changed is told of every change of an object, served when a kind comes or goes.
 	changed func(resource, *unstructured.Unstructured)
 	served  func()
@@ -55,7 +57,7 @@ func (w *watches) start(ctx context.Context) error {
 	w.mu.Lock()
 	w.caches, w.started = map[schema.GroupVersionResource]*watched{}, true
 	w.mu.Unlock()
-	for _, r := range resources() {
+	for _, r := range w.resources {
 		if !r.custom {
 			w.open(ctx, r, definition{})
 			continue

@@ -83,9 +83,6 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	if err := podInformer.AddIndexers(revisionIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing pods by revision: %w", err)
 	}
-	if err := podInformer.SetTransform(slim); err != nil {
-		return nil, fmt.Errorf("slimming pods: %w", err)
-	}
 	r := &Reconciler{
 		Base: &areconciler.Base{
 			Client: servingclient.Get(ctx), NetworkingClient: networkingclient.Get(ctx), SKSLister: sksInformer.Lister(),

@@ -108,8 +108,9 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) corev1.ConditionSt
 // which the inference gateway's reconciler reads from the same cache.
 const activePorts = "/active-ports"
 
-// slim drops what nobody here reads before a pod enters the cache.
-func slim(obj any) (any, error) {
+// Slim drops, before a pod enters the cache, what neither this reconciler nor the
+// inference gateway's reads of a pod.
+func Slim(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
 		return obj, nil

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	"knative.dev/pkg/controller"
+	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+)
+
+// newAutoscaler builds the part that collects, decides, scales, and serves the
+// metrics API. It is the only part that reads what the pods of tenants answer.
+func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
+	ctx := b.ctx
+	col := newCollector(b.Options, b.reg, b.log)
+	states := newCheckpoints(kubeclient.Get(ctx), b.Namespace, painformer.Get(ctx).Lister(), b.log)
+	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
+		Knative: b.knative, Own: b.own.get, Engines: engine.NewTables().Names(),
+		Collector: col, Metrics: multiscaler.NewMetrics(b.reg), Log: b.log, Recorder: recorder(rec), Restore: states.restore,
+	})
+	if err != nil {
+		return part{}, err
+	}
+	b.own.changed = ctrl.Resync
+	pools := newPools(ctx, b.reader, col)
+	col.Notify(ctrl.Scaler.Poke)
+	api, err := metricsapi.New(metricsapi.Options{
+		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
+		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools},
+	})
+	if err != nil {
+		return part{}, fmt.Errorf("building the metrics API: %w", err)
+	}
+	return part{ready: api.Ready, run: func(ctx context.Context) error {
+		states.load(ctx)
+		return runAll(ctx,
+			func(ctx context.Context) error { col.Run(ctx); return nil },
+			func(ctx context.Context) error { return states.run(ctx, ctrl) },
+			func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+			func(ctx context.Context) error { pools.Run(ctx); return nil },
+			api.Run,
+		)
+	}}, nil
+}

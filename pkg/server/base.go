@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	cminformer "knative.dev/pkg/configmap/informer"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/injection/clients/dynamicclient"
+	"knative.dev/pkg/logging"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
+)
+
+// base is what the parts of one process share: clients, caches and configuration.
+// Parts share nothing else, so that each can run in a process of its own.
+type base struct {
+	Options
+	// ctx has the clients and informers, and leader election for the autoscaler.
+	ctx context.Context
+	cfg *rest.Config
+	reg *prometheus.Registry
+	log *slog.Logger
+
+	informers []controller.Informer
+	// own follows config-ipa and defaults config-inference-gateway.
+	own      *ownConfig
+	defaults *gatewayDefaults
+	// knative watches the config maps of knative-serving; nil in a process that reads none.
+	knative *cminformer.InformedWatcher
+	// reader shows InferencePools to the autoscaler, and with InferenceBindings to the
+	// webhook; nil in a process that has neither.
+	reader   *inferencegateway.Reader
+	watchers []*cminformer.InformedWatcher
+}
+
+// part is one part of the program, built and not yet running.
+type part struct {
+	ready func() bool
+	run   func(context.Context) error
+}
+
+func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
+	cfg, err := restConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	zlog, err := zapLogger()
+	if err != nil {
+		return nil, err
+	}
+	klog.SetSlogLogger(log)
+	ctx = logging.WithLogger(ctx, zlog)
+	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
+	if ctx, err = webhook.Prepare(ctx, o.Namespace, o.WebhookPort); err != nil {
+		return nil, err
+	}
+	b := &base{Options: o, cfg: cfg, reg: newRegistry(o.Version), log: log}
+	ctx, b.informers = inject(ctx, cfg, o.Parts)
+	kube := kubeclient.Get(ctx)
+	b.ctx = withLeaderElection(ctx, o, component, kube)
+	own, ownWatcher := watchOwn(kube, o.Namespace, log)
+	b.own, b.watchers = own, []*cminformer.InformedWatcher{ownWatcher}
+	if b.defaults, err = followDefaults(ownWatcher, o.Namespace, log); err != nil {
+		return nil, err
+	}
+	if o.has(Autoscaler) || o.has(Webhook) {
+		b.knative = cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
+		b.watchers = append(b.watchers, b.knative)
+		b.reader = inferencegateway.NewReader(dynamicclient.Get(ctx), log, o.has(Webhook))
+	}
+	if o.has(Autoscaler) || o.has(Gateway) {
+		if err := podinformer.Get(ctx, podautoscaler.Selector).Informer().SetTransform(podautoscaler.Slim); err != nil {
+			return nil, fmt.Errorf("slimming pods: %w", err)
+		}
+	}
+	return b, nil
+}
+
+// build makes the parts, none of which runs yet.
+func (b *base) build(rec *recording.Writer) ([]part, error) {
+	var all []part
+	for _, entry := range []struct {
+		name  Part
+		build func() (part, error)
+	}{
+		{Autoscaler, func() (part, error) { return newAutoscaler(b, rec) }},
+		{Gateway, func() (part, error) { return newGateway(b) }},
+		{Webhook, func() (part, error) { return newWebhook(b) }},
+	} {
+		if !b.has(entry.name) {
+			continue
+		}
+		p, err := entry.build()
+		if err != nil {
+			return nil, fmt.Errorf("building the %s: %w", entry.name, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// start follows the config maps and blocks until every cache is synced.
+func (b *base) start(ctx context.Context) error {
+	for _, w := range b.watchers {
+		if err := w.Start(ctx.Done()); err != nil {
+			return fmt.Errorf("watching config maps: %w", err)
+		}
+	}
+	if b.reader != nil {
+		if err := b.reader.Start(ctx); err != nil {
+			return fmt.Errorf("watching InferencePools: %w", err)
+		}
+	}
+	return startInformers(ctx, b.informers)
+}

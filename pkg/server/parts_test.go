@@ -1,0 +1,68 @@
+package server
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	"knative.dev/pkg/system"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
+)
+
+func TestParseParts(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want []Part
+		err  string
+	}{
+		{text: "autoscaler", want: []Part{Autoscaler}},
+		{text: "webhook, gateway", want: []Part{Webhook, Gateway}},
+		{text: "gateway,gateway", want: []Part{Gateway}},
+		{text: "", err: `no part ""`},
+		{text: "autoscaler,", err: `no part ""`},
+		{text: "scaler", err: `no part "scaler"`},
+	} {
+		got, err := ParseParts(tt.text)
+		if !slices.Equal(got, tt.want) || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("ParseParts(%q) = %v, %v; want %v, %q", tt.text, got, err, tt.want, tt.err)
+		}
+	}
+}
+
+// A process starts the informers of its own parts and no other: it has no right to
+// list the rest, and an informer that may not list never syncs.
+func TestInject_onlyWhatThePartsRead(t *testing.T) {
+	t.Setenv(system.NamespaceEnvKey, "knative-inference")
+	ctx := filteredfactory.WithSelectors(t.Context(), podautoscaler.Selector)
+	ctx, err := webhook.Prepare(ctx, "knative-inference", 8444)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[any]bool{}
+	for _, p := range AllParts() {
+		for _, key := range informersOf(p) {
+			all[key] = true
+		}
+	}
+	for _, parts := range [][]Part{{Autoscaler}, {Webhook}, {Gateway}, AllParts()} {
+		reads := map[any]bool{}
+		for _, p := range parts {
+			for _, key := range informersOf(p) {
+				reads[key] = true
+			}
+		}
+		injected, informers := inject(ctx, &rest.Config{Host: "https://127.0.0.1:1"}, parts)
+		if len(informers) != len(reads) {
+			t.Errorf("%v: %d informers start, want %d", parts, len(informers), len(reads))
+		}
+		for key := range all {
+			if has := injected.Value(key) != nil; has != reads[key] {
+				t.Errorf("%v: the context has %T: %t, want %t", parts, key, has, reads[key])
+			}
+		}
+	}
+}
