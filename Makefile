@@ -59,20 +59,25 @@ bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares wit
 	@hack/bench.sh
 
 .PHONY: bench-policy
-bench-policy: build ## Every policy on every trace, into docs/benchmarks.md; goes on where it was cut short (TRACES=folder, LIMIT=30m)
-	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-policy -traces "$(TRACES)" -limit $${LIMIT:-0} -doc docs/benchmarks.md $(ARGS)
+bench-policy: ipa ## Every policy on every trace, into docs/benchmarks.md; goes on where it was cut short (TRACES=folder, LIMIT=30m)
+	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/ipa -out $(OUTPUT)/bench-policy -traces "$(TRACES)" -limit $${LIMIT:-0} -doc docs/benchmarks.md $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)
 	@hack/fuzz.sh
 
 .PHONY: playground
-playground: build ## A simulated fleet scaled live, on http://127.0.0.1:8089; no cluster, no root (ARGS="--load burst")
-	@$(OUTPUT)/bin/autoscaler-adapter playground $(ARGS)
+playground: ipa ## A simulated fleet scaled live, on http://127.0.0.1:8089; no cluster, no root (ARGS="--load burst")
+	@$(OUTPUT)/bin/ipa playground $(ARGS)
 
 .PHONY: build
-build: ## The static binary, _output/bin/autoscaler-adapter
-	@hack/build.sh binary
+build: ## Both static binaries, _output/bin/autoscaler-adapter (the cluster's) and _output/bin/ipa (what people type)
+	@hack/build.sh adapter
+	@hack/build.sh ipa
+
+.PHONY: ipa
+ipa: ## The program that people type, _output/bin/ipa; as kubectl-ipa in the PATH it is "kubectl ipa"
+	@hack/build.sh ipa
 
 .PHONY: image
 image: ## The container image as an archive, _output/images/autoscaler-adapter.tar

@@ -2,6 +2,7 @@
 # Writes a release into _output/release/<version>/:
 #   autoscaler-adapter.yaml   everything to install, for one kubectl apply -f
 #   autoscaler-adapter.tar    the image, an OCI layout that containerd, podman, skopeo and crane read
+#   ipa                       what people type, for the system of this machine; as kubectl-ipa in the PATH it is "kubectl ipa"
 #   SHA256SUMS
 # VERSION (git describe), IMAGE (dev.local/autoscaler-adapter:<version>): the
 # reference that the YAML names; push the archive there under that name.
@@ -14,7 +15,8 @@ mkdir -p "$dir"
 
 VERSION=$version IMAGE=$image hack/build.sh archive "$dir/autoscaler-adapter.tar"
 go run ./hack/release -version "$version" -image "$image" >"$dir/autoscaler-adapter.yaml"
-(cd "$dir" && sha256sum autoscaler-adapter.* >SHA256SUMS)
+VERSION=$version hack/build.sh ipa && cp "${OUTPUT:-_output}/bin/ipa" "$dir/ipa"
+(cd "$dir" && sha256sum autoscaler-adapter.* ipa >SHA256SUMS)
 
 echo "release $version in $dir, image $image"
 ls -l "$dir" | awk 'NR > 1 { printf "  %9d  %s\n", $5, $9 }'

@@ -24,7 +24,7 @@ func options() server.Options {
 	pflag.DurationVar(&o.EngineInterval, "engine-interval", o.EngineInterval, "time between two scrapes of a pod's engine")
 	pflag.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "how long a dead leader is waited for")
 	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica")
-	pflag.StringVar(&o.Record, "record", o.Record, "write every decision to this file, for simulate --recorded; GET /recording on the metrics port answers with it")
+	pflag.StringVar(&o.Record, "record", o.Record, "write every decision to this file, for ipa simulate --recorded; GET /recording on the metrics port answers with it")
 	pflag.IntVar(&o.RecordLimit, "record-limit", o.RecordLimit, "size in MiB from which the recording becomes FILE.1 and a new one begins")
 	pflag.Usage = usage
 	pflag.Parse()
@@ -50,9 +50,9 @@ func options() server.Options {
 
 func usage() {
 	fmt.Fprint(os.Stderr, `Usage:
-  autoscaler-adapter [flags]             the autoscaler, beside Knative Serving
-  autoscaler-adapter simulate [flags]    try policies on a trace, without a cluster (simulate --help)
-  autoscaler-adapter playground [flags]  a simulated fleet scaled live, in the browser (playground --help)
+  autoscaler-adapter [flags]   the autoscaler, beside Knative Serving
+
+For what needs no cluster there is the program ipa (ipa --help).
 
 Flags:
 `)

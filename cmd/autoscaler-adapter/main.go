@@ -5,30 +5,25 @@ package main
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/playground"
 	"github.com/knative-inference/autoscaler-adapter/pkg/server"
-	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/command"
 )
 
 // version is set at link time.
 var version = "devel"
 
-// subcommand takes the arguments after its name and returns the exit code.
-type subcommand func(ctx context.Context, args []string, stdout, stderr io.Writer) int
-
 func main() {
+	if where := moved(os.Args); where != "" {
+		fmt.Fprintln(os.Stderr, where)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	subcommands := map[string]subcommand{"simulate": command.Run, "playground": playground.Run}
-	if len(os.Args) > 1 && subcommands[os.Args[1]] != nil {
-		os.Exit(subcommands[os.Args[1]](ctx, os.Args[2:], os.Stdout, os.Stderr))
-	}
 	o := options()
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	log.Info("starting", "version", version)

@@ -48,11 +48,25 @@ func TestCheckImports(t *testing.T) {
 	f(goPackage{ImportPath: "pkg/new"}, "pkg/new: not in the architecture")
 }
 
-// Only the command may import the composition root.
-func TestArchitecture_serverIsImportedByCmdOnly(t *testing.T) {
+// Only the program that runs in the cluster imports the composition root, and
+// nothing that it reaches imports the rivals' policies, the report or the playground.
+func TestArchitecture_twoPrograms(t *testing.T) {
 	for _, r := range architecture() {
-		if slices.Contains(r.repo, "pkg/server") != strings.HasPrefix(r.pkg, "cmd/") {
-			t.Errorf("%s: imports of pkg/server: only cmd may", r.pkg)
+		if slices.Contains(r.repo, "pkg/server") != (r.pkg == "cmd/autoscaler-adapter") {
+			t.Errorf("%s: imports of pkg/server: only cmd/autoscaler-adapter may", r.pkg)
+		}
+	}
+	reached := []string{"cmd/autoscaler-adapter"}
+	for i := 0; i < len(reached); i++ {
+		for _, r := range architecture() {
+			if r.pkg == reached[i] {
+				reached = append(reached, slices.DeleteFunc(slices.Clone(r.repo), func(p string) bool { return slices.Contains(reached, p) })...)
+			}
+		}
+	}
+	for _, p := range []string{"pkg/playground", "pkg/simulator/command", "pkg/simulator/policy", "pkg/simulator/report", "pkg/simulator/engine"} {
+		if slices.Contains(reached, p) {
+			t.Errorf("the image of the cluster may have %s in it", p)
 		}
 	}
 }

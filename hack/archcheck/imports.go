@@ -60,7 +60,8 @@ func architecture() []rule {
 		{pkg: "pkg/inferencepool", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/collector"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config"}, why: "it answers from caches and never acts"},
 		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/checkpoint", "pkg/collector", "pkg/collector/engine", "pkg/config", "pkg/decider", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
-		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/playground", "pkg/server", "pkg/simulator/command"}, never: kubernetes, why: "flags and signals only"},
+		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals of what runs in the cluster"},
+		{pkg: "cmd/ipa", repo: []string{"pkg/playground", "pkg/simulator/command"}, never: kubernetes, why: "the commands that people type"},
 	}
 }
 

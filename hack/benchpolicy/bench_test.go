@@ -11,8 +11,8 @@ import (
 // One short load and one seed of the benchmark, from the simulation to the table.
 func TestQuick(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "adapter")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/autoscaler-adapter")
+	binary := filepath.Join(dir, "program")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/ipa")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath") // as everywhere else, so that it is compiled once
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

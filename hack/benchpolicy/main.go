@@ -17,7 +17,7 @@ import (
 
 func main() {
 	o := options{}
-	flag.StringVar(&o.binary, "binary", "_output/bin/autoscaler-adapter", "autoscaler-adapter")
+	flag.StringVar(&o.binary, "binary", "_output/bin/ipa", "the program ipa")
 	flag.StringVar(&o.out, "out", "_output/bench-policy", "where runs are kept")
 	flag.StringVar(&o.root, "root", ".", "root of the project")
 	flag.StringVar(&o.traces, "traces", "", "folder of the published traces; loads without their file are left out, loudly")
@@ -74,9 +74,9 @@ func run(o options) error {
 func copied(binary, out string) (string, error) {
 	program, err := os.ReadFile(binary)
 	if err != nil {
-		return "", fmt.Errorf("-binary: %w; make build makes it", err)
+		return "", fmt.Errorf("-binary: %w; make ipa makes it", err)
 	}
-	own := filepath.Join(out, "autoscaler-adapter")
+	own := filepath.Join(out, "ipa")
 	// Another benchmark may run the copy of before: it keeps that file.
 	if err := os.Remove(own); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err

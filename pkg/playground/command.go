@@ -2,48 +2,66 @@ package playground
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 )
 
-// Run is the command playground: it parses the arguments after its name, serves
-// until ctx ends and returns the exit code.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	c := NewControl()
-	listen := "127.0.0.1:8089"
-	flags := pflag.NewFlagSet("playground", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
+// New returns the command playground, which serves until its context ends. An error
+// is one line for the user and has the exit code as its method ExitCode.
+func New() *cobra.Command {
+	control, listen := NewControl(), "127.0.0.1:8089"
+	c := &cobra.Command{
+		Use: "playground", Short: "Watch a simulated fleet being scaled, in the browser",
+		Long: `A simulated fleet in real time behind real metrics endpoints, scraped and scaled by the real program,
+with a live page in the browser. Needs no cluster and no root.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exit{2, fmt.Errorf("unexpected argument %q; see --help", args[0])}
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			return serve(c.Context(), control, listen, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit{2, fmt.Errorf("%w; see --help", err)} })
+	flags := c.Flags()
 	flags.StringVar(&listen, "listen", listen, "address and port of the page; port 0 takes a free one")
-	flags.StringVar(&c.Shape, "load", c.Shape, "shape of the load: "+shapeNames())
-	flags.Float64Var(&c.Rate, "rate", c.Rate, "requests per second at the shape's factor 1")
-	flags.Float64Var(&c.Input, "input", c.Input, "mean prompt tokens of a request")
-	flags.Float64Var(&c.Output, "output", c.Output, "mean generated tokens of a request")
-	flags.StringVar(&c.Policy, "policy", c.Policy, "ipa, or a policy of the simulator with its options, such as kpa:target=20")
-	flags.StringVar(&c.Engine, "engine", c.Engine, "engine profile, a name of autoscaler-adapter simulate --profiles")
-	flags.DurationVar(&c.Lead, "lead", c.Lead, "mean time from a pod's creation to Ready")
-	flags.Int32Var(&c.Max, "max", c.Max, "largest number of replicas")
-	flags.Usage = func() { // only --help calls it
-		fmt.Fprint(stdout, "Usage: autoscaler-adapter playground [flags]\n\nA simulated fleet in real time behind real metrics pages, scraped and scaled by the real program,\nwith a live page in the browser. Needs no cluster and no root.\n\nFlags:\n"+flags.FlagUsages())
-	}
-	switch err := flags.Parse(args); {
-	case errors.Is(err, pflag.ErrHelp):
-		return 0
-	case err == nil && flags.NArg() > 0:
-		fmt.Fprintf(stderr, "playground: unexpected argument %q; see --help\n", flags.Arg(0))
-		return 2
-	case err != nil:
-		fmt.Fprintf(stderr, "playground: %v; see --help\n", err)
-		return 2
-	}
-	return serve(ctx, c, listen, stdout, stderr)
+	flags.StringVar(&control.Shape, "load", control.Shape, "shape of the load: "+shapeNames())
+	flags.Float64Var(&control.Rate, "rate", control.Rate, "requests per second at the shape's factor 1")
+	flags.Float64Var(&control.Input, "input", control.Input, "mean prompt tokens of a request")
+	flags.Float64Var(&control.Output, "output", control.Output, "mean generated tokens of a request")
+	flags.StringVar(&control.Policy, "policy", control.Policy, "ipa, or a policy of the simulator with its options, such as kpa:target=20")
+	flags.StringVar(&control.Engine, "engine", control.Engine, "engine profile, a name of ipa simulate --profiles")
+	flags.DurationVar(&control.Lead, "lead", control.Lead, "mean time from a pod's creation to Ready")
+	flags.Int32Var(&control.Max, "max", control.Max, "largest number of replicas")
+	return c
 }
+
+// exit is an error with the exit code of the program: 1 when something could not
+// be done, 2 when a flag is wrong.
+type exit struct {
+	code int
+	error
+}
+
+// Error is a line for the user.
+func (e exit) Error() string {
+	return "playground: " + strings.TrimPrefix(e.error.Error(), "playground: ")
+}
+
+// ExitCode is 1 or 2.
+func (e exit) ExitCode() int { return e.code }
+
+// Unwrap returns what went wrong.
+func (e exit) Unwrap() error { return e.error }
 
 // greeting tells where everything is; %[1]s is the address.
 const greeting = `Playground: http://%[1]s
@@ -52,17 +70,15 @@ const greeting = `Playground: http://%[1]s
   Ctrl-C ends it.
 `
 
-func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writer) int {
+func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writer) error {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the API server's library greets
 	w, err := NewWorld(c, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
-		fmt.Fprintf(stderr, "playground: %s\n", strings.TrimPrefix(err.Error(), "playground: "))
-		return 2
+		return exit{2, err}
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
-		fmt.Fprintf(stderr, "playground: --listen: %v; write an address and a port such as 127.0.0.1:8090, port 0 for a free one\n", err)
-		return 1
+		return exit{1, fmt.Errorf("--listen: %w; write an address and a port such as 127.0.0.1:8090, port 0 for a free one", err)}
 	}
 	fmt.Fprintf(stdout, greeting, l.Addr())
 	ctx, cancel := context.WithCancel(ctx)
@@ -76,10 +92,9 @@ func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writ
 		err = other
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
+		return exit{1, err}
 	}
-	return 0
+	return nil
 }
 
 func shapeNames() string {

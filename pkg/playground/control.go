@@ -79,7 +79,7 @@ func (c Control) config() (simulator.Config, error) {
 	profiles := engine.Profiles()
 	i := slices.IndexFunc(profiles, func(p engine.Profile) bool { return p.Name == c.Engine })
 	if i < 0 {
-		return simulator.Config{}, fmt.Errorf("engine: there is no profile %q; autoscaler-adapter simulate --profiles lists the %d names", c.Engine, len(profiles))
+		return simulator.Config{}, fmt.Errorf("engine: there is no profile %q; ipa simulate --profiles lists the %d names", c.Engine, len(profiles))
 	}
 	cfg := simulator.NewConfig()
 	cfg.Engine, cfg.Max, cfg.Initial, cfg.Lead, cfg.Seed = profiles[i], 500, 1, c.Lead, 1

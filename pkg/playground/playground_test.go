@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -270,16 +271,25 @@ func TestRun_words(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--help"}, 0, "a name of autoscaler-adapter simulate --profiles (default"},
-		{[]string{"--engine", "gameboy"}, 2, `there is no profile "gameboy"; autoscaler-adapter simulate --profiles lists`},
+		{[]string{"--help"}, 0, "a name of ipa simulate --profiles (default"},
+		{[]string{"--engine", "gameboy"}, 2, `there is no profile "gameboy"; ipa simulate --profiles lists`},
 		{[]string{"--listen", "8089"}, 1, "write an address and a port such as 127.0.0.1:8090"},
 		{[]string{"--load", "storm"}, 2, "one of day"},
+		{[]string{"--nonsense"}, 2, "playground: unknown flag: --nonsense; see --help"},
+		{[]string{"now"}, 2, `unexpected argument "now"`},
 	} {
 		var out, errs bytes.Buffer
-		code := Run(t.Context(), c.args, &out, &errs)
-		said := errs.String()
-		if code == 0 { // what was asked for goes to stdout
-			said = out.String()
+		command := New()
+		command.SetArgs(c.args)
+		command.SetOut(&out)
+		command.SetErr(&errs)
+		err, code := command.ExecuteContext(t.Context()), 0
+		said := out.String() // what was asked for
+		if err != nil {
+			said, code = err.Error(), 0
+			if status := new(exit); errors.As(err, status) {
+				code = status.ExitCode()
+			}
 		}
 		if code != c.code || !strings.Contains(said, c.want) {
 			t.Errorf("%q: exit %d, %s", c.args, code, said)

@@ -8,7 +8,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 )
 
 // What Run returns: 0 when all went well, 1 when something could not be done,
@@ -19,31 +21,84 @@ const (
 	exitUsage  = 2
 )
 
-// Run is the command: args come after the word simulate. The result goes to
-// stdout, progress and errors to stderr. It returns the exit code.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	if errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprint(stdout, usage())
-		return exitOK
+// New returns the command simulate. Its result goes to the command's stdout, progress and remarks to its stderr.
+// An error is one line for the user and has the exit code as its method ExitCode.
+func New() *cobra.Command {
+	o := options{config: simulator.NewConfig()}
+	return o.command()
+}
+
+// command binds the options to a command, which reads them when it runs.
+func (o *options) command() *cobra.Command {
+	c := &cobra.Command{
+		Use: "simulate", Short: "Compare autoscaling policies on a trace, without a cluster",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exit{exitUsage, fmt.Errorf("unexpected argument %q; every value follows a flag, as in --trace FILE (see simulate --help)", args[0])}
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.changed = c.Flags().Changed
+			return o.run(c.Context(), &output{stdout: c.OutOrStdout(), stderr: c.ErrOrStderr()})
+		},
 	}
-	out := output{stdout: stdout, stderr: stderr}
+	c.Flags().SortFlags = false
+	o.bind(c.Flags())
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return exit{exitUsage, hint(c.Flags(), err)} })
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(c.OutOrStdout(), usage(c)) })
+	complete(c)
+	return c
+}
+
+// run checks the options together and does what they ask for.
+func (o *options) run(ctx context.Context, out *output) error {
+	err := o.validate()
 	if err == nil {
-		err = dispatch(ctx, o, &out)
+		err = dispatch(ctx, *o, out)
 	}
 	switch {
 	case err == nil:
-		return exitOK
+		return nil
 	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "simulate: interrupted; nothing was written")
-		return exitFailed
+		return exit{exitFailed, errors.New("interrupted; nothing was written")}
+	case errors.As(err, new(failure)):
+		return exit{exitFailed, err}
 	}
-	fmt.Fprintf(stderr, "simulate: %v\n", err)
-	if errors.As(err, new(failure)) {
-		return exitFailed
-	}
-	return exitUsage
+	return exit{exitUsage, err}
 }
+
+// Run runs the command alone: args come after the word simulate. It returns the exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := New()
+	c.SetArgs(append([]string{}, args...)) // nil would mean those of the process
+	c.SetOut(stdout)
+	c.SetErr(stderr)
+	err := c.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, err)
+	code := exit{code: exitUsage}
+	errors.As(err, &code)
+	return code.code
+}
+
+// exit is an error with the exit code of the program.
+type exit struct {
+	code int
+	error
+}
+
+// Error is a line for the user.
+func (e exit) Error() string { return "simulate: " + e.error.Error() }
+
+// ExitCode is 1 or 2.
+func (e exit) ExitCode() int { return e.code }
+
+// Unwrap returns what went wrong.
+func (e exit) Unwrap() error { return e.error }
 
 // failure is an error that no other flag or file would mend.
 type failure struct{ error }

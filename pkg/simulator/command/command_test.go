@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
@@ -20,6 +21,17 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = Run(t.Context(), args, &out, &errs)
 	return code, out.String(), errs.String()
+}
+
+// parsed are the options of arguments, as the command reads them.
+func parsed(args []string) (options, error) {
+	o := options{config: simulator.NewConfig()}
+	c := o.command()
+	if err := c.ParseFlags(args); err != nil {
+		return o, err
+	}
+	o.changed = c.Flags().Changed
+	return o, o.validate()
 }
 
 // figures runs the command with --json - and returns the runs.
@@ -131,6 +143,7 @@ func TestRun_refuses(t *testing.T) {
 		{nil, "give --trace FILE or --synthetic NAME"},
 		{[]string{"burst"}, `unexpected argument "burst"`},
 		{[]string{"--nonsense"}, "unknown flag: --nonsense"},
+		{[]string{"--polcy", "kpa"}, "unknown flag: --polcy; did you mean --policy?"},
 		{[]string{"--trace", filepath.Join(dir, "none.csv")}, "none.csv: no such file"},
 		{[]string{"--trace", "a", "--synthetic", "step"}, "--trace and --synthetic do not go together"},
 		{[]string{"--synthetic", "storm"}, `"storm"; it must be one of diurnal`},
@@ -247,7 +260,7 @@ func TestRun_help(t *testing.T) {
 		if code != 0 || stderr != "" {
 			t.Fatalf("exit %d, %q", code, stderr)
 		}
-		for _, want := range []string{"Examples:", "--trace FILE", "--slo-ttft", "--fidelity DIR", "tenants", "wva", "scale-down-delay"} {
+		for _, want := range []string{"Examples:", "  simulate --trace mine.csv", "--trace FILE", "--slo-ttft", "--fidelity DIR", "tenants", "wva", "scale-down-delay"} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("the help lacks %q", want)
 			}

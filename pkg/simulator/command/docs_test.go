@@ -17,7 +17,7 @@ func TestDocs_commandsWork(t *testing.T) {
 	}
 	dir, commands := t.TempDir(), 0
 	for _, line := range strings.Split(string(text), "\n") {
-		arguments, ok := strings.CutPrefix(line, "    autoscaler-adapter simulate ")
+		arguments, ok := strings.CutPrefix(line, "    ipa simulate ")
 		if !ok {
 			continue
 		}
@@ -44,8 +44,7 @@ func TestDocs_flagsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{}
-	flags := o.flags()
+	flags := New().Flags()
 	for _, m := range regexp.MustCompile("--([a-z][a-z-]*)").FindAllStringSubmatch(string(text), -1) {
 		if flags.Lookup(m[1]) == nil && !slices.Contains([]string{"help", "record", "load"}, m[1]) { // the adapter's and the playground's
 			t.Errorf("docs/simulate.md: there is no --%s", m[1])

@@ -93,7 +93,7 @@ func TestSpan(t *testing.T) {
 
 // TestLoad_stdin: read once, replayed for every run.
 func TestLoad_stdin(t *testing.T) {
-	o, err := parse([]string{"--trace", "-", "--columns", "time=t,input=i,output=o"})
+	o, err := parsed([]string{"--trace", "-", "--columns", "time=t,input=i,output=o"})
 	if err != nil {
 		t.Fatal(err)
 	}

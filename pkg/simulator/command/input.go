@@ -38,7 +38,7 @@ func pipe(name string) ([]byte, error) {
 	}
 	var magic [2]byte
 	if n, _ := io.ReadFull(f, magic[:]); n == 2 && magic == [2]byte{0x1f, 0x8b} {
-		return nil, fmt.Errorf("--trace %s is compressed; write zcat %s | autoscaler-adapter simulate --trace - ...", name, name)
+		return nil, fmt.Errorf("--trace %s is compressed; write zcat %s | ipa simulate --trace - ...", name, name)
 	}
 	return nil, nil
 }

@@ -93,10 +93,10 @@ func TestRun_pipeEmptyRange(t *testing.T) {
 // and two flags are as one with a comma.
 func TestUsage_policies(t *testing.T) {
 	const list = "kpa:target=20,window=60s,hpa:metric=kv_cache_usage_percent,target=50"
-	if !strings.Contains(usage(), list) {
+	if !strings.Contains(usage(New()), list) {
 		t.Fatalf("the help lacks %s", list)
 	}
-	o, err := parse([]string{"--synthetic", "step", "--policy", list, "--policy", "ipa"})
+	o, err := parsed([]string{"--synthetic", "step", "--policy", list, "--policy", "ipa"})
 	if err != nil || o.policies != list+",ipa" {
 		t.Fatalf("%q, %v", o.policies, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
@@ -37,41 +38,34 @@ type options struct {
 	changed func(name string) bool
 }
 
-// parse reads the flags and checks them alone and together.
-func parse(args []string) (options, error) {
-	o := options{config: simulator.NewConfig()}
-	f := o.flags()
-	if err := f.Parse(args); err != nil {
-		return o, hint(err)
-	}
-	o.changed = f.Changed
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; every value follows a flag, as in --trace FILE (see simulate --help)", f.Arg(0))
-	}
-	return o, o.validate()
-}
-
-// hint puts the way to the help behind what pflag says.
-func hint(err error) error {
-	if err == pflag.ErrHelp {
-		return err
-	}
+// hint puts the way to the help behind what pflag says, or the flag that was meant.
+func hint(flags *pflag.FlagSet, err error) error {
 	var number *strconv.NumError // whose text is of Go, not of the flag
 	if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) && errors.As(err, &number) {
 		return fmt.Errorf("--%s %q; it must be a number, such as %s (see simulate --help)", invalid.GetFlag().Name, invalid.GetValue(), invalid.GetFlag().DefValue)
 	}
+	if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
+		if similar := similarFlags(flags, unknown.GetSpecifiedName()); len(similar) > 0 {
+			return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(similar, " or --"))
+		}
+	}
 	return fmt.Errorf("%w (see simulate --help)", err)
 }
 
-// flags binds the options; their defaults are those of simulator.NewConfig.
-func (o *options) flags() *pflag.FlagSet {
-	f := pflag.NewFlagSet("simulate", pflag.ContinueOnError)
-	f.SortFlags = false
-	f.Usage = func() {}
+// similarFlags are the flags whose names are at most two letters away, as cobra finds commands.
+func similarFlags(flags *pflag.FlagSet, name string) []string {
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	flags.VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return names.SuggestionsFor(name)
+}
+
+// bind adds the flags; their defaults are those of simulator.NewConfig.
+func (o *options) bind(f *pflag.FlagSet) {
 	o.loadFlags(f)
 	o.fleetFlags(f)
 	o.outputFlags(f)
-	return f
 }
 
 // loadFlags say which requests come.

@@ -37,7 +37,7 @@ func record(t *testing.T) (file string, came size) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := parse([]string{"--synthetic", "ramp", "--from", "15m", "--to", "40m"})
+	o, err := parsed([]string{"--synthetic", "ramp", "--from", "15m", "--to", "40m"})
 	if err != nil {
 		t.Fatal(err)
 	}

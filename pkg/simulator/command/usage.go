@@ -3,7 +3,10 @@ package command
 import (
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
@@ -13,18 +16,18 @@ what each autoscaling policy would have cost, and given, beside the least that
 any policy could have done with (the oracle).
 
 Usage:
-  autoscaler-adapter simulate --trace FILE [flags]
-  autoscaler-adapter simulate --synthetic NAME [flags]
-  autoscaler-adapter simulate --fidelity DIR [--engine NAME|FILE.json] [--json FILE]
-  autoscaler-adapter simulate --fit SOURCE --out PROFILE.json
-  autoscaler-adapter simulate --profiles
+  {command} --trace FILE [flags]
+  {command} --synthetic NAME [flags]
+  {command} --fidelity DIR [--engine NAME|FILE.json] [--json FILE]
+  {command} --fit SOURCE --out PROFILE.json
+  {command} --profiles
 
 Examples:
-  simulate --synthetic burst --policy ipa,kpa,static
-  simulate --trace azure2023_conv.csv --scale 8 --policy ipa,kpa:target=20,hpa --seeds 5
-  simulate --trace mine.csv --columns time=when,input=prompt,output=answer --html report.html
-  simulate --synthetic diurnal --engine h100-llama-3.1-8b --sweep --html report.html
-  zcat week.csv.gz | simulate --trace - --from 1d --to 2d --json figures.json
+  {command} --synthetic burst --policy ipa,kpa,static
+  {command} --trace azure2023_conv.csv --scale 8 --policy ipa,kpa:target=20,hpa --seeds 5
+  {command} --trace mine.csv --columns time=when,input=prompt,output=answer --html report.html
+  {command} --synthetic diurnal --engine h100-llama-3.1-8b --sweep --html report.html
+  zcat week.csv.gz | {command} --trace - --from 1d --to 2d --json figures.json
 
 A comma separates policies. Options follow their policy after a colon, and each
 other after a comma or a colon:
@@ -36,10 +39,24 @@ Synthetic loads:
 `
 
 // usage is the whole help.
-func usage() string {
-	o := options{config: simulator.NewConfig()}
-	f := o.flags()
-	return intro + indented(trace.Kinds()) + "\nFlags:\n" + f.FlagUsagesWrapped(100) + "\nPolicies and their options:\n" + indented(policy.Help())
+func usage(c *cobra.Command) string {
+	begin := strings.ReplaceAll(intro, "{command}", c.CommandPath())
+	return begin + indented(trace.Kinds()) + "\nFlags:\n" + c.Flags().FlagUsagesWrapped(100) + "\nPolicies and their options:\n" + indented(policy.Help())
+}
+
+// complete lets a shell complete the values of flags that are names.
+func complete(c *cobra.Command) {
+	var engines []string
+	for _, p := range engine.Profiles() {
+		engines = append(engines, p.Name)
+	}
+	for flag, names := range map[string][]string{
+		"engine": engines, "policy": policy.Names(), "synthetic": trace.KindNames(),
+		"routing": {string(simulator.LeastRequest), string(simulator.PrefixAware)},
+	} {
+		// The only error is a flag that is not there, which the tests would see.
+		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(names, cobra.ShellCompDirectiveDefault))
+	}
 }
 
 func indented(text string) string {

@@ -135,6 +135,14 @@ func Kinds() string {
 	return b.String()
 }
 
+// KindNames are the names of the synthetic loads.
+func KindNames() (names []string) {
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
 func (k kind) duration() time.Duration {
 	points := k.points(0)
 	return time.Duration(points[len(points)-1].at) * time.Second
