@@ -45,7 +45,7 @@ func checkPool(in *Intent, annotations map[string]string) (problems []Problem) {
 		refuse(inference.SelectorKey, "the pools of %s %q select their revision; remove one of the two", inference.PoolModeKey, in.PoolMode)
 	}
 	if in.Gateway == (Name{}) {
-		refuse(inference.GatewayKey, "no Gateway is named; add the annotation, or \"gateway\" to the ConfigMap %s", ConfigName)
+		refuse(inference.GatewayKey, "no Gateway is configured; correct or restore the ConfigMap %s and its key \"gateway\" (an empty ConfigMap means the defaults)", ConfigName)
 	}
 	if _, given := annotations[inference.PoolModeKey]; in.PoolMode == PoolPerRevision && given && in.Picker.Mode != PickerManaged {
 		refuse(inference.PickerKey, "%s %q needs a picker for each revision: only \"managed\" is possible", inference.PoolModeKey, in.PoolMode)

@@ -20,6 +20,9 @@ const (
 	bodyRouterImageKey = "body-based-router-image"
 	engineKey          = "engine"
 	allowedHostsKey    = "allowed-hostnames"
+	allowedGatewaysKey = "allowed-gateways"
+	allowedImagesKey   = "allowed-epp-images"
+	allowedKeysKey     = "allowed-annotations"
 )
 
 // Defaults are the Intent of a Service that says nothing but that it wants the
@@ -59,6 +62,9 @@ func clusterSettings() map[string]func(*Intent, string) error {
 		bodyRouterImageKey: func(in *Intent, v string) (err error) { in.BodyRouter.Image, err = image(v); return err },
 		engineKey:          func(in *Intent, v string) error { return oneOf(&in.Engine, v, Engines()...) },
 		allowedHostsKey:    func(in *Intent, v string) (err error) { in.AllowedHosts, err = hostPatterns(v); return err },
+		allowedGatewaysKey: func(in *Intent, v string) (err error) { in.AllowedGateways, err = globs(v); return err },
+		allowedImagesKey:   func(in *Intent, v string) (err error) { in.AllowedImages, err = globs(v); return err },
+		allowedKeysKey:     func(in *Intent, v string) (err error) { in.AllowedKeys, err = reservedKeys(v); return err },
 	}
 	for _, s := range settings() {
 		if s.cluster {
@@ -71,7 +77,7 @@ func clusterSettings() map[string]func(*Intent, string) error {
 func builtin() Defaults {
 	return Defaults{
 		Gateway:  Name{"knative-serving", "knative-gateway"},
-		Listener: "llm-gw", AllowedHosts: []string{"*." + namespacePlaceholder + ".*"},
+		Listener: "llm-gw", AllowedHosts: []string{"*." + namespacePlaceholder + "." + domainPlaceholder},
 		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
 		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
 			Replicas: 1, Flavor: FlavorAuto},

@@ -32,6 +32,9 @@ func Parse(namespace, name string, annotations map[string]string, d Defaults) (*
 		}
 	}
 	in.complete()
+	cluster := Intent(d)
+	cluster.complete()
+	problems = append(problems, checkRights(&in, &cluster, annotations)...)
 	return &in, append(problems, check(&in, annotations)...)
 }
 

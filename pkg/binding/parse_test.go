@@ -23,12 +23,20 @@ func with(pairs ...string) map[string]string {
 	return a
 }
 
-func parse(t *testing.T, annotations map[string]string) (*Intent, []Problem) {
+// permissive are the defaults of a cluster whose administrator lists everything.
+func permissive(t *testing.T) Defaults {
 	t.Helper()
-	d, err := ParseDefaults(nil)
+	d, err := ParseDefaults(map[string]string{allowedGatewaysKey: "*/*", allowedImagesKey: "*/*,*/*/*", allowedKeysKey: "provider,allow-weighted-pools"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Domains = []string{"example.com"}
+	return d
+}
+
+func parse(t *testing.T, annotations map[string]string) (*Intent, []Problem) {
+	t.Helper()
+	d := permissive(t)
 	return Parse("default", "qwen", annotations, d)
 }
 
@@ -74,7 +82,7 @@ func TestParse(t *testing.T) {
 					t.Errorf("%s: %s", p.Path, p.Message)
 				}
 			}
-			want := Intent(builtin())
+			want := Intent(permissive(t))
 			want.Namespace, want.Service, want.Picker.Flavor = "default", "qwen", FlavorGIE
 			tc.want(&want)
 			if diff := cmp.Diff(&want, got); diff != "" {

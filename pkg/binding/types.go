@@ -21,6 +21,13 @@ type Intent struct {
 	// AllowedHosts are the patterns of hosts that Services may name, a setting of the
 	// cluster only; DeniedHosts are those that this one named in vain.
 	AllowedHosts, DeniedHosts []string
+	// Domains are the domains that the cluster serves Knative Services on: those of
+	// Knative's config-domain, and the one within the cluster. Empty until read.
+	Domains []string
+	// AllowedGateways, AllowedImages and AllowedKeys are what Services may choose of the
+	// settings that reach beyond their namespace, settings of the cluster only: patterns
+	// of namespace/name, patterns of picker images, and keys of annotations.
+	AllowedGateways, AllowedImages, AllowedKeys []string
 	// RequestTimeout is the route's; 0 is none.
 	RequestTimeout time.Duration
 

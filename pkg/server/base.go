@@ -36,7 +36,7 @@ type base struct {
 	// own follows config-ipa and defaults config-inference-gateway.
 	own      *ownConfig
 	defaults *gatewayDefaults
-	// knative watches the config maps of knative-serving; nil in a process that reads none.
+	// knative watches the config maps of knative-serving.
 	knative *cminformer.InformedWatcher
 	// reader shows InferencePools to the autoscaler, and with InferenceBindings to the
 	// webhook; nil in a process that has neither.
@@ -71,12 +71,12 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	b.ctx = withLeaderElection(ctx, o, component, kube)
 	own, ownWatcher := watchOwn(kube, o.Namespace, log)
 	b.own, b.watchers = own, []*cminformer.InformedWatcher{ownWatcher}
-	if b.defaults, err = followDefaults(ownWatcher, o.Namespace, log); err != nil {
+	b.knative = cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
+	b.watchers = append(b.watchers, b.knative)
+	if b.defaults, err = followDefaults(ownWatcher, b.knative, log); err != nil {
 		return nil, err
 	}
 	if o.has(Autoscaler) || o.has(Webhook) {
-		b.knative = cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
-		b.watchers = append(b.watchers, b.knative)
 		b.reader = inferencegateway.NewReader(dynamicclient.Get(ctx), log, o.has(Webhook))
 	}
 	if o.has(Autoscaler) || o.has(Gateway) {

@@ -4,57 +4,118 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	cminformer "knative.dev/pkg/configmap/informer"
+	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	routeconfig "knative.dev/serving/pkg/reconciler/route/config"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
-// gatewayDefaults follows config-inference-gateway; a broken edit keeps the last good one.
+// gatewayDefaults follows config-inference-gateway and the domains of Knative's
+// config-domain; a broken edit and a deleted config map leave the last good one.
 type gatewayDefaults struct {
 	current atomic.Pointer[binding.Defaults]
-	// loaded is true once a good config map was read; update alone uses it.
-	loaded  bool
 	changed func()
 	log     *slog.Logger
+
+	mu sync.Mutex
+	// settings is the last good config map, domains are those of config-domain, empty
+	// until read.
+	settings binding.Defaults
+	domains  []string
+	// loaded is true once a good config map was read.
+	loaded bool
 }
 
-// followDefaults adds the config map to a watcher of our own namespace.
-func followDefaults(w *cminformer.InformedWatcher, namespace string, log *slog.Logger) (*gatewayDefaults, error) {
+// followDefaults adds the config maps to watchers of our own namespace and of
+// Knative's, before these are started.
+func followDefaults(own, knative configmap.DefaultingWatcher, log *slog.Logger) (*gatewayDefaults, error) {
 	builtin, err := binding.ParseDefaults(nil)
 	if err != nil {
 		return nil, fmt.Errorf("the built-in defaults of %s: %w", binding.ConfigName, err)
 	}
-	d := &gatewayDefaults{log: log, changed: func() {}}
-	d.current.Store(&builtin)
-	w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName, Namespace: namespace}}, d.update)
+	d := &gatewayDefaults{log: log, changed: func() {}, settings: unread(builtin)}
+	d.publish()
+	// The watchers report a config map that is missing or deleted as this one, without a UID.
+	own.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName}}, d.update)
+	knative.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: routeconfig.DomainConfigName}}, d.updateDomains)
 	return d, nil
+}
+
+// unread are settings that permit nothing: no Gateway, so that Services are
+// refused and stay as they are, and no hosts. The built-in Gateway would move
+// Services whose config map could not be read.
+func unread(d binding.Defaults) binding.Defaults {
+	d.Gateway, d.AllowedHosts = binding.Name{}, nil
+	return d
 }
 
 func (d *gatewayDefaults) get() binding.Defaults { return *d.current.Load() }
 
 func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
 	parsed, err := binding.ParseDefaults(cm.Data)
+	d.mu.Lock()
 	switch {
+	case cm.UID == "" && d.loaded:
+		d.log.Error("config map is gone; the last good one stays in force until the adapter restarts; restore it (an empty one means the defaults)", "configmap", binding.ConfigName)
+		d.mu.Unlock()
+		return
+	case cm.UID == "":
+		d.log.Info("config map is missing; Services are left as they are until it is there (an empty one means the defaults)", "configmap", binding.ConfigName)
+		d.mu.Unlock()
+		return
 	case err != nil && d.loaded:
 		d.log.Error("config map refused; the last good one stays in force", "error", err)
+		d.mu.Unlock()
 		return
 	case err != nil:
-		// After a restart nothing is known to be good, and the built-in Gateway would
-		// tear down what serves. Without a Gateway a Service is refused and stays as it is.
-		d.log.Error("config map refused; Services that name no Gateway are left as they are until it is corrected", "error", err)
-		parsed.Gateway = binding.Name{}
-	case len(cm.Data) > 0:
+		d.log.Error("config map refused; Services are left as they are until it is corrected", "error", err)
+		parsed = unread(parsed)
+	default:
 		d.loaded = true
 	}
-	d.current.Store(&parsed)
+	d.settings = parsed
+	d.mu.Unlock()
+	d.publish()
+}
+
+// updateDomains follows the domains that Knative serves Services on.
+func (d *gatewayDefaults) updateDomains(cm *corev1.ConfigMap) {
+	if cm.UID == "" {
+		return // missing: none; deleted: the last ones
+	}
+	parsed, err := routeconfig.NewDomainFromConfigMap(cm)
+	if err != nil {
+		d.log.Error("config map refused; the last good one stays in force", "configmap", cm.Name, "error", err)
+		return
+	}
+	domains := slices.Sorted(maps.Keys(parsed.Domains))
+	if !slices.Contains(domains, routeconfig.DefaultDomain) {
+		domains = append(domains, routeconfig.DefaultDomain) // cluster-local hosts are served, too
+	}
+	d.mu.Lock()
+	d.domains = domains
+	d.mu.Unlock()
+	d.publish()
+}
+
+// publish joins the two config maps.
+func (d *gatewayDefaults) publish() {
+	d.mu.Lock()
+	joined := d.settings
+	joined.Domains = d.domains
+	d.current.Store(&joined)
+	d.mu.Unlock()
 	d.changed()
 }
 

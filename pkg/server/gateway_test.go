@@ -2,44 +2,60 @@ package server
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	cminformer "knative.dev/pkg/configmap/informer"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
-// The inference gateway's config map is followed from its first state on; a
-// broken edit keeps the last good one.
-func TestFollowDefaults(t *testing.T) {
-	d, err := followDefaults(cminformer.NewInformedWatcher(kubefake.NewClientset(), "ns"), "ns", slog.New(slog.DiscardHandler))
+// followed returns settings that nothing has been read for, with their edits.
+func followed(t *testing.T) (d *gatewayDefaults, edit func(uid string, data map[string]string)) {
+	t.Helper()
+	watcher := func() *cminformer.InformedWatcher {
+		return cminformer.NewInformedWatcher(kubefake.NewClientset(), "ns")
+	}
+	d, err := followDefaults(watcher(), watcher(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	builtin := d.get().Gateway
+	return d, func(uid string, data map[string]string) {
+		d.update(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName, UID: types.UID(uid)}, Data: data})
+	}
+}
+
+// The inference gateway's config map is followed from its first state on. A broken
+// edit and a deletion keep the last good one: only an empty object is the defaults.
+func TestFollowDefaults(t *testing.T) {
+	d, edit := followed(t)
 	changes := 0
 	d.changed = func() { changes++ }
-	edit := func(data map[string]string) binding.Name {
-		d.update(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName}, Data: data})
-		return d.get().Gateway
-	}
-	good := binding.Name{Namespace: "infra", Name: "llm"}
+	const deleted = "" // the watcher's own object
+	mine, none := binding.Name{Namespace: "edge", Name: "mine"}, binding.Name{}
 	for _, tt := range []struct {
 		name    string
+		uid     string
 		data    map[string]string
-		want    binding.Name
+		gateway binding.Name
+		hosts   []string
 		changes int
 	}{
-		{"a good edit", map[string]string{"gateway": "infra/llm"}, good, 1},
-		{"a broken one", map[string]string{"gateway": "a/b/c"}, good, 1},
-		{"an unknown key", map[string]string{"gatewey": "infra/other"}, good, 1},
-		{"back to the defaults", nil, builtin, 2},
+		{"not there yet", deleted, nil, none, nil, 0},
+		{"a good edit", "1", map[string]string{"gateway": "edge/mine", "allowed-hostnames": ""}, mine, nil, 1},
+		{"a broken one", "1", map[string]string{"gateway": "a/b/c"}, mine, nil, 1},
+		{"an unknown key", "1", map[string]string{"gatewey": "infra/other"}, mine, nil, 1},
+		{"deleted", deleted, nil, mine, nil, 1},
+		{"made anew and empty", "2", nil, binding.Name{Namespace: "knative-serving", Name: "knative-gateway"}, []string{"*.{namespace}.{domain}"}, 2},
+		{"deleted again", deleted, nil, binding.Name{Namespace: "knative-serving", Name: "knative-gateway"}, []string{"*.{namespace}.{domain}"}, 2},
 	} {
-		if got := edit(tt.data); got != tt.want || changes != tt.changes {
-			t.Errorf("%s: gateway %v after %d changes, want %v after %d", tt.name, got, changes, tt.want, tt.changes)
+		edit(tt.uid, tt.data)
+		if got := d.get(); got.Gateway != tt.gateway || !slices.Equal(got.AllowedHosts, tt.hosts) || changes != tt.changes {
+			t.Errorf("%s: gateway %v and hosts %q after %d changes, want %v and %q after %d", tt.name, got.Gateway, got.AllowedHosts, changes, tt.gateway, tt.hosts, tt.changes)
 		}
 	}
 }
@@ -47,17 +63,37 @@ func TestFollowDefaults(t *testing.T) {
 // A config map that is broken when the adapter starts must not move Services to
 // the built-in Gateway: they are refused, which leaves them as they are.
 func TestFollowDefaults_brokenFromTheStart(t *testing.T) {
-	d, err := followDefaults(cminformer.NewInformedWatcher(kubefake.NewClientset(), "ns"), "ns", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	d, edit := followed(t)
+	edit("", nil) // the watcher begins with the default
+	edit("1", map[string]string{"gateway": "infra/llm", "gatewey": "infra/other", "allowed-hostnames": "*"})
+	if got := d.get(); got.Gateway != (binding.Name{}) || got.AllowedHosts != nil {
+		t.Errorf("gateway %v and hosts %q of a broken config map, want none", got.Gateway, got.AllowedHosts)
 	}
-	d.update(&corev1.ConfigMap{}) // the watcher begins with the default
-	d.update(&corev1.ConfigMap{Data: map[string]string{"gateway": "infra/llm", "gatewey": "infra/other"}})
-	if got := d.get().Gateway; got != (binding.Name{}) {
-		t.Errorf("gateway %v of a broken config map, want none", got)
-	}
-	d.update(&corev1.ConfigMap{Data: map[string]string{"gateway": "infra/llm"}})
+	edit("1", map[string]string{"gateway": "infra/llm"})
 	if got, want := d.get().Gateway, (binding.Name{Namespace: "infra", Name: "llm"}); got != want {
 		t.Errorf("gateway %v after the correction, want %v", got, want)
+	}
+}
+
+// The domains of Knative's config-domain are followed; that of the cluster is
+// always among them, and a broken edit and a deletion keep the last ones.
+func TestFollowDefaults_domains(t *testing.T) {
+	d, _ := followed(t)
+	for _, tt := range []struct {
+		name string
+		uid  types.UID
+		data map[string]string
+		want []string
+	}{
+		{"not read", "", nil, nil},
+		{"one", "1", map[string]string{"example.com": ""}, []string{"example.com", "svc.cluster.local"}},
+		{"two, one by a selector", "1", map[string]string{"example.com": "", "prod.example.org": "selector: {env: prod}"}, []string{"example.com", "prod.example.org", "svc.cluster.local"}},
+		{"broken", "1", map[string]string{"example.com": "selector: ["}, []string{"example.com", "prod.example.org", "svc.cluster.local"}},
+		{"deleted", "", nil, []string{"example.com", "prod.example.org", "svc.cluster.local"}},
+	} {
+		d.updateDomains(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "config-domain", UID: tt.uid}, Data: tt.data})
+		if got := d.get().Domains; !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }

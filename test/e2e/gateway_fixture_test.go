@@ -89,6 +89,7 @@ func needGateway(t *testing.T) {
 	cluster.configureGateway(t, map[string]string{
 		"gateway":                 gatewayNamespace + "/" + gatewayName,
 		"listener":                "llm-gw",
+		"allowed-gateways":        "*/late", // of TestGatewayMissing, in its own namespace
 		"epp-image":               setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
 		"body-based-router-image": setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
 	})

@@ -65,7 +65,7 @@ func TestGatewayHosts(t *testing.T) {
 func TestGatewayHostTakenAway(t *testing.T) {
 	needGateway(t)
 	cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.models.example.com"})
-	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.{namespace}.*"}) })
+	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.{namespace}.{domain}"}) })
 	const host = "shared.models.example.com"
 	s := standIn(t, namespaceFor(t), "tenant", annotations{"min-scale": "1"}).
 		behindGateway(map[string]string{"knative-inference.dev/hostnames": host}).start()

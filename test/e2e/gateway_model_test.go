@@ -18,7 +18,7 @@ func TestGatewayModels(t *testing.T) {
 	needGateway(t)
 	cluster.configureGateway(t, map[string]string{"body-based-router": "managed", "allowed-hostnames": "*.models.example.com"})
 	t.Cleanup(func() {
-		cluster.configureGateway(t, map[string]string{"body-based-router": "disabled", "allowed-hostnames": "*.{namespace}.*"})
+		cluster.configureGateway(t, map[string]string{"body-based-router": "disabled", "allowed-hostnames": "*.{namespace}.{domain}"})
 	})
 	namespace := namespaceFor(t)
 	const host = "inference.models.example.com"

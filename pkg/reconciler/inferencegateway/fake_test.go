@@ -102,10 +102,11 @@ func newCluster(t *testing.T) *cluster {
 		services: servinglisters.NewServiceLister(c.services), revisions: servinglisters.NewRevisionLister(c.revs),
 		ingresses: networkinglisters.NewIngressLister(c.ingress), pods: pods, client: c.client, kube: c.kube,
 		defaults: func() binding.Defaults {
-			d, err := binding.ParseDefaults(map[string]string{"gateway": "knative-serving/knative-gateway", "listener": "llm-gw"})
+			d, err := binding.ParseDefaults(map[string]string{"gateway": "knative-serving/knative-gateway", "listener": "llm-gw", "allowed-gateways": "other/*"})
 			if err != nil {
 				t.Fatal(err)
 			}
+			d.Domains = []string{"example.com"}
 			return d
 		},
 		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,

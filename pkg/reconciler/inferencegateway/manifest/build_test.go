@@ -16,7 +16,7 @@ import (
 // asking parses annotations without their domain, as pairs, for default/name.
 func asking(t testing.TB, name string, pairs ...string) binding.Intent {
 	t.Helper()
-	d, err := binding.ParseDefaults(map[string]string{"body-based-router": "managed", "allowed-hostnames": "*"})
+	d, err := binding.ParseDefaults(map[string]string{"body-based-router": "managed", "allowed-hostnames": "*", "allowed-gateways": "*/*", "allowed-annotations": "provider,allow-weighted-pools"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,7 @@ func (s story) intent(t *testing.T, namespace, name string, annotations map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Domains = []string{"example.com"}
 	in, problems := binding.Parse(namespace, name, annotations, d)
 	for _, p := range problems {
 		if !p.Warning {
