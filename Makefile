@@ -62,6 +62,11 @@ bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares wit
 bench-policy: ipa ## Every policy on every trace, into docs/benchmarks.md; goes on where it was cut short (TRACES=folder, LIMIT=30m)
 	@go run ./hack/benchpolicy -binary $(OUTPUT)/bin/ipa -out $(OUTPUT)/bench-policy -traces "$(TRACES)" -limit $${LIMIT:-0} -doc docs/benchmarks.md $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: build ## One replica at size: CPU, memory, intervals, decisions, metrics API (needs root; ARGS="-pods 10000")
+	@go build -o $(OUTPUT)/bin/benchscale ./hack/benchscale
+	@$(OUTPUT)/bin/benchscale -adapter $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-scale $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (10s)
 	@hack/fuzz.sh
