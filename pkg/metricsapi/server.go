@@ -20,6 +20,8 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/servingcert"
 )
 
 // retryInterval is the pause after a failed start, e.g. while the API server is away.
@@ -49,7 +51,7 @@ type Server struct {
 	o         Options
 	clients   clients
 	latency   *latency
-	certs     *Certificates
+	certs     *servingcert.Certificates
 	registrar *Registrar
 	events    record.EventBroadcaster
 	ready     atomic.Bool
@@ -81,7 +83,7 @@ func newServer(o Options, c clients) (*Server, error) {
 		return nil, fmt.Errorf("metricsapi: registering metrics: %w", err)
 	}
 	s := &Server{o: o, clients: c, latency: latency, events: record.NewBroadcaster(), listening: make(chan struct{})}
-	s.certs = newCertificates(c.kube.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
+	s.certs = servingcert.New(c.kube.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
 	s.registrar = NewRegistrar(RegistrarOptions{
 		Client: c.dynamic, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
 		Events: s.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
@@ -119,7 +121,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
-	background.Go(func() { s.certs.syncUntilDone(ctx) })
+	background.Go(func() { s.certs.Run(ctx) })
 	background.Go(func() {
 		select {
 		case <-ctx.Done():

@@ -29,6 +29,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/servingcert"
 )
 
 // frontProxy is the API server's side: the certificate it calls us with.
@@ -57,16 +59,10 @@ func newFrontProxy(t *testing.T, name string) frontProxy {
 		}
 		return c, key
 	}
-	caTemplate, err := template("front proxy CA", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	caTemplate := template(t, "front proxy CA")
 	caTemplate.IsCA, caTemplate.BasicConstraintsValid = true, true
 	ca, caKey := make(caTemplate, nil, nil)
-	leafTemplate, err := template(name, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leafTemplate := template(t, name)
 	leafTemplate.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	leaf, key := make(leafTemplate, ca, caKey)
 	return frontProxy{
@@ -205,8 +201,8 @@ func TestServer_reloads_its_certificate(t *testing.T) {
 	s, _, url := run(t, Options{}, client)
 	old := s.certs.Bundle()
 
-	renewal := time.Now().Add(certificateLife * 3 / 4)
-	for _, now := range []time.Time{renewal, renewal.Add(settleTime)} {
+	renewal := time.Now().Add(servingcert.Life * 3 / 4)
+	for _, now := range []time.Time{renewal, renewal.Add(servingcert.SettleTime)} {
 		if err := s.certs.Sync(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
@@ -15,11 +16,11 @@ import (
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/logging"
+	"knative.dev/pkg/system"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
-	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
 // base is what the parts of one process share: clients, caches and configuration.
@@ -62,8 +63,8 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	klog.SetSlogLogger(log)
 	ctx = logging.WithLogger(ctx, zlog)
 	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
-	if ctx, err = webhook.Prepare(ctx, o.Namespace, o.WebhookPort); err != nil {
-		return nil, err
+	if err := os.Setenv(system.NamespaceEnvKey, o.Namespace); err != nil { // knative.dev/pkg puts its leases there
+		return nil, fmt.Errorf("setting %s: %w", system.NamespaceEnvKey, err)
 	}
 	b := &base{Options: o, cfg: cfg, reg: newRegistry(o.Version), log: log}
 	ctx, b.informers = inject(ctx, cfg, o.Parts)

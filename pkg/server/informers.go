@@ -11,7 +11,6 @@ import (
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
-	secretinformer "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service"
@@ -27,7 +26,7 @@ func informersOf(p Part) []any {
 	case Autoscaler:
 		return []any{painformer.Key{}, sksinformer.Key{}, revisioninformer.Key{}, pods, deploymentinformer.Key{Selector: podautoscaler.Selector}}
 	case Webhook:
-		return []any{serviceinformer.Key{}, ingressinformer.Key{}, secretinformer.Key{}}
+		return []any{serviceinformer.Key{}, ingressinformer.Key{}}
 	default:
 		return []any{serviceinformer.Key{}, ingressinformer.Key{}, revisioninformer.Key{}, pods}
 	}

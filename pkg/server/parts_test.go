@@ -10,7 +10,6 @@ import (
 	"knative.dev/pkg/system"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
-	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
 func TestParseParts(t *testing.T) {
@@ -38,10 +37,6 @@ func TestParseParts(t *testing.T) {
 func TestInject_onlyWhatThePartsRead(t *testing.T) {
 	t.Setenv(system.NamespaceEnvKey, "knative-inference")
 	ctx := filteredfactory.WithSelectors(t.Context(), podautoscaler.Selector)
-	ctx, err := webhook.Prepare(ctx, "knative-inference", 8444)
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[any]bool{}
 	for _, p := range AllParts() {
 		for _, key := range informersOf(p) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -13,20 +12,26 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
-	corelisters "k8s.io/client-go/listers/core/v1"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
-	"knative.dev/pkg/webhook/certificates/resources"
 )
 
-// bundles keeps the certificate authority of our Secret in our webhook
-// configurations. What else stands there is the administrator's.
+// authority is where the CAs of our certificate come from.
+type authority interface {
+	// Bundle returns the PEM CAs of what any replica serves now or soon; nil before there is one.
+	Bundle() []byte
+	// TrustedBy reports whether a client with this bundle trusts what this replica serves.
+	TrustedBy(bundle []byte) bool
+}
+
+// bundles keeps the certificate authorities of our Secret in our webhook
+// configurations. The rest of the configurations is the administrator's.
 type bundles struct {
 	reconciler.LeaderAwareFuncs
 	kube       kubernetes.Interface
-	secret     types.NamespacedName
+	key        types.NamespacedName
 	name       string
-	secrets    corelisters.SecretLister
+	authority  authority
 	mutating   admissionlisters.MutatingWebhookConfigurationLister
 	validating admissionlisters.ValidatingWebhookConfigurationLister
 }
@@ -35,26 +40,14 @@ var _ controller.Reconciler = (*bundles)(nil)
 
 // Reconcile implements controller.Reconciler; only the leader writes.
 func (b *bundles) Reconcile(ctx context.Context, key string) error {
-	if !b.IsLeaderFor(b.secret) {
+	if !b.IsLeaderFor(b.key) {
 		return controller.NewSkipKey(key)
 	}
-	ca, err := b.authority()
-	if err != nil || ca == nil {
-		return err
+	ca := b.authority.Bundle()
+	if ca == nil {
+		return nil
 	}
 	return errors.Join(b.mutate(ctx, ca), b.validate(ctx, ca))
-}
-
-// authority is nil until the Secret is filled.
-func (b *bundles) authority() ([]byte, error) {
-	s, err := b.secrets.Secrets(b.secret.Namespace).Get(b.secret.Name)
-	if apierrs.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("webhook: reading the Secret %s: %w", b.secret, err)
-	}
-	return s.Data[resources.CACert], nil
 }
 
 func (b *bundles) mutate(ctx context.Context, ca []byte) error {
@@ -120,17 +113,17 @@ func trusts(clients []*admissionregistrationv1.WebhookClientConfig, ca []byte) b
 }
 
 // ready reports whether the API server can call us: every configuration of ours
-// that exists trusts our certificate.
+// that exists trusts the certificate that this replica serves.
 func (b *bundles) ready() bool {
-	ca, err := b.authority()
-	if err != nil || ca == nil {
+	if b.authority.Bundle() == nil {
 		return false
 	}
-	if c, err := b.mutating.Get(b.name); err == nil && !trusts(mutatingClients(c), ca) {
-		return false
+	var clients []*admissionregistrationv1.WebhookClientConfig
+	if c, err := b.mutating.Get(b.name); err == nil {
+		clients = append(clients, mutatingClients(c)...)
 	}
-	if c, err := b.validating.Get(b.name); err == nil && !trusts(validatingClients(c), ca) {
-		return false
+	if c, err := b.validating.Get(b.name); err == nil {
+		clients = append(clients, validatingClients(c)...)
 	}
-	return true
+	return !slices.ContainsFunc(clients, func(c *admissionregistrationv1.WebhookClientConfig) bool { return !b.authority.TrustedBy(c.CABundle) })
 }

@@ -2,17 +2,17 @@ package webhook
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
-	corelisters "k8s.io/client-go/listers/core/v1"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
 )
@@ -25,13 +25,17 @@ type cluster struct {
 
 func newCluster(t *testing.T, objects ...runtime.Object) cluster {
 	t.Helper()
+	ca := fakeAuthority("")
+	if len(objects) > 0 {
+		if first, ok := objects[0].(fakeAuthority); ok {
+			ca, objects = first, objects[1:]
+		}
+	}
 	client := fake.NewClientset(objects...)
-	secrets, mutating, validating := newIndexer(), newIndexer(), newIndexer()
+	mutating, validating := newIndexer(), newIndexer()
 	for _, o := range objects {
 		var err error
 		switch o.(type) {
-		case *corev1.Secret:
-			err = secrets.Add(o)
 		case *admissionregistrationv1.MutatingWebhookConfiguration:
 			err = mutating.Add(o)
 		case *admissionregistrationv1.ValidatingWebhookConfiguration:
@@ -42,8 +46,8 @@ func newCluster(t *testing.T, objects ...runtime.Object) cluster {
 		}
 	}
 	return cluster{client: client, bundles: &bundles{
-		kube: client, secret: types.NamespacedName{Namespace: "ours", Name: "tls"}, name: Name,
-		secrets: corelisters.NewSecretLister(secrets), mutating: admissionlisters.NewMutatingWebhookConfigurationLister(mutating),
+		kube: client, key: types.NamespacedName{Namespace: "ours", Name: Name}, name: Name,
+		authority: ca, mutating: admissionlisters.NewMutatingWebhookConfigurationLister(mutating),
 		validating: admissionlisters.NewValidatingWebhookConfigurationLister(validating),
 	}}
 }
@@ -56,13 +60,23 @@ func (c cluster) lead(t *testing.T) {
 	}
 }
 
-func secret(ca string) *corev1.Secret {
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ours", Name: "tls"}}
-	if ca != "" {
-		s.Data = map[string][]byte{"ca-cert.pem": []byte(ca)}
+// fakeAuthority is a CA whose certificate this replica serves; "" before there is one.
+type fakeAuthority string
+
+func (a fakeAuthority) Bundle() []byte {
+	if a == "" {
+		return nil
 	}
-	return s
+	return []byte(a)
 }
+
+func (a fakeAuthority) TrustedBy(bundle []byte) bool {
+	return strings.Contains(string(bundle), string(a))
+}
+
+// The objects of a test may begin with the authority.
+func (a fakeAuthority) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+func (a fakeAuthority) DeepCopyObject() runtime.Object   { return a }
 
 func mutatingConfig(ca string) *admissionregistrationv1.MutatingWebhookConfiguration {
 	policy := admissionregistrationv1.Ignore
@@ -89,13 +103,14 @@ func TestBundles(t *testing.T) {
 		writes  int
 		ready   bool
 	}{
-		{"a new installation", []runtime.Object{secret("ca"), mutatingConfig(""), validatingConfig("")}, 2, false},
-		{"a new certificate", []runtime.Object{secret("ca"), mutatingConfig("old"), validatingConfig("old")}, 2, false},
-		{"one of the two was applied anew", []runtime.Object{secret("ca"), mutatingConfig("ca"), validatingConfig("")}, 1, false},
-		{"all is well", []runtime.Object{secret("ca"), mutatingConfig("ca"), validatingConfig("ca")}, 0, true},
-		{"the Secret is empty still", []runtime.Object{secret(""), mutatingConfig(""), validatingConfig("")}, 0, false},
-		{"no Secret", []runtime.Object{mutatingConfig("ca")}, 0, false},
-		{"nobody calls us", []runtime.Object{secret("ca")}, 0, true},
+		{"a new installation", []runtime.Object{fakeAuthority("ca"), mutatingConfig(""), validatingConfig("")}, 2, false},
+		{"a new certificate", []runtime.Object{fakeAuthority("ca"), mutatingConfig("old"), validatingConfig("old")}, 2, false},
+		{"one of the two was applied anew", []runtime.Object{fakeAuthority("ca"), mutatingConfig("ca"), validatingConfig("")}, 1, false},
+		{"all is well", []runtime.Object{fakeAuthority("ca"), mutatingConfig("ca"), validatingConfig("ca")}, 0, true},
+		{"the Secret is empty still", []runtime.Object{fakeAuthority(""), mutatingConfig(""), validatingConfig("")}, 0, false},
+		{"no certificate", []runtime.Object{mutatingConfig("ca")}, 0, false},
+		{"the next CA is added before its certificate is served", []runtime.Object{fakeAuthority("ca"), mutatingConfig("next ca"), validatingConfig("next ca")}, 2, true},
+		{"nobody calls us", []runtime.Object{fakeAuthority("ca")}, 0, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,7 +119,7 @@ func TestBundles(t *testing.T) {
 			if got := c.ready(); got != tt.ready {
 				t.Errorf("ready before: %t, want %t", got, tt.ready)
 			}
-			if err := c.Reconcile(t.Context(), "ours/tls"); err != nil {
+			if err := c.Reconcile(t.Context(), "ours/"+Name); err != nil {
 				t.Fatal(err)
 			}
 			if got := len(c.client.Actions()); got != tt.writes {
@@ -116,12 +131,12 @@ func TestBundles(t *testing.T) {
 
 // Only the bundle is ours; a standby writes nothing at all.
 func TestBundles_onlyTheBundleByTheLeader(t *testing.T) {
-	c := newCluster(t, secret("ca"), mutatingConfig("old"), validatingConfig("old"))
-	if err := c.Reconcile(t.Context(), "ours/tls"); !controller.IsSkipKey(err) || len(c.client.Actions()) > 0 {
+	c := newCluster(t, fakeAuthority("ca"), mutatingConfig("old"), validatingConfig("old"))
+	if err := c.Reconcile(t.Context(), "ours/"+Name); !controller.IsSkipKey(err) || len(c.client.Actions()) > 0 {
 		t.Errorf("a standby answered %v and did %v", err, c.client.Actions())
 	}
 	c.lead(t)
-	if err := c.Reconcile(t.Context(), "ours/tls"); err != nil {
+	if err := c.Reconcile(t.Context(), "ours/"+Name); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.client.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(context.Background(), Name, metav1.GetOptions{})

@@ -1,9 +1,6 @@
 package webhook
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "strings"
 
 // operation is one of RFC 6902.
 type operation struct {
@@ -12,17 +9,10 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// patch collects operations on one object, which it keeps up to date.
+// patch collects operations on one object, of which it keeps the part that they change.
 type patch struct {
 	object     map[string]any
 	operations []operation
-}
-
-// decode reads an object without a type, so that every field of it is known.
-func decode(raw []byte) (map[string]any, error) {
-	object := map[string]any{}
-	err := json.Unmarshal(raw, &object)
-	return object, err
 }
 
 // set puts a string where path leads, with the parents that are missing.

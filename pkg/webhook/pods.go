@@ -1,33 +1,30 @@
 package webhook
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // PodsPath is where Pods are labelled.
 const PodsPath = "/pods"
 
-// pods labels new pods. It never refuses one: what it cannot tell is left to
-// the reconciler, which labels live pods.
+// pods labels new pods. Only their metadata is decoded. A pod is never refused: one whose
+// labels are not known here is left to the reconciler, which labels live pods.
 func (c Caches) pods(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	if r.Operation != admissionv1.Create || r.SubResource != "" {
 		return allow()
 	}
-	var pod corev1.Pod
-	if err := json.Unmarshal(r.Object.Raw, &pod); err != nil {
+	var head podHead
+	if err := decode(r.Object.Raw, &head); err != nil || head.Metadata == nil {
 		return allow()
 	}
-	object, err := decode(r.Object.Raw)
-	if err != nil {
-		return allow()
-	}
-	m := c.marksOf(r.Namespace, &pod)
-	p := patch{object: object}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: head.Metadata.Labels, Annotations: head.Metadata.Annotations}}
+	m := c.marksOf(r.Namespace, pod)
+	p := patch{object: map[string]any{"metadata": head.Metadata.tree()}}
 	for _, key := range slices.Sorted(maps.Keys(m.labels)) {
 		p.set(m.labels[key], "metadata", "labels", key)
 	}

@@ -1,33 +1,16 @@
 package webhook
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/webhook"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
-
-// endpoint is one path of the server and what answers there.
-type endpoint struct {
-	path  string
-	admit func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse
-}
-
-var _ webhook.AdmissionController = endpoint{}
-
-// Path implements webhook.AdmissionController.
-func (e endpoint) Path() string { return e.path }
-
-// Admit implements webhook.AdmissionController.
-func (e endpoint) Admit(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
-	return e.admit(r)
-}
 
 func allow() *admissionv1.AdmissionResponse { return &admissionv1.AdmissionResponse{Allowed: true} }
 
@@ -48,7 +31,8 @@ func allowWith(p patch) *admissionv1.AdmissionResponse {
 
 // broken answers a request that cannot be read.
 func broken(err error) *admissionv1.AdmissionResponse {
-	return webhook.MakeErrorStatus("reading the object: %v", err)
+	status := apierrors.NewBadRequest(fmt.Sprintf("reading the object: %v", err)).Status()
+	return &admissionv1.AdmissionResponse{Result: &status}
 }
 
 // respond turns problems into a refusal that names every field, or into warnings.

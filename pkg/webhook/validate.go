@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ type judgement struct {
 // validate refuses what could not work and warns of what will hurt.
 func (j judgement) validate(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	service, old, err := services(r)
+	if errors.Is(err, errTooLarge) {
+		return respond(warn("", "not checked by the autoscaler's webhook, because %v; conditions of the PodAutoscaler and the InferenceBinding report what is wrong", err))
+	}
 	if err != nil {
 		return broken(err)
 	}

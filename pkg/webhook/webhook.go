@@ -2,10 +2,14 @@ package webhook
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
-	"os"
+	"log/slog"
+	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -14,20 +18,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 	ingressinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/ingress"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
-	"knative.dev/pkg/injection"
-	secretinformer "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret"
-	secretfactory "knative.dev/pkg/injection/clients/namespacedkube/informers/factory"
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/reconciler"
-	"knative.dev/pkg/system"
-	"knative.dev/pkg/webhook"
-	"knative.dev/pkg/webhook/certificates"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/servingcert"
 )
 
 // Name is that of the Service, of the Secret (with -tls) and of both webhook configurations.
@@ -40,30 +38,10 @@ const gracePeriod = 5 * time.Second
 // everything selects all objects.
 var everything = labels.Everything()
 
-// ownSecretOnly replaces Knative's factory, which would list every Secret of our
-// namespace, by one that lists ours, so that our role can name it.
-func ownSecretOnly(ctx context.Context) context.Context {
-	return context.WithValue(ctx, secretfactory.Key{}, informers.NewSharedInformerFactoryWithOptions(
-		kubeclient.Get(ctx), controller.GetResyncPeriod(ctx),
-		informers.WithNamespace(system.Namespace()), informers.WithTweakListOptions(named(Name+"-tls"))))
-}
-
 func named(name string) func(*metav1.ListOptions) {
 	return func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 	}
-}
-
-// Prepare makes ready what the injection of informers needs: call it once, before
-// that. namespace is our own.
-func Prepare(ctx context.Context, namespace string, port int) (context.Context, error) {
-	if err := os.Setenv(system.NamespaceEnvKey, namespace); err != nil { // knative.dev/pkg reads it there
-		return nil, fmt.Errorf("webhook: %w", err)
-	}
-	injection.Default.RegisterInformerFactory(ownSecretOnly)
-	return webhook.WithOptions(ctx, webhook.Options{
-		ServiceName: Name, SecretName: Name + "-tls", Port: port, GracePeriod: gracePeriod,
-	}), nil
 }
 
 // Options are the parts that New wires to the cluster; all required.
@@ -78,68 +56,89 @@ type Options struct {
 	// reconciler's last word: its pods must not join.
 	KeptOut func(namespace, service string) bool
 	Engines []string
+	// Namespace is our own: that of the Service and of the Secret.
+	Namespace string
+	// Serve answers with h over TLS, within limits of time and connections, until ctx ends.
+	Serve func(ctx context.Context, h http.Handler, t *tls.Config) error
+	// Registerer takes the metrics; nil drops them.
+	Registerer prometheus.Registerer
+	Log        *slog.Logger
 }
 
 // Server answers admission reviews, and keeps its certificate and its CA bundles.
 type Server struct {
-	webhook     *webhook.Webhook
-	bundles     *bundles
-	factory     informers.SharedInformerFactory
-	controllers []*controller.Impl
+	serve   func(context.Context, http.Handler, *tls.Config) error
+	handler http.Handler
+	certs   *servingcert.Certificates
+	bundles *bundles
+	factory informers.SharedInformerFactory
+	impl    *controller.Impl
 }
 
-// New builds the server on the informers in ctx, which Prepare has seen.
+// New builds the server on the informers in ctx.
 func New(ctx context.Context, o Options) (*Server, error) {
 	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
-	wh, err := webhook.New(ctx, []any{
-		endpoint{PodsPath, caches.pods}, endpoint{DefaultsPath, setClass}, endpoint{ValidatePath, j.validate},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("webhook: %w", err)
-	}
-	s := &Server{webhook: wh}
-	impl, err := s.watchBundles(ctx)
+	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass, ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}
-	s.controllers = []*controller.Impl{certificates.NewController(ctx, configmap.NewStaticWatcher()), impl}
-	return s, nil
+	s := &Server{serve: o.Serve, handler: h}
+	s.certs = servingcert.New(kubeclient.Get(ctx).CoreV1().Secrets(o.Namespace), Name+"-tls", Name+"."+o.Namespace+".svc", o.Log)
+	if err := s.watchBundles(ctx, o.Namespace); err != nil {
+		return nil, err
+	}
+	return s, s.register(o.Registerer)
+}
+
+// register publishes whether the API server can call this replica, which the readiness of
+// the pod does not show.
+func (s *Server) register(reg prometheus.Registerer) error {
+	if reg == nil {
+		return nil
+	}
+	return reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipa_webhook_ready", Help: "1 while the webhook configurations trust the certificate that this replica serves, else 0.",
+	}, func() float64 {
+		if s.Ready() {
+			return 1
+		}
+		return 0
+	}))
 }
 
 // watchBundles builds the controller of the CA bundles on caches of our two configurations alone.
-func (s *Server) watchBundles(ctx context.Context) (*controller.Impl, error) {
+func (s *Server) watchBundles(ctx context.Context, namespace string) error {
 	s.factory = informers.NewSharedInformerFactoryWithOptions(kubeclient.Get(ctx), controller.GetResyncPeriod(ctx), informers.WithTweakListOptions(named(Name)))
 	registrations := s.factory.Admissionregistration().V1()
-	secret := types.NamespacedName{Namespace: system.Namespace(), Name: Name + "-tls"}
+	key := types.NamespacedName{Namespace: namespace, Name: Name}
 	s.bundles = &bundles{
-		kube: kubeclient.Get(ctx), secret: secret, name: Name, secrets: secretinformer.Get(ctx).Lister(),
+		kube: kubeclient.Get(ctx), key: key, name: Name, authority: s.certs,
 		mutating: registrations.MutatingWebhookConfigurations().Lister(), validating: registrations.ValidatingWebhookConfigurations().Lister(),
 		LeaderAwareFuncs: reconciler.LeaderAwareFuncs{
 			PromoteFunc: func(b reconciler.Bucket, enqueue func(reconciler.Bucket, types.NamespacedName)) error {
-				enqueue(b, secret)
+				enqueue(b, key)
 				return nil
 			},
 		},
 	}
-	impl := controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: "WebhookBundles", Logger: logging.FromContext(ctx)})
-	enqueue := controller.HandleAll(func(any) { impl.EnqueueKey(secret) })
+	s.impl = controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: "WebhookBundles", Logger: logging.FromContext(ctx)})
+	enqueue := controller.HandleAll(func(any) { s.impl.EnqueueKey(key) })
 	for _, informer := range []cache.SharedIndexInformer{
-		secretinformer.Get(ctx).Informer(),
 		registrations.MutatingWebhookConfigurations().Informer(), registrations.ValidatingWebhookConfigurations().Informer(),
 	} {
 		if _, err := informer.AddEventHandler(enqueue); err != nil {
-			return nil, fmt.Errorf("webhook: watching: %w", err)
+			return fmt.Errorf("webhook: watching: %w", err)
 		}
 	}
-	return impl, nil
+	return nil
 }
 
 // Ready reports whether the API server can call this replica.
 func (s *Server) Ready() bool { return s.bundles.ready() }
 
-// Run answers until ctx ends. The informers of the context given to New run
-// already; ctx carries the leader election of the certificate.
+// Run answers until gracePeriod after the end of ctx. The informers of the context given
+// to New run already; ctx carries the leader election of the CA bundles.
 func (s *Server) Run(ctx context.Context) error {
 	s.factory.Start(ctx.Done())
 	for kind, ok := range s.factory.WaitForCacheSync(ctx.Done()) {
@@ -147,11 +146,31 @@ func (s *Server) Run(ctx context.Context) error {
 			return fmt.Errorf("webhook: the cache of %v did not sync", kind)
 		}
 	}
-	s.webhook.InformersHaveSynced()
-	failed := make(chan error, 1)
-	go func() { failed <- s.webhook.Run(ctx.Done()) }()
-	if err := controller.StartAll(ctx, s.controllers...); err != nil {
-		return fmt.Errorf("webhook: %w", err)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, stop) })
+
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.Go(func() error { s.certs.Run(ctx); return nil })
+	eg.Go(func() error { s.enqueueRegularly(ctx); return nil })
+	eg.Go(func() error { return controller.StartAll(ctx, s.impl) })
+	eg.Go(func() error { return s.serve(serving, s.handler, &tls.Config{GetCertificate: s.certs.GetCertificate}) })
+	return eg.Wait()
+}
+
+// bundleInterval is how often the CA bundles are compared with the certificate: well
+// within the time that a renewed certificate is not served yet, see pkg/servingcert.
+const bundleInterval = 10 * time.Second
+
+func (s *Server) enqueueRegularly(ctx context.Context) {
+	ticker := time.NewTicker(bundleInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.impl.EnqueueKey(s.bundles.key)
+		}
 	}
-	return <-failed
 }

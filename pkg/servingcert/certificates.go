@@ -1,8 +1,12 @@
-package metricsapi
+// Package servingcert keeps a serving certificate in a Secret that all replicas share,
+// and renews it without a moment in which a client that follows its CA bundle refuses a
+// replica. The metrics API and the webhook have one each.
+package servingcert
 
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,10 +20,15 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
-// settleTime is how long a replica goes on with its certificate after it has seen the
-// next one. In it the registrar writes the new CA bundle (within registerInterval),
-// so no certificate is ever served before the API server trusts its CA.
-const settleTime = time.Minute
+const (
+	// SettleTime is how long a replica serves its certificate after it has read the next
+	// one. Whoever registers the CA bundle must do so within SettleTime/2 of a renewal, so
+	// that no certificate is served before the API server trusts its CA.
+	SettleTime = time.Minute
+	// syncInterval is how often the Secret is read: a replica that registers the bundle
+	// reads a renewal by another one within a quarter of SettleTime.
+	syncInterval = SettleTime / 4
+)
 
 // Certificates is the serving certificate, which all replicas share through one Secret:
 // the first replica that finds the Secret missing, empty, broken or due for renewal
@@ -27,7 +36,7 @@ const settleTime = time.Minute
 //
 //	Secret:   A ........ A+B written ........................ B
 //	bundle:   A          A+B at once ........................ A+B until A ends
-//	served:   A          A for settleTime, then B ........... B
+//	served:   A          A for SettleTime, then B ........... B
 type Certificates struct {
 	secrets corev1client.SecretInterface
 	secret  string // its name
@@ -43,7 +52,9 @@ type Certificates struct {
 
 var _ dynamiccertificates.CertKeyContentProvider = (*Certificates)(nil)
 
-func newCertificates(secrets corev1client.SecretInterface, secret, host string, log *slog.Logger) *Certificates {
+// New returns the certificate for host, a DNS name, that the Secret of this name holds.
+// Nothing is read before the first Sync.
+func New(secrets corev1client.SecretInterface, secret, host string, log *slog.Logger) *Certificates {
 	return &Certificates{secrets: secrets, secret: secret, host: host, log: log}
 }
 
@@ -62,6 +73,17 @@ func (c *Certificates) Bundle() []byte {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.next.bundle
+}
+
+// TrustedBy reports whether a client that trusts the CAs of this PEM bundle trusts the
+// certificate served now; false before the first Sync.
+func (c *Certificates) TrustedBy(bundle []byte) bool {
+	c.mu.RLock()
+	served := c.served
+	c.mu.RUnlock()
+	served.bundle = bundle
+	_, err := read(c.host, served.data(), served.notBefore)
+	return err == nil
 }
 
 // AddListener tells l when the served certificate changes.
@@ -126,7 +148,7 @@ func (c *Certificates) take(stored certificate, now time.Time) {
 		c.nextSince = now
 	}
 	c.next = stored
-	settled := now.Sub(c.nextSince) >= settleTime || !now.Before(c.served.notAfter) // the first one has nothing to wait for
+	settled := now.Sub(c.nextSince) >= SettleTime || !now.Before(c.served.notAfter) // the first one has nothing to wait for
 	changed := settled && !bytes.Equal(c.served.cert, stored.cert)
 	if changed {
 		c.served = stored
@@ -141,18 +163,31 @@ func (c *Certificates) take(stored certificate, now time.Time) {
 	}
 }
 
-// syncUntilDone keeps the certificate fresh; errors are logged and the next tick tries again.
-func (c *Certificates) syncUntilDone(ctx context.Context) {
-	ticker := time.NewTicker(settleTime)
+// Run keeps the certificate fresh until ctx ends; errors are logged and the next tick tries again.
+func (c *Certificates) Run(ctx context.Context) {
+	ticker := time.NewTicker(syncInterval)
 	defer ticker.Stop()
 	for {
+		if err := c.Sync(ctx, time.Now()); err != nil && !errors.Is(err, context.Canceled) {
+			c.log.Error("serving certificate not refreshed; the present one stays in use", "secret", c.secret, "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			if err := c.Sync(ctx, now); err != nil && !errors.Is(err, context.Canceled) {
-				c.log.Error("serving certificate not refreshed; going on with the one at hand", "err", err)
-			}
+		case <-ticker.C:
 		}
 	}
+}
+
+// GetCertificate returns what to serve, for tls.Config; an error before the first Sync.
+func (c *Certificates) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, key := c.CurrentCertKeyContent()
+	if len(cert) == 0 {
+		return nil, fmt.Errorf("no certificate yet: secret %s was not read", c.secret)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate of secret %s does not load: %w", c.secret, err)
+	}
+	return &pair, nil
 }

@@ -1,4 +1,4 @@
-package metricsapi
+package servingcert
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ const (
 )
 
 func replica(client *fake.Clientset) *Certificates {
-	return newCertificates(client.CoreV1().Secrets(testNamespace), testSecret, testHost, slog.New(slog.DiscardHandler))
+	return New(client.CoreV1().Secrets(testNamespace), testSecret, testHost, slog.New(slog.DiscardHandler))
 }
 
 func mustSync(t *testing.T, c *Certificates, now time.Time) {

@@ -1,4 +1,4 @@
-package metricsapi
+package servingcert
 
 import (
 	"crypto/ecdsa"
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// certificateLife is how long a certificate and the CA that signed it are valid.
-	certificateLife = 365 * 24 * time.Hour
+	// Life is how long a certificate and the CA that signed it are valid.
+	Life = 365 * 24 * time.Hour
 	// clockSkew makes a new certificate valid for clocks that are this much behind.
 	clockSkew = time.Hour
 )
@@ -106,7 +106,7 @@ func template(name string, now time.Time) (*x509.Certificate, error) {
 		// The serial keeps the names of successive CAs apart.
 		Subject:   pkix.Name{CommonName: name, SerialNumber: serial.Text(16)},
 		NotBefore: now.Add(-clockSkew),
-		NotAfter:  now.Add(certificateLife),
+		NotAfter:  now.Add(Life),
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package metricsapi
+package servingcert
 
 import (
 	"bytes"
