@@ -46,7 +46,7 @@ func caches(t *testing.T, objects ...any) Caches {
 		Defaults: func() binding.Defaults { d, _ := binding.ParseDefaults(nil); return d },
 		KeptOut:  func(string, string) bool { return false },
 		Foreign: func(_, pool string) map[string]string {
-			return map[string]map[string]string{"theirs": {"app": "x", "serving.knative.dev/service": "y", "pool": "theirs"}}[pool]
+			return map[string]map[string]string{"theirs": {"app": "x", "serving.knative.dev/service": "y", "pod-template-hash": "7d5b9c", "pool": "theirs"}}[pool]
 		},
 	}
 }

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"maps"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
@@ -49,21 +48,14 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 		m.labels[inference.RoutedKey] = "true"
 		if in.Pool != "" {
 			m.labels[inference.PoolKey] = in.Pool
-			maps.Copy(m.labels, writable(c.Foreign(namespace, in.Pool)))
+			joins, _ := binding.PoolLabels(c.Foreign(namespace, in.Pool), service, in.Pool)
+			maps.Copy(m.labels, joins)
 		}
 	}
 	if in.EndpointHold > 0 && in.Picker.Mode == binding.PickerManaged { // the reconciler shows the pod when its time has come
 		m.annotations[inference.ActivePortsKey], m.annotations[inference.LLMDActivePortsKey] = "", ""
 	}
 	return m
-}
-
-// writable are the labels of a selector that may be set on a pod: not those that
-// Knative writes and selects by.
-func writable(selector map[string]string) map[string]string {
-	some := maps.Clone(selector)
-	maps.DeleteFunc(some, func(key, _ string) bool { return key == "app" || strings.HasPrefix(key, "serving.knative.dev/") })
-	return some
 }
 
 // routed reports whether the Service's own hosts send requests to the revision,

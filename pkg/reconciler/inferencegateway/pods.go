@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +18,7 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
@@ -92,7 +91,7 @@ func (r *Reconciler) foreignKeys(pod *corev1.Pod) (keys []string) {
 	if live == nil || managed(live) {
 		return nil
 	}
-	for key, value := range labelsFor(live) {
+	for key, value := range labelsFor(live, pod.Labels[serving.ServiceLabelKey]) {
 		if has(pod.Labels, key) && pod.Labels[key] == value {
 			keys = append(keys, key)
 		}
@@ -100,14 +99,15 @@ func (r *Reconciler) foreignKeys(pod *corev1.Pod) (keys []string) {
 	return keys
 }
 
-// labelsFor are the labels that a pod of ours needs to be in a pool, without
-// those that Knative writes.
-func labelsFor(pool *unstructured.Unstructured) map[string]string {
+// labelsFor are the labels that a pod of a Service needs to be in a pool of others,
+// without those that are not ours to set.
+func labelsFor(pool *unstructured.Unstructured, service string) map[string]string {
+	joins, _ := binding.PoolLabels(selectorOfPool(pool), service, pool.GetName())
+	return joins
+}
+
+func selectorOfPool(pool *unstructured.Unstructured) map[string]string {
 	selector, _, _ := unstructured.NestedStringMap(pool.Object, "spec", "selector", "matchLabels")
-	if selector == nil {
-		return map[string]string{}
-	}
-	maps.DeleteFunc(selector, func(key, _ string) bool { return key == "app" || strings.HasPrefix(key, serving.GroupNamePrefix) })
 	return selector
 }
 

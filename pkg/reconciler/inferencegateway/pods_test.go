@@ -3,6 +3,7 @@ package inferencegateway
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,7 +270,7 @@ func TestReconcile_podsLeaveAForeignPool(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, func(c *cluster) {
 				c.create(pools, `{apiVersion: inference.networking.k8s.io/v1, kind: InferencePool, metadata: {namespace: default, name: theirs},
-					spec: {selector: {matchLabels: {team: llm, tier: gold, serving.knative.dev/service: qwen}}, targetPorts: [{number: 8012}]}}`)
+					spec: {selector: {matchLabels: {team: llm, tier: gold, pod-template-hash: 7d5b9c, serving.knative.dev/service: qwen}}, targetPorts: [{number: 8012}]}}`)
 				svc := c.service("qwen", with(map[string]string{inference.PoolKey: "theirs"}))
 				rev, err := c.r.revisions.Revisions("default").Get("qwen-00001")
 				if err != nil {
@@ -282,6 +283,12 @@ func TestReconcile_podsLeaveAForeignPool(t *testing.T) {
 				c.reconcile("qwen")
 				if got := c.podLabel("p1", "team"); got != "llm" {
 					t.Fatalf("team %q, want the pool's", got)
+				}
+				if got := c.podLabel("p1", "pod-template-hash"); got != "" {
+					t.Errorf("pod-template-hash %q: the ReplicaSet no longer owns the pod", got)
+				}
+				if got := c.condition("qwen", inference.ConditionPodsLabelled); got.Reason != inference.ReasonPoolMismatch || !strings.Contains(got.Message, "pod-template-hash") {
+					t.Errorf("PodsLabelled %s %s: %s", got.Status, got.Reason, got.Message)
 				}
 				c.annotate(svc, later)
 				c.reconcile("qwen")

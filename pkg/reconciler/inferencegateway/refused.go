@@ -22,9 +22,10 @@ func (r *Reconciler) lastPlan(svc *servingv1.Service) manifest.Plan {
 	if pool == nil {
 		return manifest.Plan{}
 	}
-	joins := labelsFor(pool)
+	joins := selectorOfPool(pool)
 	switch {
 	case !managed(pool):
+		joins = labelsFor(pool, svc.Name)
 		joins[inference.RoutedKey], joins[inference.PoolKey] = "true", names[0]
 	case !has(joins, inference.RoutedKey):
 		return manifest.Plan{} // a pool of one revision, which Knative's own label selects

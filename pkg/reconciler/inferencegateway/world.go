@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/network"
@@ -120,8 +119,7 @@ func (r *Reconciler) namedPool(in binding.Intent) *manifest.Pool {
 	if live == nil {
 		return nil
 	}
-	selector, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
-	return &manifest.Pool{Managed: managed(live), Selector: selector}
+	return &manifest.Pool{Managed: managed(live), Selector: selectorOfPool(live)}
 }
 
 // liveRules names the rules of the routes that we own now.

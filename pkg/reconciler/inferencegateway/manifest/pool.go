@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -31,19 +30,12 @@ func (b *builder) foreignSelector() map[string]string {
 	if !b.foreign() {
 		return nil
 	}
-	out := map[string]string{}
-	for _, k := range slices.Sorted(maps.Keys(b.w.Pool.Selector)) {
-		v := b.w.Pool.Selector[k]
-		switch {
-		case k == knativeServiceLabel && v == b.in.Service:
-		case strings.HasPrefix(k, "serving.knative.dev/") || k == "app":
-			b.find(inference.ConditionPodsLabelled, "False", inference.ReasonPoolMismatch,
-				fmt.Sprintf("The pool %s selects %s=%s, a label that Knative writes; give the pool another selector.", b.in.Pool, k, v))
-		default:
-			out[k] = v
-		}
+	set, refused := binding.PoolLabels(b.w.Pool.Selector, b.in.Service, b.in.Pool)
+	for _, key := range refused {
+		b.find(inference.ConditionPodsLabelled, "False", inference.ReasonPoolMismatch,
+			fmt.Sprintf("The pool %s selects %s=%s, a label that Kubernetes, Knative or this adapter selects pods by, so it is not set; give the pool another selector.", b.in.Pool, key, b.w.Pool.Selector[key]))
 	}
-	return out
+	return set
 }
 
 // renderPools writes pools with their pickers; false when there is none to send requests to.
