@@ -188,6 +188,7 @@ func TestCollector_staleness(t *testing.T) {
 		after(600 * time.Millisecond)
 		wantReading(t, "running when back", w.pod("p1").Running, 2)
 		wantReading(t, "in flight after one sample", w.observe().InFlight, decider.Unknown())
+		wantReading(t, "running before the first sample", w.observe().Pods[0].Previous.Running, decider.Unknown())
 	})
 }
 
@@ -241,9 +242,11 @@ func TestCollector_burstIsConfirmed(t *testing.T) {
 			after(time.Millisecond)
 		}
 		wantReading(t, "in flight at the first sight", w.observe().InFlight, 1)
+		wantReading(t, "waiting in the sample before", w.observe().Pods[0].Previous.Waiting, 0)
 		told := w.notifications()
 		after(confirmAfter)
 		wantReading(t, "in flight when confirmed", w.observe().InFlight, 12)
+		wantReading(t, "waiting in the sample before", w.observe().Pods[0].Previous.Waiting, 4)
 		if w.notifications() == told {
 			t.Error("the confirmed burst was not told")
 		}

@@ -56,8 +56,21 @@ func (p *pod) observe(now time.Time) decider.Pod {
 	d.KVCache = reading(100 * p.engine.kvUsage)
 	prompt, generation, _ := p.rates.perSecond()
 	d.PromptTokens, d.GenerationTokens = reading(prompt), reading(generation)
+	d.Previous = p.previous()
 	d.Totals = p.engine.totals
 	return d
+}
+
+// previous is the sample before the last one; all of it is unknown without one.
+func (p *pod) previous() decider.PreviousSample {
+	e := p.before
+	if e.at.IsZero() {
+		e.running, e.waiting, e.kvUsage = math.NaN(), math.NaN(), math.NaN()
+	}
+	return decider.PreviousSample{
+		Kept: true, Running: reading(e.running), Waiting: reading(e.waiting), KVCache: reading(100 * e.kvUsage),
+		PromptTokens: reading(p.promptBefore), GenerationTokens: reading(p.generationBefore),
+	}
 }
 
 // inFlight is the smaller of the last two samples' requests, so that a burst

@@ -34,8 +34,10 @@ type pod struct {
 	requests requestSample
 	// engine is the last sample, before the one before it.
 	engine, before engineSample
-	rates          rates
-	latencies      latencies
+	// promptBefore and generationBefore are the tokens per second as of before.
+	promptBefore, generationBefore float64
+	rates                          rates
+	latencies                      latencies
 }
 
 func newRevision(c *Collector, key Revision) *revision {
@@ -239,6 +241,7 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	last, persisted := p.engine, p.persisted()
 	e.at = at
 	p.before, p.engine = last, e
+	p.promptBefore, p.generationBefore, _ = p.rates.perSecond()
 	p.rates.add(e, r.target.PanicWindow)
 	p.latencies.add(at, e.totals, r.target.StableWindow)
 	if last.at.IsZero() {

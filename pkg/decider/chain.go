@@ -14,6 +14,8 @@ type wantRule uint
 const (
 	atLeastOneIfBusy wantRule = 1 << iota
 	holdUnlessKnown
+	secondSample
+	jumpLimit
 	scaleUpLimit
 	activationScale
 	startingCapacity
@@ -25,9 +27,10 @@ const (
 // The rules of each kind of metric. Their order is the chain's, whatever a kind picks.
 const (
 	demandRules  = scaleUpLimit | activationScale | scaleDownLimit
-	engineRules  = scaleUpLimit | activationScale | stabilization | scaleDownLimit
+	latencyRules = demandRules | stabilization
+	engineRules  = latencyRules | secondSample | jumpLimit
 	waitingRules = engineRules | startingCapacity
-	sloRules     = atLeastOneIfBusy | holdUnlessKnown | engineRules | capUnschedulable
+	sloRules     = latencyRules | jumpLimit | atLeastOneIfBusy | holdUnlessKnown | capUnschedulable
 )
 
 // asked is what the rules of a want work on.
@@ -39,6 +42,9 @@ type asked struct {
 	replicas int32
 	// holdDown is how long the largest want is kept.
 	holdDown time.Duration
+	// confirmed is what the last two samples of the engines both ask for, and witnessed
+	// what the requests ask for that others than the engines see.
+	confirmed, witnessed int32
 	// uncertain says why the want of slo must not fall now; empty when it may.
 	uncertain Reason
 }
@@ -59,6 +65,8 @@ func (w *Want) shape(picked wantRule, a asked, ts TargetState) TargetState {
 	}{
 		{atLeastOneIfBusy, "at least one if busy", keepOneIfBusy},
 		{holdUnlessKnown, "unknown load", holdUncertain},
+		{secondSample, "second sample", awaitSecondSample},
+		{jumpLimit, "jump limit", limitJump},
 		{scaleUpLimit, "scale-up limit", limitGrowth},
 		{activationScale, "activation scale", activate},
 		{startingCapacity, "starting capacity", awaitStarting},
@@ -96,6 +104,35 @@ func holdUncertain(a asked, n int32, ts TargetState) (outcome, TargetState) {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{max(n, a.obs.Replicas), a.uncertain}, ts
+}
+
+// awaitSecondSample grows no further than the last two samples of the engines
+// both ask for. One metrics page may be wrong; the next follows within 250 ms.
+func awaitSecondSample(a asked, n int32, ts TargetState) (outcome, TargetState) {
+	return outcome{min(n, max(a.confirmed, a.obs.Replicas)), UnconfirmedJump}, ts
+}
+
+// What engines alone may ask for at once, in replicas by Ready pod and beside
+// them. Ready pods come a startup time after they were ordered, so this is the
+// growth per startup time. Origin: the default scale-up policy of a
+// HorizontalPodAutoscaler, which adds as many pods as there are, or 4 if that is
+// more, per 15 s. docs/annotations.md shows what the limit costs an honest burst.
+const maxJumpFactor, maxJumpExtra = 2, 4
+
+// jumpCount is the most replicas that engines alone may ask for.
+func jumpCount(obs Observation) float64 { return maxJumpFactor*readyPods(obs) + maxJumpExtra }
+
+// limitJump bounds growth that only engines ask for, however long. Requests that
+// the queue-proxies or an endpoint picker see as well may ask for more: a pod may
+// report 99,999 waiting requests, or a KV cache of one token, but a replica that is
+// needed has a request to serve.
+//
+// Worked: 1 Ready pod reports 500 waiting, the target is 5. While the
+// queue-proxies see 3 requests in flight the want is 2*1+4 = 6; when they see
+// 200 it is 40.
+func limitJump(a asked, n int32, ts TargetState) (outcome, TargetState) {
+	most := max(toCount(jumpCount(a.obs)), a.witnessed, a.obs.Replicas)
+	return outcome{min(n, most), JumpLimit}, ts
 }
 
 // limitGrowth bounds growth by max-scale-up-rate. The limit of an engine's

@@ -70,14 +70,15 @@ func demandLoad(spec Spec, t Target, obs Observation) (stable, burst float64, ok
 // earlyLoad is the requests that the engines hold now, when they alone are
 // enough for panic. The queue-proxies average over a second and the panic
 // window over six, so with target 2 on one pod a burst of 12 shows there as 2
-// after the first second; the engines' own count shows it whole.
+// after the first second; the engines' own count shows it whole. It may ask for
+// no more than the jump limit allows; beyond it the queue-proxies' averages count.
 func earlyLoad(spec Spec, t Target, obs Observation) float64 {
 	ready := readyPods(obs)
 	if !spec.EarlyPanic || !spec.Reachable || t.Metric != Concurrency || !believable(obs.InFlight, ready*maxRequests) {
 		return 0
 	}
 	if inFlight := float64(obs.InFlight); inFlight/t.Value/ready >= spec.PanicThreshold {
-		return inFlight
+		return min(inFlight, jumpCount(obs)*t.Value)
 	}
 	return 0
 }

@@ -19,6 +19,8 @@
 //	                      demand  engine  slo
 //	at least one if busy                   x   a request is in flight
 //	unknown load                           x   nothing is lowered on what is not known
+//	second sample                    x         growth is confirmed by the sample before
+//	jump limit                       x     x   at most 2*Ready+4 on the word of engines alone
 //	scale-up limit           x       x     x   at most ceil(MaxScaleUpRate * Ready)
 //	activation scale         x       x     x   lifts a want above 0
 //	starting capacity             Waiting      a queue that grows while pods load asks for no more

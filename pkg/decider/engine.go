@@ -17,7 +17,7 @@ const epsilon = 1e-9
 // engineWant is the want of an engine metric: the count that HPA's replica
 // calculator would ask for, shaped by the rules of the chain.
 func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
-	pods := survey(spec, t.Metric, obs)
+	pods := survey(spec, t.Metric, obs, reading)
 	if pods.known == 0 {
 		return unknownWant(t), ts
 	}
@@ -30,8 +30,48 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	ts = w.shape(picked, asked{spec: spec, obs: obs, metric: t.Metric, replicas: n, holdDown: spec.StableWindow}, ts)
+	a := asked{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
+	if n > obs.Replicas {
+		a.confirmed = confirmedCount(spec, t, obs)
+		a.witnessed = witnessedCount(t, obs)
+	}
+	ts = w.shape(picked, a, ts)
 	return w, ts
+}
+
+// confirmedCount is what the smaller of each pod's last two samples asks for: the
+// replicas there are when no pod has two.
+func confirmedCount(spec Spec, t Target, obs Observation) int32 {
+	pods := survey(spec, t.Metric, obs, confirmed)
+	if pods.known == 0 {
+		return obs.Replicas
+	}
+	return pods.count(spec, t, obs)
+}
+
+// witnessedCount is the most replicas for the requests that others than the engines
+// see: one each, or as many as the target says.
+func witnessedCount(t Target, obs Observation) int32 {
+	perReplica := 1.0
+	if t.Metric == Running || t.Metric == Waiting {
+		perReplica = max(t.Value, perReplica)
+	}
+	seen, _ := witnessed(obs)
+	return toCount(math.Ceil(seen / perReplica * (1 - epsilon)))
+}
+
+// witnessed is the requests that the queue-proxies see in flight, and those that wait
+// in an endpoint picker or the activator; not known when the queue-proxies report nothing.
+func witnessed(obs Observation) (requests float64, known bool) {
+	for _, r := range [...]Reading{obs.Concurrency.Stable, obs.Concurrency.Panic} {
+		if believable(r, maxDemand) {
+			requests, known = max(requests, float64(r)), true
+		}
+	}
+	if q := outside(obs); q.Known() {
+		requests += float64(q)
+	}
+	return requests, known
 }
 
 // podSum is one metric over the pods of a revision.
@@ -43,12 +83,13 @@ type podSum struct {
 	missing int
 }
 
-// survey adds a metric up over the pods. Requests that wait outside of the engines
-// wait all the same: an endpoint picker holds them back once a few wait in each.
-func survey(spec Spec, m Metric, obs Observation) podSum {
+// survey adds a metric up over the pods, each with what read returns of it.
+// Requests that wait outside of the engines wait all the same: an endpoint picker
+// holds them back once a few wait in each.
+func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading) podSum {
 	var s podSum
 	for _, p := range obs.Pods {
-		r := reading(p, m)
+		r := read(p, m)
 		switch {
 		case p.Phase != Ready:
 			if coming(spec, p) {
@@ -152,17 +193,34 @@ func growth(then, now Reading) float64 {
 
 // reading is one pod's value of an engine metric, unknown when it is absurd.
 func reading(p Pod, m Metric) Reading {
+	return plausible(m, PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens})
+}
+
+// confirmed is the smaller of one pod's last two values; unknown without two.
+func confirmed(p Pod, m Metric) Reading {
+	last := reading(p, m)
+	if !p.Previous.Kept {
+		return last
+	}
+	if before := plausible(m, p.Previous); before.Known() {
+		return min(last, before) // unknown if the last one is
+	}
+	return Unknown()
+}
+
+// plausible is a sample's value of an engine metric, unknown when it is absurd.
+func plausible(m Metric, s PreviousSample) Reading {
 	switch m {
 	case Running:
-		return within(p.Running, maxRequests)
+		return within(s.Running, maxRequests)
 	case Waiting:
-		return within(p.Waiting, maxRequests)
+		return within(s.Waiting, maxRequests)
 	case KVCache:
-		return min(within(p.KVCache, maxPercent), 100)
+		return min(within(s.KVCache, maxPercent), 100)
 	case PromptTokens:
-		return within(p.PromptTokens, maxRate)
+		return within(s.PromptTokens, maxRate)
 	case GenerationTokens:
-		return within(p.GenerationTokens, maxRate)
+		return within(s.GenerationTokens, maxRate)
 	}
 	return Unknown()
 }

@@ -41,7 +41,7 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	case blind(obs), busy(obs) > 0, len(next.Pods) == 0 && obs.Ready > 0:
 		return unknownWant(t), ts
 	}
-	picked := engineRules
+	picked := latencyRules
 	if !spec.Reachable {
 		picked &^= stabilization
 	}

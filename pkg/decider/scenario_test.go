@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "rewrite what testdata/scenarios expects
 //
 //	spec metric=kv_cache_usage_percent=70,concurrency=8 min=1 max=8   changes the named fields of the spec
 //	tick t=10s pods=2*kv:90,run:4|kv:?|starting:30s                   decides once; -> count and reason
+//	tick t=10s pods=wait:90,was:0|wait:5,was:?                        what the sample before showed of every reading; the same if not said
 //	tick t=10s..60s/2s concurrency=12/20 ready=2                      decides every 2s; -> the count and its changes
 //	explain                                                           -> the last decision in one line
 //	restart                                                           forgets the state
@@ -364,6 +365,10 @@ func podOf(s string) (p Pod, err error) {
 			p.PromptTokens, err = readingOf(value)
 		case "gen":
 			p.GenerationTokens, err = readingOf(value)
+		case "was":
+			var was Reading
+			was, err = readingOf(value)
+			p.Previous = PreviousSample{true, was, was, was, was, was}
 		case "starting":
 			p.Phase = Starting
 			p.Age, err = time.ParseDuration(value)

@@ -45,9 +45,13 @@ func sloWant(spec Spec, old *SLOState, obs Observation, ts TargetState) (Want, *
 	w := newWant(t, parts.Attainment*100, toCount(math.Ceil(need-0.05)))
 	w.Reason = why
 	a := asked{spec: spec, obs: obs, metric: SLO, replicas: w.Asked, holdDown: s.holdDown(), uncertain: s.uncertain(why, obs)}
+	a.witnessed = s.witnessedCount(obs)
 	picked := sloRules
 	if !o.has(PartHold) {
 		picked &^= stabilization
+	}
+	if s.Bare { // the want comes from the queue-proxies alone
+		picked &^= jumpLimit
 	}
 	ts = w.shape(picked, a, ts)
 	parts.Unmet = w.unmet(obs)
@@ -121,6 +125,17 @@ func (s *SLOState) uncertain(why Reason, obs Observation) Reason {
 		return ScaleDownStabilized
 	}
 	return ""
+}
+
+// witnessedCount is the most replicas for the requests that others than the engines
+// see: one each. While the queue-proxies report no concurrency those in flight
+// are taken to be the arrivals of one bin.
+func (s *SLOState) witnessedCount(obs Observation) int32 {
+	seen, known := witnessed(obs)
+	if !known && s.Plan.Demand.Known() {
+		seen += float64(s.Plan.Demand) * binSeconds
+	}
+	return toCount(math.Ceil(seen))
 }
 
 // startupTime is the time from a pod's creation to Ready that the plan counts on.

@@ -612,3 +612,38 @@ func TestBroken_needsSpares(t *testing.T) {
 		}
 	}
 }
+
+// TestSLO_oneWrongPage: whatever the engines report, their three replicas do not
+// become more than the requests in flight, which the queue-proxies see too.
+func TestSLO_oneWrongPage(t *testing.T) {
+	for name, spoil := range map[string]func(*Pod, float64){
+		"KV cache":         func(p *Pod, _ float64) { p.Totals.KVCapacity = 1 },
+		"generated tokens": func(p *Pod, once float64) { p.Totals.GenerationTokens += Reading(1e9 * once) },
+		"prompt tokens":    func(p *Pod, once float64) { p.Totals.PromptTokens += Reading(1e9 * once) },
+		"waiting":          func(p *Pod, _ float64) { p.Waiting = 99_999 },
+		"time of steps":    func(p *Pod, once float64) { p.Totals.ITL.Sum += Reading(1e6 * once) },
+	} {
+		spec, obs := steady(3, SLO)
+		var st State
+		most, once := int32(0), 1.0
+		for k := range 300 {
+			obs.Time = obs.Time.Add(10 * time.Second)
+			for range 5 {
+				work(&obs)
+			}
+			for i := range obs.Pods {
+				if obs.Pods[i].Waiting = 0; k >= 200 {
+					spoil(&obs.Pods[i], once)
+				}
+			}
+			var d Decision
+			d, st, _ = Decide(spec, st, obs)
+			if most = max(most, d.Replicas); k >= 200 {
+				once = 0
+			}
+		}
+		if most > 30 {
+			t.Errorf("%s: %d replicas for 30 requests in flight", name, most)
+		}
+	}
+}

@@ -133,12 +133,23 @@ type Pod struct {
 	KVCache Reading
 	// PromptTokens and GenerationTokens are tokens per second over the last seconds.
 	PromptTokens, GenerationTokens Reading
+	// Previous is the sample before the one that the readings above come from.
+	Previous PreviousSample `json:",omitzero"`
 	// Totals are the engine's own counters; the zero value is one of which nothing is known.
 	Totals Totals
 	// ReadyAfter is the time from a Ready pod's creation to its first being Ready; 0 when not known.
 	ReadyAfter time.Duration
 	// Unschedulable tells that the scheduler has found no node for a Starting pod.
 	Unschedulable bool
+}
+
+// PreviousSample is one pod's readings before the last ones. A reading that was
+// not known then is unknown, also before there was a second sample.
+type PreviousSample struct {
+	// Kept is false where the observer keeps no previous sample: the last one then counts alone.
+	Kept bool
+	// The readings have the units of Pod's.
+	Running, Waiting, KVCache, PromptTokens, GenerationTokens Reading
 }
 
 // Totals are what one engine has counted since it began. Every field may be
@@ -198,6 +209,8 @@ const (
 	PartialData         Reason = "PartialData"         // a signal is unknown: the count is not lowered
 	Panicking           Reason = "Panicking"           // panic mode holds the largest count since it began
 	ScaleUpLimit        Reason = "ScaleUpLimit"        // max-scale-up-rate
+	UnconfirmedJump     Reason = "UnconfirmedJump"     // only the last sample of an engine asks for more
+	JumpLimit           Reason = "JumpLimit"           // an engine alone asks for many times the Ready pods
 	ScaleDownLimit      Reason = "ScaleDownLimit"      // max-scale-down-rate
 	ScaleDownStabilized Reason = "ScaleDownStabilized" // an engine metric was higher within the stable window
 	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay

@@ -110,6 +110,11 @@ func (p *picks) observation(now time.Time, replicas int32) Observation {
 			PromptTokens: p.reading(1e5), GenerationTokens: p.reading(1e5),
 		})
 	}
+	for i := range o.Pods {
+		if p.n(3) == 0 {
+			o.Pods[i].Previous = PreviousSample{true, p.reading(300), p.reading(300), p.reading(120), p.reading(1e5), p.reading(1e5)}
+		}
+	}
 	for _, pod := range o.Pods {
 		if pod.Phase == Ready {
 			o.Ready++

@@ -71,6 +71,7 @@ func (f *Fleet) observePod(p *pod) decider.Pod {
 	d.Running, d.Waiting = decider.Reading(s.last.Running), decider.Reading(s.last.Waiting)
 	d.KVCache = decider.Reading(100 * s.last.KVUsage)
 	d.PromptTokens, d.GenerationTokens = s.perSecond()
+	d.Previous = s.previous
 	if !s.totals.Known || s.totalsAt != s.at {
 		s.totals, s.totalsAt = f.observed.totals(&s.last), s.at
 	}

@@ -51,9 +51,11 @@ type samples struct {
 	some bool
 	at   time.Duration
 	last engine.Counters
-	// before is the requests in flight of the page before, -1 without one.
-	before int
-	points []ratePoint
+	// before is the requests in flight of the page before, -1 without one, and previous
+	// what a policy sees of that page.
+	before   int
+	previous decider.PreviousSample
+	points   []ratePoint
 	// totals is last as a policy sees it, once it was asked for.
 	totals     decider.Totals
 	totalsAt   time.Duration
@@ -90,9 +92,14 @@ func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
 		s.points, s.some = s.points[:0], false
 	}
 	s.before = -1
+	none := decider.Unknown()
+	s.previous = decider.PreviousSample{Kept: true, Running: none, Waiting: none, KVCache: none}
 	if s.some {
 		s.before = s.last.Running + s.last.Waiting
+		s.previous.Running, s.previous.Waiting = decider.Reading(s.last.Running), decider.Reading(s.last.Waiting)
+		s.previous.KVCache = decider.Reading(100 * s.last.KVUsage)
 	}
+	s.previous.PromptTokens, s.previous.GenerationTokens = s.perSecond()
 	s.some, s.at, s.last = true, at, c
 	s.points = append(s.points, ratePoint{at, c.PromptTokens, c.GenerationTokens})
 	drop := 0
