@@ -32,7 +32,7 @@ test: ## Unit and package tests, race detector, shuffled; needs only Go
 	@hack/test.sh
 
 .PHONY: verify
-verify: ## Every static check: format, vet, architecture, config, docs, modules, scripts
+verify: ## Every static check: format, vet, architecture, config, docs, modules, scripts, known vulnerabilities
 	@hack/verify.sh
 
 .PHONY: e2e
@@ -68,7 +68,7 @@ bench-scale: build ## One replica at size: CPU, memory, intervals, decisions, me
 	@$(OUTPUT)/bin/benchscale -adapter $(OUTPUT)/bin/autoscaler-adapter -out $(OUTPUT)/bench-scale $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Every fuzz target for FUZZTIME (10s)
+fuzz: ## Every fuzz target for FUZZTIME (10s), then a table of executions
 	@hack/fuzz.sh
 
 .PHONY: playground
