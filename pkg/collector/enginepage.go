@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"context"
 	"errors"
 	"math"
 	"time"
@@ -39,24 +40,35 @@ func (e engineSample) equal(o engineSample) bool {
 
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
-// decodeEngine parses the page in s.body.
-func (c *Collector) decodeEngine(name string, s *scratch) error {
+// decodeEngine parses the page in s.body until ctx ends.
+func (c *Collector) decodeEngine(ctx context.Context, name string, s *scratch) error {
 	p, ok := s.parsers[name]
 	if !ok {
 		var err error
 		if p, err = c.tables.NewParser(name, c.o.MaxLine); err != nil {
-			return failure{"config", err}
+			return failure{cause: "config", err: err}
 		}
 		s.parsers[name] = p
 	}
-	if err := p.Parse(s.body.Bytes(), &s.stat); err != nil {
-		if errors.Is(err, engine.ErrNotEngine) {
-			return failure{"not_engine", err}
-		}
-		return failure{"parse", err}
+	if err := p.ParseUntil(func() bool { return ctx.Err() != nil }, s.body.Bytes(), &s.stat); err != nil {
+		return parseFailure(err)
 	}
 	s.engine = plausible(&s.stat)
 	return nil
+}
+
+// parseFailure names the cause of a parser's error.
+func parseFailure(err error) error {
+	switch {
+	case errors.Is(err, engine.ErrStopped):
+		return err
+	case errors.Is(err, engine.ErrTooLarge):
+		return failure{cause: causeTooLarge, err: err}
+	case errors.Is(err, engine.ErrNotEngine):
+		return failure{cause: "not_engine", err: err}
+	default:
+		return failure{cause: "parse", err: err}
+	}
 }
 
 // plausible keeps what can be believed of a page that could be parsed.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // newTransport speaks plain HTTP/1.1 to pods, directly. It asks for gzip and
@@ -29,6 +30,8 @@ func newTransport(timeout time.Duration) *http.Transport {
 type failure struct {
 	cause string
 	err   error
+	// kind is a finer cause than cause; "" is cause.
+	kind string
 }
 
 func (f failure) Error() string { return f.err.Error() }
@@ -38,10 +41,24 @@ func (f failure) Unwrap() error { return f.err }
 const (
 	causeImplausible = "implausible"
 	causeWrongPod    = "wrong_pod"
+	causeTooLarge    = "too_large"
+	causePanic       = "panic"
 )
 
 func failed(cause, format string, args ...any) error {
-	return failure{cause, fmt.Errorf(format, args...)}
+	return failure{cause: cause, err: fmt.Errorf(format, args...)}
+}
+
+// statusFailure is the failure of a response that is not 200 OK.
+func statusFailure(r *http.Response) error {
+	f := failure{cause: "status", err: fmt.Errorf("HTTP status %d", r.StatusCode)}
+	switch {
+	case r.StatusCode >= 300 && r.StatusCode < 400:
+		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.StatusCode, r.Header.Get("Location"))
+	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
+		f.kind = "unauthorized"
+	}
+	return f
 }
 
 // cause names why err happened, in one word.
@@ -53,7 +70,7 @@ func cause(err error) string {
 		return "ok"
 	case errors.As(err, &f):
 		return f.cause
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrStopped), errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
@@ -73,14 +90,10 @@ func (c *Collector) fetch(ctx context.Context, t *target, s *scratch) (time.Time
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return at, failed("status", "HTTP status %d", response.StatusCode)
+		return at, statusFailure(response)
 	}
 	s.kind = response.Header.Get("Content-Type")
-	n, err := s.body.ReadFrom(io.LimitReader(response.Body, c.o.MaxBody+1))
-	if err == nil && n > c.o.MaxBody {
-		err = failed("too_large", "page larger than %d bytes", c.o.MaxBody)
-	}
-	return at, err
+	return at, c.readBody(ctx, t, s, response.Body)
 }
 
 // scrape reads one sample and stores it. It reports whether the sample shows a
@@ -91,7 +104,7 @@ func (c *Collector) scrape(ctx context.Context, t *target, s *scratch) (confirm 
 	start := time.Now()
 	at, err := c.fetch(within, t, s)
 	if err == nil {
-		err = c.decode(t, s)
+		err = c.decode(within, t, s)
 	}
 	if ctx.Err() != nil {
 		return false
@@ -113,10 +126,10 @@ func (c *Collector) result(t *target, s *scratch, err error) string {
 	return cause(err)
 }
 
-// decode turns s.body into the source's sample.
-func (c *Collector) decode(t *target, s *scratch) error {
+// decode turns s.body into the source's sample, unless ctx ends before.
+func (c *Collector) decode(ctx context.Context, t *target, s *scratch) error {
 	if t.source == queueProxy {
 		return decodeRequests(s, t.podName)
 	}
-	return c.decodeEngine(t.engine, s)
+	return c.decodeEngine(ctx, t.engine, s)
 }

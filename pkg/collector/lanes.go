@@ -20,6 +20,23 @@ type scratch struct {
 	// requests and engine are the decoded sample of the one or the other source.
 	requests requestSample
 	engine   engineSample
+	// large is where the permit for a page beyond smallBody goes back to; nil without one.
+	large largePages
+}
+
+// reset makes the scratch ready for another scrape. After a page beyond smallBody
+// the scratch is made anew: buffer and parsers have grown to the size of the page,
+// and one pod with such a page visits every scratch in turn.
+func (s *scratch) reset() {
+	large := s.large
+	if s.body.Cap() > 2*smallBody+bytes.MinRead {
+		*s = scratch{parsers: map[string]*engine.Parser{}}
+	}
+	s.body.Reset()
+	if large != nil {
+		s.large = nil
+		large.release()
+	}
 }
 
 type lane chan *scratch
@@ -60,16 +77,8 @@ func (l lane) acquire(ctx context.Context) *scratch {
 	}
 }
 
-// keptBody is the largest page buffer in bytes that a scratch keeps. A page of
-// real vLLM 0.32 has 73 KiB.
-const keptBody = 1 << 20
-
-// release gives the scratch back. After an exceptionally long page the scratch
-// is made anew: its parsers keep slices of the page and buffers of its size, so
-// that one pod would leave a page in each of the 128 scratches (1,636 MiB).
+// release gives the scratch back.
 func (l lane) release(s *scratch) {
-	if s.body.Cap() > keptBody {
-		*s = scratch{parsers: map[string]*engine.Parser{}}
-	}
+	s.reset()
 	l <- s
 }

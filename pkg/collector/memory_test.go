@@ -3,10 +3,16 @@ package collector
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // longPage returns an 8 MiB metrics page: the beginning of a vLLM page and then
@@ -48,5 +54,76 @@ func TestScrape_longPagesLeaveNothingBehind(t *testing.T) {
 				t.Errorf("after %d scrapes of a page of %d KiB, %d MiB stay in memory, want at most 16", 2*cap(c.lanes.healthy), len(page)>>10, grown>>20)
 			}
 		})
+	}
+}
+
+// slowPages answers with a page that ends only when release is closed.
+type slowPages struct {
+	page    []byte
+	release chan struct{}
+	// read gets a value for each page that was read up to its end.
+	read chan struct{}
+}
+
+func (p *slowPages) RoundTrip(*http.Request) (*http.Response, error) {
+	r := ok("text/plain", "")
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(p.page), readerFunc(func([]byte) (int, error) {
+		p.read <- struct{}{}
+		<-p.release
+		return 0, io.EOF
+	})))
+	return r, nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// 128 pages of the largest size at once need no more memory than the budget; those
+// without a permit fail for that reason when their time is over.
+func TestScrape_largePagesShareABudget(t *testing.T) {
+	page := longPage("x%d 1\n")[:2<<20]
+	pods := &slowPages{page: page[:bytes.LastIndexByte(page, '\n')+1], release: make(chan struct{}), read: make(chan struct{}, 128)}
+	c, target := addrTarget(Options{Transport: pods, Timeout: 2 * time.Second}, "10.0.0.1:8000")
+	before := liveHeap()
+	var scrapes sync.WaitGroup
+	for range 128 {
+		scrapes.Go(func() {
+			s := &scratch{parsers: map[string]*engine.Parser{}}
+			defer s.reset()
+			c.scrape(t.Context(), target, s)
+		})
+	}
+	for range min(cap(c.large), 128) {
+		<-pods.read
+	}
+	grown := int64(liveHeap()) - int64(before)
+	close(pods.release)
+	scrapes.Wait()
+	if grown > 80<<20 {
+		t.Errorf("128 pages of 2 MiB at once take %d MiB, want at most 80", grown>>20)
+	}
+	result := func(cause string) float64 {
+		return testutil.ToFloat64(c.metrics.scrapes.WithLabelValues("engine", cause))
+	}
+	if n := len(c.large); n != 0 || result("budget")+result("ok")+result("timeout") != 128 {
+		t.Errorf("%d permits not given back; budget %v, ok %v, timeout %v", n, result("budget"), result("ok"), result("timeout"))
+	}
+}
+
+// A picker's page that grew with its clients, 1,350 fairness ids in 8 MiB, is read.
+func TestScrape_pickerOfManyClients(t *testing.T) {
+	body := longPage("inference_extension_flow_control_request_queue_duration_seconds_bucket{fairness_id=\"client-%d\",le=\"1\"} 3\n")
+	body = append(body, "inference_extension_flow_control_queue_size{fairness_id=\"a\"} 3\ninference_extension_info 1\n"...)
+	pods := newFakePods()
+	pods.enginePage("10.0.0.1", string(body))
+	c := New(Options{Transport: pods})
+	c.Watch(Target{Revision: rev, Engine: Picker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
+	pods.set("10.0.0.1", func(p *fakePod) { p.statPage = p.enginePage })
+	s := &scratch{parsers: map[string]*engine.Parser{}}
+	c.scrape(t.Context(), c.revisions[rev].pods["u1"].targets[pickerPage], s)
+	if got := c.revisions[rev].waiting(time.Now()); got != 3 {
+		t.Errorf("waiting = %v, want 3; problems: %+v", got, c.Problems(rev, time.Now()))
 	}
 }

@@ -193,7 +193,7 @@ func (r *revision) store(t *target, s *scratch, at time.Time, err error) (change
 	if t.misses >= r.c.o.StaleAfter {
 		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
 	}
-	t.misses, t.good = 0, at
+	t.misses, t.good, t.trouble = 0, at, nil
 	if t.source == queueProxy {
 		changed = r.storeRequests(p, s.requests, at)
 	} else {
@@ -207,6 +207,7 @@ func (r *revision) store(t *target, s *scratch, at time.Time, err error) (change
 // unknown at once: its last value is no better.
 func (r *revision) miss(t *target, at time.Time, err error) bool {
 	t.misses++
+	t.trouble = t.trouble.next(at, err)
 	if c := cause(err); c == causeImplausible || c == causeWrongPod {
 		t.good = time.Time{}
 	}

@@ -49,6 +49,8 @@ type target struct {
 	// good is the time of the last good one.
 	misses int
 	good   time.Time
+	// trouble is why and since when scrapes fail; nil after a good one.
+	trouble *trouble
 	// known is what was last told about the target's state.
 	known bool
 }
@@ -137,7 +139,7 @@ func (c *Collector) poll(ctx context.Context, t *target) {
 		}
 		confirm := c.scrape(ctx, t, s)
 		lane.release(s)
-		wait := t.untilNext(time.Now())
+		wait := t.untilNext(time.Now()) + t.rest()
 		if confirm {
 			wait = confirmAfter
 		}

@@ -155,13 +155,17 @@ func (h *Histogram) copy(from *Histogram) {
 	h.Count, h.Sum = from.Count, from.Sum
 }
 
+// maxAdapters is the number of LoRA adapters read from one page; further ones are
+// left out. vLLM runs at most its --max-loras at once, a few dozen.
+const maxAdapters = 256
+
 // setLoRA splits comma-separated lists. A name that stood at the same place on
 // the last page is kept rather than allocated again.
 func (s *Stat) setLoRA(lists [2][]byte) {
 	old := s.LoRA[:cap(s.LoRA)]
 	s.LoRA = s.LoRA[:0]
 	for _, list := range lists {
-		for len(list) > 0 {
+		for len(list) > 0 && len(s.LoRA) < maxAdapters {
 			var name []byte
 			name, list, _ = bytes.Cut(list, []byte{','})
 			name = bytes.TrimSpace(name)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -24,26 +23,36 @@ type total struct {
 	declared bool
 	n        int
 	value    float64
-	ranks    []rankValue
-	hist     Histogram
-	// lists are the label values of the newest lora series.
+	// ranks holds one value per data-parallel rank; rankIndex finds a rank's by
+	// its identity.
+	ranks     []float64
+	rankIndex map[uint64]int
+	hist      Histogram
+	// lists are copies of the label values of the newest lora series.
 	lists [2][]byte
 }
 
-type rankValue struct {
-	rank  []byte
-	value float64
-}
-
 func (t *total) reset() {
+	clear(t.rankIndex)
 	*t = total{
-		ranks: t.ranks[:0],
-		hist:  Histogram{Bounds: t.hist.Bounds[:0], Counts: t.hist.Counts[:0], Count: math.NaN(), Sum: math.NaN()},
+		ranks: t.ranks[:0], rankIndex: t.rankIndex, lists: [2][]byte{emptied(t.lists[0]), emptied(t.lists[1])},
+		hist: Histogram{Bounds: t.hist.Bounds[:0], Counts: t.hist.Counts[:0], Count: math.NaN(), Sum: math.NaN()},
 	}
 }
 
-// add folds one series in.
-func (t *total) add(f fold, rank []byte, v float64) error {
+// keptList is the largest list of adapters in bytes whose room is kept from page to page.
+const keptList = 4 << 10
+
+// emptied returns a list without content, and without its room when that is exceptional.
+func emptied(list []byte) []byte {
+	if cap(list) > keptList {
+		return nil
+	}
+	return list[:0]
+}
+
+// add folds one series in; rank identifies its data-parallel rank.
+func (t *total) add(f fold, rank uint64, v float64) error {
 	t.n++
 	switch f {
 	case sum, mean:
@@ -59,17 +68,19 @@ func (t *total) add(f fold, rank []byte, v float64) error {
 	return nil
 }
 
-func (t *total) addRank(rank []byte, v float64) error {
-	for i := range t.ranks {
-		if bytes.Equal(t.ranks[i].rank, rank) {
-			t.ranks[i].value = math.Max(t.ranks[i].value, v)
-			return nil
-		}
+func (t *total) addRank(rank uint64, v float64) error {
+	if i, ok := t.rankIndex[rank]; ok {
+		t.ranks[i] = math.Max(t.ranks[i], v)
+		return nil
 	}
 	if len(t.ranks) == maxRanks {
 		return errRanks
 	}
-	t.ranks = append(t.ranks, rankValue{rank, v})
+	if t.rankIndex == nil {
+		t.rankIndex = map[uint64]int{}
+	}
+	t.rankIndex[rank] = len(t.ranks)
+	t.ranks = append(t.ranks, v)
 	return nil
 }
 
@@ -81,7 +92,7 @@ func (t *total) result(f fold) float64 {
 	case sumRanks, meanRanks:
 		v := 0.0
 		for _, r := range t.ranks {
-			v += r.value
+			v += r
 		}
 		if f == meanRanks {
 			v /= float64(len(t.ranks))
@@ -149,8 +160,10 @@ func (t *total) addLoRA(s *sample) {
 		return
 	}
 	t.value = s.value
-	t.lists[0], _ = s.label("running_lora_adapters")
-	t.lists[1], _ = s.label("waiting_lora_adapters")
+	for i, name := range []string{"running_lora_adapters", "waiting_lora_adapters"} {
+		list, _ := s.label(name)
+		t.lists[i] = append(t.lists[i][:0], list...)
+	}
 }
 
 // product multiplies the labels of the first list that is numeric throughout; NaN when none is.

@@ -15,6 +15,10 @@ type sample struct {
 	value  float64
 }
 
+// keptLabels is the number of labels whose room is kept from page to page;
+// real vllm:cache_config_info has about a hundred.
+const keptLabels = 256
+
 type label struct {
 	name, raw []byte
 	escaped   bool
@@ -99,15 +103,15 @@ func (s *sample) lexLabels(b []byte) ([]byte, error) {
 		l := label{name: b[:n]}
 		b = skipBlank(b[n:])
 		if len(b) == 0 || b[0] != '=' {
-			return nil, fmt.Errorf("expected '=' after label %s", l.name)
+			return nil, fmt.Errorf("expected '=' after label %.40s", l.name)
 		}
 		b = skipBlank(b[1:])
 		if len(b) == 0 || b[0] != '"' {
-			return nil, fmt.Errorf("expected '\"' at the value of label %s", l.name)
+			return nil, fmt.Errorf("expected '\"' at the value of label %.40s", l.name)
 		}
 		end, escaped, err := quotedEnd(b[1:])
 		if err != nil {
-			return nil, fmt.Errorf("label %s: %w", l.name, err)
+			return nil, fmt.Errorf("label %.40s: %w", l.name, err)
 		}
 		l.raw, l.escaped = b[1:1+end], escaped
 		s.labels = append(s.labels, l)
@@ -118,7 +122,7 @@ func (s *sample) lexLabels(b []byte) ([]byte, error) {
 		case len(b) > 0 && b[0] == '}':
 			return b[1:], nil
 		default:
-			return nil, fmt.Errorf("expected ',' or '}' after label %s", l.name)
+			return nil, fmt.Errorf("expected ',' or '}' after label %.40s", l.name)
 		}
 	}
 }

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// pickerFamilies begin the lines of the families that picker reads, comments aside.
+var pickerFamilies = []string{
+	"inference_extension_flow_control_queue_size",
+	"inference_extension_flow_control_pool_saturation",
+	"inference_extension_info",
+}
+
+// CopyPicker copies the lines of a picker's page that picker reads from r to dst.
+// The fairness id that a client sends is a label of the flow-control families, 6.1
+// KB of lines for each id (v1.5.0), and the picker never removes an id: the page as
+// a whole grows with the number of clients, what is copied grows with the number of
+// flows that wait. Of the flows without a waiting request only the first is copied.
+// A line of more than maxLine bytes is an error; n is the number of bytes read.
+func CopyPicker(dst io.Writer, r io.Reader, maxLine int) (n int64, err error) {
+	lines := bufio.NewReaderSize(r, maxLine)
+	for empty := 0; ; {
+		line, err := lines.ReadSlice('\n')
+		n += int64(len(line))
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return n, fmt.Errorf("%w: a line is longer than %d bytes", ErrTooLarge, maxLine)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if isEmptyFlow(line) {
+			empty++
+		}
+		if pickerReads(line) && (empty <= 1 || !isEmptyFlow(line)) {
+			if _, err := dst.Write(line); err != nil {
+				return n, err
+			}
+		}
+		if err != nil {
+			return n, nil
+		}
+	}
+}
+
+// pickerReads reports whether a line is one that the table picker reads.
+func pickerReads(line []byte) bool {
+	for _, f := range pickerFamilies {
+		if knownPrefix(line, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// isEmptyFlow reports whether a line is the queue size 0 of one flow.
+func isEmptyFlow(line []byte) bool {
+	return bytes.HasPrefix(line, []byte(pickerFamilies[0])) && bytes.HasSuffix(line, []byte("} 0\n"))
+}

@@ -1,0 +1,156 @@
+package collector
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Problem is one cause for which the metrics endpoints of some pods cannot be read.
+type Problem struct {
+	// Source is "engine", "queue_proxy" or "picker".
+	Source string
+	// Cause is one word: too_large, redirect, unauthorized, status, refused, timeout,
+	// network, parse, not_engine (another program or an engine that is not known),
+	// config (the engine's name is not known), wrong_pod, implausible, content_type,
+	// budget (too many large pages at once) or panic (a fault of the autoscaler).
+	Cause string
+	// Pods is the number of Ready pods with the cause, of Ready pods in all.
+	Pods, Of int
+	// Since is when the first of the pods began to fail.
+	Since time.Time
+	// Pod is the name of one of the pods and Message its newest error, at most 200 bytes.
+	Pod, Message string
+}
+
+// trouble is why and since when the scrapes of one target fail; guarded by the
+// revision's mutex.
+type trouble struct {
+	since          time.Time
+	cause, message string
+	// rest is what is added to the interval before the next scrape.
+	rest time.Duration
+}
+
+const (
+	// firstRest and maxRest bound the time added to the interval of a target whose
+	// page costs much and gives nothing. The time doubles with each such page.
+	firstRest = time.Second
+	maxRest   = 30 * time.Second
+	// maxMessage bounds an error in bytes.
+	maxMessage = 200
+)
+
+// next returns the trouble after one more failure.
+func (old *trouble) next(at time.Time, err error) *trouble {
+	now := &trouble{since: at, cause: fineCause(err), message: short(err.Error())}
+	if old != nil {
+		now.since = old.since
+	}
+	if isCostly(now.cause) {
+		now.rest = firstRest
+		if old != nil && old.rest > 0 {
+			now.rest = min(2*old.rest, maxRest)
+		}
+	}
+	return now
+}
+
+// isCostly reports whether a failure with the cause took much memory or CPU.
+func isCostly(cause string) bool { return cause == causeTooLarge || cause == causePanic }
+
+// short cuts a message that quotes what a pod sent.
+func short(message string) string {
+	if len(message) > maxMessage {
+		message = message[:maxMessage-3] + "..."
+	}
+	return strings.ToValidUTF8(message, "?")
+}
+
+// fineCause is cause with a status split up into redirect, unauthorized and others.
+func fineCause(err error) string {
+	var f failure
+	if errors.As(err, &f) && f.kind != "" {
+		return f.kind
+	}
+	return cause(err)
+}
+
+// rest is the time that a target pauses beyond its interval.
+func (t *target) rest() time.Duration {
+	t.rev.mu.Lock()
+	defer t.rev.mu.Unlock()
+	if t.trouble == nil {
+		return 0
+	}
+	return t.trouble.rest
+}
+
+// Problems lists why metrics endpoints of a revision and of its pickers cannot be
+// read at now, the cause with the most pods first. Pods whose last sample may still
+// be used are left out. The list is empty for a revision that is not watched.
+func (c *Collector) Problems(key Revision, now time.Time) []Problem {
+	var found []Problem
+	for _, r := range c.withPickers(key) {
+		found = r.problems(found, now)
+	}
+	slices.SortFunc(found, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(b.Pods, a.Pods), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Cause, b.Cause))
+	})
+	return found
+}
+
+// withPickers returns a watched revision with the pickers that hold its requests.
+func (c *Collector) withPickers(key Revision) (all []*revision) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range append([]Revision{key}, c.pickersOf[key]...) {
+		if r := c.revisions[k]; r != nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// problems appends the causes for which targets of the revision are unreadable.
+func (r *revision) problems(found []Problem, now time.Time) []Problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ready, begin := 0, len(found)
+	for _, p := range r.pods {
+		if p.Ready {
+			ready++
+		}
+		for _, t := range p.targets {
+			if t != nil && t.trouble != nil && !t.fresh(now) {
+				found = addProblem(found, begin, t)
+			}
+		}
+	}
+	for i := range found[begin:] {
+		found[begin+i].Of = ready
+	}
+	return found
+}
+
+// addProblem counts a target among the problems from begin on.
+func addProblem(found []Problem, begin int, t *target) []Problem {
+	i := begin + slices.IndexFunc(found[begin:], func(p Problem) bool {
+		return p.Source == t.source.String() && p.Cause == t.trouble.cause
+	})
+	if i < begin {
+		i = len(found)
+		found = append(found, Problem{Source: t.source.String(), Cause: t.trouble.cause, Since: t.trouble.since, Pod: t.podName, Message: t.trouble.message})
+	}
+	p := &found[i]
+	p.Pods++
+	if t.trouble.since.Before(p.Since) {
+		p.Since = t.trouble.since
+	}
+	if t.podName < p.Pod {
+		p.Pod, p.Message = t.podName, t.trouble.message
+	}
+	return found
+}

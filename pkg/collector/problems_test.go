@@ -1,0 +1,85 @@
+package collector
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func page(body string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return ok("text/plain", body), nil }
+}
+
+func redirect(*http.Request) (*http.Response, error) {
+	r := ok("text/plain", "")
+	r.StatusCode = http.StatusFound
+	r.Header.Set("Location", "https://login.example.com/"+strings.Repeat("x", 1000))
+	return r, nil
+}
+
+// Problems names each cause in words, with the pods that have it and since when.
+func TestProblems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(6)...)
+		for i := range 6 {
+			w.load(fmt.Sprintf("10.0.0.%d", i+1), 1, 1)
+		}
+		w.engine("10.0.0.1", 1, 0, 0.1)
+		for ip, f := range map[string]func(*http.Request) (*http.Response, error){
+			"10.0.0.2": redirect, "10.0.0.3": status(401), "10.0.0.4": page("python_info 1\n"), "10.0.0.5": hang, "10.0.0.6": hang,
+		} {
+			w.set(ip, func(p *fakePod) { p.enginePage = f })
+		}
+		start := time.Now()
+		after(10 * time.Second)
+		got := w.Problems(rev, time.Now())
+		want := []Problem{
+			{Source: "engine", Cause: "timeout", Pods: 2, Of: 6, Pod: "p5", Message: "context deadline exceeded"},
+			{Source: "engine", Cause: "not_engine", Pods: 1, Of: 6, Pod: "p4"},
+			{Source: "engine", Cause: "redirect", Pods: 1, Of: 6, Pod: "p2"},
+			{Source: "engine", Cause: "unauthorized", Pods: 1, Of: 6, Pod: "p3", Message: "HTTP status 401"},
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Problem{}, "Since", "Message")); diff != "" {
+			t.Errorf("Problems (-want +got):\n%s", diff)
+		}
+		for _, p := range got {
+			if p.Since.Sub(start) > 2*time.Second || p.Message == "" || len(p.Message) > 200 {
+				t.Errorf("%s since %v: %q", p.Cause, p.Since.Sub(start), p.Message)
+			}
+		}
+		w.engine("10.0.0.2", 1, 0, 0.1)
+		after(2 * time.Second)
+		if got := w.Problems(rev, time.Now()); len(got) != 3 {
+			t.Errorf("after one pod recovered: %+v, want three causes", got)
+		}
+	})
+}
+
+// A page that is too large is asked for at growing intervals, and at the usual
+// ones once it is small again.
+func TestPoll_tooLargeIsBackedOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...)
+		w.enginePage("10.0.0.1", strings.Repeat("# "+strings.Repeat("x", 1000)+"\n", 3000))
+		after(2 * time.Minute)
+		if n := w.count("10.0.0.1:8000"); n < 6 || n > 10 {
+			t.Errorf("asked %d times in two minutes, want 6 to 10", n)
+		}
+		if got := w.Problems(rev, time.Now()); len(got) != 1 || got[0].Cause != "too_large" || !strings.Contains(got[0].Message, "larger than 2097152 bytes") {
+			t.Errorf("Problems = %+v, want too_large", got)
+		}
+		w.engine("10.0.0.1", 1, 0, 0.1)
+		after(maxRest + time.Second)
+		n := w.count("10.0.0.1:8000")
+		after(10 * time.Second)
+		if got := w.count("10.0.0.1:8000") - n; got < 19 {
+			t.Errorf("asked %d times in the ten seconds after it became small, want 20", got)
+		}
+	})
+}
