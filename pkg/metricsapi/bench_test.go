@@ -46,6 +46,7 @@ func BenchmarkRead(b *testing.B) {
 		name, path string
 		pods       int
 	}{
+		{"pods=100/list", "/namespaces/default/pods/*/kv_cache_usage_percent", 100},
 		{"pods=1000/list", "/namespaces/default/pods/*/kv_cache_usage_percent", 1000},
 		{"pods=1000/select", "/namespaces/default/pods/*/kv_cache_usage_percent?labelSelector=serving.knative.dev%2Frevision%3Dllama-00001", 1000},
 		{"pods=1000/by-name", "/namespaces/default/pods/llama-00001-deployment-0500/kv_cache_usage_percent", 1000},

@@ -25,10 +25,10 @@ func (v fakeView) Get(resource schema.GroupResource, namespace, name string) (Ob
 	return Object{}, false
 }
 
-func (v fakeView) List(resource schema.GroupResource, namespace string) []Object {
+func (v fakeView) List(q Query) []Object {
 	var objects []Object
-	for _, o := range v[resource] {
-		if namespace == "" || o.Namespace == namespace {
+	for _, o := range v[q.Resource] {
+		if q.Namespace == "" || o.Namespace == q.Namespace {
 			objects = append(objects, o)
 		}
 	}

@@ -47,11 +47,11 @@ func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPI
 	config.LoopbackClientConfig = &rest.Config{} // required by the library, but nothing calls back
 	config.ExternalAddress = "localhost:443"     // likewise: only shown in the root discovery document
 	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return l.observe(genericapiserver.DefaultBuildHandlerChain(api, c))
+		return l.observe(genericapiserver.DefaultBuildHandlerChain(contained(fastLists(view, api)), c))
 	}
 
 	completed := (&apiserver.Config{GenericConfig: config}).Complete(nil)
-	server, err := completed.New(component, viewProvider{view: view}, nil)
+	server, err := completed.New(component, newProvider(view), nil)
 	if err != nil {
 		return nil, fmt.Errorf("installing %s: %w", GroupName, err)
 	}

@@ -2,6 +2,7 @@ package metricsapi
 
 import (
 	"context"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,8 +15,11 @@ import (
 
 // viewProvider answers the library's questions from a View.
 type viewProvider struct {
-	view View
+	view       View
+	discovered *discoveryCache
 }
+
+func newProvider(view View) viewProvider { return viewProvider{view, &discoveryCache{}} }
 
 var _ provider.CustomMetricsProvider = viewProvider{}
 
@@ -47,7 +51,7 @@ func (p viewProvider) GetMetricBySelector(_ context.Context, namespace string, s
 	if err != nil {
 		return nil, err
 	}
-	objects := p.view.List(info.GroupResource, namespace)
+	objects := p.view.List(Query{Resource: info.GroupResource, Namespace: namespace, Metric: info.Metric, Selector: selector})
 	list := &custom_metrics.MetricValueList{Items: make([]custom_metrics.MetricValue, 0, len(objects))}
 	for _, object := range objects {
 		if !selector.Matches(labels.Set(object.Labels)) {
@@ -60,11 +64,16 @@ func (p viewProvider) GetMetricBySelector(_ context.Context, namespace string, s
 	return list, nil
 }
 
-// ListAllMetrics names each metric that at least one object has a value of now.
+// ListAllMetrics names each metric that at least one object had a value of
+// within the last discoveryTTL.
 func (p viewProvider) ListAllMetrics() []provider.CustomMetricInfo {
+	return p.discovered.get(time.Now(), p.listAllMetrics)
+}
+
+func (p viewProvider) listAllMetrics() []provider.CustomMetricInfo {
 	var infos []provider.CustomMetricInfo
 	for _, resource := range resources() {
-		known := knownMetrics(p.view.List(resource, metav1.NamespaceAll))
+		known := knownMetrics(p.view.List(Query{Resource: resource}))
 		for _, metric := range Metrics() {
 			if known[metric] {
 				infos = append(infos, metricInfo(resource, metric))
@@ -78,7 +87,7 @@ func knownMetrics(objects []Object) map[string]bool {
 	known := make(map[string]bool)
 	for _, object := range objects {
 		for _, sample := range object.Samples {
-			if isKnown(sample.Value) {
+			if isKnown(sample.Value) && !known[sample.Metric] {
 				known[sample.Metric] = true
 			}
 		}

@@ -3,6 +3,7 @@ package metricsapi
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -38,10 +39,21 @@ func (o Object) sample(metric string) (Sample, bool) {
 	return Sample{}, false
 }
 
+// Query names what a list needs. A View may leave out whatever does not match.
+type Query struct {
+	Resource schema.GroupResource
+	// Namespace is empty for every namespace.
+	Namespace string
+	// Metric is the only metric that is needed; empty is all of them.
+	Metric string
+	// Selector is nil for every object.
+	Selector labels.Selector
+}
+
 // View is what the API serves. Both methods are called concurrently and must be cheap.
 type View interface {
 	// Get returns one object; false when it is not known.
 	Get(resource schema.GroupResource, namespace, name string) (Object, bool)
-	// List returns the objects of a namespace, or of every namespace for "", in any order.
-	List(resource schema.GroupResource, namespace string) []Object
+	// List returns at least the objects and samples that match, in any order.
+	List(q Query) []Object
 }

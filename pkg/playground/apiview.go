@@ -17,7 +17,7 @@ type apiView struct{ w *World }
 
 // Get implements metricsapi.View.
 func (v apiView) Get(resource schema.GroupResource, namespace, name string) (metricsapi.Object, bool) {
-	for _, o := range v.List(resource, namespace) {
+	for _, o := range v.List(metricsapi.Query{Resource: resource, Namespace: namespace}) {
 		if o.Name == name {
 			return o, true
 		}
@@ -26,15 +26,15 @@ func (v apiView) Get(resource schema.GroupResource, namespace, name string) (met
 }
 
 // List implements metricsapi.View.
-func (v apiView) List(resource schema.GroupResource, namespace string) (out []metricsapi.Object) {
-	if namespace != "" && namespace != revision.Namespace {
+func (v apiView) List(q metricsapi.Query) (out []metricsapi.Object) {
+	if q.Namespace != "" && q.Namespace != revision.Namespace {
 		return nil
 	}
 	s, ok := v.w.collector.Snapshot(revision, time.Now())
 	if !ok {
 		return nil
 	}
-	switch resource {
+	switch q.Resource {
 	case metricsapi.Revisions():
 		o := object(revision.Name, s.Values)
 		o.Samples = append(o.Samples, v.w.parts()...)

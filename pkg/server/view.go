@@ -71,21 +71,21 @@ func find(objects []metricsapi.Object, name string) (metricsapi.Object, bool) {
 }
 
 // List implements metricsapi.View.
-func (v view) List(resource schema.GroupResource, namespace string) []metricsapi.Object {
-	observed := v.observed(namespace, labels.Everything())
-	switch resource {
+func (v view) List(q metricsapi.Query) []metricsapi.Object {
+	switch q.Resource {
 	case metricsapi.Pods():
-		return append(v.podsOf(observed), v.otherPods(namespace)...)
+		return append(v.podsOf(q), v.otherPods(q.Namespace)...)
 	case metricsapi.Revisions():
+		observed := v.observed(q.Namespace, labels.Everything())
 		objects := make([]metricsapi.Object, len(observed))
 		for i, pa := range observed {
 			objects[i] = v.revision(pa)
 		}
 		return objects
 	case metricsapi.Services():
-		return v.services(observed)
+		return v.services(v.observed(q.Namespace, labels.Everything()))
 	case metricsapi.Pools():
-		return v.poolsIn(namespace)
+		return v.poolsIn(q.Namespace)
 	}
 	return nil
 }
@@ -134,20 +134,44 @@ func (v view) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
 	return metricsapi.Object{}, false
 }
 
-func (v view) podsOf(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
+// podsOf lists pods of the observed revisions that q asks for. A selector that
+// names one revision, as that of a HorizontalPodAutoscaler does, reads only that.
+func (v view) podsOf(q metricsapi.Query) []metricsapi.Object {
+	observed := v.observed(q.Namespace, labels.Everything())
+	if name, ok := oneRevision(q.Selector); ok {
+		observed = slices.DeleteFunc(observed, func(pa *v1alpha1.PodAutoscaler) bool { return pa.Name != name })
+	}
 	var objects []metricsapi.Object
 	for _, pa := range observed {
 		s, ok := v.snapshot(pa.Namespace, pa.Name)
 		if !ok {
 			continue
 		}
+		pods := v.pods.Pods(pa.Namespace)
+		objects = slices.Grow(objects, len(s.Pods))
 		for _, p := range s.Pods {
-			if pod, err := v.pods.Pods(pa.Namespace).Get(p.Pod.Name); err == nil {
-				objects = append(objects, object(pod, p.Values))
+			if pod, err := pods.Get(p.Pod.Name); err == nil {
+				objects = append(objects, podObject(pod, p.Values, q.Metric))
 			}
 		}
 	}
 	return objects
+}
+
+// oneRevision returns the revision that a selector requires.
+func oneRevision(selector labels.Selector) (name string, ok bool) {
+	if selector == nil {
+		return "", false
+	}
+	return selector.RequiresExactMatch(serving.RevisionLabelKey)
+}
+
+// podObject is a pod with the samples of one metric, or of all for "".
+func podObject(pod *corev1.Pod, values map[decider.Metric]collector.Sample, metric string) metricsapi.Object {
+	if metric == "" {
+		return object(pod, values)
+	}
+	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples.OfValue(values, metric)}
 }
 
 func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metricsapi.Object {

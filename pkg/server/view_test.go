@@ -1,12 +1,14 @@
 package server
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -101,7 +103,7 @@ func TestView_servicesFoldTheirRevisions(t *testing.T) {
 func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 	v := newView(t)
 	var names []string
-	for _, o := range v.List(metricsapi.Revisions(), "") {
+	for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Revisions(), Namespace: ""}) {
 		names = append(names, o.Name)
 	}
 	if len(names) != 3 {
@@ -110,7 +112,7 @@ func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 	if _, ok := v.Get(metricsapi.Revisions(), "default", "kpa-1"); ok {
 		t.Error("a revision of Knative's kpa class is served")
 	}
-	if n := len(v.List(metricsapi.Pods(), "default")); n != 4 {
+	if n := len(v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default"})); n != 4 {
 		t.Errorf("%d pods, want 4", n)
 	}
 	if o, ok := v.Get(metricsapi.Pods(), "default", "a"); !ok || len(o.Samples) != 1 {
@@ -122,4 +124,35 @@ func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 	if _, ok := v.Get(metricsapi.Services(), "other", "llm"); ok {
 		t.Error("service of another namespace")
 	}
+}
+
+// A list of one metric has that value only, and a selector of one revision reads no other.
+func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
+	v := newView(t)
+	asked := &recordedSnapshots{snapshots: v.collector}
+	v.collector = asked
+	selector := labels.SelectorFromSet(labels.Set{serving.RevisionLabelKey: "llm-1"})
+	got := v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: "kv_cache_usage_percent", Selector: selector})
+	if len(got) != 3 {
+		t.Errorf("%d pods, want the 3 of llm-1", len(got))
+	}
+	for _, o := range got {
+		if len(o.Samples) != 1 || o.Samples[0].Metric != "kv_cache_usage_percent" || o.Samples[0].Value != 40 {
+			t.Errorf("%s has %v, want kv_cache_usage_percent 40", o.Name, o.Samples)
+		}
+	}
+	if !slices.Equal(asked.names, []string{"llm-1"}) {
+		t.Errorf("snapshots of %v were taken, want llm-1 only", asked.names)
+	}
+}
+
+// recordedSnapshots notes which revisions were read.
+type recordedSnapshots struct {
+	snapshots
+	names []string
+}
+
+func (r *recordedSnapshots) Snapshot(rev collector.Revision, now time.Time) (collector.Snapshot, bool) {
+	r.names = append(r.names, rev.Name)
+	return r.snapshots.Snapshot(rev, now)
 }

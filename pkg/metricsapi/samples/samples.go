@@ -27,6 +27,19 @@ func OfValues(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
 	return out
 }
 
+// OfValue returns the known value of one of the API's metrics, or nothing.
+func OfValue(values map[decider.Metric]collector.Sample, metric string) []metricsapi.Sample {
+	m := decider.Metric(metric)
+	if metric == autoscaling.RequestsPerSecond {
+		m = decider.RPS
+	}
+	s, ok := values[m]
+	if !ok || !s.Value.Known() || name(m) != metric {
+		return nil
+	}
+	return []metricsapi.Sample{{Metric: metric, Value: float64(s.Value), Time: s.Time, Window: s.Window}}
+}
+
 func name(m decider.Metric) string {
 	if m == decider.RPS {
 		return autoscaling.RequestsPerSecond

@@ -48,3 +48,16 @@ func TestOfValues(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestOfValue(t *testing.T) {
+	values := map[decider.Metric]collector.Sample{decider.RPS: {Value: 3, Time: at, Window: time.Minute}, decider.Waiting: {Value: decider.Unknown(), Time: at}}
+	want := []metricsapi.Sample{{Metric: "requests_per_second", Value: 3, Time: at, Window: time.Minute}}
+	if got := OfValue(values, "requests_per_second"); !slices.Equal(got, want) {
+		t.Errorf("requests_per_second: %v, want %v", got, want)
+	}
+	for _, metric := range []string{"rps", "num_requests_waiting", "kv_cache_usage_percent"} { // not served by this name, unknown, absent
+		if got := OfValue(values, metric); got != nil {
+			t.Errorf("%s: %v, want nothing", metric, got)
+		}
+	}
+}
