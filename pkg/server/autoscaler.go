@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -32,14 +33,16 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	b.own.changed = ctrl.Resync
 	pools := newPools(ctx, b.reader, col)
 	col.Notify(ctrl.Scaler.Poke)
+	served := view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
+	warm := &warmUp{view: served, log: b.log}
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
-		View: view{collector: col, autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools},
+		View: served,
 	})
 	if err != nil {
 		return part{}, fmt.Errorf("building the metrics API: %w", err)
 	}
-	return part{ready: api.Ready, run: func(ctx context.Context) error {
+	return part{ready: func() bool { return api.Ready() && warm.ready(time.Now()) }, run: func(ctx context.Context) error {
 		states.load(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },
