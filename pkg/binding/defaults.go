@@ -85,6 +85,7 @@ func builtin() Defaults {
 		BodyRouter:      BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
 		Engine:          VLLM,
 		ObjectiveHeader: HeaderAuto,
+		FairnessID:      FairnessRemoved,
 		EndpointHold:    time.Second,
 	}
 }

@@ -76,6 +76,7 @@ func prioritySettings() []setting {
 		{inference.ObjectiveHeaderKey, func(in *Intent, v string) error {
 			return oneOf(&in.ObjectiveHeader, v, HeaderAuto, HeaderSet, HeaderNone)
 		}, true},
+		{inference.FairnessIDKey, func(in *Intent, v string) error { return oneOf(&in.FairnessID, v, FairnessRemoved, FairnessClient) }, true},
 	}
 }
 

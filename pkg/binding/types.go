@@ -55,6 +55,8 @@ type Intent struct {
 	Objectives []Objective
 	// ObjectiveHeader is auto, set or none.
 	ObjectiveHeader string
+	// FairnessID is remove or client.
+	FairnessID string
 
 	// Models are names that the JSON body must carry (any of them); MatchHeaders further conditions (all of them).
 	Models       []string
@@ -149,6 +151,15 @@ const (
 	HeaderSet = "set"
 	// HeaderNone leaves it to the client.
 	HeaderNone = "none"
+)
+
+// What is done about the header that names a request's flow, between which a
+// picker's flow control is fair.
+const (
+	// FairnessRemoved takes it off where the gateway can.
+	FairnessRemoved = "remove"
+	// FairnessClient leaves it to the client, for clients that are trusted not to make up names.
+	FairnessClient = "client"
 )
 
 // FlowControl is the picker's waiting room.

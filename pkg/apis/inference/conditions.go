@@ -45,5 +45,6 @@ const (
 	ReasonModelRoutingOff     = "ModelRoutingDisabled"
 	ReasonNoObjective         = "NoObjective"
 	ReasonPriorityNotEnforced = "PriorityHeaderNotSet"
+	ReasonFailsClosed         = "FailOpenNotSafe"
 	ReasonTooManyMatches      = "TooManyMatches"
 )

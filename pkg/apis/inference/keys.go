@@ -23,6 +23,8 @@ const (
 	ObjectivesKey = Domain + "/objectives"
 	// ObjectiveHeaderKey is auto, set or none.
 	ObjectiveHeaderKey = Domain + "/objective-header"
+	// FairnessIDKey is remove or client: what becomes of a client's name for its flow.
+	FairnessIDKey = Domain + "/fairness-id"
 	// GatewayKey is namespace/name, ListenerKey the listener's name.
 	GatewayKey  = Domain + "/gateway"
 	ListenerKey = Domain + "/listener"

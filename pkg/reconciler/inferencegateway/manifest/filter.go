@@ -20,6 +20,26 @@ const (
 	destinationHeader = "x-gateway-destination-endpoint"
 )
 
+// fairnessHeaders are the names under which pickers read the flow of a request.
+// A picker keeps metrics of each flow (34 lines and 6 KB of its page in v1.5.0), so
+// that clients that make up many make the page long.
+var fairnessHeaders = []string{"x-gateway-inference-fairness-id", "x-llm-d-inference-fairness-id"}
+
+// removedHeaders are those of a client that no picker and no gateway may see.
+func (b *builder) removedHeaders() []string {
+	if b.in.FairnessID == binding.FairnessClient {
+		return []string{destinationHeader}
+	}
+	return append([]string{destinationHeader}, fairnessHeaders...)
+}
+
+// headersRemoved is true where the removal takes effect before anybody reads the
+// headers. Elsewhere a route's filter runs too late or would take the picker's own
+// word away: Envoy applies it after the picker and, since 1.35, before it chooses the host.
+func (b *builder) headersRemoved() bool {
+	return b.can.filtersFirst || b.can.ownEndpoints || b.can.envoyFilters && b.w.Served.EnvoyFilter
+}
+
 // notFound is the answer to a model that no Service of the host has.
 const notFound = `{"error":{"message":"No model of this name is served on this host.","type":"invalid_request_error","param":"model","code":"model_not_found"}}`
 
@@ -49,9 +69,7 @@ func (b *builder) renderFilters() {
 	}
 	b.add(StageFilter, identity{istioFilterVersion, "EnvoyFilter", b.in.Gateway.Namespace, scoped(b.in.Namespace, b.in.Service, "-routes"), "filter"},
 		fields{"spec": fields{"targetRefs": b.gatewayRef(), "configPatches": patches}})
-	if b.in.ObjectiveHeader != binding.HeaderNone {
-		b.renderMutationFilter()
-	}
+	b.renderMutationFilter()
 }
 
 // ruleNames are those of the new routes and of the live ones, whose patches
@@ -94,9 +112,7 @@ func (b *builder) patch(rule string) fields {
 		// Envoy draws once per stream and asks every rule with the same number: fractions add up.
 		patch["match"] = fields{"runtime_fraction": fields{"default_value": fields{"numerator": int64(upTo), "denominator": "HUNDRED"}}}
 	}
-	if b.in.ObjectiveHeader != binding.HeaderNone {
-		patch["typed_per_filter_config"] = fields{mutationFilter: b.mutations(parts[0], what)}
-	}
+	patch["typed_per_filter_config"] = fields{mutationFilter: b.mutations(parts[0], what)}
 	return patch
 }
 
@@ -116,8 +132,14 @@ func (b *builder) mutations(groupName, what string) fields {
 	if s.revision == "" && b.plan.Pools[""] == "" {
 		name = "" // Several pools, each with an objective of its own.
 	}
-	out := list{fields{"remove": destinationHeader}}
+	out := list{}
+	for _, h := range b.removedHeaders() {
+		out = append(out, fields{"remove": h})
+	}
 	for _, h := range objectiveHeaders {
+		if b.in.ObjectiveHeader == binding.HeaderNone {
+			break
+		}
 		if name == "" {
 			out = append(out, fields{"remove": h})
 			continue

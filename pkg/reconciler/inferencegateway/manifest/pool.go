@@ -83,6 +83,21 @@ func (b *builder) checkPorts() {
 	}
 }
 
+// failureMode is FailClose also where the gateway would go by the client's own
+// header once the picker is gone.
+func (b *builder) failureMode() string {
+	switch {
+	case !b.leader().FailOpen:
+		return "FailClose"
+	case b.w.Gateway.Controller == "" && b.in.Provider == "": // nothing serves, and what it will be is not known
+	case !b.headersRemoved():
+		b.find(inference.ConditionEndpointPickerReady, "True", inference.ReasonFailsClosed,
+			fmt.Sprintf("The gateway (%s) cannot take the header %s from a client's request before it reads it, so without a picker requests fail and do not go on (FailClose): a client could name any address.", b.plan.Provider, destinationHeader))
+		return "FailClose"
+	}
+	return "FailOpen"
+}
+
 func (b *builder) renderPool(name string, selector map[string]string, r Revision) bool {
 	lead := b.leader()
 	service, port := pickerName(name), int32(pickerPort)
@@ -97,15 +112,11 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 			return false
 		}
 	}
-	failure := "FailClose"
-	if lead.FailOpen {
-		failure = "FailOpen"
-	}
 	spec := fields{
 		"selector":    fields{"matchLabels": labels(selector)},
 		"targetPorts": list{fields{"number": int64(targetPort(lead.Target, r))}},
 		"endpointPickerRef": fields{"group": "", "kind": "Service", "name": service,
-			"port": fields{"number": int64(port)}, "failureMode": failure},
+			"port": fields{"number": int64(port)}, "failureMode": b.failureMode()},
 	}
 	if r.H2C && b.w.Served.PoolAppProtocol {
 		spec["appProtocol"] = "kubernetes.io/h2c"

@@ -49,6 +49,8 @@ type capabilities struct {
 	envoyFilters bool
 	// filtersFirst: a route's filters run before the picker.
 	filtersFirst bool
+	// ownEndpoints: it sends a request to endpoints of the pool only, whatever its headers say.
+	ownEndpoints bool
 	// weightedPools: each pool of a rule is asked its own picker.
 	weightedPools bool
 	// regexPaths and timeouts are those of HTTPRoute.
@@ -65,7 +67,7 @@ func (p Provider) can() capabilities {
 	case AgentGateway:
 		return capabilities{pools: true, filtersFirst: true, weightedPools: true, regexPaths: true, timeouts: true}
 	case NGINX:
-		return capabilities{pools: true, weightedPools: true, regexPaths: true}
+		return capabilities{pools: true, ownEndpoints: true, weightedPools: true, regexPaths: true}
 	case EnvoyGateway, ACK:
 		return capabilities{pools: true, regexPaths: true, timeouts: true, slowEndpoints: true}
 	case GKE:

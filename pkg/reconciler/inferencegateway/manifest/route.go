@@ -161,25 +161,30 @@ func (b *builder) rule(g group, shares []share, matches list, name string) field
 	return rule
 }
 
-// headerFilter sets the objective where filters run before the picker.
+// headerFilter removes what a client must not say, and sets the objective where
+// filters run before the picker.
 func (b *builder) headerFilter(g group, shares []share) fields {
-	if !b.can.filtersFirst || b.in.ObjectiveHeader == binding.HeaderNone {
+	if !b.can.filtersFirst && !b.can.ownEndpoints {
 		return nil
 	}
+	removed := b.removedHeaders()
 	modifier := fields{}
 	objective := b.objectiveOf(g, shares[0])
 	if len(shares) > 1 {
 		objective = ""
 	}
-	if objective == "" {
-		modifier["remove"] = texts(objectiveHeaders)
-	} else {
+	switch {
+	case !b.can.filtersFirst || b.in.ObjectiveHeader == binding.HeaderNone:
+	case objective == "":
+		removed = append(removed, objectiveHeaders...)
+	default:
 		set := list{}
 		for _, h := range objectiveHeaders {
 			set = append(set, fields{"name": h, "value": objective})
 		}
 		modifier["set"] = set
 	}
+	modifier["remove"] = texts(removed)
 	return fields{"type": "RequestHeaderModifier", "requestHeaderModifier": modifier}
 }
 
