@@ -44,7 +44,8 @@ type Target struct {
 	EngineOnly bool
 }
 
-// Options configure a Collector. Zero fields take the default in brackets.
+// Options configure a Collector. Fields that are zero or negative take the default in
+// brackets; a time below 10 ms is 10 ms.
 type Options struct {
 	// QueueProxyPort serves Knative's Stat [9090].
 	QueueProxyPort int
@@ -52,8 +53,15 @@ type Options struct {
 	QueueProxyInterval, EngineInterval time.Duration
 	// Timeout bounds one scrape from connecting to the last byte [1s].
 	Timeout time.Duration
-	// Parallelism bounds the scrapes under way at once [128]. A quarter of it
-	// is kept for targets that do not answer, so they cannot hold up the others.
+	// MaxQueueProxyInterval and MaxEngineInterval are the times between two scrapes of
+	// one pod up to which the two intervals grow with the number of pods [1s, 2s].
+	MaxQueueProxyInterval, MaxEngineInterval time.Duration
+	// ReadingsPerSecond is the number of scrapes a second from which the intervals
+	// grow [4000]: at 60 µs each about a quarter of a core.
+	ReadingsPerSecond float64
+	// Parallelism bounds the scrapes under way at once [512]. Half of it is for
+	// targets that fail or take longer than 250 ms, so that they do not delay the
+	// others. In each half no namespace takes more than twice what is left free.
 	Parallelism int
 	// StaleAfter is the number of missed scrapes in a row after which a target is unknown [3].
 	StaleAfter int
@@ -69,20 +77,31 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Log tells of targets that become stale or readable again [discarded].
 	Log *slog.Logger
+	// Clock is the wall clock [time.Now]. It is read for the time of the start and for
+	// the ages of pods only: everything else runs on monotonic time.
+	Clock func() time.Time
 	// Transport sends the scrapes [one with keep-alive that ignores proxies].
 	Transport http.RoundTripper
 }
 
 func (o Options) withDefaults() Options {
 	o.QueueProxyPort = cmp.Or(o.QueueProxyPort, 9090)
-	o.QueueProxyInterval = cmp.Or(o.QueueProxyInterval, 500*time.Millisecond)
-	o.EngineInterval = cmp.Or(o.EngineInterval, 500*time.Millisecond)
-	o.Timeout = cmp.Or(o.Timeout, time.Second)
-	o.Parallelism = max(cmp.Or(o.Parallelism, 128), 2)
-	o.StaleAfter = cmp.Or(o.StaleAfter, 3)
-	o.MaxBody = cmp.Or(o.MaxBody, 2<<20)
-	o.BodyBudget = cmp.Or(o.BodyBudget, 32<<20)
-	o.MaxLine = cmp.Or(o.MaxLine, 64<<10)
+	setDuration(&o.QueueProxyInterval, 500*time.Millisecond)
+	setDuration(&o.EngineInterval, 500*time.Millisecond)
+	setDuration(&o.MaxQueueProxyInterval, time.Second)
+	setDuration(&o.MaxEngineInterval, 2*time.Second)
+	setDuration(&o.Timeout, time.Second)
+	if !(o.ReadingsPerSecond > 0) {
+		o.ReadingsPerSecond = 4000
+	}
+	o.Parallelism = max(positive(o.Parallelism, 512), 2)
+	o.StaleAfter = positive(o.StaleAfter, 3)
+	o.MaxBody = positive(o.MaxBody, 2<<20)
+	o.BodyBudget = positive(o.BodyBudget, 32<<20)
+	o.MaxLine = positive(o.MaxLine, 64<<10)
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
@@ -95,6 +114,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// minDuration is the shortest time that an option may have. A shorter interval
+// would keep the program busy with one pod.
+const minDuration = 10 * time.Millisecond
+
+// setDuration makes d the default unless d is positive, and at least minDuration.
+func setDuration(d *time.Duration, byDefault time.Duration) {
+	*d = max(positive(*d, byDefault), minDuration)
+}
+
+// positive returns n, or the default when n is zero or negative.
+func positive[N int | int64 | time.Duration](n, byDefault N) N {
+	if n > 0 {
+		return n
+	}
+	return byDefault
+}
+
 // Collector scrapes the pods of the watched revisions and keeps what they
 // said. All methods are safe for concurrent use. Revisions may be watched
 // before Run; scraping begins with it.
@@ -102,8 +138,11 @@ type Collector struct {
 	o       Options
 	tables  *engine.Tables
 	metrics *metrics
-	lanes   lanes
+	clock   clock
 	large   largePages
+	// scheduler has every target that was started; scratches are for its workers.
+	scheduler *scheduler
+	scratches scratches
 
 	mu sync.Mutex
 	// ctx is nil until Run.
@@ -120,7 +159,7 @@ func New(o Options) *Collector {
 	o = o.withDefaults()
 	return &Collector{
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
-		lanes: newLanes(o.Parallelism), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
+		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), scratches: make(scratches, keptScratches), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
 }
 
@@ -132,9 +171,10 @@ func (c *Collector) Run(ctx context.Context) {
 		c.start(r)
 	}
 	c.mu.Unlock()
+	c.pollers.Go(func() { c.dispatch(ctx) })
 
-	for waitForSecond(ctx) {
-		c.tick(time.Now())
+	for c.clock.waitForSecond(ctx) {
+		c.tick(c.clock.now())
 	}
 
 	c.mu.Lock()
@@ -146,8 +186,8 @@ func (c *Collector) Run(ctx context.Context) {
 }
 
 // waitForSecond sleeps until the clock's next whole second, and returns false when ctx ends.
-func waitForSecond(ctx context.Context) bool {
-	now := time.Now()
+func (k clock) waitForSecond(ctx context.Context) bool {
+	now := k.now()
 	timer := time.NewTimer(now.Truncate(time.Second).Add(time.Second).Sub(now))
 	defer timer.Stop()
 	select {
@@ -167,6 +207,7 @@ func (c *Collector) tick(now time.Time) {
 		}
 	}
 	c.metrics.setTargets(counts)
+	c.setTargets(counts.all)
 }
 
 func (c *Collector) all() []*revision {
@@ -191,7 +232,7 @@ func (c *Collector) Watch(t Target) {
 		c.revisions[t.Revision] = r
 	}
 	r.isPicker = t.Engine == Picker
-	r.watch(t, time.Now())
+	r.watch(t, c.clock.now())
 	c.start(r)
 }
 
@@ -243,15 +284,15 @@ func (c *Collector) changed(key Revision) {
 	}
 }
 
-// start launches the pollers of targets that have none; c.mu is held.
+// start gives targets that were not started to the scheduler; c.mu is held.
 func (c *Collector) start(r *revision) {
 	if c.ctx == nil || c.ctx.Err() != nil {
 		return
 	}
+	now := c.clock.now()
 	for _, t := range r.idleTargets() {
-		ctx, cancel := context.WithCancel(c.ctx)
-		t.cancel = cancel
-		c.pollers.Go(func() { c.poll(ctx, t) })
+		t.started = true
+		c.scheduler.add(t, now.Add(t.untilNext(now)))
 	}
 }
 

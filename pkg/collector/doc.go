@@ -4,9 +4,12 @@
 // itself. It never asks through the queue-proxy's serving port: that would
 // count as traffic and keep a draining pod alive.
 //
-//	target (one goroutine: offset, grid, timeout)
+//	target (due) -> scheduler (lanes, fair between namespaces) -> worker
 //	   -> fetch (bytes) -> decode (Stat) -> revision (pods, windows)
 //	   -> Observe / Snapshot, and Notify when the picture changed
+//
+// All times inside are those of the collector's clock, which is monotonic: setting
+// the wall clock changes no window and makes no stale value known.
 //
 // What could not be measured, or is stale, is unknown and never zero.
 package collector

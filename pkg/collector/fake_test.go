@@ -132,8 +132,15 @@ type world struct {
 // newWorld watches rev with an engine page on port 8000.
 func newWorld(t *testing.T, pods ...Pod) *world {
 	t.Helper()
+	return newWorldWith(t, Options{}, pods...)
+}
+
+// newWorldWith is newWorld with options of the collector.
+func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
+	t.Helper()
 	w := &world{fakePods: newFakePods(), t: t, registry: prometheus.NewRegistry()}
-	w.Collector = New(Options{Transport: w.fakePods, Registerer: w.registry})
+	o.Transport, o.Registerer = w.fakePods, w.registry
+	w.Collector = New(o)
 	w.Notify(func(Revision) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
 	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 		MaxIdleConnsPerHost:    1,
 		IdleConnTimeout:        10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		ReadBufferSize:         16 << 10,
+		ReadBufferSize:         4 << 10,
 		WriteBufferSize:        1 << 10,
 	}
 }
@@ -84,7 +85,7 @@ func cause(err error) string {
 func (c *Collector) fetch(ctx context.Context, t *target, s *scratch) (time.Time, error) {
 	s.body.Reset()
 	response, err := c.o.Transport.RoundTrip(t.request.WithContext(ctx))
-	at := time.Now()
+	at := c.clock.now()
 	if err != nil {
 		return at, err
 	}
@@ -110,11 +111,41 @@ func (c *Collector) scrape(ctx context.Context, t *target, s *scratch) (confirm 
 		return false
 	}
 	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.body.Len())
-	changed, confirm := t.rev.store(t, s, at, err)
+	return c.settle(t, s, outcome{at, time.Since(start), err})
+}
+
+// outcome is how a scrape ended: when the response came, how long all took, and why
+// there is no sample.
+type outcome struct {
+	at   time.Time
+	took time.Duration
+	err  error
+}
+
+// settle stores the outcome of a scrape and notifies of a change.
+func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
+	changed, confirm := t.rev.store(t, s, o)
 	if changed {
 		c.changed(t.rev.key)
 	}
 	return confirm
+}
+
+// scrapeSafely is scrape that turns a panic on what one pod sent into a failure of that
+// target: the others go on, and the pod's values become unknown.
+func (c *Collector) scrapeSafely(ctx context.Context, t *target, s *scratch) (confirm bool) {
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			err := failed(causePanic, "a fault of the autoscaler: %v", p)
+			c.metrics.panics.Inc()
+			c.metrics.observe(t.source, causePanic, time.Since(start), s.body.Len())
+			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", p, "stack", string(debug.Stack()))
+			confirm = c.settle(t, s, outcome{c.clock.now(), time.Since(start), err})
+			s.parsers = map[string]*engine.Parser{}
+		}
+	}()
+	return c.scrape(ctx, t, s)
 }
 
 // result is the scrape's label: a page of which only some values were believed

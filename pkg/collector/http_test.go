@@ -40,9 +40,9 @@ func addrTarget(o Options, addr string) (*Collector, *target) {
 }
 
 func scrapeOnce(ctx context.Context, c *Collector, t *target) {
-	s := <-c.lanes.healthy
-	c.scrape(ctx, t, s)
-	c.lanes.healthy.release(s)
+	s := c.scratches.get()
+	c.scrapeSafely(ctx, t, s)
+	c.scratches.put(s)
 }
 
 func TestScrape_overHTTP(t *testing.T) {

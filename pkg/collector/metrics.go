@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ type metrics struct {
 	bytes    [sources]prometheus.Counter
 	targets  [sources]prometheus.Gauge
 	stale    [sources]prometheus.Gauge
+	panics   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -40,6 +42,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "ipa_collector_scrapes_total",
 		Help: "Scrapes by source and result: ok, or the cause of the failure; implausible also counts pages of which only some values were not believed.",
 	}, []string{"source", "result"})}
+	m.panics = panics(r).WithLabelValues("collector")
 	for s := range sources {
 		name := s.String()
 		m.duration[s] = duration.WithLabelValues(name)
@@ -49,6 +52,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.scrapes.WithLabelValues(name, "ok")
 	}
 	return m
+}
+
+// panics counts what was recovered from; other parts of the program may have
+// registered the counter before.
+func panics(r prometheus.Registerer) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ipa_panics_total",
+		Help: "Panics that the program recovered from, by where they happened. Each one is a fault of the autoscaler; the data that caused it is held as unknown.",
+	}, []string{"where"})
+	var before prometheus.AlreadyRegisteredError
+	if err := r.Register(v); errors.As(err, &before) {
+		if had, ok := before.ExistingCollector.(*prometheus.CounterVec); ok {
+			return had
+		}
+	}
+	return v
 }
 
 func (m *metrics) observe(s source, result string, d time.Duration, bytes int) {

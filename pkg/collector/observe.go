@@ -9,9 +9,10 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// Observe returns what is known of a revision at now: everything but Replicas.
-// It is false when the revision is not watched.
-func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, bool) {
+// Observe returns what is known of a revision now: everything but Replicas. It is
+// false when the revision is not watched. wall is the wall clock's time, for the ages
+// of pods; Time is the collector's, which runs on when the wall clock is set.
+func (c *Collector) Observe(key Revision, wall time.Time) (decider.Observation, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return decider.Observation{}, false
@@ -19,6 +20,7 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
+	now := c.clock.now()
 	o := decider.Observation{
 		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
 		Arrivals: r.demand.total(now), Queued: r.held.queued(),
@@ -30,7 +32,9 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 			o.Ready++
 			inFlight += p.inFlight(now)
 		}
-		o.Pods = append(o.Pods, p.observe(now))
+		d := p.observe(now)
+		d.Age = wall.Sub(p.Created)
+		o.Pods = append(o.Pods, d)
 	}
 	// Decisions follow some pods of a large fleet only: always the same ones.
 	slices.SortFunc(o.Pods, func(a, b decider.Pod) int { return cmp.Compare(a.Name, b.Name) })
@@ -38,10 +42,10 @@ func (c *Collector) Observe(key Revision, now time.Time) (decider.Observation, b
 	return o, true
 }
 
-// observe is the pod's engine as decisions see it.
+// observe is the pod as decisions see it, but its age.
 func (p *pod) observe(now time.Time) decider.Pod {
 	d := decider.Pod{
-		Name: p.Name, Phase: decider.Starting, Age: now.Sub(p.Created),
+		Name: p.Name, Phase: decider.Starting,
 		Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
 		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable,

@@ -78,23 +78,17 @@ func fineCause(err error) string {
 	return cause(err)
 }
 
-// rest is the time that a target pauses beyond its interval.
-func (t *target) rest() time.Duration {
-	t.rev.mu.Lock()
-	defer t.rev.mu.Unlock()
-	if t.trouble == nil {
-		return 0
-	}
-	return t.trouble.rest
-}
-
 // Problems lists why metrics endpoints of a revision and of its pickers cannot be
-// read at now, the cause with the most pods first. Pods whose last sample may still
+// read, the cause with the most pods first. Since is by a wall clock that is at wall now. Pods whose last sample may still
 // be used are left out. The list is empty for a revision that is not watched.
-func (c *Collector) Problems(key Revision, now time.Time) []Problem {
+func (c *Collector) Problems(key Revision, wall time.Time) []Problem {
 	var found []Problem
+	now := c.clock.now()
 	for _, r := range c.withPickers(key) {
 		found = r.problems(found, now)
+	}
+	for i := range found {
+		found[i].Since = toWall(found[i].Since, now, wall)
 	}
 	slices.SortFunc(found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(b.Pods, a.Pods), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Cause, b.Cause))

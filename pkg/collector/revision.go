@@ -70,7 +70,7 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 	for _, now := range pods {
 		p := r.pods[now.UID]
 		if p == nil {
-			p, changed = &pod{unborn: time.Since(now.Created) < seenBegin}, true
+			p, changed = &pod{unborn: r.c.clock.wall().Sub(now.Created) < seenBegin}, true
 		}
 		changed = changed || p.Ready != now.Ready
 		if !now.Ready || now.IP != p.IP {
@@ -80,7 +80,7 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 			now.ReadyAfter = p.ReadyAfter // that of its start, not of a later flap
 		}
 		p.Pod = now
-		p.noteReady(time.Now())
+		p.noteReady(r.c.clock.now())
 		r.aim(p)
 		current[now.UID] = p
 		delete(r.pods, now.UID)
@@ -133,8 +133,8 @@ func (r *revision) aim(p *pod) {
 
 // drop ends a target and forgets what it read.
 func (p *pod) drop(s source) {
-	if t := p.targets[s]; t != nil && t.cancel != nil {
-		t.cancel()
+	if t := p.targets[s]; t != nil {
+		t.rev.c.scheduler.drop(t)
 	}
 	p.targets[s] = nil
 	if s != queueProxy {
@@ -154,14 +154,14 @@ func (p *pod) forgetEngine() {
 	p.latencies.reset()
 }
 
-// idleTargets lists targets without a poller; c.mu is held.
+// idleTargets lists targets that were not started; c.mu is held.
 func (r *revision) idleTargets() []*target {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var idle []*target
 	for _, p := range r.pods {
 		for _, t := range p.targets {
-			if t != nil && t.cancel == nil {
+			if t != nil && !t.started {
 				idle = append(idle, t)
 			}
 		}
@@ -180,12 +180,17 @@ func (r *revision) stop() {
 
 // store takes the outcome of a scrape. changed is true when the picture of the
 // revision is another now; confirm when the sample shows a sudden burst.
-func (r *revision) store(t *target, s *scratch, at time.Time, err error) (changed, confirm bool) {
+func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	at, err := o.at, o.err
+	t.took, t.extra = o.took, extra(s.body.Len())
 	p := t.pod
 	if p.targets[t.source] != t {
 		return false, false // the pod left while it answered
+	}
+	if err == nil && t.source != queueProxy && p.isOfAnotherPod() {
+		err = failed(causeWrongPod, "the queue-proxy at this address is that of another pod")
 	}
 	if err != nil {
 		return r.miss(t, at, err), false
@@ -210,11 +215,32 @@ func (r *revision) miss(t *target, at time.Time, err error) bool {
 	t.trouble = t.trouble.next(at, err)
 	if c := cause(err); c == causeImplausible || c == causeWrongPod {
 		t.good = time.Time{}
+		if c == causeWrongPod {
+			r.distrust(t.pod, at)
+		}
 	}
 	if t.misses == r.c.o.StaleAfter {
 		r.c.o.Log.Warn("target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
 	}
 	return r.tell(t, at)
+}
+
+// distrust makes the engine's page unknown too when the queue-proxy at the pod's
+// address is that of another pod: the page has no name of a pod, and so is the other
+// pod's as well.
+func (r *revision) distrust(p *pod, at time.Time) {
+	for _, t := range p.targets {
+		if t != nil && t.source != queueProxy {
+			t.good = time.Time{}
+			r.tell(t, at)
+		}
+	}
+}
+
+// isOfAnotherPod reports whether the pod's queue-proxy last reported as another pod.
+func (p *pod) isOfAnotherPod() bool {
+	t := p.targets[queueProxy]
+	return t != nil && t.trouble != nil && t.trouble.cause == causeWrongPod
 }
 
 // tell notes whether the target is known and reports a change.

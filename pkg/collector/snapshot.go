@@ -31,9 +31,9 @@ type Snapshot struct {
 	Pods   []PodSnapshot
 }
 
-// Snapshot returns the current values with their times, for the metrics API.
-// It is false when the revision is not watched.
-func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
+// Snapshot returns the current values for the metrics API, with their times by a wall
+// clock that is at wall now. It is false when the revision is not watched.
+func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return Snapshot{}, false
@@ -41,6 +41,7 @@ func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
+	now := c.clock.now()
 	s := Snapshot{Values: map[decider.Metric]Sample{}, Pods: make([]PodSnapshot, 0, len(r.pods))}
 	count := map[decider.Metric]int{}
 	var readable []*latencies
@@ -61,7 +62,22 @@ func (c *Collector) Snapshot(key Revision, now time.Time) (Snapshot, bool) {
 	}
 	putLatencies(s.Values, readable)
 	r.snapshotDemand(s.Values, now)
+	s.setWall(now, wall)
 	return s, true
+}
+
+// setWall turns times of the collector's clock, which is at now, into the wall clock's.
+func (s *Snapshot) setWall(now, wall time.Time) {
+	turn := func(values map[decider.Metric]Sample) {
+		for m, v := range values {
+			v.Time = toWall(v.Time, now, wall)
+			values[m] = v
+		}
+	}
+	turn(s.Values)
+	for _, p := range s.Pods {
+		turn(p.Values)
+	}
 }
 
 // combine adds the n-th pod's sample; the sum is as old as its oldest part.

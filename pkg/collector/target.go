@@ -26,29 +26,39 @@ func (s source) String() string { return [...]string{"queue_proxy", "engine", "p
 // userAgent is not one that the queue-proxy would take for a probe.
 const userAgent = "knative-inference-autoscaler"
 
-// target is one URL of one pod, polled by one goroutine while the pod is Ready.
+// target is one URL of one pod, scraped while the pod is Ready.
 //
-//	idle --start--> polling --cancel--> gone
+//	idle --start--> due <--> under way --drop--> gone
 //
-// A target that was cancelled is never used again: its pod gets a new one.
+// A target that is gone is never used again: its pod gets a new one.
 type target struct {
 	source source
 	rev    *revision
 	pod    *pod
 	// podName and engine are those of the target's making; engine "" detects.
-	podName  string
-	engine   string
-	request  *http.Request
-	interval time.Duration
-	// offset spreads targets over the interval.
-	offset time.Duration
-	// cancel is nil until the poller is launched; guarded by Collector.mu.
+	podName string
+	engine  string
+	request *http.Request
+	// hash spreads targets over the interval.
+	hash uint64
+	// started is true once the scheduler has the target; guarded by Collector.mu.
+	started bool
+
+	// next is the time of the next turn, and lane where the target waits for it;
+	// cancel ends the scrape under way. The three and gone are guarded by the
+	// scheduler's mutex, but that nextTurn sets lane while nobody else has the target.
+	next   time.Time
+	lane   int
+	gone   bool
 	cancel context.CancelFunc
 
 	// The rest is guarded by rev.mu. misses counts failed scrapes in a row;
 	// good is the time of the last good one.
 	misses int
 	good   time.Time
+	// took is the time of the last scrape, and extra what the size of its page adds
+	// to the interval.
+	took, extra time.Duration
 	// trouble is why and since when scrapes fail; nil after a good one.
 	trouble *trouble
 	// known is what was last told about the target's state.
@@ -57,10 +67,10 @@ type target struct {
 
 // newTarget returns a target that is not polled yet.
 func newTarget(s source, r *revision, p *pod) *target {
-	t := &target{source: s, rev: r, pod: p, podName: p.Name, interval: r.c.o.QueueProxyInterval}
+	t := &target{source: s, rev: r, pod: p, podName: p.Name, hash: hash(p.UID, s)}
 	port, path, accept := r.c.o.QueueProxyPort, "/metrics", "application/protobuf"
 	if s != queueProxy {
-		t.engine, t.interval = r.target.Engine, r.c.o.EngineInterval
+		t.engine = r.target.Engine
 		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
 		if own := r.c.tables.Port(t.engine); own != 0 && !r.target.PortNamed {
 			port = own
@@ -79,17 +89,23 @@ func newTarget(s source, r *revision, p *pod) *target {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Accept": {accept}, "User-Agent": {userAgent}},
 	}
-	t.offset = offset(p.UID, s, t.interval)
 	return t
 }
+
+// interval is the time between two scrapes now.
+func (t *target) interval() time.Duration { return t.rev.c.interval(t.source) }
 
 // offset is where in the interval a target is scraped: the same on every
 // replica and after every restart, and spread evenly over pods.
 func offset(uid string, s source, interval time.Duration) time.Duration {
+	return time.Duration(hash(uid, s) % uint64(interval))
+}
+
+func hash(uid string, s source) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(uid))
 	h.Write([]byte{byte(s)})
-	return time.Duration(mix(h.Sum64()) % uint64(interval))
+	return mix(h.Sum64())
 }
 
 // mix spreads FNV's low bits, which differ little between UIDs alike.
@@ -102,8 +118,10 @@ func mix(x uint64) uint64 {
 
 // untilNext is the time to the next point of the target's grid.
 func (t *target) untilNext(now time.Time) time.Duration {
-	since := (now.UnixNano() - int64(t.offset)) % int64(t.interval)
-	return t.interval - time.Duration(since)
+	interval := t.interval()
+	offset := int64(t.hash % uint64(interval))
+	since := (now.UnixNano() - offset) % int64(interval)
+	return interval - time.Duration(since)
 }
 
 // fresh reports whether the target's last sample may still be used.
@@ -116,33 +134,8 @@ func (t *target) fresh(now time.Time) bool {
 
 // patience is how long a target may take to give a good sample.
 func (t *target) patience() time.Duration {
-	return time.Duration(t.rev.c.o.StaleAfter)*t.interval + t.rev.c.o.Timeout
+	return time.Duration(t.rev.c.o.StaleAfter)*(t.interval()+t.extra) + t.rev.c.o.Timeout
 }
 
 // confirmAfter is when a sudden burst is looked at a second time.
 const confirmAfter = 50 * time.Millisecond
-
-// poll scrapes one target until ctx ends.
-func (c *Collector) poll(ctx context.Context, t *target) {
-	timer := time.NewTimer(t.untilNext(time.Now()))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		lane := c.lanes.of(t)
-		s := lane.acquire(ctx)
-		if s == nil {
-			return
-		}
-		confirm := c.scrape(ctx, t, s)
-		lane.release(s)
-		wait := t.untilNext(time.Now()) + t.rest()
-		if confirm {
-			wait = confirmAfter
-		}
-		timer.Reset(wait)
-	}
-}

@@ -1,0 +1,228 @@
+package collector
+
+import (
+	"container/heap"
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// scheduler gives every target its turn. No goroutine waits for a single target:
+//
+//	due (heap by time) --dispatch--> lane (a queue per namespace) --worker--> due
+//
+// The mutex is a leaf: nothing else is locked while it is held.
+type scheduler struct {
+	mu   sync.Mutex
+	due  dueHeap
+	wake chan struct{}
+	// lanes are of targets that answer soon, and of those that fail or are slow.
+	lanes [2]*lane
+	// stretch is by how much the intervals are longer than the shortest ones, in quarters.
+	stretch atomic.Int64
+}
+
+const (
+	healthyLane = iota
+	slowLane
+)
+
+// slowAfter is the time of a scrape from which its target counts as slow: a real
+// engine answers in 1 to 20 ms, and a slot is taken for as long as an answer takes.
+const slowAfter = 250 * time.Millisecond
+
+func newScheduler(parallelism int) *scheduler {
+	slow := max(parallelism/2, 1)
+	s := &scheduler{wake: make(chan struct{}, 1), lanes: [2]*lane{newLane(parallelism - slow), newLane(slow)}}
+	s.stretch.Store(4)
+	return s
+}
+
+// add gives a target its first turn at the time at.
+func (s *scheduler) add(t *target, at time.Time) {
+	s.mu.Lock()
+	t.next = at
+	heap.Push(&s.due, t)
+	s.mu.Unlock()
+	s.awake()
+}
+
+// awake makes dispatch look at what is due.
+func (s *scheduler) awake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// drop ends a target, and its scrape if one is under way.
+func (s *scheduler) drop(t *target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.gone = true
+	if t.cancel != nil {
+		t.cancel()
+	}
+}
+
+// enqueue moves what is due at now to the lanes and returns the time until the next.
+func (s *scheduler) enqueue(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.due) > 0 {
+		t := s.due[0]
+		if wait := t.next.Sub(now); wait > 0 && !t.gone {
+			return wait
+		}
+		heap.Pop(&s.due)
+		if !t.gone {
+			s.lanes[t.lane].push(t)
+		}
+	}
+	return time.Hour
+}
+
+// take returns a target of the lane that may be scraped now, with the context of
+// its scrape; nil when there is none.
+func (s *scheduler) take(ctx context.Context, lane int) (*target, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.lanes[lane].next()
+	if t == nil {
+		return nil, nil
+	}
+	ctx, t.cancel = context.WithCancel(ctx)
+	return t, ctx
+}
+
+// done gives the target's slot back and plans its next turn.
+func (s *scheduler) done(t *target, lane int, next time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lanes[lane].release(t.rev.key.Namespace)
+	t.cancel()
+	t.cancel = nil
+	if t.gone {
+		return
+	}
+	t.next = next
+	heap.Push(&s.due, t)
+	if s.due[0] == t {
+		s.awake()
+	}
+}
+
+// dispatch starts workers for what is due until ctx ends.
+func (c *Collector) dispatch(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-c.scheduler.wake:
+		}
+		wait := c.scheduler.enqueue(c.clock.now())
+		for lane := range c.scheduler.lanes {
+			c.startWorkers(ctx, lane)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// startWorkers starts a worker for every target of a lane that may be scraped now.
+func (c *Collector) startWorkers(ctx context.Context, lane int) {
+	for {
+		t, within := c.scheduler.take(ctx, lane)
+		if t == nil {
+			return
+		}
+		c.pollers.Go(func() { c.work(ctx, within, t, lane) })
+	}
+}
+
+// work scrapes a target, and then others of the lane as long as any waits.
+func (c *Collector) work(ctx, within context.Context, t *target, lane int) {
+	for t != nil {
+		s := c.scratches.get()
+		confirm := c.scrapeSafely(within, t, s)
+		c.scratches.put(s)
+		c.scheduler.done(t, lane, c.nextTurn(t, confirm))
+		if ctx.Err() != nil {
+			return
+		}
+		t, within = c.scheduler.take(ctx, lane)
+	}
+}
+
+// nextTurn is when a target is scraped again, and sets its lane for that.
+func (c *Collector) nextTurn(t *target, confirm bool) time.Time {
+	now := c.clock.now()
+	t.rev.mu.Lock()
+	defer t.rev.mu.Unlock()
+	t.lane = healthyLane
+	if t.misses > 0 || t.took > slowAfter {
+		t.lane = slowLane
+	}
+	if confirm {
+		return now.Add(confirmAfter)
+	}
+	wait := t.untilNext(now) + t.extra
+	if t.trouble != nil {
+		wait += t.trouble.rest
+	}
+	return now.Add(wait)
+}
+
+// extra is what a page of n bytes adds to the interval of its target: a second per
+// MiB beyond smallBody. A MiB takes 1 to 3 ms to parse, so that 300 pods with pages
+// of 2 MiB take less than half a core.
+func extra(n int) time.Duration {
+	return time.Second * time.Duration(max(n-smallBody, 0)) >> 20
+}
+
+// setTargets fits the intervals to the number of targets of each source.
+func (c *Collector) setTargets(counts [sources]int) {
+	rate := 0.0
+	for s, n := range counts {
+		rate += float64(n) / c.o.shortest(source(s)).Seconds()
+	}
+	quarters := math.Ceil(4 * rate / c.o.ReadingsPerSecond)
+	c.scheduler.stretch.Store(int64(max(quarters, 4)))
+}
+
+// interval is the time between two scrapes of a target of the source.
+func (c *Collector) interval(s source) time.Duration {
+	shortest := c.o.shortest(s)
+	longest := max(c.o.MaxEngineInterval, shortest)
+	if s == queueProxy {
+		longest = max(c.o.MaxQueueProxyInterval, shortest)
+	}
+	return min(shortest*time.Duration(c.scheduler.stretch.Load())/4, longest)
+}
+
+func (o *Options) shortest(s source) time.Duration {
+	if s == queueProxy {
+		return o.QueueProxyInterval
+	}
+	return o.EngineInterval
+}
+
+// dueHeap is a heap.Interface of targets by the time of their next turn.
+type dueHeap []*target
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*target)) }
+
+func (h *dueHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return t
+}
