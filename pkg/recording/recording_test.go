@@ -47,7 +47,7 @@ func observation(rng *rand.Rand, i int, replicas int32) decider.Observation {
 }
 
 // record plays n decisions of the revision into a file, every fifth of them between two ticks.
-func record(t *testing.T, path string, limit int64, n int) {
+func record(t testing.TB, path string, limit int64, n int) {
 	t.Helper()
 	w, err := Create(path, "test", limit)
 	if err != nil {
