@@ -37,6 +37,17 @@ type Config struct {
 	// in front of the engines and then again within, before it is refused; by
 	// default Knative's timeoutSeconds, and 0 is for ever.
 	QueueTimeout time.Duration
+	// PromptsPerRequest is how many prompts one HTTP request carries: the engines get each, a queue-proxy counts one.
+	PromptsPerRequest int
+	// OtherRequests is how many HTTP requests a second reach a queue-proxy and no engine.
+	OtherRequests float64
+	// Ranks is the data-parallel ranks of a pod: engines with the GPUs of the profile each.
+	Ranks int
+	// MetricsDelay is how long the metrics endpoint of a pod takes to answer while requests wait in its engine.
+	// An answer that takes longer than a second is none.
+	MetricsDelay time.Duration
+	// Hide names what metrics endpoints do not report; see HideableNames.
+	Hide []string
 	// Warmup is the first part of a run, which no figure counts, unless the trace ends before it does.
 	Warmup time.Duration
 	// Sample is the time between two points of the Result's series; 0 makes none.
@@ -70,9 +81,12 @@ func NewConfig() Config {
 		Min:    1, Max: 1000,
 		Lead: 2 * time.Minute, LeadCV: 0.15,
 		StableWindow: time.Minute, PanicWindow: 6 * time.Second,
-		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
+		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, PromptsPerRequest: 1, Ranks: 1, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
 	}
 }
+
+// PodGPUs is the GPUs of one pod.
+func (c Config) PodGPUs() int { return max(c.Engine.TensorParallel, 1) * max(c.Ranks, 1) }
 
 // validate names the field at fault.
 func (c Config) validate() error {
@@ -88,7 +102,7 @@ func (c Config) validate() error {
 		{"Lead", c.Lead, 0, day}, {"StableWindow", c.StableWindow, second, day}, {"PanicWindow", c.PanicWindow, second, day},
 		{"Scrape", c.Scrape, 100 * time.Millisecond, day}, {"SLO.TTFT", c.SLO.TTFT, 0, day}, {"SLO.ITL", c.SLO.ITL, 0, day},
 		{"SLO.TTFTPerToken", c.SLO.TTFTPerToken, 0, second}, {"FailureEvery", c.FailureEvery, 0, forever},
-		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"Warmup", c.Warmup, 0, forever}, {"Sample", c.Sample, 0, forever},
+		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"MetricsDelay", c.MetricsDelay, 0, day}, {"Warmup", c.Warmup, 0, forever}, {"Sample", c.Sample, 0, forever},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return fmt.Errorf("config: %s is %v; it must be between %v and %v", d.name, d.value, d.least, d.most)
@@ -103,6 +117,10 @@ func (c Config) validateNumbers() error {
 		return fmt.Errorf("config: Min %d, Max %d; Min must be at least 1 and at most Max", c.Min, c.Max)
 	case c.Initial < 0 || c.GPUs < 0 || c.ContainerConcurrency < 0:
 		return fmt.Errorf("config: Initial %d, GPUs %d, ContainerConcurrency %d; none may be negative", c.Initial, c.GPUs, c.ContainerConcurrency)
+	case c.PromptsPerRequest < 1 || c.Ranks < 1:
+		return fmt.Errorf("config: PromptsPerRequest %d, Ranks %d; both must be at least 1", c.PromptsPerRequest, c.Ranks)
+	case !(c.OtherRequests >= 0 && c.OtherRequests <= 1e6):
+		return fmt.Errorf("config: OtherRequests is %v; it must be between 0 and 1e6 a second", c.OtherRequests)
 	case !(c.LeadCV >= 0 && c.LeadCV <= 5): // NaN fails too
 		return fmt.Errorf("config: LeadCV is %v; it must be between 0 and 5", c.LeadCV)
 	case !(c.ScrapeLoss >= 0 && c.ScrapeLoss <= 1):

@@ -35,9 +35,10 @@
 //
 // # What a policy sees
 //
-// Engine pages are read every Scrape, each pod at its own phase, some lost;
+// Metrics endpoints are read every Scrape, each pod at its own phase, some lost;
 // after three the pod is unknown. Concurrency and arrivals are the queue-proxies'
-// and the activator's, once a second, without loss.
+// and the activator's, once a second, without loss. What is not so tidy by choice
+// (PromptsPerRequest, OtherRequests, MetricsDelay, Hide) is so for every policy.
 //
 // # Cost
 //

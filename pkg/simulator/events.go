@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// kind is what happens to a pod from outside of its engine.
+// kind is what happens to a pod from outside of its engine; answers is its metrics endpoint, late.
 type kind int
 
 const (
 	becomesReady kind = iota
 	fails
+	answers
 )
 
 // event is one change of one pod; it is void when the pod has gone meanwhile.

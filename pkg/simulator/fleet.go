@@ -31,6 +31,8 @@ type Fleet struct {
 	scrapes  scrapes
 	queue    queue
 	demand   demand
+	http     httpRequests
+	hiding   hiding
 	tick     time.Duration
 	// control is the earliest of tick, events and scrapes.
 	control time.Duration
@@ -65,6 +67,11 @@ func NewFleet(cfg Config) (*Fleet, error) {
 	f := &Fleet{
 		cfg: cfg, tick: second, demand: newDemand(cfg), score: newScore(cfg), observed: newObserved(cfg), scrapes: scrapes{every: cfg.Scrape},
 		leads: trace.Stream(cfg.Seed, "lead"), failures: trace.Stream(cfg.Seed, "failure"), losses: trace.Stream(cfg.Seed, "scrape"),
+	}
+	f.http = newHTTPRequests(cfg)
+	var err error
+	if f.hiding, err = newHiding(cfg.Hide); err != nil {
+		return nil, err
 	}
 	f.wanted = min(max(cfg.Initial, cfg.Min, 1), cfg.Max)
 	for range f.wanted {
@@ -109,7 +116,7 @@ func (f *Fleet) Submit(q trace.Request) error {
 	f.arrived++
 	f.score.arrive(q.Arrival)
 	f.inFlight.add(f.now, 1)
-	w := waiting{request: engine.Request{Arrival: q.Arrival, Prompt: q.Input, Output: q.Output}}
+	w := waiting{request: engine.Request{Arrival: q.Arrival, Prompt: q.Input, Output: q.Output, HangsUp: q.HangsUp}}
 	if len(q.Blocks) > 0 && q.BlockTokens > 0 && (f.cfg.PrefixCache || f.cfg.Routing == PrefixAware) {
 		w.prefix = &engine.Prefix{Hashes: q.Blocks, Tokens: q.BlockTokens}
 	}
@@ -143,7 +150,8 @@ func (f *Fleet) act() error {
 		}
 	}
 	for f.tick <= f.now {
-		f.demand.record(f.tick, f.inFlight.until(f.tick), f.arrived)
+		f.http.until(f.tick)
+		f.demand.record(f.tick, f.http.inFlight(f.inFlight.until(f.tick)), f.http.arrived(f.arrived))
 		f.expire()
 		if err := f.dispatch(); err != nil {
 			return err
@@ -163,6 +171,8 @@ func (f *Fleet) happen(e event) error {
 	case e.pod.phase == Gone:
 	case e.kind == fails:
 		return f.fail(e.pod)
+	case e.kind == answers:
+		f.answer(e.pod)
 	default:
 		if err := f.readyUp(e.pod); err != nil {
 			return err
@@ -197,8 +207,9 @@ func (f *Fleet) advanceEngines(to time.Duration) {
 
 // completed is called by the engines for each request that ends.
 func (f *Fleet) completed(p *pod, c engine.Completion) {
-	p.ended = c.LastToken - f.cfg.Engine.TokenOverhead*time.Duration(c.Output)
-	f.inFlight.add(p.ended, -1)
+	at := c.LastToken - f.cfg.Engine.TokenOverhead*time.Duration(c.Output)
+	p.ended = max(p.ended, at) // ranks end requests one rank after the other
+	f.inFlight.add(at, -1)
 	f.router.change(p, p.inFlight-1)
 	if c.ID != 0 {
 		c.Arrival = f.sent.take(c.ID).arrival

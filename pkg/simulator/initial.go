@@ -33,7 +33,7 @@ func initial(cfg Config, first []trace.Request) int32 {
 	if busiest == 0 {
 		return cfg.Min
 	}
-	size := math.Ceil(headroom * busiest / m.sustained(cfg.Engine, cfg.SLO))
+	size := math.Ceil(headroom * busiest / m.sustained(cfg.Engine, cfg.SLO) / float64(max(cfg.Ranks, 1)))
 	return int32(min(max(size, float64(cfg.Min)), float64(cfg.Max)))
 }
 

@@ -18,7 +18,7 @@ func newObserved(cfg Config) observed {
 	p := cfg.Engine
 	return observed{
 		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()),
-		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize),
+		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize * max(cfg.Ranks, 1)),
 	}
 }
 
@@ -37,7 +37,7 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 	}
 	o := decider.Observation{
 		Time: f.demand.begin.Add(f.now), Replicas: f.wanted, Ready: f.router.ready,
-		Arrivals: decider.Reading(f.arrived), Queued: decider.Reading(f.queue.size),
+		Arrivals: decider.Reading(f.http.arrived(f.arrived)), Queued: decider.Reading(f.http.of(int64(f.queue.size))),
 	}
 	o.Concurrency, o.RPS = f.demand.windowed(f.now)
 	f.observed.pods = f.observed.pods[:0]
@@ -49,6 +49,12 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 			o.InFlight += p.samples.inFlight(f.now, f.cfg)
 		}
 		f.observed.pods = append(f.observed.pods, f.observePod(p))
+	}
+	for i := range f.observed.pods {
+		f.hiding.of(&f.observed.pods[i])
+	}
+	if f.hiding.inFlight {
+		o.InFlight = decider.Unknown()
 	}
 	o.Pods = f.observed.pods
 	return o, nil

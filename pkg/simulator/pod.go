@@ -38,7 +38,7 @@ type pod struct {
 	created, loading, ready time.Duration
 	// lead is the time from a GPU to Ready.
 	lead   time.Duration
-	engine *engine.Engine
+	engine ranks
 
 	inFlight int
 	// ended is when its last request ended.
@@ -59,7 +59,7 @@ func (f *Fleet) create() error {
 	p := &pod{number: f.created, name: fmt.Sprintf("pod-%05d", f.created), created: f.now, lead: f.drawLead(), place: -1}
 	f.created++
 	var err error
-	p.engine, err = engine.New(f.cfg.Engine, func(c engine.Completion) { f.completed(p, c) })
+	p.engine, err = newRanks(f.cfg.Engine, f.cfg.Ranks, func(c engine.Completion) { f.completed(p, c) })
 	if err != nil {
 		return err
 	}

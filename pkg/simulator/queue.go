@@ -79,7 +79,7 @@ func (f *Fleet) choose(prefix *engine.Prefix) *pod {
 
 // full tells whether a pod's queue-proxy holds requests back.
 func (f *Fleet) full(p *pod) bool {
-	return f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency
+	return f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency*f.http.prompts
 }
 
 // send gives a request to a pod's engine.
@@ -184,7 +184,7 @@ func (f *Fleet) again(r engine.Request) error {
 // client to an engine, what the engine is not told. IDs are above 0.
 type sent struct {
 	entries []sentEntry
-	free    []int64
+	free    []int32
 }
 
 type sentEntry struct {
@@ -192,7 +192,7 @@ type sentEntry struct {
 	retried bool
 }
 
-func (s *sent) put(w waiting) int64 {
+func (s *sent) put(w waiting) int32 {
 	e := sentEntry{w.request.Arrival, w.retried}
 	if n := len(s.free); n > 0 {
 		id := s.free[n-1]
@@ -201,10 +201,10 @@ func (s *sent) put(w waiting) int64 {
 		return id
 	}
 	s.entries = append(s.entries, e)
-	return int64(len(s.entries))
+	return int32(len(s.entries))
 }
 
-func (s *sent) take(id int64) sentEntry {
+func (s *sent) take(id int32) sentEntry {
 	s.free = append(s.free, id)
 	return s.entries[id-1]
 }

@@ -101,7 +101,7 @@ func aligned(requests []recordedRequest) []engine.Completion {
 	var completions []engine.Completion
 	for i, r := range requests {
 		completions = append(completions, engine.Completion{
-			Request:    engine.Request{ID: int64(i), Arrival: since(*r.ArrivalTime + apart), Prompt: r.InputTokens, Output: r.OutputTokens},
+			Request:    engine.Request{ID: int32(i), Arrival: since(*r.ArrivalTime + apart), Prompt: r.InputTokens, Output: r.OutputTokens},
 			FirstToken: since(*r.FirstToken), LastToken: since(*r.LastToken),
 		})
 	}

@@ -8,6 +8,8 @@ type Result struct {
 	// Requests is how many arrived; Met of them had both latencies of the SLO.
 	// One that was refused, lost with its pod, or unfinished is a miss.
 	Requests, Met, Unfinished, Refused, Lost int64
+	// Aborted is the requests whose clients hung up in the middle of the answer, among the others by what they had of it.
+	Aborted int64
 	// GPUHours is from each pod's creation (or its GPU, if it had to wait for one) to its deletion, loading and draining
 	// included, times the GPUs of a replica. LoadingGPUHours is the part before Ready.
 	GPUHours, LoadingGPUHours float64

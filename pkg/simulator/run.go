@@ -216,7 +216,7 @@ func (r *run) cost() Result {
 	f, c := r.fleet, r.counted
 	w := f.work()
 	w.Add(c.work, -1)
-	gpus := float64(max(r.cfg.Engine.TensorParallel, 1)) / 3600
+	gpus := float64(r.cfg.PodGPUs()) / 3600
 	return Result{
 		From: c.from, Span: r.last - c.from, Series: r.series, Replicas: f.timeline(c.from, r.last),
 		GPUHours: gpus * (f.billed.until(r.last) - c.billed), LoadingGPUHours: gpus * (f.load.until(r.last) - c.load),
@@ -228,7 +228,7 @@ func (r *run) cost() Result {
 // fill is the part of the Result that requests give.
 func (s *score) fill(r *Result) {
 	t := s.all
-	r.Requests, r.Met, r.Refused, r.Lost = t.arrived, t.met, t.refused, t.lost
+	r.Requests, r.Met, r.Refused, r.Lost, r.Aborted = t.arrived, t.met, t.refused, t.lost, t.aborted
 	r.Unfinished = t.arrived - t.ended
 	r.P50TTFT, r.P95TTFT, r.P99TTFT = s.ttft.percentile(.5), s.ttft.percentile(.95), s.ttft.percentile(.99)
 	r.P95ITL, r.P99ITL = s.itl.percentile(.95), s.itl.percentile(.99)

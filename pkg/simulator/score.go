@@ -24,8 +24,8 @@ type score struct {
 }
 
 // tally counts requests. arrived is met + missed + those still on their way;
-// refused and lost are among the missed.
-type tally struct{ arrived, ended, met, refused, lost int64 }
+// refused and lost are among the missed. aborted were judged by what their clients had until they hung up.
+type tally struct{ arrived, ended, met, refused, lost, aborted int64 }
 
 // minute is the requests that arrived in one minute, and those of them that met the SLO.
 type minute struct{ arrived, met int32 }
@@ -68,6 +68,9 @@ func (s *score) complete(c engine.Completion) {
 		return
 	}
 	s.all.count(met)
+	if c.HangsUp {
+		s.all.aborted++
+	}
 	s.ttft.add(ttft)
 	if c.Output > 1 {
 		s.itl.add(itl)

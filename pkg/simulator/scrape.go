@@ -60,6 +60,15 @@ type samples struct {
 	totals     decider.Totals
 	totalsAt   time.Duration
 	readyAfter time.Duration
+	// late is a page that is still on its way; busy is until when the endpoint answers nobody else.
+	late *late
+	busy time.Duration
+}
+
+// late is a page as it was when it was asked for.
+type late struct {
+	at   time.Duration
+	page engine.Counters
 }
 
 type ratePoint struct {
@@ -74,6 +83,9 @@ func (f *Fleet) scrape(e scrapeEntry) error {
 		return nil // and it is not read again
 	}
 	f.scrapes.add(p, e.at+f.scrapes.every)
+	if f.now < p.samples.busy {
+		return nil // the collector has one request open at a time
+	}
 	if f.cfg.ScrapeLoss > 0 && f.losses.Float64() < f.cfg.ScrapeLoss {
 		return nil
 	}
@@ -83,8 +95,33 @@ func (f *Fleet) scrape(e scrapeEntry) error {
 	if c.Running+c.Waiting > p.inFlight || c.KVUsage < 0 || c.KVUsage > 1 {
 		return fmt.Errorf("%s at %v: %d running, %d waiting of %d requests, KV cache at %v; this is a bug of the simulator", p.name, f.now, c.Running, c.Waiting, p.inFlight, c.KVUsage)
 	}
+	if f.cfg.MetricsDelay > 0 && c.Waiting > 0 {
+		f.delay(p, c)
+		return nil
+	}
 	p.samples.add(f.now, c, f.cfg)
 	return nil
+}
+
+// scrapeTimeout is how long a collector waits for a page, as pkg/collector does.
+const scrapeTimeout = second
+
+// delay lets a page come late, or not at all where a collector has given up before.
+func (f *Fleet) delay(p *pod, c engine.Counters) {
+	d := f.cfg.MetricsDelay
+	p.samples.busy = f.now + min(d, scrapeTimeout)
+	if d > scrapeTimeout {
+		return
+	}
+	p.samples.late = &late{f.now, c}
+	f.events.add(event{f.now + d, answers, p})
+}
+
+// answer is a late page that comes: it is as old as its request.
+func (f *Fleet) answer(p *pod) {
+	if p.phase == Ready {
+		p.samples.add(p.samples.late.at, p.samples.late.page, f.cfg)
+	}
 }
 
 func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
@@ -109,9 +146,9 @@ func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
 	s.points = append(s.points[:0], s.points[drop:]...)
 }
 
-// fresh tells whether the page is not older than three scrapes.
+// fresh tells whether the page is not older than three scrapes, and the time that it takes to come.
 func (s *samples) fresh(at time.Duration, cfg Config) bool {
-	return s.some && at-s.at <= 3*cfg.Scrape
+	return s.some && at-s.at <= 3*cfg.Scrape+cfg.MetricsDelay
 }
 
 // perSecond is the token rates over the panic window; unknown with one page.

@@ -120,7 +120,7 @@ func (c *comparison) demand(ctx context.Context, config simulator.Config, at fun
 	if err != nil {
 		return nil, err
 	}
-	config.Engine = atMost(config.Engine, config.ContainerConcurrency)
+	config.Engine = atMost(config.Engine, letIn(config))
 	return oracle.Of(watched(ctx, requests, at), config)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,10 @@ func (o *options) command() *cobra.Command {
 
 // run checks the options together and does what they ask for.
 func (o *options) run(ctx context.Context, out *output) error {
+	if slices.Contains(o.config.Hide, hideList) {
+		_, err := fmt.Fprint(out.stdout, simulator.Hideables())
+		return err
+	}
 	err := o.validate()
 	if err == nil {
 		err = dispatch(ctx, *o, out)

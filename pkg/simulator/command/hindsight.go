@@ -112,9 +112,14 @@ func atMost(p engine.Profile, let int) engine.Profile {
 	return p
 }
 
+// letIn is the prompts that the queue-proxy lets into each engine of a pod at once; 0 is no limit.
+func letIn(c simulator.Config) int {
+	return (c.ContainerConcurrency*c.PromptsPerRequest + c.Ranks - 1) / c.Ranks
+}
+
 // schedule is the oracle's, to be replayed, for so many times the work.
 func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64, at func(time.Duration)) ([]simulator.Change, error) {
-	more, let := 1.0, config.ContainerConcurrency
+	more, let := 1.0, letIn(config)
 	if let > 0 && let < divisible {
 		more = factor
 	} else {

@@ -20,8 +20,14 @@ type load struct {
 	requests func(seed uint64) (trace.Requests, error)
 }
 
-// newLoad looks at the flags. Stdin and pipes are read whole, for they can be read only once.
+// newLoad is the load that the flags name, with the clients that hang up.
 func newLoad(o options, stdin io.Reader) (load, error) {
+	l, err := tidyLoad(o, stdin)
+	return l.aborted(o.abort), err
+}
+
+// tidyLoad looks at the flags. Stdin and pipes are read whole, for they can be read only once.
+func tidyLoad(o options, stdin io.Reader) (load, error) {
 	named, err := columns(o.columns)
 	if err != nil {
 		return load{}, err

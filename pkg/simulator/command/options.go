@@ -33,6 +33,8 @@ type options struct {
 	from, to time.Duration
 	scale    float64
 
+	tokensPerStep, abort float64
+
 	config simulator.Config
 	// changed tells which flags were given.
 	changed func(name string) bool
@@ -65,6 +67,7 @@ func similarFlags(flags *pflag.FlagSet, name string) []string {
 func (o *options) bind(f *pflag.FlagSet) {
 	o.loadFlags(f)
 	o.fleetFlags(f)
+	o.dirtFlags(f)
 	o.outputFlags(f)
 }
 
@@ -153,7 +156,7 @@ func (o options) validate() error {
 	if o.json == "-" && o.html == "-" {
 		return fmt.Errorf("--json - and --html - both want stdout; give one of them a file name")
 	}
-	for _, r := range o.ranges() {
+	for _, r := range append(o.ranges(), o.dirtRanges()...) {
 		if r.flag == "goal" && r.value > 1 && r.value < 100 {
 			return fmt.Errorf("--goal %v; it is a share: write %.6g for %v %%", r.value, r.value/100, r.value)
 		}
@@ -198,6 +201,9 @@ func (o options) validateFleet() error {
 		if err := writable(f.file); err != nil {
 			return fmt.Errorf("--%s %w", f.flag, err)
 		}
+	}
+	if err := o.validateDirt(); err != nil {
+		return err
 	}
 	_, err := columns(o.columns)
 	return err

@@ -39,13 +39,15 @@ type comparison struct {
 	sweep    []candidate
 	seeds    []uint64
 	parallel int
+	// abort is the share of requests whose clients hang up.
+	abort    float64
 	recorded *report.Recorded
 	// details keeps the course of the first seed's runs.
 	details bool
 }
 
 func newComparison(ctx context.Context, o options, out *output) (*comparison, error) {
-	c := &comparison{config: o.config, parallel: o.parallel, details: o.html != ""}
+	c := &comparison{config: o.config, parallel: o.parallel, abort: o.abort, details: o.html != ""}
 	specs, err := policies(o.policies)
 	if err != nil {
 		return nil, err
@@ -60,6 +62,9 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	}
 	if c.config.Engine, err = profile(o.engine); err != nil {
 		return nil, err
+	}
+	if o.changed("tokens-per-step") {
+		c.config.Engine.TokensPerStep = o.tokensPerStep
 	}
 	if c.load, err = newLoad(o, stdin()); err != nil {
 		return nil, err
@@ -137,7 +142,7 @@ func (c *comparison) figures(f finished, i int) report.Run {
 	run.Knob, run.SweepOf, run.Hindsight = j.candidate.knob, j.candidate.swept, j.candidate.make == nil
 	run.Unsearched = run.Hindsight && c.size.requests > longLoad
 	run.WastedGPUHours = oracle.WastedGPUHours(b.Pods, result.Replicas, oracle.Span{
-		From: result.From, To: result.From + result.Span, GPUs: j.config.Engine.TensorParallel,
+		From: result.From, To: result.From + result.Span, GPUs: j.config.PodGPUs(),
 	})
 	return run
 }
@@ -149,7 +154,6 @@ func (c *comparison) title() string {
 
 // settings are what a reader has to know to understand the figures.
 func (c *comparison) settings() []report.Setting {
-	text := func(d time.Duration) string { s := span(d); return s.String() }
 	s := []report.Setting{
 		{Name: "goal", Value: fmt.Sprintf("%g %%", 100*c.config.SLO.Goal)},
 		{Name: "TTFT", Value: text(c.config.SLO.TTFT)}, {Name: "ITL", Value: text(c.config.SLO.ITL)},
@@ -174,5 +178,10 @@ func (c *comparison) settings() []report.Setting {
 			s = append(s, report.Setting{Name: o.name, Value: o.value})
 		}
 	}
-	return append(s, report.Setting{Name: "routing", Value: string(c.config.Routing)})
+	return append(append(s, c.dirt()...), report.Setting{Name: "routing", Value: string(c.config.Routing)})
+}
+
+func text(d time.Duration) string {
+	s := span(d)
+	return s.String()
 }

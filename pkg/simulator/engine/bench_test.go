@@ -15,7 +15,7 @@ func chat(perSecond float64, n int) []Request {
 	for i := range requests {
 		at += r.ExpFloat64() / perSecond
 		requests[i] = Request{
-			ID: int64(i), Arrival: time.Duration(at * 1e9),
+			ID: int32(i), Arrival: time.Duration(at * 1e9),
 			Prompt: int(1 + 1155*r.ExpFloat64()), Output: int(1 + min(211*r.ExpFloat64(), 1500)),
 		}
 	}

@@ -17,7 +17,7 @@ type Counters struct {
 	// the one before. FirstTokens is the count of the former; the latter's is GenerationTokens - FirstTokens.
 	TTFT, TokenGap time.Duration
 	FirstTokens    int64
-	// TTFTs and TokenGaps are the same as histograms; see TTFTBounds and TokenGapBounds.
+	// TTFTs and TokenGaps are the same as histograms, the latter of one gap per output (Profile.TokensPerStep); see TTFTBounds and TokenGapBounds.
 	TTFTs, TokenGaps Histogram
 	// E2E sums, per completion, the time from arrival to the last token; E2Es is its histogram, see E2EBounds.
 	E2E  time.Duration
@@ -38,7 +38,23 @@ func (e *Engine) Counters(at time.Duration) Counters {
 		c.Waiting-- // still in the API server
 	}
 	c.KVUsage = float64(e.usedBlocks(e.steps)) / float64(e.capacity)
+	if e.outputs.tokens > 0 {
+		e.outputs.page(&c)
+	}
 	return c
+}
+
+// Add sums up the counters of the data-parallel ranks of a pod; KVUsage is summed, too.
+func (c *Counters) Add(o Counters) {
+	c.Running, c.Waiting, c.KVUsage = c.Running+o.Running, c.Waiting+o.Waiting, c.KVUsage+o.KVUsage
+	c.Steps, c.Preemptions, c.Completed = c.Steps+o.Steps, c.Preemptions+o.Preemptions, c.Completed+o.Completed
+	c.PromptTokens, c.GenerationTokens, c.CachedTokens = c.PromptTokens+o.PromptTokens, c.GenerationTokens+o.GenerationTokens, c.CachedTokens+o.CachedTokens
+	c.TTFT, c.TokenGap, c.E2E, c.FirstTokens = c.TTFT+o.TTFT, c.TokenGap+o.TokenGap, c.E2E+o.E2E, c.FirstTokens+o.FirstTokens
+	for i := range c.TTFTs {
+		c.TTFTs[i] += o.TTFTs[i]
+		c.TokenGaps[i] += o.TokenGaps[i]
+		c.E2Es[i] += o.E2Es[i]
+	}
 }
 
 // Load is what the engine held after the last Advance.
@@ -93,6 +109,10 @@ func (e *Engine) count(steps int64, times series) {
 	}
 	e.counters.GenerationTokens += steps * n
 	e.countGap(times.span(steps), n)
+	if e.outputs.tokens > 0 {
+		e.addOutputs(steps, times, n)
+		return
+	}
 	e.gapBounds.addSeries(&e.counters.TokenGaps, times, steps, n)
 }
 
@@ -109,7 +129,7 @@ func (e *Engine) countToken(s *slot) {
 	e.counters.GenerationTokens++
 	if s.generated > 0 {
 		e.countGap(e.now-s.last, 1)
-		e.counters.TokenGaps[e.gapBounds.bucket(e.now-s.last)]++
+		e.counters.TokenGaps[e.gapBounds.bucket(e.now-s.last)] += e.outputs.gapWeight()
 		return
 	}
 	ttft := e.now - fromDuration(s.request.Arrival)

@@ -12,7 +12,10 @@ import (
 // than one of either counts as one.
 type Request struct {
 	// ID is the caller's; it comes back in the Completion.
-	ID int64
+	ID int32
+	// HangsUp tells that the client leaves with the last token of Output, which is then not the whole answer:
+	// the engine has done the work and counts no completion.
+	HangsUp bool
 	// Arrival is when the API server receives it, at least 0 and not before that of the last request submitted.
 	Arrival        time.Duration
 	Prompt, Output int
@@ -90,6 +93,7 @@ type Engine struct {
 	gapBounds   bounds
 	ttftBounds  bounds
 	e2eBounds   bounds
+	outputs     outputs
 	// gapRest is the part of counters.TokenGap below a nanosecond.
 	gapRest picos
 }
@@ -125,7 +129,7 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 	return &Engine{
 		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
 		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()),
-		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize),
+		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize), outputs: newOutputs(p.TokensPerStep),
 	}, nil
 }
 

@@ -34,7 +34,7 @@ func anyRequests(r *rand.Rand, p Profile, n int) (requests []Request) {
 		if r.IntN(2) == 0 {
 			prompt = 1 + prompt/8
 		}
-		requests = append(requests, Request{ID: int64(i), Arrival: at, Prompt: prompt, Output: 1 + r.IntN(largest-prompt+1)})
+		requests = append(requests, Request{ID: int32(i), Arrival: at, Prompt: prompt, Output: 1 + r.IntN(largest-prompt+1)})
 	}
 	if r.IntN(2) == 0 {
 		sharePrefixes(r, p, requests)

@@ -16,9 +16,9 @@ func small() Profile {
 	}
 }
 
-func completions(t *testing.T, p Profile, requests ...Request) map[int64]Completion {
+func completions(t *testing.T, p Profile, requests ...Request) map[int32]Completion {
 	t.Helper()
-	ended := map[int64]Completion{}
+	ended := map[int32]Completion{}
 	e, err := New(p, func(c Completion) { ended[c.ID] = c })
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestEngine_counters(t *testing.T) {
 	if e.Next() != Never {
 		t.Errorf("idle: next at %v", e.Next())
 	}
-	for id := range int64(3) {
+	for id := range int32(3) {
 		if err := e.Submit(Request{ID: id, Prompt: 20, Output: 10}); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestEngine_counters(t *testing.T) {
 func TestEngine_abort(t *testing.T) {
 	var last Completion
 	e, _ := New(small(), func(c Completion) { last = c })
-	for id := range int64(4) {
+	for id := range int32(4) {
 		if err := e.Submit(Request{ID: id, Arrival: time.Duration(id) * time.Millisecond, Prompt: 20, Output: 100}); err != nil {
 			t.Fatal(err)
 		}
@@ -115,9 +115,9 @@ func TestEngine_abort(t *testing.T) {
 }
 
 func TestEngine_expire(t *testing.T) {
-	ended := map[int64]Completion{}
+	ended := map[int32]Completion{}
 	e, _ := New(small(), func(c Completion) { ended[c.ID] = c })
-	for id := range int64(6) { // of which two run
+	for id := range int32(6) { // of which two run
 		if err := e.Submit(Request{ID: id, Arrival: time.Duration(id) * time.Millisecond, Prompt: 20, Output: 50}); err != nil {
 			t.Fatal(err)
 		}

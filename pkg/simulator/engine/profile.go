@@ -35,6 +35,10 @@ type Profile struct {
 	MaxNumBatchedTokens int `json:"max_num_batched_tokens"`
 	MaxNumSeqs          int `json:"max_num_seqs"`
 
+	// TokensPerStep is how many tokens of a request one output brings on average, as with speculative decoding;
+	// 0 is 1. The coefficients stay those of a token.
+	TokensPerStep float64 `json:"tokens_per_step,omitempty"`
+
 	// RequestOverhead is the API server's time from a request's arrival to the
 	// engine's queue, TokenOverhead its time per output token.
 	RequestOverhead time.Duration `json:"request_overhead_ns"`
@@ -82,6 +86,9 @@ func (p Profile) validateTimes() error {
 	if !(p.MixedKV >= 0 && p.MixedKV <= 100) {
 		return fmt.Errorf("profile %q: mixed_kv is %v; it must be between 0 and 100", p.Name, p.MixedKV)
 	}
+	if p.TokensPerStep != 0 && !(p.TokensPerStep >= 1 && p.TokensPerStep <= MaxTokensPerStep) {
+		return fmt.Errorf("profile %q: tokens_per_step is %v; it must be between 1 and %d", p.Name, p.TokensPerStep, MaxTokensPerStep)
+	}
 	// As a float: the largest step in picoseconds may not fit.
 	longest := p.StepBase + p.ComputeBase + (p.PerSequence+p.PerToken)*float64(p.MaxNumSeqs+p.MaxNumBatchedTokens) +
 		p.PerKVToken*max(p.MixedKV, 1)*float64(p.KVTokens) + p.PerTokenPair*float64(p.MaxNumBatchedTokens)*float64(p.KVTokens)
@@ -95,6 +102,9 @@ func (p Profile) validateTimes() error {
 	}
 	return nil
 }
+
+// MaxTokensPerStep bounds TokensPerStep; drafts are of 1 to 16 tokens.
+const MaxTokensPerStep = 64
 
 // maxBlockSize bounds the table of block phases; vLLM's blocks hold 16 to 256 tokens.
 const maxBlockSize = 4096

@@ -204,15 +204,17 @@ func (e *Engine) finishOne(i int32) {
 func (e *Engine) complete(i int32) {
 	s := &e.slots[i]
 	e.unlink(i)
-	e.counters.Completed++
 	overhead := e.profile.TokenOverhead
 	c := Completion{
 		Request: s.request, Preemptions: s.preemptions,
 		FirstToken: s.first.duration() + overhead,
 		LastToken:  e.now.duration() + overhead*time.Duration(s.request.Output),
 	}
-	e.counters.E2E += c.E2E()
-	e.counters.E2Es[e.e2eBounds.bucket(fromDuration(c.E2E()))]++
+	if !s.request.HangsUp {
+		e.counters.Completed++
+		e.counters.E2E += c.E2E()
+		e.counters.E2Es[e.e2eBounds.bucket(fromDuration(c.E2E()))]++
+	}
 	e.free = append(e.free, i)
 	e.done(c)
 }

@@ -31,7 +31,7 @@ func newFake(t *testing.T, name string, truth engine.Profile, o trace.Options) *
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.requests = append(f.requests, engine.Request{ID: int64(len(f.requests)), Arrival: q.Arrival, Prompt: q.Input, Output: q.Output})
+		f.requests = append(f.requests, engine.Request{ID: int32(len(f.requests)), Arrival: q.Arrival, Prompt: q.Input, Output: q.Output})
 	}
 	if f.measured, err = f.Simulate(truth); err != nil {
 		t.Fatal(err)

@@ -119,7 +119,7 @@ func TestPredict(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 4 {
-			if err := e.Submit(engine.Request{ID: int64(i), Prompt: 1, Output: 101}); err != nil {
+			if err := e.Submit(engine.Request{ID: int32(i), Prompt: 1, Output: 101}); err != nil {
 				t.Fatal(err)
 			}
 		}

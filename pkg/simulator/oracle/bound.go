@@ -42,7 +42,7 @@ func (d *Demand) Bound() (Bound, error) {
 			tightest, work = i, d.served[i]
 		}
 	}
-	gpus := float64(max(d.config.Engine.TensorParallel, 1)) / 3600
+	gpus := float64(d.config.PodGPUs()) / 3600
 	p, bin := d.program(d.ledgers[tightest])
 	replicas, cost := p.solve()
 	b := Bound{

@@ -51,6 +51,9 @@ func NewDemand(c simulator.Config) (*Demand, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range all {
+		all[i] = all[i].over(float64(max(c.Ranks, 1)))
+	}
 	return newDemand(c, all), nil
 }
 

@@ -43,7 +43,7 @@ func busy(t *testing.T, p engine.Profile, n int, gap time.Duration, q engine.Req
 		t.Fatal(err)
 	}
 	for i := range n {
-		q.ID, q.Arrival = int64(i), time.Duration(i)*gap
+		q.ID, q.Arrival = int32(i), time.Duration(i)*gap
 		if err := e.Submit(q); err != nil {
 			t.Fatal(err)
 		}

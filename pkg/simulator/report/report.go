@@ -101,6 +101,7 @@ type Run struct {
 	Unfinished      int64   `json:"unfinished"`
 	Refused         int64   `json:"refused"`
 	Lost            int64   `json:"lost"`
+	Aborted         int64   `json:"aborted,omitempty"`
 	OracleRatio     float64 `json:"oracle_ratio"`
 	FluidGPUHours   float64 `json:"fluid_gpu_hours"`
 	LoadingGPUHours float64 `json:"loading_gpu_hours"`
@@ -130,7 +131,7 @@ func NewRun(policy string, c simulator.Config, r simulator.Result, o Oracle) Run
 		P50TTFT: r.P50TTFT.Seconds(), P95TTFT: r.P95TTFT.Seconds(), P99TTFT: r.P99TTFT.Seconds(),
 		MeanITL: r.MeanITL.Seconds(), P95ITL: r.P95ITL.Seconds(), P99ITL: r.P99ITL.Seconds(),
 		Recovery: r.Recovery.Seconds(), Requests: r.Requests, CPUSeconds: r.CPU.Seconds(),
-		Met: r.Met, Unfinished: r.Unfinished, Refused: r.Refused, Lost: r.Lost,
+		Met: r.Met, Unfinished: r.Unfinished, Refused: r.Refused, Lost: r.Lost, Aborted: r.Aborted,
 		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(), MaxReplicas: Peak(r.Replicas),
 	}
 }

@@ -15,7 +15,7 @@ type lengths struct {
 func (l *lengths) draw(r *rand.Rand, p point) Request {
 	q := Request{Input: l.input.draw(r, p.input), Output: l.output.draw(r, p.output)}
 	if l.tenants > 1 {
-		q.Tenant = r.IntN(l.tenants)
+		q.Tenant = int32(r.IntN(l.tenants))
 	}
 	return q
 }

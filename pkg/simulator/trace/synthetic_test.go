@@ -30,7 +30,7 @@ func TestSynthetic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, out, tenants, last := 0, 0, map[int]bool{}, time.Duration(0)
+		in, out, tenants, last := 0, 0, map[int32]bool{}, time.Duration(0)
 		for _, q := range all {
 			in, out, tenants[q.Tenant] = in+q.Input, out+q.Output, true
 			if q.Arrival < last || q.Arrival > c.length || q.Input < 1 || q.Output < 1 {

@@ -17,7 +17,9 @@ type Request struct {
 	// Input and Output are tokens, 0 or more.
 	Input, Output int
 	// Tenant numbers the sender, 0 where it is not known.
-	Tenant int
+	Tenant int32
+	// HangsUp tells that the client leaves after Output tokens, before its answer is whole (see Aborted).
+	HangsUp bool
 	// Blocks are the hashes of the prompt's blocks of BlockTokens tokens each;
 	// equal leading hashes are an equal prefix. Nil where they are not known.
 	Blocks      []int64

@@ -39,20 +39,20 @@ func TestRead_formats(t *testing.T) {
 		options    Options
 		want       []Request
 	}{
-		{"azure 2023", azure, Options{}, []Request{{0, 374, 44, 0, nil, 0}, {4314579000, 396, 109, 0, nil, 0}}},
-		{"azure 2024", azure24, Options{}, []Request{{0, 2162, 5, 0, nil, 0}, {time.Second, 2399, 6, 0, nil, 0}}},
-		{"burstgpt", burstgpt, Options{}, []Request{{0, 472, 18, 0, nil, 0}, {113 * time.Second, 417, 276, 0, nil, 0}}},
-		{"vidur", vidur, Options{Format: "auto"}, []Request{{0, 100, 20, 0, nil, 0}, {1250 * time.Millisecond, 200, 30, 0, nil, 0}}},
-		{"mooncake", mooncake, Options{}, []Request{{0, 6758, 500, 0, []int64{0, 1}, 512}, {3 * time.Second, 7322, 490, 0, []int64{0, 14}, 512}}},
-		{"bailian", bailian, Options{}, []Request{{0, 131, 24, 0, []int64{1, 2}, 16}, {500 * time.Millisecond, 10, 2, 0, []int64{3}, 16}}},
-		{"columns", "\xef\xbb\xbf" + columns, named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
-		{"windows", strings.ReplaceAll(vidur, "\n", "\r\n"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, nil, 0}}},
-		{"semicolons", strings.ReplaceAll(vidur, ",", ";"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, nil, 0}}},
-		{"a comma in quotes", "\"model, name, owner\";arrived_at;num_prefill_tokens;num_decode_tokens\na;1;10;20\n", Options{}, []Request{{0, 10, 20, 0, nil, 0}}},
-		{"an empty line before", "\n" + strings.ReplaceAll(columns, ",", ";"), named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
-		{"tabs", strings.ReplaceAll(columns, ",", "\t"), named, []Request{{0, 1, 2, 0, nil, 0}, {2 * time.Second, 3, 4, 0, nil, 0}}},
-		{"semicolons and quotes", strings.ReplaceAll(`"arrived_at","num_prefill_tokens","num_decode_tokens"`+"\n"+`"1","10","20"`+"\n", ",", ";"), Options{}, []Request{{0, 10, 20, 0, nil, 0}}},
-		{"to", vidur, Options{To: time.Second}, []Request{{0, 100, 20, 0, nil, 0}}},
+		{"azure 2023", azure, Options{}, []Request{{0, 374, 44, 0, false, nil, 0}, {4314579000, 396, 109, 0, false, nil, 0}}},
+		{"azure 2024", azure24, Options{}, []Request{{0, 2162, 5, 0, false, nil, 0}, {time.Second, 2399, 6, 0, false, nil, 0}}},
+		{"burstgpt", burstgpt, Options{}, []Request{{0, 472, 18, 0, false, nil, 0}, {113 * time.Second, 417, 276, 0, false, nil, 0}}},
+		{"vidur", vidur, Options{Format: "auto"}, []Request{{0, 100, 20, 0, false, nil, 0}, {1250 * time.Millisecond, 200, 30, 0, false, nil, 0}}},
+		{"mooncake", mooncake, Options{}, []Request{{0, 6758, 500, 0, false, []int64{0, 1}, 512}, {3 * time.Second, 7322, 490, 0, false, []int64{0, 14}, 512}}},
+		{"bailian", bailian, Options{}, []Request{{0, 131, 24, 0, false, []int64{1, 2}, 16}, {500 * time.Millisecond, 10, 2, 0, false, []int64{3}, 16}}},
+		{"columns", "\xef\xbb\xbf" + columns, named, []Request{{0, 1, 2, 0, false, nil, 0}, {2 * time.Second, 3, 4, 0, false, nil, 0}}},
+		{"windows", strings.ReplaceAll(vidur, "\n", "\r\n"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, false, nil, 0}}},
+		{"semicolons", strings.ReplaceAll(vidur, ",", ";"), Options{From: time.Second}, []Request{{250 * time.Millisecond, 200, 30, 0, false, nil, 0}}},
+		{"a comma in quotes", "\"model, name, owner\";arrived_at;num_prefill_tokens;num_decode_tokens\na;1;10;20\n", Options{}, []Request{{0, 10, 20, 0, false, nil, 0}}},
+		{"an empty line before", "\n" + strings.ReplaceAll(columns, ",", ";"), named, []Request{{0, 1, 2, 0, false, nil, 0}, {2 * time.Second, 3, 4, 0, false, nil, 0}}},
+		{"tabs", strings.ReplaceAll(columns, ",", "\t"), named, []Request{{0, 1, 2, 0, false, nil, 0}, {2 * time.Second, 3, 4, 0, false, nil, 0}}},
+		{"semicolons and quotes", strings.ReplaceAll(`"arrived_at","num_prefill_tokens","num_decode_tokens"`+"\n"+`"1","10","20"`+"\n", ",", ";"), Options{}, []Request{{0, 10, 20, 0, false, nil, 0}}},
+		{"to", vidur, Options{To: time.Second}, []Request{{0, 100, 20, 0, false, nil, 0}}},
 	} {
 		got, err := collect(Read(strings.NewReader(c.text), c.name, c.options), 0)
 		if err != nil || !reflect.DeepEqual(got, c.want) {

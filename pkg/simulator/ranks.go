@@ -1,0 +1,139 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+)
+
+// ranks is the engines of one pod: one, or with data parallelism several that
+// share nothing but the pod's metrics endpoint and the balancer in front of them.
+type ranks struct {
+	first *engine.Engine
+	// more is the others; nil with one.
+	more []*engine.Engine
+	// turn is the rank that goes first among equals.
+	turn int
+}
+
+// newRanks returns n idle engines.
+func newRanks(p engine.Profile, n int, done func(engine.Completion)) (r ranks, err error) {
+	if r.first, err = engine.New(p, done); err != nil {
+		return r, err
+	}
+	for range n - 1 {
+		e, err := engine.New(p, done)
+		if err != nil {
+			return r, err
+		}
+		r.more = append(r.more, e)
+	}
+	return r, nil
+}
+
+// Advance moves all engines to a time. Each reports what has ended in the order
+// of time, one engine after the other.
+func (r *ranks) Advance(to time.Duration) {
+	r.first.Advance(to)
+	for _, e := range r.more {
+		e.Advance(to)
+	}
+}
+
+// Next is the earliest of the engines.
+func (r *ranks) Next() time.Duration {
+	next := r.first.Next()
+	for _, e := range r.more {
+		next = min(next, e.Next())
+	}
+	return next
+}
+
+// Submit gives a request to the rank with the least load, as vLLM's balancer
+// weighs the load: a waiting request counts as four that run.
+func (r *ranks) Submit(q engine.Request) error {
+	if r.more == nil {
+		return r.first.Submit(q)
+	}
+	n := len(r.more) + 1
+	best, least := 0, 0
+	for i := range n {
+		k := (r.turn + i) % n
+		l := r.rank(k).Load()
+		if load := 4*l.Waiting + l.Running; i == 0 || load < least {
+			best, least = k, load
+		}
+	}
+	r.turn = (best + 1) % n
+	return r.rank(best).Submit(q)
+}
+
+func (r *ranks) rank(i int) *engine.Engine {
+	if i == 0 {
+		return r.first
+	}
+	return r.more[i-1]
+}
+
+// Abort takes all requests out of all engines.
+func (r *ranks) Abort() []engine.Request {
+	lost := r.first.Abort()
+	for _, e := range r.more {
+		lost = append(lost, e.Abort()...)
+	}
+	return lost
+}
+
+// Expire takes out of all engines what has waited since before a limit.
+func (r *ranks) Expire(at, limit time.Duration) []engine.Request {
+	expired := r.first.Expire(at, limit)
+	for _, e := range r.more {
+		expired = append(expired, e.Expire(at, limit)...)
+	}
+	return expired
+}
+
+// Counters is what a collector makes of the pod's metrics endpoint: sums over
+// the ranks, and the mean use of the KV cache.
+func (r *ranks) Counters(at time.Duration) engine.Counters {
+	if r.more == nil {
+		return r.first.Counters(at)
+	}
+	c := r.first.Counters(at)
+	for _, e := range r.more {
+		c.Add(e.Counters(at))
+	}
+	c.KVUsage /= float64(len(r.more) + 1)
+	return c
+}
+
+// Load is the sum over the ranks, and the mean use of the KV cache.
+func (r *ranks) Load() engine.Load {
+	l := r.first.Load()
+	for _, e := range r.more {
+		m := e.Load()
+		l.Running, l.Waiting, l.KVUsage = l.Running+m.Running, l.Waiting+m.Waiting, l.KVUsage+m.KVUsage
+	}
+	if r.more != nil {
+		l.KVUsage /= float64(len(r.more) + 1)
+	}
+	return l
+}
+
+// Work is the sum over the ranks.
+func (r *ranks) Work() engine.Work {
+	w := r.first.Work()
+	for _, e := range r.more {
+		w.Add(e.Work(), 1)
+	}
+	return w
+}
+
+// InFlight is the sum over the ranks.
+func (r *ranks) InFlight() int {
+	n := r.first.InFlight()
+	for _, e := range r.more {
+		n += e.InFlight()
+	}
+	return n
+}

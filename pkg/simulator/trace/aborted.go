@@ -1,0 +1,25 @@
+package trace
+
+// Aborted lets the clients of a share of the requests, 0..1, hang up: each at a
+// token of its answer that is drawn evenly, the last one excepted. Output is then
+// the tokens until there, so that everything that reads the requests, the oracle
+// included, knows the work that is left. Which requests they are depends on the seed alone.
+func Aborted(requests Requests, share float64, seed uint64) Requests {
+	if share <= 0 {
+		return requests
+	}
+	return func(yield func(Request, error) bool) {
+		draw := Stream(seed, "abort")
+		for q, err := range requests {
+			if hangsUp, at := draw.Float64() < share, draw.Float64(); err == nil && hangsUp {
+				q.HangsUp = true
+				if q.Output > 1 {
+					q.Output = 1 + int(at*float64(q.Output-1))
+				}
+			}
+			if !yield(q, err) {
+				return
+			}
+		}
+	}
+}
