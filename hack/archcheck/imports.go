@@ -32,12 +32,13 @@ func architecture() []rule {
 	kubernetes := []string{"k8s.io/"}
 	return []rule{
 		{pkg: "pkg/window", pure: true, why: "a leaf that the simulator shares"},
-		{pkg: "pkg/decider", repo: []string{"pkg/window"}, pure: true, why: "the pure core: values in, values out"},
+		{pkg: "pkg/decider", repo: []string{"pkg/slo", "pkg/window"}, pure: true, why: "the pure core: values in, values out"},
+		{pkg: "pkg/slo", pure: true, why: "what an objective needs: values in, replicas out"},
 		{pkg: "pkg/simulator/engine", pure: true, why: "one replica in simulated time"},
 		{pkg: "pkg/simulator/trace", pure: true, why: "bytes in, requests out"},
-		{pkg: "pkg/simulator", repo: []string{"pkg/window", "pkg/decider", "pkg/simulator/engine", "pkg/simulator/trace"}, pure: true, why: "the decider on a simulated clock"},
-		{pkg: "pkg/simulator/policy", repo: []string{"pkg/decider", "pkg/simulator"}, why: "our policy and its rivals, Knative's own code among them"},
-		{pkg: "pkg/simulator/oracle", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/window", "pkg/decider"}, pure: true, why: "what hindsight would have cost"},
+		{pkg: "pkg/simulator", repo: []string{"pkg/window", "pkg/decider", "pkg/slo", "pkg/simulator/engine", "pkg/simulator/trace"}, pure: true, why: "the decider on a simulated clock"},
+		{pkg: "pkg/simulator/policy", repo: []string{"pkg/decider", "pkg/slo", "pkg/simulator"}, why: "our policy and its rivals, Knative's own code among them"},
+		{pkg: "pkg/simulator/oracle", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/window", "pkg/decider", "pkg/slo"}, pure: true, why: "what hindsight would have cost"},
 		{pkg: "pkg/simulator/fit", repo: []string{"pkg/decider", "pkg/recording", "pkg/simulator", "pkg/simulator/engine"}, never: kubernetes, why: "a search over profiles"},
 		{pkg: "pkg/simulator/report", repo: []string{"pkg/simulator"}, never: kubernetes, why: "results in, text out"},
 		{pkg: "pkg/simulator/command", repo: []string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace", "pkg/simulator/policy", "pkg/simulator/oracle", "pkg/simulator/fit", "pkg/simulator/report", "pkg/recording"}, never: kubernetes, why: "flags and wiring of simulate"},

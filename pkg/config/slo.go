@@ -49,7 +49,7 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 	if err := readNumber(pa, autoscaling.SLOGoalKey, &o.Goal, bounds{lowestGoal, highestGoal, "a share of the requests", "0.99"}); err != nil {
 		return o, err
 	}
-	return o, readNumber(pa, autoscaling.SLOMarginKey, &o.Margin, bounds{decider.LeastMargin, decider.MostMargin, "a multiple of the demand", "1.5"})
+	return o, readNumber(pa, autoscaling.SLOMarginKey, &o.Margin, bounds{decider.MinMargin, decider.MaxMargin, "a multiple of the demand", "1.5"})
 }
 
 // A goal lies in [lowestGoal, highestGoal]; all requests cannot be promised.

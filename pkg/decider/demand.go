@@ -3,11 +3,13 @@ package decider
 import (
 	"math"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // maxDemand is the largest believable number of requests, or requests per
 // second, at one revision.
-const maxDemand = 1e9
+const maxDemand = slo.MaxDemand
 
 // demandWant is the want of Concurrency or RPS. It is Knative's
 // scaling.autoscaler.Scale without the scale-down delay, which is a rule on

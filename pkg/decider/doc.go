@@ -41,27 +41,10 @@
 // made of all pods' histograms over the stable window, is from its target: up by
 // a doubling at most, and not while pods are coming; down by a tenth per window.
 //
-// The want of SLO is a plan, made anew for every bin of 10 s (see plan.go):
-//
-//	capacity    step time is regressed on the engines' counters; a steady-state model
-//	            makes of it the requests/s at which a replica's load is 1 (capacity.go);
-//	            how many requests run at once is learned from pods that stay at it (seqs.go);
-//	            what pods do under a standing queue refutes one that is much more (saturation.go)
-//	curve       which share of requests missed the latencies at which load, learned
-//	            from the histograms; what it was before, believed with care (curve.go)
-//	level       replicas for the level of arrivals, with how levels like it grew within
-//	            a lead time: the expected share of misses stays within the goal (history.go)
-//	past        replicas with which the past hour of arrivals would have held the goal,
-//	            as it was or in proportion to today's level, whichever is less
-//	waiting     replicas that queues occupy, one per pod at most
-//
-// A revision whose engines never told anything has no plan: it is given what
-// Knative's default would, 70 requests in flight each (pageless.go). While pages
-// tell too little to learn from, requests in flight count besides the plan. What one
-// leaves out is estimated from the rest (sample.go), and a queue shows what nothing tells.
-//
-// Need is the larger of level and past. The lead time is the 90th percentile of
-// the start-ups seen, of few at most twice their median. docs/adr/0005-slo-policy.md says why it is so.
+// The want of SLO comes from pkg/slo, which learns what a replica can do and plans
+// for the latencies. While no engine's metrics were ever read there is no plan: the
+// revision is given what Knative's default would, 70 requests in flight each
+// (pageless.go).
 //
 // The rules on the largest want are partial data, unreachable, scale-down delay
 // and, last, bounds. Unknown is never zero: without any known signal the count

@@ -1,11 +1,15 @@
 package decider
 
-import "math"
+import (
+	"math"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
+)
 
 // The largest believable readings of one pod. What is above is a broken page
 // and counts as unknown.
 const (
-	maxRequests = 100_000
+	maxRequests = slo.MaxRequests
 	maxPercent  = 100.5 // engines overshoot by rounding; read as 100
 	maxRate     = 1e9   // tokens per second
 )
@@ -212,22 +216,15 @@ func confirmed(p Pod, m Metric) Reading {
 func plausible(m Metric, s PreviousSample) Reading {
 	switch m {
 	case Running:
-		return within(s.Running, maxRequests)
+		return s.Running.Within(maxRequests)
 	case Waiting:
-		return within(s.Waiting, maxRequests)
+		return s.Waiting.Within(maxRequests)
 	case KVCache:
-		return min(within(s.KVCache, maxPercent), 100)
+		return min(s.KVCache.Within(maxPercent), 100)
 	case PromptTokens:
-		return within(s.PromptTokens, maxRate)
+		return s.PromptTokens.Within(maxRate)
 	case GenerationTokens:
-		return within(s.GenerationTokens, maxRate)
+		return s.GenerationTokens.Within(maxRate)
 	}
 	return Unknown()
-}
-
-func within(r Reading, most float64) Reading {
-	if !r.Known() || r < 0 || float64(r) > most {
-		return Unknown()
-	}
-	return r
 }

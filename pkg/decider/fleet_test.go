@@ -319,8 +319,8 @@ func (c *changes) add(at time.Duration, now string) {
 	*c = append(*c, now)
 }
 
-// read reads the objective as TTFT/ITL/goal.
-func (o *Objective) read(s string) error {
+// readObjective reads an objective as TTFT/ITL/goal.
+func readObjective(o *Objective, s string) error {
 	parts := strings.Split(s, "/")
 	if len(parts) != 3 {
 		return fmt.Errorf("write it as 2s/100ms/0.99")

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // The largest number of pods whose histograms are followed, of slices of the
@@ -92,18 +94,18 @@ func (l *latencyState) follow(spec Spec, m Metric, obs Observation) latencyState
 	pods, last := make([]float64, 0, len(obs.Pods)), make([][]float64, 0, len(obs.Pods))
 	for _, p := range obs.Pods {
 		h := p.histogram(m)
-		if p.Phase != Ready || !h.sound() || len(pods) == latencyPods {
+		if p.Phase != Ready || !sound(h) || len(pods) == latencyPods {
 			continue
 		}
 		if !slices.Equal(next.Bounds, h.Bounds) {
 			next.Bounds, next.Pods, next.Last = slices.Clone(h.Bounds), nil, nil
 			next.Slices, open = [][]float64{nil}, nil
 		}
-		hash := podHash(p.Name)
+		hash := slo.PodHash(p.Name)
 		if i := slices.Index(next.Pods, hash); i >= 0 {
-			open = h.gain(next.Last[i], open)
+			open = gain(h, next.Last[i], open)
 		}
-		pods, last = append(pods, hash), append(last, h.counts())
+		pods, last = append(pods, hash), append(last, counts(h))
 	}
 	next.Pods, next.Last = pods, last
 	next.Slices = append(slices.Clone(next.Slices[:len(next.Slices)-1]), open)
@@ -139,30 +141,38 @@ func (p Pod) histogram(m Metric) Histogram {
 }
 
 // sound reports whether a histogram is cumulative and complete.
-func (h Histogram) sound() bool {
+func sound(h Histogram) bool {
 	if len(h.Bounds) == 0 || len(h.Bounds) != len(h.Counts) || len(h.Bounds) > latencyBuckets {
 		return false
 	}
 	for i, c := range h.Counts {
-		if !(c >= 0 && c <= maxTotal) || !(h.Bounds[i] >= 0) || math.IsInf(h.Bounds[i], 0) || i > 0 && (c < h.Counts[i-1] || h.Bounds[i] <= h.Bounds[i-1]) {
+		if !(c >= 0 && c <= slo.MaxTotal) || !(h.Bounds[i] >= 0) || math.IsInf(h.Bounds[i], 0) || i > 0 && (c < h.Counts[i-1] || h.Bounds[i] <= h.Bounds[i-1]) {
 			return false
 		}
 	}
-	return total(h.Count) >= h.Counts[len(h.Counts)-1]
+	return total(h) >= h.Counts[len(h.Counts)-1]
+}
+
+// total is the number of observations, -1 when it is unknown or absurd.
+func total(h Histogram) float64 {
+	if n := h.Count.Within(slo.MaxTotal); n.Known() {
+		return float64(n)
+	}
+	return -1
 }
 
 // counts is the cumulative counts with the one above all bounds.
-func (h Histogram) counts() []float64 {
-	return append(slices.Clone(h.Counts), total(h.Count))
+func counts(h Histogram) []float64 {
+	return append(slices.Clone(h.Counts), total(h))
 }
 
 // gain adds to sum what each bucket gained since last; nothing after a restart.
-func (h Histogram) gain(last, sum []float64) []float64 {
+func gain(h Histogram, last, sum []float64) []float64 {
 	n := len(h.Counts) + 1
 	if len(last) != n {
 		return sum
 	}
-	now := h.counts()
+	now := counts(h)
 	for i := range now {
 		if now[i] < last[i] {
 			return sum
@@ -223,7 +233,7 @@ func (l *latencyState) valid() bool {
 	for _, s := range [...][][]float64{l.Last, l.Slices, {l.Bounds}} {
 		for _, v := range s {
 			for _, f := range v {
-				ok = ok && f >= 0 && f <= maxTotal
+				ok = ok && f >= 0 && f <= slo.MaxTotal
 			}
 		}
 	}

@@ -121,7 +121,7 @@ func (s *story) obey(words []string) (string, error) {
 	case "run":
 		return s.run(words[1:])
 	case "parts":
-		return s.last.SLO.String(), nil
+		return partsString(s.last.SLO), nil
 	}
 	return "", fmt.Errorf("unknown order %q", words[0])
 }
@@ -182,7 +182,7 @@ func (s *Spec) set(key, value string) (err error) {
 	case "startup":
 		return long(&s.StartupDeadline)
 	case "slo":
-		return s.SLO.read(value)
+		return readObjective(&s.SLO, value)
 	case "assumed-lead":
 		return long(&s.SLO.LeadTime)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
@@ -23,7 +24,7 @@ type State struct {
 	// flight, and has been ever since; zero while it works or may be working.
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// SLO is the memory of the metric SLO, nil without it. It is never written.
-	SLO *SLOState `json:"slo,omitempty"`
+	SLO *slo.State `json:"slo,omitempty"`
 }
 
 // TargetState is the memory of one target.

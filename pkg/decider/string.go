@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // String says the decision in one line, for events, conditions and tables:
@@ -26,7 +28,7 @@ func (d Decision) String() string {
 		b.WriteString(w.String())
 	}
 	if d.SLO != nil {
-		b.WriteString("; slo " + d.SLO.String())
+		b.WriteString("; slo " + partsString(d.SLO))
 	}
 	if d.Reason == NoData {
 		b.WriteString("; held, no signal is known")
@@ -71,6 +73,16 @@ func (s Step) String() string {
 		return s.Rule + " keeps " + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
 	}
 	return s.Rule + " " + strconv.Itoa(int(s.Before)) + "->" + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
+}
+
+// partsString says the parts of a want of slo.
+func partsString(p *slo.Parts) string {
+	s := number(float64(p.Demand)) + "/s at " + number(float64(p.Mu)) + " each (" + p.Limit + ", trim " + number(float64(p.Trim)) +
+		"), envelope " + number(float64(p.Envelope)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
+	if p.Unmet > 0 {
+		s += ", " + strconv.Itoa(int(p.Unmet)) + " without a node"
+	}
+	return s
 }
 
 // number writes at most two decimals, and ? for unknown.

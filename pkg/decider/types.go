@@ -1,9 +1,9 @@
 package decider
 
 import (
-	"encoding/json"
-	"math"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // Metric names a signal that a revision can be scaled on, as users write it in
@@ -76,32 +76,27 @@ type Spec struct {
 	EarlyPanic bool
 }
 
-// Reading is a measured number that may be unknown. Unknown is never zero: it
-// is NaN in memory and null in JSON.
-type Reading float64
+// What the observer and the policy of the metric SLO both read; see pkg/slo.
+type (
+	// Reading is a measured number that may be unknown. Unknown is never zero.
+	Reading = slo.Reading
+	// Totals are what one engine has counted since it began.
+	Totals = slo.Totals
+	// Histogram is a latency histogram since the engine began.
+	Histogram = slo.Histogram
+	// Objective is what a user of the metric SLO states.
+	Objective = slo.Objective
+	// StepTime models one iteration of an engine.
+	StepTime = slo.StepTime
+	// SLOParts are the numbers behind a want of the metric SLO.
+	SLOParts = slo.Parts
+)
+
+// The range of Objective.Margin.
+const MinMargin, MaxMargin = slo.MinMargin, slo.MaxMargin
 
 // Unknown returns the reading of something that could not be measured.
-func Unknown() Reading { return Reading(math.NaN()) }
-
-// Known reports whether the reading is a finite number.
-func (r Reading) Known() bool { return !math.IsNaN(float64(r)) && !math.IsInf(float64(r), 0) }
-
-// MarshalJSON writes null for an unknown reading.
-func (r Reading) MarshalJSON() ([]byte, error) {
-	if !r.Known() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(r))
-}
-
-// UnmarshalJSON reads null as unknown.
-func (r *Reading) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		*r = Unknown()
-		return nil
-	}
-	return json.Unmarshal(b, (*float64)(r))
-}
+func Unknown() Reading { return slo.Unknown() }
 
 // Windowed is a demand signal averaged over the stable and the panic window,
 // summed over the pods of the revision. Both are unknown when nothing was measured.
@@ -150,29 +145,6 @@ type PreviousSample struct {
 	Kept bool
 	// The readings have the units of Pod's.
 	Running, Waiting, KVCache, PromptTokens, GenerationTokens Reading
-}
-
-// Totals are what one engine has counted since it began. Every field may be
-// unknown; one that is smaller than before means that the engine restarted.
-type Totals struct {
-	// Known is false when there is no page at all, and every other field is then to be ignored.
-	Known bool
-	// Steps is scheduler iterations, Preemptions and Finished are requests.
-	Steps, Preemptions, Finished Reading
-	// PromptTokens includes CachedTokens, which came from the prefix cache.
-	PromptTokens, CachedTokens, GenerationTokens Reading
-	// KVCapacity is the size of the KV cache in tokens.
-	KVCapacity Reading
-	// TTFT, ITL and E2E are latencies in seconds.
-	TTFT, ITL, E2E Histogram
-}
-
-// Histogram is a latency histogram since the engine began. Counts[i] is the
-// cumulative count at Bounds[i] seconds; Count and Sum are unknown without one.
-// The slices are shared: nobody changes them.
-type Histogram struct {
-	Bounds, Counts []float64
-	Count, Sum     Reading
 }
 
 // Observation is all that is known about one revision at one instant.

@@ -52,7 +52,7 @@ func validateTargets(spec Spec) error {
 	}
 	for i, t := range spec.Targets {
 		if t.Metric == SLO {
-			if err := spec.SLO.validate(); err != nil {
+			if err := spec.SLO.Validate(); err != nil {
 				return err
 			}
 			t.Value = 1

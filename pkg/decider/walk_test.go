@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // picks turns bytes into choices, so that the same walk serves a random test
@@ -64,7 +66,7 @@ func (p *picks) objective() Objective {
 		ITL:  []time.Duration{100 * time.Millisecond, time.Nanosecond, time.Hour}[p.n(3)],
 		Goal: []float64{0.99, 1e-9, 0.999999}[p.n(3)], TTFTPerToken: time.Duration(p.n(2)) * time.Millisecond,
 		LeadTime: time.Duration(p.n(3)) * 20 * time.Minute, MaxNumSeqs: []int{0, 1, maxRequests}[p.n(3)],
-		Margin: []float64{0, 0.1, 10}[p.n(3)], Without: Part(p.n(64)),
+		Margin: []float64{0, 0.1, 10}[p.n(3)], Without: slo.Part(p.n(64)),
 		Prior: []StepTime{{}, {Base: 1e-6, Sequence: 1e-12, PromptToken: 1e-9}, {Base: 10, Sequence: 10, KVToken: 10, PromptToken: 10}}[p.n(3)],
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // targets is an option that lists metrics with their target per replica.
@@ -66,17 +67,17 @@ func parseTarget(item string) (decider.Target, error) {
 }
 
 // partsByName are the parts of the metric slo that an ablation can leave out.
-func partsByName() map[string]decider.Part {
-	return map[string]decider.Part{
-		"learning": decider.PartLearning, "curve": decider.PartCurve, "replay": decider.PartReplay,
-		"envelope": decider.PartEnvelope, "backlog": decider.PartBacklog, "hold": decider.PartHold,
+func partsByName() map[string]slo.Part {
+	return map[string]slo.Part{
+		"learning": slo.PartLearning, "curve": slo.PartCurve, "replay": slo.PartReplay,
+		"envelope": slo.PartEnvelope, "backlog": slo.PartBacklog, "hold": slo.PartHold,
 	}
 }
 
 func partNames() []string { return slices.Sorted(maps.Keys(partsByName())) }
 
 // parts is an option that lists parts of the policy.
-type parts struct{ to *decider.Part }
+type parts struct{ to *slo.Part }
 
 // String is the list as it would be written.
 func (p parts) String() string {
@@ -94,7 +95,7 @@ func (p parts) String() string {
 
 // Set reads the list; an empty one is the whole policy.
 func (p parts) Set(s string) error {
-	var all decider.Part
+	var all slo.Part
 	for name := range strings.SplitSeq(s, "+") {
 		part, known := partsByName()[name]
 		if !known && s != "" {

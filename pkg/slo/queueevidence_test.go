@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import (
 	"math"
@@ -130,8 +130,8 @@ func TestSaturation_forgets(t *testing.T) {
 // Requests of another kind have another capacity: what was done is told in the
 // tokens of that time. What was seen under a load moves with the capacity.
 func TestSaturation_otherRequests(t *testing.T) {
-	s := newSLOState(time.Unix(1e9, 0))
-	o := Objective{TTFT: 1e9, ITL: 1e9, Goal: .99}.withDefaults()
+	s := newState(time.Unix(1e9, 0))
+	o := Objective{TTFT: 1e9, ITL: 1e9, Goal: .99}.WithDefaults()
 	s.Lengths = lengths{Prompt: 100, Output: 50, Computed: 1}
 	s.Outcomes.add(.12, 100, 0)
 	before := s.capacity(o).rate
@@ -147,7 +147,7 @@ func TestSaturation_otherRequests(t *testing.T) {
 	if got := s.capacity(o); got.limit != "queue" || !(got.rate < 5 && got.rate > 1) {
 		t.Errorf("with ten times the tokens %.2f requests/s (%s)", got.rate, got.limit)
 	}
-	if got := s.capacity(Objective{TTFT: 1e9, ITL: 1e9, Without: PartLearning}.withDefaults()); got.limit == "queue" {
+	if got := s.capacity(Objective{TTFT: 1e9, ITL: 1e9, Without: PartLearning}.WithDefaults()); got.limit == "queue" {
 		t.Error("without learning a queue still counts")
 	}
 }

@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import "math"
 

@@ -1,10 +1,10 @@
-package decider
+package slo
 
 import "time"
 
 // Arrivals are cut into bins; an hour of them is remembered.
 const (
-	binWidth   = 10 * time.Second
+	BinWidth   = 10 * time.Second
 	binSeconds = 10.0
 	binsKept   = 360
 	// longestGap is the longest silence that is spread over its bins; after a
@@ -32,17 +32,17 @@ func newArrivals(now time.Time) arrivals {
 	return arrivals{Counter: noCount, Index: binOf(now), At: now}
 }
 
-func binOf(t time.Time) int64 { return t.Unix() / int64(binWidth/time.Second) }
+func binOf(t time.Time) int64 { return t.Unix() / int64(BinWidth/time.Second) }
 
 // advance closes the bins before now and adds what has arrived since the last
 // call. It reports whether a bin was closed. Bins is replaced, never written.
-func (a arrivals) advance(obs Observation) (arrivals, bool) {
-	if obs.Time.Before(a.At) {
+func (a arrivals) advance(in Input) (arrivals, bool) {
+	if in.Time.Before(a.At) {
 		return a, false // a clock that went back: wait for it
 	}
-	count, known := a.since(obs)
-	passed := binOf(obs.Time) - a.Index
-	a.At = obs.Time
+	count, known := a.since(in)
+	passed := binOf(in.Time) - a.Index
+	a.At = in.Time
 	if passed <= 0 {
 		a.Open += count
 		a.Told = a.Told || known
@@ -53,8 +53,8 @@ func (a arrivals) advance(obs Observation) (arrivals, bool) {
 
 // since is the number of requests since the last call: what the counter gained,
 // or without one the rate of requests that ended.
-func (a *arrivals) since(obs Observation) (count float64, known bool) {
-	total := within(obs.Arrivals, 1e15)
+func (a *arrivals) since(in Input) (count float64, known bool) {
+	total := in.Arrivals.Within(1e15)
 	before := a.Counter
 	a.Counter = noCount
 	if total.Known() {
@@ -64,8 +64,8 @@ func (a *arrivals) since(obs Observation) (count float64, known bool) {
 		}
 		return 0, false // the first, or one that began anew
 	}
-	if rate := newest(obs.RPS); rate.Known() {
-		return max(0, float64(rate)) * min(obs.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
+	if rate := in.RPS; rate.Known() {
+		return max(0, float64(rate)) * min(in.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
 	}
 	return 0, false
 }

@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import "math"
 
@@ -21,7 +21,7 @@ func (p planned) need() float64 { return max(p.level, min(p.past, p.alike)) }
 
 // plan finds the fewest replicas with which the expected share of misses stays
 // within share.
-func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p planned) {
+func (s *State) plan(o Objective, c capacity, m *curve, share float64) (p planned) {
 	h := s.Load.history()
 	now, known := h.level(h.n - 1)
 	if !known {
@@ -32,7 +32,7 @@ func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p pla
 	var next [envelopeBins]float64
 	n := 1
 	next[0] = 1
-	if o.has(PartEnvelope) {
+	if o.Has(PartEnvelope) {
 		n = h.growth(lead, &next)
 	}
 	for i := range n {
@@ -40,7 +40,7 @@ func (s *SLOState) plan(o Objective, c capacity, m *curve, share float64) (p pla
 	}
 	p.level = fewest(next[:n], perBin, m, share, false)
 	p.envelope = p.level * c.rate * m.sustained(share) / max(now*o.Margin, 1e-9)
-	if !o.has(PartReplay) {
+	if !o.Has(PartReplay) {
 		return p
 	}
 	p.past, p.alike = h.replay(replayed{o.Margin * h.unseen(), perBin, share, lead}, m)
@@ -73,7 +73,7 @@ func (h *history) replay(r replayed, m *curve) (asItWas, alike float64) {
 	return fewest(past[:h.n], r.perBin, m, r.share, true), fewest(like[:h.n], r.perBin, m, r.share, true)
 }
 
-func (s *SLOState) leadBins(o Objective) int {
+func (s *State) leadBins(o Objective) int {
 	return int(math.Ceil(s.Engines.lead(o.LeadTime.Seconds()) / binSeconds))
 }
 
@@ -81,7 +81,7 @@ func (s *SLOState) leadBins(o Objective) int {
 // there are, because a prefix is in fewer of the caches that it may come to.
 // Prefixes that all requests share stay in all of them, those of one
 // conversation in one; the square root is between the two.
-func (s *SLOState) dilution(c capacity, need float64, ready int32) float64 {
+func (s *State) dilution(c capacity, need float64, ready int32) float64 {
 	hits := 1 - s.Lengths.Computed
 	if hits <= 0 || ready < 1 || need <= float64(ready) {
 		return 1

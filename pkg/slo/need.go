@@ -1,9 +1,7 @@
-package decider
+package slo
 
-import "strconv"
-
-// SLOParts are the numbers behind a want of the metric SLO.
-type SLOParts struct {
+// Parts are the numbers behind a want of the metric SLO.
+type Parts struct {
 	// Mu is the requests per second that one replica carries within the goal;
 	// Limit names what limits it: compute, ITL, KV or sequences, or "queue" when a standing
 	// queue showed that it is less.
@@ -35,18 +33,8 @@ type SLOParts struct {
 	Unmet int32 `json:"unmet"`
 }
 
-// String says the parts as Decision.String shows them.
-func (p SLOParts) String() string {
-	s := number(float64(p.Demand)) + "/s at " + number(float64(p.Mu)) + " each (" + p.Limit + ", trim " + number(float64(p.Trim)) +
-		"), envelope " + number(float64(p.Envelope)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
-	if p.Unmet > 0 {
-		s += ", " + strconv.Itoa(int(p.Unmet)) + " without a node"
-	}
-	return s
-}
-
 // sound reports whether stored parts make sense: nothing is below 0 or endless.
-func (p SLOParts) sound() bool {
+func (p Parts) sound() bool {
 	for _, r := range [...]Reading{p.Mu, p.Demand, p.Work, p.Backlog, p.LeadTime, p.Envelope, p.Trim, p.Floor, p.Need,
 		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
@@ -58,13 +46,13 @@ func (p SLOParts) sound() bool {
 }
 
 // parts plans and says what it came from.
-func (s *SLOState) parts(o Objective, c capacity, ready int32) SLOParts {
+func (s *State) parts(o Objective, c capacity, ready int32) Parts {
 	m := s.Outcomes.curve()
 	share := m.allowed(o.Goal)
 	plan := s.plan(o, c, &m, share)
 	trim := m.sustained(share)
 	mu := c.rate * trim
-	p := SLOParts{
+	p := Parts{
 		Mu: Reading(mu), Limit: c.limit, Work: Reading(c.work), Demand: Unknown(), Need: Unknown(),
 		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), Envelope: Unknown(),
 		LeadTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), Trim: Reading(trim), Floor: Reading(m.floor),

@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import "math"
 
@@ -37,7 +37,7 @@ func (m mark) full(before mark, kv Reading) bool {
 func (s *seqs) learn(samples []looked) {
 	most := 0.0
 	for _, d := range samples {
-		if d.running <= maxRequests {
+		if d.running <= MaxRequests {
 			most = max(most, math.Floor(d.running))
 		}
 	}
@@ -67,5 +67,5 @@ func (s seqs) limit(most int) int {
 }
 
 func (s seqs) sound() bool {
-	return s.Most >= 0 && s.Most <= maxRequests && s.Full >= 0 && (s.Full == 0 || s.Most >= 1)
+	return s.Most >= 0 && s.Most <= MaxRequests && s.Full >= 0 && (s.Full == 0 || s.Most >= 1)
 }

@@ -1,4 +1,4 @@
-package decider
+package slo
 
 // saturation is what replicas did while a queue stood in front of them, which is
 // all that they can do. It refutes a capacity that promises much more: of an
@@ -149,7 +149,7 @@ func (t *saturation) done(c capacity) float64 {
 
 func (t *saturation) sound() bool {
 	for _, v := range [...]float64{t.Prompt, t.Output, t.Seconds, t.Bins} {
-		if !(v >= 0 && v < maxTotal) {
+		if !(v >= 0 && v < MaxTotal) {
 			return false
 		}
 	}

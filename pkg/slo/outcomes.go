@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import "math"
 
@@ -91,11 +91,11 @@ func (t outcomes) attainment() Reading {
 
 func (t outcomes) sound() bool {
 	for i := range t.Seen {
-		if !(t.Seen[i] >= 0 && t.Seen[i] < maxTotal && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
+		if !(t.Seen[i] >= 0 && t.Seen[i] < MaxTotal && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
 			return false
 		}
 	}
-	return t.All >= 0 && t.All < maxTotal && t.Late >= 0 && t.Late <= t.All
+	return t.All >= 0 && t.All < MaxTotal && t.Late >= 0 && t.Late <= t.All
 }
 
 // looked is a pod's sample, and its mark to note in.
@@ -111,20 +111,20 @@ const episode = 0.05
 // and what the pod still had to do. Misses that follow on worse ones are put
 // down to the load that began them: a queue outlives its cause, and would
 // otherwise teach that pods miss without any load.
-func (s *SLOState) judge(o Objective, c capacity, obs Observation, samples []looked) {
-	visited := s.count(o, c, obs, samples)
+func (s *State) judge(o Objective, c capacity, in Input, samples []looked) {
+	visited := s.count(o, c, in, samples)
 	s.Outcomes.fade(&visited)
 }
 
 // count counts them, and tells the steps of load under which some came.
-func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []looked) (visited [loadSteps]bool) {
+func (s *State) count(o Objective, c capacity, in Input, samples []looked) (visited [loadSteps]bool) {
 	bins := s.Load.Bins
-	if len(bins) == 0 || bins[len(bins)-1] < 0 || obs.Ready < 1 {
+	if len(bins) == 0 || bins[len(bins)-1] < 0 || in.Ready < 1 {
 		return visited
 	}
 	perPod := c.rate * binSeconds
-	fleet := float64(bins[len(bins)-1]) / (float64(obs.Ready) * perPod)
-	late := s.heldTooLong(o, c, obs)
+	fleet := float64(bins[len(bins)-1]) / (float64(in.Ready) * perPod)
+	late := s.heldTooLong(o, c, in)
 	for _, d := range samples {
 		seen, missed := d.misses(o, c)
 		if late || d.waitedTooLong(s.ttft(o)) {
@@ -136,7 +136,7 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 			load = max(load, d.mark[markLoad])
 		}
 		d.mark[markLoad] = load
-		if o.has(PartCurve) && !late && s.Outcomes.add(load, seen, missed) {
+		if o.Has(PartCurve) && !late && s.Outcomes.add(load, seen, missed) {
 			visited[stepOf(load)] = true
 		}
 	}
@@ -146,9 +146,9 @@ func (s *SLOState) count(o Objective, c capacity, obs Observation, samples []loo
 // heldTooLong reports whether what waits outside of the engines waits for longer
 // than a first token may take. The engines count from when a request reaches them,
 // so that behind an endpoint picker all would look well however long it holds them.
-func (s *SLOState) heldTooLong(o Objective, c capacity, obs Observation) bool {
-	q := outside(obs)
-	return q.Known() && float64(q) > s.ttft(o)*c.rate*float64(obs.Ready)
+func (s *State) heldTooLong(o Objective, c capacity, in Input) bool {
+	q := in.Queued
+	return q.Known() && float64(q) > s.ttft(o)*c.rate*float64(in.Ready)
 }
 
 // waitedTooLong reports whether the engine's queue was twice what it begins within

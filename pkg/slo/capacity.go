@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import "math"
 
@@ -56,7 +56,7 @@ const (
 func (f *fit) add(prior StepTime, d sample, context float64) {
 	step := d.gapSum / d.gaps
 	others, prompt := d.gapSum/d.seconds, max(d.prompt-d.cached, 0)/d.seconds*step
-	if !(step > 0 && step < 100) || others > maxRequests || prompt > 1e6 {
+	if !(step > 0 && step < 100) || others > MaxRequests || prompt > 1e6 {
 		return
 	}
 	x := [3]float64{prior.Base, (prior.Sequence + prior.KVToken*context) * (1 + others), prior.PromptToken * prompt}
@@ -128,12 +128,12 @@ func (f fit) solve() (theta [3]float64, clamped bool) {
 }
 
 // learn takes one bin's samples.
-func (s *SLOState) learn(o Objective, samples []looked) {
+func (s *State) learn(o Objective, samples []looked) {
 	s.Lengths.fade()
 	for _, d := range samples {
 		s.Lengths.add(d.sample)
 	}
-	if !o.has(PartLearning) {
+	if !o.Has(PartLearning) {
 		return
 	}
 	s.Fit.fade()
@@ -194,9 +194,9 @@ const (
 
 // capacity is what one replica can do: what the model says, or the share of it
 // that was done under a queue if that refutes it.
-func (s *SLOState) capacity(o Objective) capacity {
+func (s *State) capacity(o Objective) capacity {
 	c := s.modelled(o, s.Lengths)
-	if share := s.Saturated.Share; share > 0 && o.has(PartLearning) {
+	if share := s.Saturated.Share; share > 0 && o.Has(PartLearning) {
 		c.rate *= share
 		c.limit = "queue"
 	}
@@ -206,7 +206,7 @@ func (s *SLOState) capacity(o Objective) capacity {
 // modelled solves the steady state of one replica (algorithms 2.2). With load
 // rho = rate*work a step takes base/(1-rho) and rate*output*base/(1-rho)
 // requests run; each limit gives a rate, and the least counts.
-func (s *SLOState) modelled(o Objective, l lengths) capacity {
+func (s *State) modelled(o Objective, l lengths) capacity {
 	theta, _ := s.Fit.solve()
 	p, kvTokens := o.Prior, s.KV*s.Thrash
 	c := capacity{base: theta[0] * p.Base}
@@ -258,7 +258,7 @@ func (f fit) sound() bool {
 
 func (l lengths) sound() bool {
 	return l.Prompt >= 0 && l.Prompt <= 1e7 && l.Output >= 0 && l.Output <= 1e7 &&
-		l.Computed > 0 && l.Computed <= 1 && l.Seen >= 0 && l.Seen < maxTotal
+		l.Computed > 0 && l.Computed <= 1 && l.Seen >= 0 && l.Seen < MaxTotal
 }
 
 func finite(v float64) bool { return math.Abs(v) < 1e30 }

@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import (
 	"math"
@@ -8,9 +8,6 @@ import (
 // marksKept bounds the pods whose counters are followed; of a larger fleet the
 // rest is taken to be alike.
 const marksKept = 48
-
-// maxTotal is the largest believable counter.
-const maxTotal = 1e15
 
 // maxGain is more than any counter gains between two looks.
 const maxGain = 1e10
@@ -68,8 +65,8 @@ type sample struct {
 	seconds float64
 }
 
-// podHash is FNV-1a; of two pods with the same hash the first counts.
-func podHash(name string) float64 {
+// PodHash is a pod's name as a number: FNV-1a; of two pods with the same hash the first counts.
+func PodHash(name string) float64 {
 	h := uint32(2166136261)
 	for i := range len(name) {
 		h = (h ^ uint32(name[i])) * 16777619
@@ -79,7 +76,7 @@ func podHash(name string) float64 {
 
 // total is a counter, noCount when it is unknown or absurd.
 func total(r Reading) float64 {
-	if r = within(r, maxTotal); r.Known() {
+	if r = r.Within(MaxTotal); r.Known() {
 		return float64(r)
 	}
 	return noCount
@@ -90,11 +87,11 @@ func markOf(p Pod, ttft float64) mark {
 	t := p.Totals
 	low, high, _ := t.TTFT.around(ttft)
 	return mark{
-		markPod: podHash(p.Name), markSteps: total(t.Steps), markPrompt: total(t.PromptTokens),
+		markPod: PodHash(p.Name), markSteps: total(t.Steps), markPrompt: total(t.PromptTokens),
 		markCached: total(t.CachedTokens), markGenerated: total(t.GenerationTokens), markFinished: total(t.Finished),
 		markPreempted: total(t.Preemptions), markFirsts: total(t.TTFT.Count), markLow: low, markHigh: high,
-		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum), markWaiting: total(reading(p, Waiting)),
-		markRunning: total(reading(p, Running)),
+		markGaps: total(t.ITL.Count), markGapSum: total(t.ITL.Sum), markWaiting: total(p.Waiting),
+		markRunning: total(p.Running),
 	}
 }
 
@@ -110,7 +107,7 @@ func (h Histogram) around(bound float64) (low, high, far float64) {
 	from, before := 0.0, 0.0
 	for i := range n {
 		to, count := h.Bounds[i], min(h.Counts[i], all)
-		if !(count >= before) || !(to > from) || count > maxTotal {
+		if !(count >= before) || !(to > from) || count > MaxTotal {
 			return noCount, noCount, 0 // not a cumulative histogram
 		}
 		if bound < to {
@@ -219,10 +216,10 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 	moved := e.TTFT != ttft
 	marks := make([]mark, 0, min(len(pods), marksKept))
 	for _, p := range pods {
-		if p.Phase != Ready || len(marks) == marksKept {
+		if len(marks) == marksKept {
 			continue
 		}
-		before, seen := e.find(podHash(p.Name))
+		before, seen := e.find(PodHash(p.Name))
 		if !p.Totals.Known {
 			if seen {
 				marks = append(marks, before)
@@ -245,7 +242,7 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.far = p.Totals.TTFT.around(ttft)
 			d.seconds = d.elapsed(max(at-before[markAt], 0.1))
-			d.running, d.full = now[markRunning], now.full(before, reading(p, KVCache))
+			d.running, d.full = now[markRunning], now.full(before, p.KVCache)
 			each(d, &marks[len(marks)-1])
 		}
 	}
@@ -305,7 +302,7 @@ func (e engines) lead(assumed float64) float64 {
 func (e engines) sound() bool {
 	for _, m := range e.Marks {
 		for _, v := range m {
-			if !(v >= noCount && v <= maxTotal) {
+			if !(v >= noCount && v <= MaxTotal) {
 				return false
 			}
 		}

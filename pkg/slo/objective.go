@@ -1,4 +1,4 @@
-package decider
+package slo
 
 import (
 	"errors"
@@ -53,7 +53,14 @@ const (
 )
 
 // An Objective's Margin lies between these.
-const LeastMargin, MostMargin = 0.1, 10
+const MinMargin, MaxMargin = 0.1, 10
+
+// KnativeTarget is what Knative's own autoscaler gives a replica of a revision
+// that says nothing: 70 % of container-concurrency-target-default, which is 100.
+const KnativeTarget = 70
+
+// minPageless is the least that Knative takes for a target.
+const minPageless = 0.01
 
 // The defaults of an Objective.
 const (
@@ -70,7 +77,8 @@ func defaultPrior() StepTime {
 	return StepTime{Base: 0.011, Sequence: 30e-6, KVToken: 0.09e-6, PromptToken: 70e-6}
 }
 
-func (o Objective) has(p Part) bool { return o.Without&p == 0 }
+// Has reports whether a part of the policy is on.
+func (o Objective) Has(p Part) bool { return o.Without&p == 0 }
 
 // LetIn tells of a revision whose queue-proxies let only so many requests into a
 // replica at once; 0 is no limit.
@@ -80,8 +88,8 @@ func (o *Objective) LetIn(containerConcurrency int) {
 	}
 }
 
-// withDefaults fills in what was left at zero.
-func (o Objective) withDefaults() Objective {
+// WithDefaults fills in what was left at zero.
+func (o Objective) WithDefaults() Objective {
 	if o.LeadTime == 0 {
 		o.LeadTime = defaultLead
 	}
@@ -92,7 +100,7 @@ func (o Objective) withDefaults() Objective {
 		o.Prior = defaultPrior()
 	}
 	if o.Pageless == 0 {
-		o.Pageless = knativeTarget
+		o.Pageless = KnativeTarget
 	}
 	if o.Margin == 0 {
 		o.Margin = 1
@@ -101,7 +109,7 @@ func (o Objective) withDefaults() Objective {
 }
 
 // validate names the field at fault; it is asked only when the metric is used.
-func (o Objective) validate() error {
+func (o Objective) Validate() error {
 	for _, l := range [...]struct {
 		name  string
 		value time.Duration
@@ -119,19 +127,19 @@ func (o Objective) validate() error {
 	if o.LeadTime < 0 || o.LeadTime > longestLead {
 		return fmt.Errorf("Spec.SLO.LeadTime is %v, want 0 to %v", o.LeadTime, longestLead)
 	}
-	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > maxRequests {
-		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, maxRequests)
+	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > MaxRequests {
+		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, MaxRequests)
 	}
-	if !(o.Pageless == 0 || o.Pageless >= leastPageless && o.Pageless <= maxDemand) {
-		return fmt.Errorf("Spec.SLO.Pageless is %v, want at least %v requests in flight, or 0 for %d", o.Pageless, leastPageless, knativeTarget)
+	if !(o.Pageless == 0 || o.Pageless >= minPageless && o.Pageless <= MaxDemand) {
+		return fmt.Errorf("Spec.SLO.Pageless is %v, want at least %v requests in flight, or 0 for %d", o.Pageless, minPageless, KnativeTarget)
 	}
-	if !(o.Margin == 0 || o.Margin >= LeastMargin && o.Margin <= MostMargin) {
-		return fmt.Errorf("Spec.SLO.Margin is %v, want %v to %v, or 0 for 1", o.Margin, LeastMargin, MostMargin)
+	if !(o.Margin == 0 || o.Margin >= MinMargin && o.Margin <= MaxMargin) {
+		return fmt.Errorf("Spec.SLO.Margin is %v, want %v to %v, or 0 for 1", o.Margin, MinMargin, MaxMargin)
 	}
-	return o.Prior.validate()
+	return o.Prior.Validate()
 }
 
-func (s StepTime) validate() error {
+func (s StepTime) Validate() error {
 	if s == (StepTime{}) {
 		return nil
 	}

@@ -1,0 +1,93 @@
+package slo
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// Reading is a measured number that may be unknown. Unknown is never zero: it
+// is NaN in memory and null in JSON.
+type Reading float64
+
+// Unknown returns the reading of something that could not be measured.
+func Unknown() Reading { return Reading(math.NaN()) }
+
+// Known reports whether the reading is a finite number.
+func (r Reading) Known() bool { return !math.IsNaN(float64(r)) && !math.IsInf(float64(r), 0) }
+
+// MarshalJSON writes null for an unknown reading.
+func (r Reading) MarshalJSON() ([]byte, error) {
+	if !r.Known() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(r))
+}
+
+// UnmarshalJSON reads null as unknown.
+func (r *Reading) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*r = Unknown()
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(r))
+}
+
+// Within returns the reading when it lies in [0, limit], otherwise unknown.
+func (r Reading) Within(limit float64) Reading {
+	if !r.Known() || r < 0 || float64(r) > limit {
+		return Unknown()
+	}
+	return r
+}
+
+// Totals are what one engine has counted since it began. Every field may be
+// unknown; one that is smaller than before means that the engine restarted.
+type Totals struct {
+	// Known is false when there is no page at all, and every other field is then to be ignored.
+	Known bool
+	// Steps is scheduler iterations, Preemptions and Finished are requests.
+	Steps, Preemptions, Finished Reading
+	// PromptTokens includes CachedTokens, which came from the prefix cache.
+	PromptTokens, CachedTokens, GenerationTokens Reading
+	// KVCapacity is the size of the KV cache in tokens.
+	KVCapacity Reading
+	// TTFT, ITL and E2E are latencies in seconds.
+	TTFT, ITL, E2E Histogram
+}
+
+// Histogram is a latency histogram since the engine began. Counts[i] is the
+// cumulative count at Bounds[i] seconds; Count and Sum are unknown without one.
+// The slices are shared: nobody changes them.
+type Histogram struct {
+	Bounds, Counts []float64
+	Count, Sum     Reading
+}
+
+// Input is all that the policy knows of a revision at one instant. Its readings
+// are plausible or unknown.
+type Input struct {
+	Time time.Time
+	// Replicas is what is ordered, Ready the pods that serve, Unschedulable those of
+	// the others that found no node.
+	Replicas, Ready, Unschedulable int32
+	// Arrivals counts requests since some fixed moment; RPS is requests per second that
+	// ended lately, which stands in for it.
+	Arrivals, RPS Reading
+	// InFlight is the mean requests in flight, Queued the requests that wait outside
+	// of the engines.
+	InFlight, Queued Reading
+	// Pods are the Ready pods that were observed.
+	Pods []Pod
+}
+
+// Pod is one Ready pod's engine.
+type Pod struct {
+	Name string
+	// ReadyAfter is the time from creation to Ready; 0 when not known.
+	ReadyAfter time.Duration
+	// Running and Waiting are requests, KVCache is percent.
+	Running, Waiting, KVCache Reading
+	// Totals are the engine's counters, never nil. They are not changed.
+	Totals *Totals
+}
