@@ -59,7 +59,9 @@ func (c apiClient) lists(ctx context.Context, rate int, length time.Duration, na
 		bytes int
 		err   error
 	}
-	due := make(chan time.Time, rate)
+	ctx, cancel := context.WithTimeout(ctx, length+10*time.Second) // what is not answered then failed
+	defer cancel()
+	due := make(chan time.Time, rate*int(length/time.Second+1))
 	var mu sync.Mutex
 	var all []sample
 	var workers sync.WaitGroup

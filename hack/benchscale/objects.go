@@ -14,7 +14,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	networkingv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
@@ -70,6 +69,7 @@ type clients struct {
 	kube       kubernetes.Interface
 	serving    servingclient.Interface
 	networking networkingclient.Interface
+	pods       *podStore
 }
 
 func newClients(cfg *rest.Config) (c clients, err error) {
@@ -81,7 +81,10 @@ func newClients(cfg *rest.Config) (c clients, err error) {
 	if c.serving, err = servingclient.NewForConfig(cfg); err != nil {
 		return c, err
 	}
-	c.networking, err = networkingclient.NewForConfig(cfg)
+	if c.networking, err = networkingclient.NewForConfig(cfg); err != nil {
+		return c, err
+	}
+	c.pods, err = newPodStore()
 	return c, err
 }
 
@@ -164,27 +167,14 @@ func (c clients) createRevision(ctx context.Context, o options, r revision) erro
 	if _, err := c.serving.ServingV1().Revisions(r.namespace).Create(ctx, knativeRevision(r), metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	for i := r.from; i < r.to; i++ {
-		if err := c.createPod(ctx, r, i, d.UID); err != nil {
-			return err
-		}
+	if err := c.pods.create(ctx, r, d.UID); err != nil {
+		return err
 	}
 	pa, err := c.serving.AutoscalingV1alpha1().PodAutoscalers(r.namespace).Create(ctx, podAutoscaler(o, r), metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
 	return c.createSKS(ctx, r, pa)
-}
-
-func (c clients) createPod(ctx context.Context, r revision, i int, owner types.UID) error {
-	pods := c.kube.CoreV1().Pods(r.namespace)
-	p, err := pods.Create(ctx, pod(r, i, owner), metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	p.Status = podStatus(i)
-	_, err = pods.UpdateStatus(ctx, p, metav1.UpdateOptions{})
-	return err
 }
 
 // createSKS makes a ServerlessService that is ready, as Knative's controller would.

@@ -76,7 +76,7 @@ func (r report) markdown() string {
 	s := r.Steady
 	p("# %d pods in %d revisions\n", r.Pods, r.Revisions)
 	p("`%s` at commit %s on %s, %d cores shared with the load, load averages %s.", r.Command, r.Commit, r.Began.Format("2006-01-02 15:04 MST"), r.Cores, r.Load)
-	p("Objects: a real etcd and kube-apiserver, pods that no kubelet runs. Engine pages: vLLM 0.32.0, %d variants shared by all pods.\n", variants)
+	p("Objects: a real etcd and kube-apiserver, pods that no kubelet runs (written to etcd as kube-apiserver stores them). Engine pages: vLLM 0.32.0, %d variants shared by all pods.\n", variants)
 	p("| measured at one replica | value | goal |\n|---|---|---|")
 	p("| CPU, steady | %.2f cores | 1 |", s.Cores)
 	p("| resident memory, steady; peak | %.0f MiB; %.0f MiB | 500 MB |", s.RSS, s.PeakRSS)
