@@ -123,7 +123,7 @@ func (d *gatewayDefaults) publish() {
 // lease of its own: one replica acts for all Services, for they share pools and Gateways.
 func newGateway(b *base) (part, error) {
 	c, err := inferencegateway.NewController(b.ctx, inferencegateway.Options{
-		Defaults: b.defaults.get, PodSelector: podautoscaler.Selector, Log: b.log,
+		Defaults: b.defaults.current.Load, PodSelector: podautoscaler.Selector, Log: b.log,
 	})
 	if err != nil {
 		return part{}, err

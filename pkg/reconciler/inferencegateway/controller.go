@@ -34,8 +34,8 @@ import (
 
 // Options are the parts that NewController wires to the cluster; all required.
 type Options struct {
-	// Defaults returns the current config-inference-gateway.
-	Defaults func() binding.Defaults
+	// Defaults returns the current config-inference-gateway; another pointer is another state.
+	Defaults func() *binding.Defaults
 	// PodSelector is the label of the filtered pod informer in the context.
 	PodSelector string
 	Log         *slog.Logger
@@ -148,7 +148,7 @@ func (c *Controller) ingressChanged(obj any) {
 }
 
 // serviceChanged also looks at the neighbours when what a Service asks for may
-// have changed: they share pools, hosts and Gateways with it.
+// have changed: those that share a pool, a host or a body router's filter with it.
 func (c *Controller) serviceChanged(old, obj any) {
 	if gone, ok := old.(cache.DeletedFinalStateUnknown); ok {
 		old = gone.Obj
@@ -163,8 +163,11 @@ func (c *Controller) serviceChanged(old, obj any) {
 	if before != nil && after != nil && sameWish(before, after) {
 		return
 	}
-	if asks(before) || asks(after) {
-		c.Resync()
+	for _, key := range c.reconciler.affected(before, after) {
+		c.EnqueueKey(key)
+	}
+	if after == nil && before != nil {
+		c.reconciler.intents.forget(before.UID)
 	}
 }
 

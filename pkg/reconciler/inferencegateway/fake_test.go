@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -101,14 +102,14 @@ func newCluster(t *testing.T) *cluster {
 	c.r = &Reconciler{
 		services: servinglisters.NewServiceLister(c.services), revisions: servinglisters.NewRevisionLister(c.revs),
 		ingresses: networkinglisters.NewIngressLister(c.ingress), pods: pods, client: c.client, kube: c.kube,
-		defaults: func() binding.Defaults {
+		defaults: sync.OnceValue(func() *binding.Defaults {
 			d, err := binding.ParseDefaults(map[string]string{"gateway": "knative-serving/knative-gateway", "listener": "llm-gw", "allowed-gateways": "other/*"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			d.Domains = []string{"example.com"}
-			return d
-		},
+			return &d
+		}),
 		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
 	}
 	c.r.watches = &watches{client: c.client, log: c.r.log, resources: resources(), changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced.Add(1) }}

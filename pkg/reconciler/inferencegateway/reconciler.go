@@ -48,16 +48,17 @@ type Reconciler struct {
 	watches   *watches
 	client    dynamic.Interface
 	kube      kubernetes.Interface
-	defaults  func() binding.Defaults
+	defaults  func() *binding.Defaults
 	build     func(binding.Intent, manifest.World) manifest.Plan
 	recorder  record.EventRecorder
 	log       *slog.Logger
 	now       func() time.Time
 	drain     time.Duration
 
-	ledger ledger
-	stale  stale
-	ready  stale
+	intents intents
+	ledger  ledger
+	stale   stale
+	ready   stale
 	// leaving are pods without traffic that are in a pool still, left those of them that are hidden.
 	leaving, left stale
 }
@@ -126,11 +127,7 @@ func (r *Reconciler) intent(svc *servingv1.Service) (*binding.Intent, []binding.
 	if !asks(svc) {
 		return nil, nil
 	}
-	in, problems := binding.Parse(svc.Namespace, svc.Name, svc.Annotations, r.defaults())
-	if in != nil {
-		problems = append(problems, binding.CheckTarget(in, svc.Spec.Template.Annotations)...)
-	}
-	return in, problems
+	return r.intents.of(svc, r.defaults())
 }
 
 // refused returns the problems that are no mere warnings as an error, or nil.

@@ -367,7 +367,7 @@ func TestReconcile_theBodyRouterComesBeforeItsFilter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.r.defaults = func() binding.Defaults { return d }
+		c.r.defaults = func() *binding.Defaults { return &d }
 		c.service("qwen", with(map[string]string{inference.ModelKey: "qwen"}))
 		filter := func() bool {
 			return slices.ContainsFunc(c.list(envoyFilters), func(u *unstructured.Unstructured) bool { return strings.HasSuffix(u.GetName(), "-bbr") })

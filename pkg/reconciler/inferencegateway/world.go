@@ -166,7 +166,7 @@ func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out 
 }
 
 func near(a, b binding.Intent) bool {
-	return a.Gateway == b.Gateway || (a.Pool != "" && a.Pool == b.Pool && a.Namespace == b.Namespace)
+	return a.Gateway == b.Gateway || pooled(a, b)
 }
 
 // largest is the revision with the largest share, as the Service's own plan has
