@@ -15,9 +15,9 @@ type sample struct {
 	value  float64
 }
 
-// keptLabels is the number of labels whose room is kept from page to page;
-// real vllm:cache_config_info has about a hundred.
-const keptLabels = 256
+// maxLabels is the largest number of labels of one series; vllm:cache_config_info of
+// vLLM 0.32 has 37, and other series at most 8.
+const maxLabels = 256
 
 type label struct {
 	name, raw []byte
@@ -114,6 +114,9 @@ func (s *sample) lexLabels(b []byte) ([]byte, error) {
 			return nil, fmt.Errorf("label %.40s: %w", l.name, err)
 		}
 		l.raw, l.escaped = b[1:1+end], escaped
+		if len(s.labels) == maxLabels {
+			return nil, errLabels
+		}
 		s.labels = append(s.labels, l)
 		b = skipBlank(b[end+2:])
 		switch {
@@ -129,6 +132,7 @@ func (s *sample) lexLabels(b []byte) ([]byte, error) {
 
 var (
 	errOpenQuote = errors.New("the value's closing quote is missing")
+	errLabels    = fmt.Errorf("a series has more than %d labels", maxLabels)
 	errEscape    = errors.New(`only \\, \" and \n may follow a backslash`)
 )
 

@@ -118,9 +118,6 @@ func (p *Parser) reset() {
 func (p *Parser) dropPage() {
 	p.last, p.lastSlots = nil, nil
 	clear(p.sample.labels[:cap(p.sample.labels)])
-	if cap(p.sample.labels) > keptLabels {
-		p.sample.labels = nil
-	}
 }
 
 // detect finds the first engine in the order of the tables whose prefix is on
