@@ -46,6 +46,9 @@ const (
 	// ConditionScaleToZero is False while annotations ask for zero replicas,
 	// which this class does not do yet for a reachable revision.
 	ConditionScaleToZero = "ScaleToZero"
+	// ConditionEngineReadable is False while the metrics endpoint of some engine, or
+	// of an endpoint picker, cannot be read; the reason is the cause.
+	ConditionEngineReadable = "EngineReadable"
 )
 
 // Event and condition reasons.
@@ -56,6 +59,8 @@ const (
 	ReasonScaled           = "Scaled"
 	ReasonProgressDeadline = "ProgressDeadlineMissed"
 	ReasonStateIgnored     = "StoredStateIgnored"
+	ReasonReadable         = "EngineReadable"
+	ReasonPageTooLarge     = "EnginePageTooLarge"
 )
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.

@@ -57,10 +57,14 @@ type bench struct {
 	specs    map[collector.Revision]decider.Spec
 	answer   int32 // -1: no decision yet
 	requeued time.Duration
+	problems []collector.Problem
 }
 
-func (b *bench) Watch(t collector.Target)                           { b.watched[t.Revision] = t }
-func (b *bench) SetPods(collector.Revision, []collector.Pod)        {}
+func (b *bench) Watch(t collector.Target)                    { b.watched[t.Revision] = t }
+func (b *bench) SetPods(collector.Revision, []collector.Pod) {}
+func (b *bench) Problems(collector.Revision, time.Time) []collector.Problem {
+	return b.problems
+}
 func (b *bench) Last(collector.Revision) (multiscaler.Record, bool) { return b.record(), true }
 func (b *bench) Forget(r collector.Revision) {
 	delete(b.watched, r)

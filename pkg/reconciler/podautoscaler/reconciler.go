@@ -32,6 +32,7 @@ type Collector interface {
 	Watch(t collector.Target)
 	SetPods(r collector.Revision, pods []collector.Pod)
 	Forget(r collector.Revision)
+	Problems(r collector.Revision, wall time.Time) []collector.Problem
 }
 
 // Scaler is what the reconciler asks of the decision loops.

@@ -55,6 +55,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	markActive(pa, rep)
 	r.markAnnotations(ctx, pa, rep.refused)
 	markScaleToZero(pa, rep.settings)
+	r.markReadable(ctx, pa, rep.settings)
 	r.warnProgressDeadline(ctx, pa, rep)
 }
 
