@@ -27,7 +27,7 @@ func bareNeed(spec Spec, obs Observation) float64 {
 
 // bareParts says what bareNeed came from; nothing of the plan counts.
 func bareParts(p slo.Parts, need, target float64) slo.Parts {
-	p.Mu, p.Limit, p.Trim, p.Envelope, p.Work = Unknown(), pageless, Unknown(), Unknown(), Unknown()
+	p.CapacityRPS, p.Limit, p.TargetLoad, p.GrowthFactor, p.Work = Unknown(), pageless, Unknown(), Unknown(), Unknown()
 	p.NeedLevel, p.NeedPast, p.Floor, p.Attainment = Unknown(), Unknown(), Unknown(), Unknown()
 	p.Need, p.ConcurrencyTarget = Reading(need), Reading(target)
 	return p

@@ -77,8 +77,8 @@ func (s Step) String() string {
 
 // partsString says the parts of a want of slo.
 func partsString(p *slo.Parts) string {
-	s := number(float64(p.Demand)) + "/s at " + number(float64(p.Mu)) + " each (" + p.Limit + ", trim " + number(float64(p.Trim)) +
-		"), envelope " + number(float64(p.Envelope)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
+	s := number(float64(p.Demand)) + "/s at " + number(float64(p.CapacityRPS)) + " each (" + p.Limit + ", trim " + number(float64(p.TargetLoad)) +
+		"), envelope " + number(float64(p.GrowthFactor)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
 	if p.Unmet > 0 {
 		s += ", " + strconv.Itoa(int(p.Unmet)) + " without a node"
 	}

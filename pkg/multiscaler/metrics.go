@@ -90,8 +90,8 @@ func (m *Metrics) objective(r collector.Revision, p *decider.SLOParts) {
 		return
 	}
 	for part, v := range map[string]decider.Reading{
-		"capacity_rps": p.Mu, "demand_rps": p.Demand, "backlog_requests": p.Backlog, "lead_time_seconds": p.LeadTime,
-		"envelope_ratio": p.Envelope, "trim_ratio": p.Trim, "attainment_ratio": p.Attainment, "need_replicas": p.Need,
+		"capacity_rps": p.CapacityRPS, "demand_rps": p.Demand, "backlog_requests": p.Backlog, "lead_time_seconds": p.StartupTime,
+		"envelope_ratio": p.GrowthFactor, "trim_ratio": p.TargetLoad, "attainment_ratio": p.Attainment, "need_replicas": p.Need,
 		"unmet_replicas": decider.Reading(p.Unmet), "concurrency_target": p.ConcurrencyTarget,
 	} {
 		if !v.Known() {

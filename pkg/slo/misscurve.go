@@ -188,8 +188,8 @@ func (c *curve) allowed(goal float64) float64 {
 	return max(share, c.floor+share/2)
 }
 
-// leastTrim is the least part of a replica's rate that is planned with.
-const leastTrim = 0.17
+// minTargetLoad is the least part of a replica's rate that is planned with.
+const minTargetLoad = 0.17
 
 // sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {
@@ -198,7 +198,7 @@ func (c *curve) sustained(share float64) float64 {
 			continue
 		}
 		within := min((share-c.miss[i-1])/max(c.miss[i]-c.miss[i-1], 1e-12), 1)
-		return max((float64(i)-0.5+within)*loadStep, leastTrim)
+		return max((float64(i)-0.5+within)*loadStep, minTargetLoad)
 	}
-	return leastTrim
+	return minTargetLoad
 }

@@ -2,22 +2,22 @@ package slo
 
 // Parts are the numbers behind a want of the metric SLO.
 type Parts struct {
-	// Mu is the requests per second that one replica carries within the goal;
+	// CapacityRPS is the requests per second that one replica sustains within the goal;
 	// Limit names what limits it: compute, ITL, KV or sequences, or "queue" when a standing
 	// queue showed that it is less.
-	Mu    Reading `json:"mu"`
-	Limit string  `json:"limit,omitempty"`
+	CapacityRPS Reading `json:"capacityRPS"`
+	Limit       string  `json:"limit,omitempty"`
 	// Demand is requests per second, Work the engine seconds of one request.
 	Demand Reading `json:"demand"`
 	Work   Reading `json:"work"`
 	// Backlog is the requests that wait and that more replicas can take.
 	Backlog Reading `json:"backlog"`
-	// LeadTime is seconds from a pod's creation to Ready.
-	LeadTime Reading `json:"leadTime"`
-	// Envelope is the factor for what may come within the lead time.
-	Envelope Reading `json:"envelope"`
-	// Trim is the share of a replica's full rate that is used within the goal, learned from the misses.
-	Trim Reading `json:"trim"`
+	// StartupTime is seconds from a pod's creation to Ready.
+	StartupTime Reading `json:"startupTime"`
+	// GrowthFactor is the factor on the level of arrivals for what may come within a startup time.
+	GrowthFactor Reading `json:"growthFactor"`
+	// TargetLoad is the share of a replica's modelled rate that is planned with, learned from the misses.
+	TargetLoad Reading `json:"targetLoad"`
 	// Floor is the share of misses that no number of replicas would help.
 	Floor Reading `json:"floor"`
 	// Need is the replicas before rounding and memory.
@@ -35,13 +35,13 @@ type Parts struct {
 
 // sound reports whether stored parts make sense: nothing is below 0 or endless.
 func (p Parts) sound() bool {
-	for _, r := range [...]Reading{p.Mu, p.Demand, p.Work, p.Backlog, p.LeadTime, p.Envelope, p.Trim, p.Floor, p.Need,
+	for _, r := range [...]Reading{p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
 		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false
 		}
 	}
-	made := p.Mu.Known() && p.LeadTime.Known() && p.Trim.Known() && p.ConcurrencyTarget > 0 && p.LeadTime <= Reading(longestLead.Seconds())
+	made := p.CapacityRPS.Known() && p.StartupTime.Known() && p.TargetLoad.Known() && p.ConcurrencyTarget > 0 && p.StartupTime <= Reading(longestLead.Seconds())
 	return p.Limit == "" || made
 }
 
@@ -53,9 +53,9 @@ func (s *State) parts(o Objective, c capacity, ready int32) Parts {
 	trim := m.sustained(share)
 	mu := c.rate * trim
 	p := Parts{
-		Mu: Reading(mu), Limit: c.limit, Work: Reading(c.work), Demand: Unknown(), Need: Unknown(),
-		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), Envelope: Unknown(),
-		LeadTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), Trim: Reading(trim), Floor: Reading(m.floor),
+		CapacityRPS: Reading(mu), Limit: c.limit, Work: Reading(c.work), Demand: Unknown(), Need: Unknown(),
+		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), GrowthFactor: Unknown(),
+		StartupTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), TargetLoad: Reading(trim), Floor: Reading(m.floor),
 		ConcurrencyTarget: Reading(c.running(s.Lengths, mu)), Attainment: s.Outcomes.attainment(),
 	}
 	if plan.known {
@@ -64,7 +64,7 @@ func (s *State) parts(o Objective, c capacity, ready int32) Parts {
 			p.Need += Reading(s.spare(float64(p.Need)))
 		}
 		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
-		p.Envelope = Reading(plan.envelope)
+		p.GrowthFactor = Reading(plan.envelope)
 	}
 	return p
 }

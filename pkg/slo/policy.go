@@ -59,7 +59,7 @@ func (s *State) closeBin(o Objective, in Input) {
 
 // startupTime is the time from a pod's creation to Ready that the plan counts on.
 func (s *State) startupTime() time.Duration {
-	return time.Duration(float64(s.Plan.LeadTime) * float64(time.Second))
+	return time.Duration(float64(s.Plan.StartupTime) * float64(time.Second))
 }
 
 // needNow is the replicas that the plan and what waits ask for; NaN when
@@ -101,14 +101,14 @@ func (s *State) held(in Input) float64 {
 		}
 	}
 	if full*2 > in.Ready {
-		target = min(target, most/float64(full)*float64(s.Plan.Trim))
+		target = min(target, most/float64(full)*float64(s.Plan.TargetLoad))
 	}
 	return max(all-queued, min(all, running)) / target
 }
 
 // full is the requests per second of one replica at a load of 1.
 func (s *State) full() float64 {
-	return max(float64(s.Plan.Mu)/max(float64(s.Plan.Trim), leastTrim), 1e-6)
+	return max(float64(s.Plan.CapacityRPS)/max(float64(s.Plan.TargetLoad), minTargetLoad), 1e-6)
 }
 
 // occupied is the replicas that what waits now keeps busy for the time of

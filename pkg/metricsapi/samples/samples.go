@@ -57,13 +57,13 @@ func OfParts(p *decider.SLOParts, at time.Time) (out []metricsapi.Sample) {
 		metric string
 		value  decider.Reading
 	}{
-		{"slo_capacity_rps", p.Mu},
+		{"slo_capacity_rps", p.CapacityRPS},
 		{"slo_demand_rps", p.Demand},
 		{"slo_work_seconds", p.Work},
 		{"slo_backlog_requests", p.Backlog},
-		{"slo_lead_time_seconds", p.LeadTime},
-		{"slo_envelope_ratio", p.Envelope},
-		{"slo_trim_ratio", p.Trim},
+		{"slo_lead_time_seconds", p.StartupTime},
+		{"slo_envelope_ratio", p.GrowthFactor},
+		{"slo_trim_ratio", p.TargetLoad},
 		{"slo_attainment_percent", 100 * p.Attainment},
 		{"slo_need_replicas", p.Need},
 		{"slo_unmet_replicas", decider.Reading(p.Unmet)},

@@ -18,7 +18,7 @@ func TestOfParts(t *testing.T) {
 	if got := OfParts(nil, at); got != nil {
 		t.Errorf("without the metric slo: %v", got)
 	}
-	all := OfParts(&decider.SLOParts{Mu: 5, Attainment: .5, Unmet: 2}, at)
+	all := OfParts(&decider.SLOParts{CapacityRPS: 5, Attainment: .5, Unmet: 2}, at)
 	if len(all) != 11 {
 		t.Errorf("%d parts, want 11", len(all))
 	}
@@ -34,7 +34,7 @@ func TestOfParts(t *testing.T) {
 		}
 	}
 	nan := decider.Reading(math.NaN())
-	if got := OfParts(&decider.SLOParts{Mu: nan, Demand: nan, Attainment: nan}, at); len(got) != 8 {
+	if got := OfParts(&decider.SLOParts{CapacityRPS: nan, Demand: nan, Attainment: nan}, at); len(got) != 8 {
 		t.Errorf("three unknown parts leave %d, want 8", len(got))
 	}
 }
