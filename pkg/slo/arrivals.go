@@ -2,18 +2,6 @@ package slo
 
 import "time"
 
-// Arrivals are cut into bins; an hour of them is remembered.
-const (
-	BinWidth   = 10 * time.Second
-	binSeconds = 10.0
-	binsKept   = 360
-	// longestGap is the longest silence that is spread over its bins; after a
-	// longer one they are unknown.
-	longestGap = 12
-	// noCount marks a bin or a counter that is not known.
-	noCount = -1
-)
-
 // arrivals is the history of the requests that reached a revision.
 type arrivals struct {
 	// Counter is the total as last told at At, noCount before.

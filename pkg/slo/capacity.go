@@ -11,16 +11,6 @@ type lengths struct {
 	Seen float64
 }
 
-// What is assumed of requests before any was seen, and how fast means fade.
-const (
-	assumedPrompt = 1000
-	assumedOutput = 200
-	// lengthsFade is per bin: half of the weight is of the last 5 minutes.
-	lengthsFade = 0.9885
-	// lengthsLeast requests are worth of what is assumed.
-	lengthsLeast = 5
-)
-
 // fit is the regression of step time on (1, sequences, prompt tokens), each in
 // units of the prior: coefficients of 1 are the prior's. It keeps the normal
 // equations, whose weights fade.
@@ -33,20 +23,6 @@ type fit struct {
 	Samples float64 `json:"n"`
 	Clamped int     `json:"clamped,omitempty"`
 }
-
-const (
-	fitFade = 0.99 // per bin
-	// sureGaps is the tokens that make a whole sample, leastGaps those that make one at all.
-	sureGaps, leastGaps = 1000, 20
-	// fitPrior is the weight of the prior, in samples.
-	fitPrior = 2
-	// Coefficients are kept between fitLeast and fitMost of the prior's.
-	fitLeast, fitMost = 0.05, 20
-	// descents is enough for coefficients that are correlated by 0.97.
-	descents = 100
-	// clampedBins are five minutes, after which a fit at its limit begins anew.
-	clampedBins = 30
-)
 
 // add takes one pod's sample, with the mean context of a decoding
 // request. What a request being decoded meets is not the mean step: it shares
@@ -184,13 +160,6 @@ type capacity struct {
 	// "queue" when a queue showed that it is less.
 	limit string
 }
-
-// What a replica is loaded with at most.
-const (
-	fullCompute = 0.97
-	fullKV      = 0.9
-	leastShare  = 0.1 // of compute, where the ITL objective leaves less
-)
 
 // capacity is what one replica can do: what the model says, or the share of it
 // that was done under a queue if that refutes it.

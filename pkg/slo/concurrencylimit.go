@@ -2,19 +2,6 @@ package slo
 
 import "math"
 
-// How an engine that runs as many requests as its --max-num-seqs allows is told
-// from one that is short of something else.
-const (
-	// roomyKV is the percent of the KV cache in use below which it does not hold
-	// requests back, if one more like those that run would fit in, too.
-	roomyKV, fullCache = 85, 95
-	// roomyStep is the prompt tokens of a mean step below which the token budget,
-	// vLLM's least is 2,048, does not hold them back.
-	roomyStep = 1000
-	// surelyFull is the bins in a row after which the limit is believed.
-	surelyFull = 3
-)
-
 // seqs learns how many requests an engine runs at once. vLLM does not tell its
 // --max-num-seqs: it is the most that any pod was seen to run, when pods stay at
 // that with a queue although nothing else holds it back.

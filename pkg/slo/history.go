@@ -45,18 +45,6 @@ func (h *history) mean(i, n int) (perBin float64, known bool) {
 	return (h.sum[to] - h.sum[from]) / float64(h.known[to]-h.known[from]), true
 }
 
-// The envelope is how much the level grew within a lead time, over half an
-// hour of it.
-const (
-	envelopeBins  = 180
-	envelopeLeast = 60 // bins, before which envelopeEarly holds
-	envelopeEarly = 1.1
-	// What grew more than envelopeMost is taken to have grown so much.
-	envelopeMost = 1.5
-	// A level is like another within likeLevel of it; likeLeast of them suffice.
-	likeLevel, likeLeast = 1.4, 20
-)
-
 // growth fills in by what factors levels like the present one came to change
 // within lead bins, and returns how many there are. What follows on a low level
 // says little of what follows on a high one: after a burst comes no larger one.
@@ -93,12 +81,6 @@ func (h *history) growth(lead int, factors *[envelopeBins]float64) int {
 // measured against.
 func (h *history) trend(i int) (perBin float64, known bool) { return h.mean(i, 60) }
 
-// A peak is the largest bin of five minutes; of an hour there are peaksKept.
-const (
-	peakBins  = 30
-	peaksKept = binsKept / peakBins
-)
-
 // unseen is the factor by which a history shorter than an hour may fall short
 // of the peaks to come: to the mean of the peaks so far and as many standard
 // deviations more as there is history missing.
@@ -119,8 +101,3 @@ func (h *history) unseen() float64 {
 	expected := mean + unseenDeviations*max(0, 1-n/peaksKept)*deviation
 	return min(max(expected/most, 1), unseenMost)
 }
-
-const (
-	unseenDeviations = 3
-	unseenMost       = 2
-)

@@ -9,27 +9,6 @@ type curve struct {
 	floor float64
 }
 
-// The family of curves is floor + (1-floor)*logistic((load-centre)/width). The
-// centre is where half of the requests miss; a load of 1 is what the capacity
-// says that a replica can carry.
-const (
-	widths, floors = 3, 5
-	// Centres are in the middle of steps 6 to 20, loads of 0.325 to 1.025.
-	firstCentre, centres = 6, 15
-	// priorCentre and priorSpread are what is believed before anything was seen.
-	priorCentre, priorSpread = 0.9, 0.12
-	// temper is how much one request tells: misses come together.
-	temper = 0.1
-	// floorDoubt is the logarithm of how much rarer each higher floor is.
-	floorDoubt = 1.5
-	// widthDoubt is the same of each greater width.
-	widthDoubt = 0.3
-	// surest is the largest share of misses that is thought possible.
-	surest = 1 - 1e-6
-	// reach is the most steps between a load and a centre.
-	reach = firstCentre + centres - 1
-)
-
 func widthOf(i int) float64 { return [widths]float64{0.02, 0.06, 0.1}[i] }
 
 func floorOf(i int) float64 { return [floors]float64{0.0005, 0.005, 0.02, 0.08, 0.3}[i] }
@@ -69,14 +48,6 @@ func (s *shape) lift(r *[reach + loadSteps]float64, floor float64) {
 		s.logMiss[i], s.logMeet[i] = math.Log(s.miss[i]), math.Log(1-s.miss[i])
 	}
 }
-
-// lastTold is the first step, of loads from 1.15 on, that is not asked: there
-// all curves miss nearly everything, so whatever was met would only speak for
-// the flattest of them.
-const lastTold = 23
-
-// leastSeen is the faded number of requests that still tell something.
-const leastSeen = 0.1
 
 // tally is what was seen under one step of load.
 type tally struct {
@@ -120,10 +91,6 @@ type posterior struct {
 	mean      curve
 	best, sum float64
 }
-
-// A curve worth less than leastWeight of the best is left out; leastLike is the
-// logarithm of that, rounded down.
-const leastWeight, leastLike = 1e-6, -13.82
 
 func (p *posterior) add(like float64, s *shape, centre int, floor float64) {
 	if like > p.best {
@@ -177,19 +144,12 @@ func (c *curve) at(load float64) float64 {
 	return c.miss[i] + (x-float64(i))*(c.miss[i+1]-c.miss[i])
 }
 
-// plannedShare of the misses that the goal allows is planned for; the rest is for
-// what no plan foresees.
-const plannedShare = 0.7
-
 // allowed is the share of misses to plan for. Where replicas cannot reach the
 // goal, half of what the goal allows is added to what they cannot help.
 func (c *curve) allowed(goal float64) float64 {
 	share := plannedShare * (1 - goal)
 	return max(share, c.floor+share/2)
 }
-
-// minTargetLoad is the least part of a replica's rate that is planned with.
-const minTargetLoad = 0.17
 
 // sustained is the largest steady load with at most that share of misses.
 func (c *curve) sustained(share float64) float64 {

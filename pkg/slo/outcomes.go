@@ -2,12 +2,6 @@ package slo
 
 import "math"
 
-// The load of a replica is cut into steps: 0.05 wide, up to 1.6.
-const (
-	loadStep  = 0.05
-	loadSteps = 32
-)
-
 // outcomes counts first tokens by the load under which they came: how many, and
 // how many of them missed the objective. Both fade.
 type outcomes struct {
@@ -19,12 +13,6 @@ type outcomes struct {
 
 	family *family // not stored: made when first asked for, and shared by copies
 }
-
-// What was seen under a load gives way to what is seen under the same load now,
-// by half in half an hour of it. Elsewhere, what went well is forgotten by half in
-// four hours, so that a quiet night does not forget the day; what went badly in
-// half an hour still, so that it is tried again.
-const outcomesFade, elsewhereFade = 0.9962, 0.99952 // per bin
 
 func (t *outcomes) scale(k float64) {
 	for i := range t.Seen {
@@ -103,9 +91,6 @@ type looked struct {
 	sample
 	mark *mark
 }
-
-// episode is the share of misses from which they are part of an episode.
-const episode = 0.05
 
 // judge counts what the requests of the last bin met, by the load of the bin
 // and what the pod still had to do. Misses that follow on worse ones are put

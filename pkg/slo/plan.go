@@ -47,9 +47,6 @@ func (s *State) plan(o Objective, c capacity, m *curve, share float64) (p planne
 	return p
 }
 
-// earliest is the first bin with enough before it to tell a trend.
-const earliest = 5
-
 // replayed says how the past is replayed: its loads times margin, on replicas
 // of perBin requests, with a share of misses, ordered lead bins ahead.
 type replayed struct {

@@ -21,27 +21,6 @@ type saturation struct {
 	Memory int `json:"memory,omitempty"`
 }
 
-const (
-	// saturatedFade lets half of what was done go in a minute.
-	saturatedFade = 0.89 // per bin
-	// surelySaturated is nearly three bins in a row.
-	surelySaturated = 2.5
-	// standing is the seconds that a queue takes to go, from which it stands.
-	standing = 2.5
-	// A capacity is refuted when less than refutedBelow of it was done under a
-	// queue, and stays so below upheldBelow.
-	refutedBelow, upheldBelow = 0.67, 0.8
-	// steadyShare is how far what was done may move before the share follows, and
-	// shareStep what a bin leaves of it at least: slow disks and throttles pass.
-	steadyShare, shareStep = 0.1, 0.8
-	// When replicas have been added no queue is left to learn from, so it is believed
-	// for half an hour, and each time that this proves wrong for twice as long, up to
-	// eight hours.
-	leastMemory, mostMemory = 180, 2880 // bins
-	// leastRefuted and mostDone bound what a broken page can make of a capacity.
-	leastRefuted, mostDone = 1e-3, 100
-)
-
 // learn takes the samples of a bin, in which first tokens are to come within a
 // bound. When half of the pods have a queue for longer, the best tells what a pod
 // can do; a single slow one tells nothing of the others.

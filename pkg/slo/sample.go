@@ -5,13 +5,6 @@ import (
 	"slices"
 )
 
-// marksKept bounds the pods whose counters are followed; of a larger fleet the
-// rest is taken to be alike.
-const marksKept = 48
-
-// maxGain is more than any counter gains between two looks.
-const maxGain = 1e10
-
 // mark is what one pod's counters showed last, noCount where unknown. It is an
 // array so that it is stored as a short list.
 type mark [markFields]float64
@@ -130,10 +123,6 @@ func (d sample) late() float64 {
 	return above * math.Pow(beyond/max(above, 1e-12), d.far)
 }
 
-// leastBeyond is the least part of what is above a bucket's lower end that is
-// taken to be above its upper end, too.
-const leastBeyond = 0.02
-
 // gain is what the counters gained since before; false after a restart, or
 // when it is absurd.
 func (m mark) gain(before mark) (sample, bool) {
@@ -155,9 +144,6 @@ func (m mark) gain(before mark) (sample, bool) {
 		waited: max(min(before[markWaiting], m[markWaiting]), 0),
 	}.perToken(), true
 }
-
-// tokensPerGap is the most tokens that one gap brings, with drafts that are all taken.
-const tokensPerGap = 10
 
 // perToken makes gaps of requests' means: TGI and TensorRT-LLM observe one mean
 // per request that ended, which stands for all of its tokens.
@@ -250,15 +236,6 @@ func (e engines) look(pods []Pod, at, ttft float64, each func(sample, *mark)) en
 	return e
 }
 
-// Pages are read at their own times, and some reads fail, so that the time
-// between two looks is not quite the time between two pages.
-const (
-	// alwaysBusy is the mean requests running from which an engine has no idle moment.
-	alwaysBusy = 4
-	// pageDrift is how many times the one may be the other.
-	pageDrift = 2.5
-)
-
 // elapsed is the time in which a sample was gained: that of the looks, or where
 // an engine was busy all of it, that of its steps.
 func (d sample) elapsed(looks float64) float64 {
@@ -267,13 +244,6 @@ func (d sample) elapsed(looks float64) float64 {
 	}
 	return min(max(d.steps*d.gapSum/d.gaps, looks/pageDrift), looks*pageDrift)
 }
-
-// leadsKept is how many start-ups are remembered.
-const leadsKept = 20
-
-// The 90th percentile of up to fewLeads start-ups is the slowest, which may have
-// waited for a node: it counts up to fewMost times the median.
-const fewLeads, fewMost = 10, 2
 
 func lead(leads []float32, seconds float64) []float32 {
 	next := make([]float32, 0, leadsKept)

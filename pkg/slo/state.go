@@ -94,14 +94,6 @@ func (s *State) ttft(o Objective) float64 {
 	return bound
 }
 
-// inherited is the weight that misses by load keep for another model: load is
-// relative to what a replica can do, so they say something of it.
-const inherited = 0.1
-
-// sameCache is how far the KV caches of one model's pods may be apart: vLLM
-// takes what memory it finds free.
-const sameCache = 0.15
-
 // sameModel forgets what was learned of the engine when its KV cache has
 // another size: that is another GPU, model or setting. Arrivals and lengths
 // belong to the users and stay.
@@ -134,12 +126,6 @@ func (s *State) limits(o Objective, samples []looked) {
 	}
 }
 
-// What preemptions of most pods take from the KV cache that is planned with,
-// and what a bin without gives back.
-const (
-	thrashCut, thrashBack, thrashLeast = 0.9, 1.003, 0.5
-)
-
 // thrash plans with less of the KV cache while most pods throw requests out.
 func (s *State) thrash(samples []looked) {
 	preempting := 0
@@ -168,10 +154,6 @@ func (s *State) countBroken(o Objective, in Input) {
 	}
 	s.Broken += (1 - outcomesFade) * (missing - s.Broken)
 }
-
-// spareShare is the most spares by need: pods that can never be Ready, as of an
-// image that cannot be pulled, would otherwise bring more of their kind.
-const spareShare = 0.25
 
 // spare is the replicas to have for those that break: their mean, and up to a
 // standard deviation of how many there are at a time.
