@@ -51,6 +51,10 @@ e2e-burst: ## Time from a burst to the replicas it needs, ours and Knative's own
 e2e-fit: ## An engine profile learned from real vLLM, predicted against measured on other loads
 	@hack/e2e.sh fit
 
+.PHONY: e2e-faults
+e2e-faults: ## Random faults on the real cluster under steady load (DURATION=1h, SEED=random)
+	@hack/e2e.sh faults
+
 .PHONY: e2e-full
 e2e-full: e2e e2e-vllm e2e-fit e2e-burst ## All four
 

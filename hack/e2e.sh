@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # End-to-end tests on a real cluster.
 #
-#   hack/e2e.sh                every test but the vllm and burst groups
+#   hack/e2e.sh                every test but the vllm, burst and faults groups
 #   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
 #   hack/e2e.sh fit            a profile learned from real vLLM predicts two loads it has not seen, about 10 min
 #   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
+#   hack/e2e.sh faults         random faults under steady load for DURATION (1h) from SEED (random, printed)
 #   hack/e2e.sh run REGEXP     some tests by name
 #
 # IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
@@ -73,13 +74,14 @@ fi
 export IPA_E2E_ARTIFACTS=$artifacts
 
 case $group in
-  default) select=(-skip '^Test(VLLM|Burst)') limit=40m ;;
+  default) select=(-skip '^Test(VLLM|Burst|FaultRun)') limit=40m ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
   vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
   fit) select=(-run '^TestVLLMFit') limit=25m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
+  faults) select=(-run '^TestFaultRun$') limit=0 ;; # the test ends by DURATION
   run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
-  *) echo "usage: e2e.sh [gateway | vllm | fit | burst | run REGEXP]" >&2; exit 2 ;;
+  *) echo "usage: e2e.sh [gateway | vllm | fit | burst | faults | run REGEXP]" >&2; exit 2 ;;
 esac
 
 collect() { # what the cluster and the product looked like when a test failed

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 // page is what /metrics says. A nil number is measured.
 type page struct {
-	// Mode is ok, garbage (200 with bytes that are no page), hang (never
-	// answers) or absurd (well formed, with 1e12 requests waiting).
+	// Mode is ok, garbage (200 with bytes that are no metrics), hang (never
+	// answers), slow (answers after 0.9 s), huge (3 MiB of unknown series), or
+	// well formed with a wrong number of waiting requests: absurd (1e12),
+	// believable (99,999), nan, negative.
 	Mode string `json:"mode"`
 	// Running and Waiting are requests; KV is the cache's use, 0 to 1.
 	Running *float64 `json:"running"`
@@ -123,8 +126,20 @@ func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
 	case "hang":
 		<-r.Context().Done()
 		return
+	case "slow":
+		time.Sleep(900 * time.Millisecond)
+	case "huge":
+		for i := range 100_000 {
+			fmt.Fprintf(w, "padding_%d{of=\"a huge page\"} 1\n", i)
+		}
 	case "absurd":
 		waiting = 1e12
+	case "believable":
+		waiting = 99_999
+	case "nan":
+		waiting = math.NaN()
+	case "negative":
+		waiting = -7
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	if e.triton {
