@@ -275,10 +275,10 @@ func TestMetrics_everyAPIName(t *testing.T) {
 	}
 }
 
-// The tests that ARCHITECTURE.md names as holding an invariant exist.
+// The tests that ARCHITECTURE.md and SECURITY.md name as holding what they say exist.
 func TestArchitecture_citedTestsExist(t *testing.T) {
 	code := ""
-	for _, root := range []string{"../pkg", "../config", "../hack/archcheck", "."} {
+	for _, root := range []string{"../pkg", "../config", "../hack/archcheck", "../test/e2e", "."} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, "_test.go") {
 				code += read(t, path)
@@ -289,9 +289,11 @@ func TestArchitecture_citedTestsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1) {
-		if !strings.Contains(code, "func "+m[1]+"(") {
-			t.Errorf("docs/ARCHITECTURE.md cites %s, which is not there", m[1])
+	for _, page := range []string{"ARCHITECTURE.md", "../SECURITY.md"} {
+		for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(read(t, page), -1) {
+			if !strings.Contains(code, "func "+m[1]+"(") {
+				t.Errorf("docs/%s cites %s, which is not there", page, m[1])
+			}
 		}
 	}
 }

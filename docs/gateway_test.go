@@ -74,7 +74,7 @@ func TestGateway_annotations(t *testing.T) {
 		t.Errorf("docs/%s: the defaults are %+v, the program's %+v", gatewayPage, got, want)
 	}
 	if example := exampleKeys(t); !slices.Equal(slices.Sorted(maps.Keys(known)), example) {
-		t.Errorf("docs/%s: keys of the ConfigMap\n%v, config/302-config-inference-gateway.yaml has\n%v", gatewayPage, slices.Sorted(maps.Keys(known)), example)
+		t.Errorf("docs/%s: keys of the ConfigMap\n%v, config/inference-gateway/302-config-inference-gateway.yaml has\n%v", gatewayPage, slices.Sorted(maps.Keys(known)), example)
 	}
 	mentions(t, gatewayPage, "annotation", []string{
 		inference.ACKGatewayKey + ": " + inference.Enabled, inference.ACKPriorityKey, inference.Domain + "/engine", inference.Domain + "/routed",
@@ -86,7 +86,7 @@ func TestGateway_annotations(t *testing.T) {
 func exampleKeys(t *testing.T) []string {
 	t.Helper()
 	var cm struct{ Data map[string]string }
-	if err := yaml.Unmarshal([]byte(read(t, "../config/302-config-inference-gateway.yaml")), &cm); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, "../config/inference-gateway/302-config-inference-gateway.yaml")), &cm); err != nil {
 		t.Fatal(err)
 	}
 	keys := map[string]bool{}

@@ -85,8 +85,8 @@ case $group in
 esac
 
 collect() { # what the cluster and the product looked like when a test failed
-  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.log" 2>&1 || true
-  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 --previous >"$artifacts/adapter-previous.log" 2>&1 || true
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/part-of=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.log" 2>&1 || true
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/part-of=autoscaler-adapter --prefix --tail=-1 --previous >"$artifacts/adapter-previous.log" 2>&1 || true
   "$KUBECTL" get events -A --sort-by=.lastTimestamp >"$artifacts/events.txt" 2>&1 || true
   "$KUBECTL" get pods -A -o wide >"$artifacts/pods.txt" 2>&1 || true
   "$KUBECTL" get inferencebindings,inferencepools,httproutes,gateways,envoyfilters,destinationrules -A -o yaml >"$artifacts/gateway.yaml" 2>&1 || true
@@ -98,7 +98,7 @@ collect() { # what the cluster and the product looked like when a test failed
 go build -o "$out/bin/testsum" ./hack/testsum
 # The logs of a removed product are gone, so they are read while it runs.
 (while sleep 20; do
-  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/name=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.tmp" 2>/dev/null &&
+  "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/part-of=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.tmp" 2>/dev/null &&
     mv "$artifacts/adapter.tmp" "$artifacts/adapter-last-seen.log"
 done) & watcher=$!
 trap 'kill $watcher 2>/dev/null || true' EXIT

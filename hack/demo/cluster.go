@@ -52,7 +52,7 @@ func kubectl(ctx context.Context, stdin string, args ...string) (string, error) 
 	return out.String(), nil
 }
 
-// manifest is config/ with the image that was built.
+// manifest is config/ with the image that was built. The demo needs no inference gateway.
 func manifest() (string, error) {
 	files, err := filepath.Glob("config/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -83,12 +83,14 @@ func (c *cluster) install(ctx context.Context) error {
 	}
 	c.installed = strings.Contains(out, "namespace/"+ownNamespace+" created")
 	if !c.installed { // an older one runs: it must take the image of now
-		if _, err := kubectl(ctx, "", "-n", ownNamespace, "rollout", "restart", "deployment/"+ownName); err != nil {
+		if _, err := kubectl(ctx, "", "-n", ownNamespace, "rollout", "restart", "deployment/"+ownName, "deployment/"+ownName+"-webhook"); err != nil {
 			return err
 		}
 	}
-	if _, err := kubectl(ctx, "", "-n", ownNamespace, "rollout", "status", "deployment/"+ownName, "--timeout=120s"); err != nil {
-		return err
+	for _, name := range []string{ownName, ownName + "-webhook"} {
+		if _, err := kubectl(ctx, "", "-n", ownNamespace, "rollout", "status", "deployment/"+name, "--timeout=120s"); err != nil {
+			return err
+		}
 	}
 	err = until(ctx, time.Minute, "custom.metrics.k8s.io answers", func() error {
 		_, err := c.raw(ctx, "/apis/custom.metrics.k8s.io/v1beta2")

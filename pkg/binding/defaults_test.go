@@ -13,7 +13,7 @@ import (
 // TestShippedExample holds the documented defaults of the shipped ConfigMap
 // against the real ones: every key that can be set is there, with its value.
 func TestShippedExample(t *testing.T) {
-	text, err := os.ReadFile("../../config/302-config-inference-gateway.yaml")
+	text, err := os.ReadFile("../../config/inference-gateway/302-config-inference-gateway.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

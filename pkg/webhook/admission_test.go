@@ -44,7 +44,7 @@ func caches(t *testing.T, objects ...any) Caches {
 	return Caches{
 		Services: servinglisters.NewServiceLister(services), Ingresses: netlisters.NewIngressLister(ingresses),
 		Defaults: func() binding.Defaults { d, _ := binding.ParseDefaults(nil); return d },
-		KeptOut:  func(string, string) bool { return false },
+		KeptOut:  func(string, string) bool { return false }, Installed: func() bool { return true },
 		Foreign: func(_, pool string) map[string]string {
 			return map[string]map[string]string{"theirs": {"app": "x", "serving.knative.dev/service": "y", "pod-template-hash": "7d5b9c", "pool": "theirs"}}[pool]
 		},

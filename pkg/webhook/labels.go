@@ -23,6 +23,8 @@ type Caches struct {
 	Foreign func(namespace, pool string) map[string]string
 	// KeptOut tells of a Service that does not agree with the pool it names.
 	KeptOut func(namespace, service string) bool
+	// Installed reports whether the gateway's part is installed in the cluster.
+	Installed func() bool
 }
 
 // marks are what a new pod gets.

@@ -47,6 +47,9 @@ func (j judgement) validate(r *admissionv1.AdmissionRequest) *admissionv1.Admiss
 
 func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	in, problems := binding.Parse(s.Namespace, s.Name, s.Annotations, j.Defaults())
+	if binding.Asked(s.Annotations) && !j.Installed() {
+		in, problems = nil, notInstalled() // nobody reads what else it asks of the gateway
+	}
 	template := s.Spec.Template.Annotations
 	e, wrong := binding.ParseTemplate(template)
 	problems = append(problems, wrong...)
@@ -61,6 +64,11 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	problems = append(problems, j.poolConflicts(s, old, in)...)
 	return append(problems, w.all()...)
+}
+
+// notInstalled warns of a wish that no process of the cluster acts upon.
+func notInstalled() []binding.Problem {
+	return warn("metadata.annotations["+inference.AIGatewayKey+"]", "nothing is made for it: the gateway's part of the adapter is not installed in this cluster. Ask an administrator to apply inference-gateway.yaml of the adapter's release")
 }
 
 // forgive turns refusals of what stood there before into warnings: an update of

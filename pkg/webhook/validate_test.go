@@ -128,6 +128,25 @@ func TestValidate_warnings(t *testing.T) {
 	}
 }
 
+// Without the gateway's part nothing is made for a Service, and whatever else it asks
+// of the gateway is read by nobody: one warning, which names the fix.
+func TestValidate_notInstalled(t *testing.T) {
+	c := caches(t)
+	c.Installed = func() bool { return false }
+	for name, object := range map[string]string{
+		"asks":            ksvc(gateway, ourClass, calm),
+		"asks in no form": ksvc(gateway+`, knative-inference.dev/pool-mode: nonsense`, ourClass, calm),
+	} {
+		a := judging(t, c).validate(review(t, object, ""))
+		if !a.Allowed || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "apply inference-gateway.yaml") || len(a.Warnings[0]) > 256 {
+			t.Errorf("%s: allowed %t, warnings (of at most 256 characters) %q", name, a.Allowed, a.Warnings)
+		}
+	}
+	if a := judging(t, c).validate(review(t, ksvc(``, ourClass, calm), "")); !a.Allowed || len(a.Warnings) > 0 {
+		t.Errorf("a Service that does not ask: %+v", a)
+	}
+}
+
 func TestValidate_featuresOfTheCluster(t *testing.T) {
 	c := caches(t)
 	object := ksvc(gateway, ``, calm+`, nodeSelector: {gpu: a100}`)

@@ -55,7 +55,9 @@ type Options struct {
 	// KeptOut tells of a Service that does not agree with the pool it names, by the
 	// reconciler's last word: its pods must not join.
 	KeptOut func(namespace, service string) bool
-	Engines []string
+	// Installed reports whether the gateway's part is installed in the cluster.
+	Installed func() bool
+	Engines   []string
 	// Namespace is our own: that of the Service and of the Secret.
 	Namespace string
 	// Serve answers with h over TLS, within limits of time and connections, until ctx ends.
@@ -77,7 +79,7 @@ type Server struct {
 
 // New builds the server on the informers in ctx.
 func New(ctx context.Context, o Options) (*Server, error) {
-	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut}
+	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
 	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass, ValidatePath: j.validate})
 	if err != nil {

@@ -22,12 +22,16 @@ import (
 
 // Names of the product in the cluster.
 const (
-	ownNamespace = "knative-inference"
-	ownName      = "autoscaler-adapter"
-	ownSelector  = "app.kubernetes.io/name=autoscaler-adapter"
-	leaseName    = "autoscaler-adapter-00-of-01"
-	class        = "ipa.autoscaling.knative-inference.dev"
+	ownNamespace  = "knative-inference"
+	ownName       = "autoscaler-adapter"
+	ownSelector   = "app.kubernetes.io/name=autoscaler-adapter"
+	partsSelector = "app.kubernetes.io/part-of=autoscaler-adapter" // the pods of all Deployments
+	leaseName     = "autoscaler-adapter-00-of-01"
+	class         = "ipa.autoscaling.knative-inference.dev"
 )
+
+// ownDeployments are those of the product's parts; all of them are installed here.
+var ownDeployments = []string{ownName, ownName + "-webhook", ownName + "-gateway"}
 
 // environment holds the clients of the cluster under test.
 type environment struct {

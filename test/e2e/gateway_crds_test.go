@@ -94,7 +94,7 @@ func errorText(err error) string {
 
 func restartsOfProduct(t *testing.T) int {
 	t.Helper()
-	pods, err := cluster.kube.CoreV1().Pods(ownNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: ownSelector})
+	pods, err := cluster.kube.CoreV1().Pods(ownNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: partsSelector})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,18 +32,37 @@ type state struct {
 	bystanders map[string]string
 }
 
-// manifest returns the product's YAML with the image under test: one release
-// file if IPA_RELEASE_YAML names it, else all of config/.
+// manifest returns the product's YAML with the image under test: the files of a
+// release if IPA_RELEASE_YAML names them (separated by colons), else all of config/
+// and of config/inference-gateway/.
 func manifest() (string, error) {
-	if path := os.Getenv("IPA_RELEASE_YAML"); path != "" {
-		text, err := os.ReadFile(path)
-		return string(text), err
+	if paths := os.Getenv("IPA_RELEASE_YAML"); paths != "" {
+		return joined(strings.Split(paths, ":"))
 	}
-	files, err := filepath.Glob("../../config/*.yaml")
-	if err != nil || len(files) == 0 {
-		return "", fmt.Errorf("no YAML in config/: %w", err)
+	var files []string
+	for _, dir := range []string{"../../config", "../../config/inference-gateway"} {
+		some, err := filepath.Glob(dir + "/*.yaml")
+		if err != nil || len(some) == 0 {
+			return "", fmt.Errorf("no YAML in %s: %w", dir, err)
+		}
+		slices.Sort(some)
+		files = append(files, some...)
 	}
-	slices.Sort(files)
+	text, err := joined(files)
+	if err != nil {
+		return "", err
+	}
+	const koReference = "ko://github.com/knative-inference/autoscaler-adapter/cmd/autoscaler-adapter"
+	text = strings.ReplaceAll(text, koReference, setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev"))
+	// Every decision of the whole run is recorded, for TestRecordingDecidesTheSame.
+	const part = "args: [--parts=autoscaler]"
+	if !strings.Contains(text, part) {
+		return "", fmt.Errorf("no Deployment of config/ has %s", part)
+	}
+	return strings.Replace(text, part, "args: [--parts=autoscaler, --record=/recording/run.gz]", 1), nil
+}
+
+func joined(files []string) (string, error) {
 	var all strings.Builder
 	for _, f := range files {
 		text, err := os.ReadFile(f)
@@ -52,10 +71,7 @@ func manifest() (string, error) {
 		}
 		all.WriteString("---\n" + string(text) + "\n")
 	}
-	const koReference = "ko://github.com/knative-inference/autoscaler-adapter/cmd/autoscaler-adapter"
-	image := setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev")
-	// Every decision of the whole run is recorded, for TestRecordingDecidesTheSame.
-	return strings.ReplaceAll(all.String(), koReference, image+"\n        args: [--record=/recording/run.gz]"), nil
+	return all.String(), nil
 }
 
 // prepare makes the bystanders and remembers the cluster.
@@ -159,12 +175,14 @@ func (e *environment) install(ctx context.Context) error {
 }
 
 func (e *environment) serving(ctx context.Context) (bool, string) {
-	d, err := e.kube.AppsV1().Deployments(ownNamespace).Get(ctx, ownName, metav1.GetOptions{})
-	if err != nil {
-		return false, err.Error()
-	}
-	if d.Status.ReadyReplicas < 2 {
-		return false, fmt.Sprintf("%d of 2 replicas Ready", d.Status.ReadyReplicas)
+	for _, name := range ownDeployments {
+		d, err := e.kube.AppsV1().Deployments(ownNamespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		if d.Status.ReadyReplicas < 2 {
+			return false, fmt.Sprintf("%s: %d of 2 replicas Ready", name, d.Status.ReadyReplicas)
+		}
 	}
 	for _, v := range []string{"v1beta1", "v1beta2"} {
 		if _, err := e.disco.ServerResourcesForGroupVersion("custom.metrics.k8s.io/" + v); err != nil {

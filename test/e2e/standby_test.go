@@ -127,10 +127,15 @@ func adapterProcess(pod string) (int, error) {
 func waitBothReplicas(t *testing.T) {
 	t.Helper()
 	eventually(t, 2*time.Minute, "both replicas of the adapter are Ready again", func() (bool, string) {
-		d, err := cluster.kube.AppsV1().Deployments(ownNamespace).Get(t.Context(), ownName, metav1.GetOptions{})
-		if err != nil {
-			return false, err.Error()
+		for _, name := range ownDeployments {
+			d, err := cluster.kube.AppsV1().Deployments(ownNamespace).Get(t.Context(), name, metav1.GetOptions{})
+			if err != nil {
+				return false, err.Error()
+			}
+			if d.Status.ReadyReplicas != 2 {
+				return false, fmt.Sprintf("%s: %d Ready", name, d.Status.ReadyReplicas)
+			}
 		}
-		return d.Status.ReadyReplicas == 2, fmt.Sprintf("%d Ready", d.Status.ReadyReplicas)
+		return true, ""
 	})
 }

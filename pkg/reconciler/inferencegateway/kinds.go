@@ -73,7 +73,6 @@ func resources() []resource {
 		{GroupVersionResource: gvr("", "v1", "serviceaccounts"), kind: "ServiceAccount", ours: true},
 		{GroupVersionResource: gvr("", "v1", "configmaps"), kind: "ConfigMap", ours: true},
 		{GroupVersionResource: services, kind: "Service", ours: true},
-		{GroupVersionResource: gvr(rbac, "v1", "roles"), kind: "Role", ours: true},
 		{GroupVersionResource: gvr(rbac, "v1", "rolebindings"), kind: "RoleBinding", ours: true},
 		{GroupVersionResource: deployments, kind: "Deployment", ours: true},
 		{GroupVersionResource: destRules, kind: "DestinationRule", custom: true, ours: true},

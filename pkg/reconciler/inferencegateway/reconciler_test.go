@@ -36,7 +36,7 @@ func TestReconcile_fromAnnotationsToReady(t *testing.T) {
 		c.reconcile("qwen")
 		want := []string{
 			"patch Pod p1", "apply EnvoyFilter", // that of the Gateway
-			"apply ServiceAccount qwen-epp", "apply Role qwen-epp", "apply RoleBinding qwen-epp", "apply ConfigMap qwen-epp",
+			"apply ServiceAccount qwen-epp", "apply RoleBinding qwen-epp-reads", "apply ConfigMap qwen-epp",
 			"apply Service qwen-epp", "apply Deployment qwen-epp", "apply DestinationRule qwen-epp",
 			"apply InferencePool qwen", "apply InferenceObjective qwen", "apply EnvoyFilter",
 			"apply InferenceBinding qwen", "apply InferenceBinding qwen/status",
@@ -141,15 +141,15 @@ func TestReconcile_comingUpIsNoWarning(t *testing.T) {
 func TestReconcile_whatTheAPIServerRefuses(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		refusing := true
-		c.client.PrependReactor("patch", "roles", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return refusing, nil, apierrs.NewForbidden(schema.GroupResource{Resource: "roles"}, "qwen-epp", errors.New("escalation"))
+		c.client.PrependReactor("patch", "rolebindings", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return refusing, nil, apierrs.NewForbidden(schema.GroupResource{Resource: "rolebindings"}, "qwen-epp-reads", errors.New("escalation"))
 		})
 		c.service("qwen", asked)
 		if err := c.r.Reconcile(c.Context(), "default/qwen"); err == nil || !strings.Contains(err.Error(), "escalation") {
 			t.Errorf("error %v, want it back for another try", err)
 		}
 		synctest.Wait()
-		if got := c.condition("qwen", inference.ConditionEndpointPickerReady); got.Reason != "ApplyFailed" || !strings.Contains(got.Message, "Role default/qwen-epp") {
+		if got := c.condition("qwen", inference.ConditionEndpointPickerReady); got.Reason != "ApplyFailed" || !strings.Contains(got.Message, "RoleBinding default/qwen-epp-reads") {
 			t.Errorf("EndpointPickerReady %s: %s", got.Reason, got.Message)
 		}
 		if c.live(pools, "qwen") != nil {

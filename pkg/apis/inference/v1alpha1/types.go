@@ -1,5 +1,5 @@
 // Package v1alpha1 is the Go side of the InferenceBinding: what became of a
-// Knative Service's wish for the inference gateway. config/150-inferencebinding-crd.yaml
+// Knative Service's wish for the inference gateway. config/inference-gateway/150-inferencebinding-crd.yaml
 // is its schema.
 package v1alpha1
 

@@ -30,7 +30,7 @@ func (b *builder) renderBodyRouter() {
 		return identity{apiVersion, kind, namespace, name, "body-router"}
 	}
 	pod := fields{inference.BodyRouterPodKey: fit(b.in.Gateway.Name, maxName)}
-	b.addGatewayWide(StagePicker, id("v1", "ServiceAccount"), nil)
+	b.addGatewayWide(StagePicker, id("v1", "ServiceAccount"), fields{"automountServiceAccountToken": false})
 	b.addGatewayWide(StagePicker, id("v1", "Service"), fields{"spec": fields{"selector": pod, "ports": list{
 		fields{"name": "grpc", "port": int64(bodyRouterPort), "targetPort": int64(bodyRouterPort), "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}}}})
 	b.addGatewayWide(StagePicker, id("apps/v1", "Deployment"), fields{"spec": b.bodyRouterDeployment(name, pod)})
@@ -68,8 +68,10 @@ func (b *builder) bodyRouterDeployment(name string, pod fields) fields {
 			"metadata": fields{"labels": labels},
 			"spec": fields{
 				"serviceAccountName": name,
-				"securityContext":    fields{"runAsNonRoot": true, "seccompProfile": fields{"type": "RuntimeDefault"}},
-				"containers":         list{c},
+				// It does not start without a token, although its ServiceAccount may do nothing.
+				"automountServiceAccountToken": true,
+				"securityContext":              fields{"runAsNonRoot": true, "seccompProfile": fields{"type": "RuntimeDefault"}},
+				"containers":                   list{c},
 			},
 		},
 	}

@@ -21,12 +21,11 @@ func (b *builder) renderPicker(pool string, r Revision) {
 	id := func(apiVersion, kind string) identity {
 		return identity{apiVersion, kind, b.in.Namespace, name, "picker"}
 	}
-	b.add(StagePicker, id("v1", "ServiceAccount"), nil)
-	b.add(StagePicker, id("rbac.authorization.k8s.io/v1", "Role"), fields{"rules": b.pickerRules()})
-	b.add(StagePicker, id("rbac.authorization.k8s.io/v1", "RoleBinding"), fields{
-		"roleRef":  fields{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-		"subjects": list{fields{"kind": "ServiceAccount", "name": name, "namespace": b.in.Namespace}},
-	})
+	b.add(StagePicker, id("v1", "ServiceAccount"), fields{"automountServiceAccountToken": false}) // the pod asks for the token
+	b.bindPicker(pool, "-epp-reads", PickerRole)
+	if b.leader().Picker.Replicas > 1 {
+		b.bindPicker(pool, "-epp-leads", PickerLeaderRole)
+	}
 	config := b.pickerConfig(r)
 	if b.leader().Picker.ConfigMap == "" {
 		b.add(StagePicker, id("v1", "ConfigMap"), fields{"data": fields{"config.yaml": config}})
@@ -64,30 +63,22 @@ func (b *builder) hostOf(service, namespace string) string {
 	return fmt.Sprintf("%s.%s.svc.%s", service, namespace, b.w.ClusterDomain)
 }
 
-func (b *builder) pickerRules() list {
-	read := list{"get", "list", "watch"}
-	rule := func(group, verbs list, resources ...any) fields {
-		return fields{"apiGroups": group, "resources": list(resources), "verbs": verbs}
-	}
-	rules := list{
-		rule(list{""}, read, "pods"),
-		rule(list{poolGroup}, read, "inferencepools"),
-		rule(b.objectiveGroups(), read, "inferenceobjectives", "inferencemodelrewrites"),
-	}
-	if b.leader().Picker.Replicas > 1 {
-		rules = append(rules,
-			rule(list{"coordination.k8s.io"}, list{"get", "list", "watch", "create", "update", "patch", "delete"}, "leases"),
-			rule(list{""}, list{"create", "patch"}, "events"))
-	}
-	return rules
-}
+// The ClusterRoles of pickers, which are installed with the gateway's controller.
+// The controller may bind these two and no other role.
+const (
+	// PickerRole lets a picker read its pods, pools and objectives.
+	PickerRole = "autoscaler-adapter-picker"
+	// PickerLeaderRole lets the replicas of a picker elect a leader.
+	PickerLeaderRole = "autoscaler-adapter-picker-leader"
+)
 
-// objectiveGroups are those that a picker looks for; llm-d's looks for the old one too.
-func (b *builder) objectiveGroups() list {
-	if b.leader().Picker.Flavor == binding.FlavorLLMD {
-		return list{objectiveGroup(binding.FlavorLLMD), objectiveGroup(binding.FlavorGIE)}
-	}
-	return list{objectiveGroup(binding.FlavorGIE)}
+// bindPicker gives the picker of a pool one of the fixed roles in its namespace.
+// The suffix is not that of a RoleBinding of earlier versions, whose role cannot change.
+func (b *builder) bindPicker(pool, suffix, role string) {
+	b.add(StagePicker, identity{"rbac.authorization.k8s.io/v1", "RoleBinding", b.in.Namespace, fit(pool+suffix, maxName), "picker"}, fields{
+		"roleRef":  fields{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+		"subjects": list{fields{"kind": "ServiceAccount", "name": pickerName(pool), "namespace": b.in.Namespace}},
+	})
 }
 
 func (b *builder) pickerDeployment(pool, config string, r Revision) fields {
@@ -105,7 +96,8 @@ func (b *builder) pickerDeployment(pool, config string, r Revision) fields {
 		"template": fields{
 			"metadata": fields{"labels": fields{inference.PickerPodKey: pool, inference.ComponentKey: "picker"}, "annotations": annotations},
 			"spec": fields{
-				"serviceAccountName": pickerName(pool),
+				"serviceAccountName":           pickerName(pool),
+				"automountServiceAccountToken": true, // it watches its pool and pods
 				// The picker is on the path of every chunk of every response.
 				"terminationGracePeriodSeconds": int64((b.longest() + 30*time.Second) / time.Second),
 				"securityContext":               fields{"runAsNonRoot": true, "seccompProfile": fields{"type": "RuntimeDefault"}},
