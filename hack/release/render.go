@@ -51,7 +51,7 @@ func stamp(text, version string) string {
 	for line := range strings.Lines(text) {
 		trimmed := strings.TrimSpace(line)
 		switch {
-		case strings.HasPrefix(trimmed, "labels: {"+nameLabel):
+		case strings.HasPrefix(trimmed, "labels: {"+nameLabel+"}"), strings.HasPrefix(trimmed, "labels: {"+nameLabel+","):
 			line = strings.Replace(line, nameLabel, fmt.Sprintf("%s, %s: %q", nameLabel, versionLabel, version), 1)
 		case trimmed == "labels:":
 			inLabels = true

@@ -11,13 +11,19 @@ import (
 
 // Every object of the real config carries the version, no selector does.
 func TestRender_config(t *testing.T) {
+	for dir, want := range map[string]struct{ images, objects int }{"../../config": {2, 20}, "../../config/inference-gateway": {1, 10}} {
+		t.Run(dir, func(t *testing.T) { testRender(t, dir, want.images, want.objects) })
+	}
+}
+
+func testRender(t *testing.T, dir string, images, objects int) {
 	const version, image = "v1.2.3-4-gabc", "dev.local/autoscaler-adapter:v1.2.3-4-gabc"
-	text, err := render(os.DirFS("../../config"), version, image)
+	text, err := render(os.DirFS(dir), version, image)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(text, image) != 1 {
-		t.Errorf("the image stands %d times in the release, want once", strings.Count(text, image))
+	if got := strings.Count(text, image); got != images {
+		t.Errorf("the image stands %d times in the release, want %d", got, images)
 	}
 	count := 0
 	for doc := range strings.SplitSeq(text, "\n---\n") {
@@ -43,8 +49,8 @@ func TestRender_config(t *testing.T) {
 			t.Errorf("%s %s selects on the version", object.Kind, object.Metadata.Name)
 		}
 	}
-	if count < 10 {
-		t.Errorf("%d objects in the release, there are more in config", count)
+	if count < objects {
+		t.Errorf("%d objects in the release, there are %d and more in %s", count, objects, dir)
 	}
 }
 
