@@ -18,7 +18,7 @@ func TestQuick(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	doc := filepath.Join(dir, "doc.md")
-	if err := os.WriteFile(doc, []byte("before\n"+beginMark+"\nbefore last\n"+endMark+"\nafter\n"), 0o600); err != nil {
+	if err := os.WriteFile(doc, []byte("before\n"+"<!-- begin: make bench-policy -->"+"\nbefore last\n"+"<!-- end: make bench-policy -->"+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := options{binary: binary, out: filepath.Join(dir, "runs"), root: "../..", quick: true, doc: doc}

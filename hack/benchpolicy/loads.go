@@ -64,7 +64,7 @@ type cell struct {
 
 // name is the beginning of the names of the cell's files.
 func (c cell) name() string {
-	return strings.NewReplacer(" ", "-", ",", "").Replace(c.load.name + "_" + c.engine + "_" + c.lead)
+	return strings.NewReplacer(" ", "-", ",", "", ":", "", "%", "", "/", "-").Replace(c.load.name + "_" + c.engine + "_" + c.lead)
 }
 
 // args are those of simulate that do not depend on policies.

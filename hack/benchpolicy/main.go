@@ -25,7 +25,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
 	flag.StringVar(&o.only, "only", "", "run these policies alone: ours, rivals, or names with commas between")
 	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name (LOAD_ENGINE_LEAD) has one of these in it, with commas between")
-	flag.StringVar(&o.tables, "tables", "", "run for these tables alone: main, ablation, sweep, with commas between")
+	flag.StringVar(&o.tables, "tables", "", "run for these tables alone: main, ablation, sweep, dirty, with commas between")
 	flag.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further call of simulate after this time; 0 is no limit")
 	flag.BoolVar(&o.render, "render", false, "run nothing; make the tables of the runs there are")
@@ -62,9 +62,20 @@ func run(o options) error {
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	fmt.Println(text)
-	if o.doc != "" {
-		err = replace(o.doc, text)
+	dirty, err := dirtyDocument(tables, s)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	fmt.Println(text + dirty)
+	if o.doc == "" {
+		return failed
+	}
+	// A benchmark that was run for some tables leaves the others as they are.
+	if text != "" {
+		err = replace(o.doc, marks, text)
+	}
+	if dirty != "" {
+		err = errors.Join(err, replace(o.doc, dirtyMarks, dirty))
 	}
 	return errors.Join(failed, err)
 }
@@ -122,13 +133,14 @@ func (o options) wanted(t table, c call) bool {
 	return o.skip == "" || !slices.ContainsFunc(strings.Split(o.skip, ","), func(s string) bool { return strings.Contains(c.cell.name(), s) })
 }
 
-// The tables of a document lie between these.
+// The tables of a document lie between "<!-- begin: x -->" and "<!-- end: x -->".
 const (
-	beginMark = "<!-- begin: make bench-policy -->"
-	endMark   = "<!-- end: make bench-policy -->"
+	marks      = "make bench-policy"
+	dirtyMarks = "make bench-policy, dirty"
 )
 
-func replace(doc, text string) error {
+func replace(doc, marks, text string) error {
+	beginMark, endMark := "<!-- begin: "+marks+" -->", "<!-- end: "+marks+" -->"
 	b, err := os.ReadFile(doc)
 	if err != nil {
 		return err

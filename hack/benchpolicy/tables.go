@@ -48,8 +48,11 @@ func document(tables []table, s *store) (string, error) {
 	var b strings.Builder
 	for _, t := range tables {
 		show := mainTable
-		if t.kind == kindSweep {
+		switch t.kind {
+		case kindSweep:
 			show = sweepTables
+		case kindDirty:
+			continue // a document of its own
 		}
 		if err := show(&b, t, s); err != nil {
 			return "", err
@@ -66,8 +69,11 @@ func mainTable(b *strings.Builder, t table, s *store) error {
 		return err
 	}
 	title := "Policies"
-	if t.kind == kindAblation {
+	switch t.kind {
+	case kindAblation:
 		title = "What each part of our policy buys"
+	case kindDirty:
+		title, _, _ = strings.Cut(t.loads[0].name, ":")
 	}
 	fmt.Fprintf(b, "### %s: %s, lead %s, %s\n\n", title, t.engine, t.lead, seeds(t.seeds))
 	t.header(b, "policy")

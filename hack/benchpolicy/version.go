@@ -26,7 +26,7 @@ type versions struct {
 // ownSources are those of our policy, below the root of the project.
 func ownSources() []string {
 	const policies = "pkg/simulator/policy/"
-	return []string{"pkg/decider/*.go", "pkg/window/*.go", policies + "ipa.go", policies + "ipaoption.go"}
+	return []string{"pkg/decider/*.go", "pkg/slo/*.go", "pkg/window/*.go", policies + "ipa.go", policies + "ipaoption.go"}
 }
 
 // probes are settings that touch most of a policy, by its name.
