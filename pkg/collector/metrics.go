@@ -42,7 +42,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "ipa_collector_scrapes_total",
 		Help: "Scrapes by source and result: ok, or the cause of the failure; implausible also counts pages of which only some values were not believed.",
 	}, []string{"source", "result"})}
-	m.panics = panics(r).WithLabelValues("collector")
+	m.panics = Panics(r).WithLabelValues("collector")
 	for s := range sources {
 		name := s.String()
 		m.duration[s] = duration.WithLabelValues(name)
@@ -54,9 +54,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// panics counts what was recovered from; other parts of the program may have
+// Panics counts what was recovered from; other parts of the program may have
 // registered the counter before.
-func panics(r prometheus.Registerer) *prometheus.CounterVec {
+func Panics(r prometheus.Registerer) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ipa_panics_total",
 		Help: "Panics that the program recovered from, by where they happened. Each one is a fault of the autoscaler; the data that caused it is held as unknown.",

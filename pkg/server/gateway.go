@@ -17,6 +17,7 @@ import (
 	routeconfig "knative.dev/serving/pkg/reconciler/route/config"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
@@ -124,6 +125,7 @@ func (d *gatewayDefaults) publish() {
 func newGateway(b *base) (part, error) {
 	c, err := inferencegateway.NewController(b.ctx, inferencegateway.Options{
 		Defaults: b.defaults.current.Load, PodSelector: podautoscaler.Selector, Log: b.log,
+		OnPanic: collector.Panics(b.reg).WithLabelValues("gateway").Inc,
 	})
 	if err != nil {
 		return part{}, err

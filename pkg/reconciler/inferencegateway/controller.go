@@ -39,6 +39,8 @@ type Options struct {
 	// PodSelector is the label of the filtered pod informer in the context.
 	PodSelector string
 	Log         *slog.Logger
+	// OnPanic counts a panic that was contained.
+	OnPanic func()
 }
 
 // Controller is the gateway's controller with what others ask of it.
@@ -59,7 +61,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	}
 	r := &Reconciler{
 		services: services.Lister(), revisions: revisions.Lister(), ingresses: ingresses.Lister(), pods: pods.GetIndexer(),
-		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build,
+		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build, onPanic: o.OnPanic,
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,
 	}
 	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: func(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {

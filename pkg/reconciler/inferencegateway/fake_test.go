@@ -53,6 +53,8 @@ type cluster struct {
 	// resynced counts how often all bound Services were asked for.
 	resynced atomic.Int32
 	uid      int
+	// panics counts those that the reconciler contained.
+	panics int
 }
 
 // inCluster runs a test on a cluster with Gateway, Istio and all CRDs.
@@ -110,7 +112,7 @@ func newCluster(t *testing.T) *cluster {
 			d.Domains = []string{"example.com"}
 			return &d
 		}),
-		build: manifest.Build, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
+		build: manifest.Build, onPanic: func() { c.panics++ }, recorder: c.events, log: slog.New(slog.DiscardHandler), now: time.Now, drain: drainTime,
 	}
 	c.r.watches = &watches{client: c.client, log: c.r.log, resources: resources(), changed: func(resource, *unstructured.Unstructured) {}, served: func() { c.resynced.Add(1) }}
 	if err := c.r.Promote(pkgreconciler.UniversalBucket(), nil); err != nil {

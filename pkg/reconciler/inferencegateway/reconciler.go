@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -51,9 +53,11 @@ type Reconciler struct {
 	defaults  func() *binding.Defaults
 	build     func(binding.Intent, manifest.World) manifest.Plan
 	recorder  record.EventRecorder
-	log       *slog.Logger
-	now       func() time.Time
-	drain     time.Duration
+	// onPanic counts a panic that was contained.
+	onPanic func()
+	log     *slog.Logger
+	now     func() time.Time
+	drain   time.Duration
 
 	intents intents
 	ledger  ledger
@@ -79,8 +83,31 @@ type bound struct {
 	members []owner
 }
 
-// Reconcile acts for one Service; a standby does nothing.
-func (r *Reconciler) Reconcile(ctx context.Context, key string) error {
+// Reconcile acts for one Service; a standby does nothing. A panic ends with this
+// Service: it is counted, reported and tried again with growing delays, and all
+// other Services go on.
+func (r *Reconciler) Reconcile(ctx context.Context, key string) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = r.panicked(key, v)
+		}
+	}()
+	return r.reconcile(ctx, key)
+}
+
+func (r *Reconciler) panicked(key string, v any) error {
+	r.onPanic()
+	err := fmt.Errorf("panic while configuring the gateway for %s: %v", key, v)
+	r.log.Error("panic contained; the Service's objects stay as they are; report it with this stack", "service", key, "panic", v, "stack", string(debug.Stack()))
+	namespace, name, split := cache.SplitMetaNamespaceKey(key)
+	if svc, lookup := r.services.Services(namespace).Get(name); split == nil && lookup == nil {
+		r.event(ownerOf(svc), corev1.EventTypeWarning, "InferenceGatewayPanic",
+			"The adapter failed on this Service by a fault of its own; what was set up before stays, and it tries again. Report the adapter's log.")
+	}
+	return err
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, key string) error {
 	namespace, name, err := cache.SplitMetaNamespaceKey(key)
 	if err != nil {
 		return controller.NewPermanentError(fmt.Errorf("key %q is no namespace/name: %w", key, err))
@@ -208,28 +235,46 @@ type applied struct {
 	wait, complete bool
 }
 
-// applyAll brings the objects about in order: what serves the Gateway first. It
-// ends at the first that cannot be, for later ones lead to it: no route to a
-// pool that is somebody else's.
+// applyAll brings the objects about in order: what serves the Gateway first. What
+// fails there is reported and does not keep the Service's own objects, only a new
+// route, which would serve without it. Of the Service's own objects it ends at the
+// first that cannot be, for later ones lead to it: no route to a pool that is
+// somebody else's.
 func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) applied {
-	var done applied
-	for _, obj := range append(append([]manifest.Object{}, plan.Gateway...), plan.Objects...) {
-		if f := r.notYet(b, plan, obj); f != nil {
-			done.findings = append(done.findings, *f)
-			return done
+	done := applied{complete: true}
+	for _, obj := range plan.Gateway {
+		if !r.applyOne(ctx, b, plan, obj, &done) {
+			break
 		}
-		o := r.ensure(ctx, b, obj)
-		if o.done() {
-			continue
-		}
-		done.err, done.wait = o.err, o.wait
-		if o.finding != nil {
-			done.findings = append(done.findings, *o.finding)
-		}
-		return done
 	}
-	done.complete = true
+	shared := done.complete
+	for _, obj := range plan.Objects {
+		if !shared && obj.Stage == manifest.StageRoute && r.watches.get(httpRoutes, obj.GetNamespace(), obj.GetName()) == nil {
+			break
+		}
+		if !r.applyOne(ctx, b, plan, obj, &done) {
+			break
+		}
+	}
 	return done
+}
+
+// applyOne brings one object about and notes in done what became of it; false
+// when it is not as it should be yet.
+func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object, done *applied) bool {
+	if f := r.notYet(b, plan, obj); f != nil {
+		done.findings, done.complete = append(done.findings, *f), false
+		return false
+	}
+	o := r.ensure(ctx, b, obj)
+	if o.done() {
+		return true
+	}
+	done.err, done.wait, done.complete = errors.Join(done.err, o.err), done.wait || o.wait, false
+	if o.finding != nil {
+		done.findings = append(done.findings, *o.finding)
+	}
+	return false
 }
 
 // notYet holds a route back until every picker that it needs answers, and the
