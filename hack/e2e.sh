@@ -65,7 +65,7 @@ else
   exec 8>"$("$cluster" root)/in-use.lock"
   flock -n 8 || { echo "another end-to-end run or demo uses this cluster: waiting for its end"; flock 8; }
   "$cluster" up 8>&-
-  [[ $group == burst ]] || gateway
+  [[ $group == burst || $group == faults ]] || gateway
   eval "$("$cluster" env)"
   printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
   export KUBECTL=$PWD/$out/bin/kubectl
