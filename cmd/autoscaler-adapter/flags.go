@@ -24,7 +24,7 @@ func options() server.Options {
 	pflag.DurationVar(&o.EngineInterval, "engine-interval", o.EngineInterval, "time between two scrapes of a pod's engine")
 	pflag.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "how long a dead leader is waited for")
 	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica")
-	pflag.StringVar(&o.Record, "record", o.Record, "write every decision to this file, for ipa simulate --recorded; GET /recording on the metrics port answers with it")
+	pflag.StringVar(&o.Record, "record", o.Record, "write every decision to this file, for ipa simulate --recorded; kubectl get --raw /apis/custom.metrics.k8s.io/v1beta2/recording fetches it")
 	pflag.IntVar(&o.RecordLimit, "record-limit", o.RecordLimit, "size in MiB from which the recording becomes FILE.1 and a new one begins")
 	pflag.Usage = usage
 	pflag.Parse()
@@ -37,8 +37,8 @@ func options() server.Options {
 		fmt.Fprintf(os.Stderr, "autoscaler-adapter: %v\n", err)
 		os.Exit(2)
 	}
-	if o.RecordLimit < 1 {
-		fmt.Fprintf(os.Stderr, "autoscaler-adapter: --record-limit is %d MiB; it must be at least 1\n", o.RecordLimit)
+	if err := o.Validate(); err != nil {
+		fmt.Fprintf(os.Stderr, "autoscaler-adapter: %v\n", err)
 		os.Exit(2)
 	}
 	if pflag.NArg() > 0 {

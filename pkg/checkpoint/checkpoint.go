@@ -32,9 +32,11 @@ const (
 	// maxSize bounds one stored state in bytes; the API server takes 1 MiB.
 	maxSize = 256 << 10
 
-	label   = "knative-inference.dev/checkpoint"
 	dataKey = "state.json"
 )
+
+// Label is on every ConfigMap with a stored state.
+const Label = "knative-inference.dev/checkpoint"
 
 // Saved is a state with what it belongs to.
 type Saved struct {
@@ -55,16 +57,28 @@ type Store struct {
 	// from it once. known holds the revisions that have an object.
 	found map[collector.Revision]corev1.ConfigMap
 	known map[collector.Revision]bool
+	// read is true once Load succeeded. Before, nothing is written or deleted: what is
+	// stored is the history that Load is still to return.
+	read bool
+	// saved is what Save wrote last.
+	saved map[collector.Revision]written
 	// prunes counts the calls of Prune.
 	prunes int
 }
 
-// New returns a store on the config maps of our own namespace.
-func New(client corev1client.ConfigMapInterface) *Store {
-	return &Store{client: client, found: map[collector.Revision]corev1.ConfigMap{}, known: map[collector.Revision]bool{}}
+// written is the hash of a state that was stored, and when.
+type written struct {
+	sum [sha256.Size]byte
+	at  time.Time
 }
 
-// Load reads every stored state. It is called once, before the first decision.
+// New returns a store on the config maps of our own namespace.
+func New(client corev1client.ConfigMapInterface) *Store {
+	return &Store{client: client, found: map[collector.Revision]corev1.ConfigMap{}, known: map[collector.Revision]bool{}, saved: map[collector.Revision]written{}}
+}
+
+// Load reads every stored state. It is called until it succeeds once; until then Save
+// and Prune do nothing.
 func (s *Store) Load(ctx context.Context) error {
 	found, err := s.list(ctx)
 	if err != nil {
@@ -72,13 +86,13 @@ func (s *Store) Load(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.found = found
+	s.found, s.read = found, true
 	return nil
 }
 
 // list reads what is stored and remembers which revisions it belongs to.
 func (s *Store) list(ctx context.Context) (map[collector.Revision]corev1.ConfigMap, error) {
-	list, err := s.client.List(ctx, metav1.ListOptions{LabelSelector: label + "=true"})
+	list, err := s.client.List(ctx, metav1.ListOptions{LabelSelector: Label + "=true"})
 	if err != nil {
 		return nil, fmt.Errorf("listing stored states: %w", err)
 	}
@@ -86,7 +100,7 @@ func (s *Store) list(ctx context.Context) (map[collector.Revision]corev1.ConfigM
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, cm := range list.Items {
-		rev := collector.Revision{Namespace: cm.Annotations[label+"-namespace"], Name: cm.Annotations[label+"-revision"]}
+		rev := collector.Revision{Namespace: cm.Annotations[Label+"-namespace"], Name: cm.Annotations[Label+"-revision"]}
 		found[rev], s.known[rev] = cm, true
 	}
 	return found, nil
@@ -138,8 +152,32 @@ func decode(text string, rev collector.Revision, uid string, now time.Time) (Sav
 	return saved, saved.State.SLO.Valid()
 }
 
-// Save writes a state: an update, or a create when there is no object yet.
+// refresh is how often a state that does not change is stored all the same, so that it
+// is not taken for one of long ago (maxAge).
+const refresh = time.Hour
+
+// mayWrite reports whether a state of the revision may be stored: not before the stored one
+// was read and used, and not again while nothing changed.
+func (s *Store) mayWrite(rev collector.Revision, w written) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, unused := s.found[rev]
+	last, ok := s.saved[rev]
+	return s.read && !unused && !(ok && last.sum == w.sum && w.at.Sub(last.at) < refresh)
+}
+
+// Save writes a state that changed: an update, or a create when there is no object yet.
+// It does nothing before Load has succeeded, and for a revision whose stored state was
+// not taken by State yet: nobody overwrites a history that nobody has read.
 func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at time.Time, state decider.State) error {
+	plain, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("storing the state of %s/%s: %w", rev.Namespace, rev.Name, err)
+	}
+	w := written{sum: sha256.Sum256(append(plain, uid...)), at: at}
+	if !s.mayWrite(rev, w) {
+		return nil
+	}
 	text, err := json.Marshal(Saved{Version: version, Revision: rev.Namespace + "/" + rev.Name, UID: uid, At: at, State: state})
 	if err != nil {
 		return fmt.Errorf("storing the state of %s/%s: %w", rev.Namespace, rev.Name, err)
@@ -156,7 +194,7 @@ func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at
 		return fmt.Errorf("storing the state of %s/%s: %w", rev.Namespace, rev.Name, err)
 	}
 	s.mu.Lock()
-	s.known[rev] = true
+	s.known[rev], s.saved[rev] = true, w
 	s.mu.Unlock()
 	return nil
 }
@@ -164,8 +202,8 @@ func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at
 func object(rev collector.Revision, text string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name(rev), Labels: map[string]string{label: "true"},
-			Annotations: map[string]string{label + "-namespace": rev.Namespace, label + "-revision": rev.Name},
+			Name: name(rev), Labels: map[string]string{Label: "true"},
+			Annotations: map[string]string{Label + "-namespace": rev.Namespace, Label + "-revision": rev.Name},
 		},
 		Data: map[string]string{dataKey: text},
 	}
@@ -183,6 +221,12 @@ const listEvery = 30
 
 // Prune deletes the states of revisions that are gone. It is called by one goroutine.
 func (s *Store) Prune(ctx context.Context, gone func(collector.Revision) bool) error {
+	s.mu.Lock()
+	read := s.read
+	s.mu.Unlock()
+	if !read {
+		return nil
+	}
 	if s.prunes++; s.prunes%listEvery == 0 {
 		if _, err := s.list(ctx); err != nil {
 			return err
@@ -204,6 +248,8 @@ func (s *Store) Prune(ctx context.Context, gone func(collector.Revision) bool) e
 		}
 		s.mu.Lock()
 		delete(s.known, rev)
+		delete(s.saved, rev)
+		delete(s.found, rev)
 		s.mu.Unlock()
 	}
 	return errors.Join(errs...)

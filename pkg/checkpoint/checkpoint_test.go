@@ -2,12 +2,16 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -23,7 +27,7 @@ func stored(t *testing.T, edit func(string) string) *Store {
 	t.Helper()
 	maps := fake.NewClientset().CoreV1().ConfigMaps("knative-inference")
 	for range 2 { // a create, then an update
-		if err := New(maps).Save(t.Context(), rev, "uid-1", now, decider.State{EngineSeen: true}); err != nil {
+		if err := loaded(t, maps).Save(t.Context(), rev, "uid-1", now, decider.State{EngineSeen: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,6 +43,17 @@ func stored(t *testing.T, edit func(string) string) *Store {
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// loaded is the store of a new process that has read what is stored and uses none of it.
+func loaded(t *testing.T, maps corev1client.ConfigMapInterface) *Store {
+	t.Helper()
+	s := New(maps)
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = s.State(rev, "uid-1", now)
 	return s
 }
 
@@ -97,8 +112,8 @@ func TestPrune_deletes_what_is_gone(t *testing.T) {
 // A state that another replica stored while it led goes too.
 func TestPrune_finds_what_others_stored(t *testing.T) {
 	maps := fake.NewClientset().CoreV1().ConfigMaps("knative-inference")
-	s := New(maps)
-	if err := New(maps).Save(t.Context(), rev, "uid-1", now, decider.State{}); err != nil {
+	s := loaded(t, maps)
+	if err := loaded(t, maps).Save(t.Context(), rev, "uid-1", now, decider.State{}); err != nil {
 		t.Fatal(err)
 	}
 	for range listEvery {
@@ -108,5 +123,68 @@ func TestPrune_finds_what_others_stored(t *testing.T) {
 	}
 	if list, err := maps.List(t.Context(), metav1.ListOptions{}); err != nil || len(list.Items) != 0 {
 		t.Errorf("%d objects left, %v", len(list.Items), err)
+	}
+}
+
+// A list that failed at the start never costs the stored history.
+func TestSave_neverOverwritesWhatWasNotRead(t *testing.T) {
+	client := fake.NewClientset()
+	maps := client.CoreV1().ConfigMaps("knative-inference")
+	if err := loaded(t, maps).Save(t.Context(), rev, "uid-1", now, decider.State{EngineSeen: true}); err != nil {
+		t.Fatal(err)
+	}
+	away := true
+	client.PrependReactor("list", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return away, nil, errors.New("etcdserver: leader changed")
+	})
+	s := New(maps)
+	gone := func(collector.Revision) bool { return true }
+	if err := s.Load(t.Context()); err == nil {
+		t.Fatal("the list did not fail")
+	}
+	for _, later := range []func() error{
+		func() error { return s.Save(t.Context(), rev, "uid-1", now.Add(time.Minute), decider.State{}) },
+		func() error { return s.Prune(t.Context(), gone) },
+		func() error { away = false; return s.Load(t.Context()) },
+		func() error { return s.Save(t.Context(), rev, "uid-1", now.Add(2*time.Minute), decider.State{}) }, // not used yet
+	} {
+		if err := later(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.State(rev, "uid-1", now.Add(3*time.Minute)); err != nil || !got.EngineSeen {
+		t.Errorf("State = %+v, %v; want the history of before", got, err)
+	}
+}
+
+// What did not change is not written again, but for its age.
+func TestSave_onlyWhatChanged(t *testing.T) {
+	client := fake.NewClientset()
+	s := loaded(t, client.CoreV1().ConfigMaps("knative-inference"))
+	writes := func() (n int) {
+		for _, a := range client.Actions() {
+			if a.GetVerb() == "update" {
+				n++
+			}
+		}
+		return n
+	}
+	for _, step := range []struct {
+		after time.Duration
+		state decider.State
+		want  int
+	}{
+		{0, decider.State{}, 1},
+		{time.Minute, decider.State{}, 1},
+		{2 * time.Minute, decider.State{EngineSeen: true}, 2},
+		{3 * time.Minute, decider.State{EngineSeen: true}, 2},
+		{2*time.Minute + refresh, decider.State{EngineSeen: true}, 3},
+	} {
+		if err := s.Save(t.Context(), rev, "uid-1", now.Add(step.after), step.state); err != nil {
+			t.Fatal(err)
+		}
+		if got := writes(); got != step.want {
+			t.Errorf("after %v: %d writes, want %d", step.after, got, step.want)
+		}
 	}
 }

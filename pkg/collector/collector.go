@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -152,6 +153,8 @@ type Collector struct {
 	pickersOf map[Revision][]Revision
 	notify    func(Revision)
 	pollers   sync.WaitGroup
+	// ticked is when the last tick ended.
+	ticked atomic.Pointer[time.Time]
 }
 
 // New returns a collector that watches nothing yet.
@@ -198,8 +201,18 @@ func (k clock) waitForSecond(ctx context.Context) bool {
 	}
 }
 
+// Ticked returns when values were last carried into a new second, with a monotonic
+// reading; zero before the first time.
+func (c *Collector) Ticked() time.Time {
+	if t := c.ticked.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
 // tick carries every revision's values into the new second and finds targets gone stale.
 func (c *Collector) tick(now time.Time) {
+	defer c.ticked.Store(&now)
 	counts := newTargetCounts()
 	for _, r := range c.all() {
 		if r.tick(now, &counts) {

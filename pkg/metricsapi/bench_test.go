@@ -32,7 +32,7 @@ func handlerOf(b *testing.B, view View) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	api, err := newAPIServer(view, allowAll(), l)
+	api, err := newAPIServer(view, allowAll(), l.observe, withRecording(nil))
 	if err != nil {
 		b.Fatal(err)
 	}

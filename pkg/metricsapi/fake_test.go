@@ -87,7 +87,7 @@ func serve(tb testing.TB, view View) *httptest.Server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	api, err := newAPIServer(view, allowAll(), l)
+	api, err := newAPIServer(view, allowAll(), l.observe, withRecording(nil))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,7 +14,7 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	api, err := newAPIServer(twoModels(), allowAll(), l)
+	api, err := newAPIServer(twoModels(), allowAll(), l.observe, withRecording(nil))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func versions() []string {
 // newAPIServer builds the generic API server around a view. What this API has no use
 // for is off: etcd, admission, flow control, profiling, OpenAPI and the library's own
 // /metrics (see latency).
-func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPIServer, error) {
+func newAPIServer(view View, a access, observe, extend func(http.Handler) http.Handler) (*genericapiserver.GenericAPIServer, error) {
 	config := genericapiserver.NewConfig(apiserver.Codecs)
 	config.EnableIndex = false
 	config.EnableProfiling = false
@@ -47,7 +47,7 @@ func newAPIServer(view View, a access, l *latency) (*genericapiserver.GenericAPI
 	config.LoopbackClientConfig = &rest.Config{} // required by the library, but nothing calls back
 	config.ExternalAddress = "localhost:443"     // likewise: only shown in the root discovery document
 	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return l.observe(genericapiserver.DefaultBuildHandlerChain(contained(fastLists(view, api)), c))
+		return observe(genericapiserver.DefaultBuildHandlerChain(extend(contained(fastLists(view, api))), c))
 	}
 
 	completed := (&apiserver.Config{GenericConfig: config}).Complete(nil)

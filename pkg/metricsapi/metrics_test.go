@@ -15,7 +15,7 @@ func TestLatency_cardinality_is_bounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := newAPIServer(twoModels(), allowAll(), l)
+	api, err := newAPIServer(twoModels(), allowAll(), l.observe, withRecording(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func OpenHandler(view View) (http.Handler, error) {
 	var a access
 	a.authn.Authenticator = authenticator.WrapAudienceAgnosticRequest(nil, anonymous.NewAuthenticator(nil))
 	a.authz.Authorizer = authorizerfactory.NewAlwaysAllowAuthorizer()
-	api, err := newAPIServer(view, a, l)
+	api, err := newAPIServer(view, a, l.observe, withRecording(nil))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type Options struct {
 	// RESTConfig reaches the cluster: for the Secret, the delegated reviews and the APIServices.
 	RESTConfig *rest.Config
 	View       View
+	// Recording answers GET on its two paths, behind the same authentication and
+	// authorisation as the metrics; nil is not found.
+	Recording http.Handler
 	// Registerer takes the server's own metrics; nil drops them.
 	Registerer prometheus.Registerer
 	// Namespace is where the Service and the Secret live; knative-inference by default.
@@ -162,7 +166,7 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 	if err != nil {
 		return nil, err
 	}
-	api, err := newAPIServer(s.o.View, a, s.latency)
+	api, err := newAPIServer(s.o.View, a, s.latency.observe, withRecording(s.o.Recording))
 	if err != nil {
 		return nil, err
 	}

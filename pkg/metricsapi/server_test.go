@@ -87,14 +87,15 @@ func kube(proxy frontProxy) *fake.Clientset {
 }
 
 // reviews answers over HTTP, which is all the library asks with: alice may read
-// metrics, nobody else may.
+// metrics and the recording, nobody else may.
 func reviews(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, func(review *authorizationv1.SubjectAccessReview) {
-			attributes := review.Spec.ResourceAttributes
-			review.Status.Allowed = review.Spec.User == "alice" && attributes != nil && attributes.Group == GroupName && attributes.Verb == "get"
+			attributes, path := review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes
+			metrics := attributes != nil && attributes.Group == GroupName && (attributes.Verb == "get" || attributes.Resource == "recording")
+			review.Status.Allowed = review.Spec.User == "alice" && (metrics || path != nil && path.Path == recordingDirectPath)
 		})
 	})
 	mux.HandleFunc("POST /apis/authentication.k8s.io/v1/tokenreviews", func(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +160,8 @@ func run(t *testing.T, o Options, client *fake.Clientset) (s *Server, c *cluster
 // bundle that stands in the APIService, with the user in headers.
 func TestServer_behind_the_API_server(t *testing.T) {
 	proxy := newFrontProxy(t, "front-proxy-client")
-	s, c, url := run(t, Options{Registerer: prometheus.NewRegistry()}, kube(proxy))
+	recording := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("recorded")) })
+	s, c, url := run(t, Options{Registerer: prometheus.NewRegistry(), Recording: recording}, kube(proxy))
 	bundle := caBundle(c.get("v1beta2"))
 	if bundle != string(s.certs.Bundle()) {
 		t.Fatalf("the APIService holds another CA: %s", bundle)
@@ -179,6 +181,10 @@ func TestServer_behind_the_API_server(t *testing.T) {
 		{"alice's token", nil, bearer("alice-token"), path, 200},
 		{"a wrong token", nil, bearer("guess"), path, 401},
 		{"nobody", nil, func(http.Header) {}, path, 403},
+		{"alice reads the recording", &proxy.pair, user("alice"), recordingPath, 200},
+		{"alice's token reads that of one replica", nil, bearer("alice-token"), recordingDirectPath, 200},
+		{"mallory does not", &proxy.pair, user("mallory"), recordingPath, 403},
+		{"nobody does", nil, func(http.Header) {}, recordingDirectPath, 403},
 		{"nobody probing", nil, func(http.Header) {}, "/readyz", 200},
 		{"metrics of the library are off", &proxy.pair, user("root", "system:masters"), "/metrics", 404},
 		{"profiles are off", &proxy.pair, user("root", "system:masters"), "/debug/pprof/", 404},

@@ -19,6 +19,7 @@ type Metrics struct {
 	want      *prometheus.GaugeVec
 	slo       *prometheus.GaugeVec
 	actuation prometheus.Histogram
+	panics    *prometheus.CounterVec
 }
 
 // NewMetrics registers the loop's metrics.
@@ -47,8 +48,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "ipa_actuation_duration_seconds", Help: "Time from a decision that changes the count to the patched scale target.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ipa_panics_total", Help: "Internal errors that were contained to one revision, by where they happened.",
+		}, []string{"where"}),
 	}
-	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
+	reg.MustRegister(m.panics, m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
 	return m
 }
 
@@ -56,6 +60,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) Actuated(seconds float64) {
 	if m != nil {
 		m.actuation.Observe(seconds)
+	}
+}
+
+// Panicked counts an internal error that was contained; where is a fixed word.
+func (m *Metrics) Panicked(where string) {
+	if m != nil {
+		m.panics.WithLabelValues(where).Inc()
 	}
 }
 

@@ -40,6 +40,9 @@ type Record struct {
 	Time        time.Time
 	Observation decider.Observation
 	Decision    decider.Decision
+	// Failure is the panic of the decision, else empty: the count is then the scale
+	// target's, and the state that the panic came from is dropped.
+	Failure string
 }
 
 // Recorder writes decisions down with all that they were made from; discarded
@@ -109,6 +112,30 @@ func (m *MultiScaler) States(yield func(collector.Revision, decider.State)) {
 	for _, run := range runners {
 		yield(run.revision, run.present())
 	}
+}
+
+// Restart gives every revision's loop the state that Restore returns now, where there is
+// one: stored states that could not be read before the first decision replace what the
+// loops learned since.
+func (m *MultiScaler) Restart() {
+	m.mu.RLock()
+	runners := slices.Collect(maps.Values(m.runners))
+	m.mu.RUnlock()
+	for _, run := range runners {
+		run.restart()
+	}
+}
+
+// Stuck returns a revision whose loop has not come round for limit; false when every one has.
+func (m *MultiScaler) Stuck(now time.Time, limit time.Duration) (collector.Revision, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for rev, run := range m.runners {
+		if now.Sub(*run.beat.Load()) > limit {
+			return rev, true
+		}
+	}
+	return collector.Revision{}, false
 }
 
 // Forget ends a revision's loop.

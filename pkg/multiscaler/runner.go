@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
@@ -18,6 +19,8 @@ type runner struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	pokes    chan struct{}
+	// beat is when the loop last came round; its monotonic reading ignores steps of the clock.
+	beat atomic.Pointer[time.Time]
 
 	mu     sync.Mutex
 	spec   decider.Spec
@@ -33,10 +36,33 @@ type runner struct {
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
 	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1)}
-	if m.Restore != nil {
-		run.state = m.Restore(r)
-	}
+	run.alive()
+	run.state = run.restored()
 	return run
+}
+
+func (r *runner) alive() {
+	now := time.Now()
+	r.beat.Store(&now)
+}
+
+// restored is the stored state of the revision, the zero state when there is none.
+func (r *runner) restored() (state decider.State) {
+	if r.m.Restore == nil {
+		return decider.State{}
+	}
+	defer r.m.contain(r.revision, "restore", func(string) { state = decider.State{} })
+	return r.m.Restore(r.revision)
+}
+
+func (r *runner) restart() {
+	state := r.restored()
+	if reflect.ValueOf(state).IsZero() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = state
 }
 
 func (r *runner) present() decider.State {
@@ -79,6 +105,7 @@ func (r *runner) loop() {
 		if r.step(time.Now(), mayFall) {
 			r.m.changed(r.revision)
 		}
+		r.alive()
 	}
 }
 
@@ -115,9 +142,38 @@ func (r *runner) step(now time.Time, mayFall bool) bool {
 	return r.decide(now, mayFall) && r.worthTelling(before)
 }
 
-// decide makes one decision; r.mu is held. A revision that is not observed,
-// or has no scale target, gets none.
-func (r *runner) decide(now time.Time, mayFall bool) bool {
+// decide makes one decision; r.mu is held. After a panic the count stays as it is, and
+// the next decision begins without history: what is stored may be the reason.
+func (r *runner) decide(now time.Time, mayFall bool) (decided bool) {
+	defer r.m.contain(r.revision, "decide", func(why string) {
+		r.state = decider.State{}
+		decided = r.hold(now, why)
+	})
+	return r.decideFrom(now, mayFall)
+}
+
+// InternalError is the reason of a count that is kept because the decision panicked.
+const InternalError decider.Reason = "InternalError"
+
+// hold keeps the count of the scale target because of a panic; r.mu is held.
+func (r *runner) hold(now time.Time, why string) bool {
+	replicas, ok := r.m.Scales.Replicas(r.revision)
+	if !ok {
+		return false
+	}
+	before := r.record
+	r.record = Record{
+		Time: now, Failure: why,
+		Observation: decider.Observation{Time: now, Replicas: replicas},
+		Decision:    decider.Decision{Replicas: replicas, Reason: InternalError},
+	}
+	r.m.Metrics.decided(r.revision, before, r.record)
+	return true
+}
+
+// decideFrom makes one decision. A revision that is not observed, or has no scale
+// target, gets none.
+func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 	obs, ok := r.m.Observer.Observe(r.revision, now)
 	if !ok || r.ctx.Err() != nil {
 		return false

@@ -30,8 +30,10 @@ type Writer struct {
 	packed  *gzip.Writer
 	out     *bufio.Writer
 	flushed time.Time
-	specs   map[string]decider.Spec
-	err     error
+	// readable is when Flush last flushed.
+	readable time.Time
+	specs    map[string]decider.Spec
+	err      error
 }
 
 // Create begins a recording. limit is bytes after compression. A file of before
@@ -140,14 +142,20 @@ func (w *Writer) end() error {
 	return w.file.Close()
 }
 
-// Flush makes everything recorded so far readable in the file.
+// readEvery is the shortest time between two flushes for readers: each flush holds the lock
+// that decisions wait for, and costs compression.
+const readEvery = time.Second
+
+// Flush makes what is recorded readable in the file, but for the last readEvery.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil {
+	if w.err != nil || time.Since(w.readable) < readEvery {
 		return w.err
 	}
-	return w.flush()
+	w.readable = time.Now()
+	w.err = w.flush()
+	return w.err
 }
 
 // Close ends the recording and returns the first error of its life.

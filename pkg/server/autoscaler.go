@@ -37,17 +37,23 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	warm := &warmUp{view: served, log: b.log}
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
-		View: served,
+		Recording: serveRecording(b.Record, rec),
+		View:      served,
 	})
 	if err != nil {
 		return part{}, fmt.Errorf("building the metrics API: %w", err)
 	}
-	return part{ready: func() bool { return api.Ready() && warm.ready(time.Now()) }, run: func(ctx context.Context) error {
-		states.load(ctx)
+	ready := func() bool { return api.Ready() && warm.ready(time.Now()) }
+	return part{ready: ready, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
+		states.loadFirst(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },
-			func(ctx context.Context) error { return states.run(ctx, ctrl) },
-			func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+			func(ctx context.Context) error { return states.run(ctx, ctrl.Scaler, ctrl.Leads) },
+			func(ctx context.Context) error {
+				leading, stop := states.untilSaved(ctx, ctrl.Scaler, ctrl.Leads)
+				defer stop()
+				return controller.StartAll(leading, ctrl.Impl)
+			},
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
 			api.Run,
 		)

@@ -48,6 +48,8 @@ type base struct {
 // part is one part of the program, built and not yet running.
 type part struct {
 	ready func() bool
+	// alive is an error that says which loop stands still; nil is always alive.
+	alive func() error
 	run   func(context.Context) error
 }
 

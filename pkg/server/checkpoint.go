@@ -16,7 +16,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/checkpoint"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
-	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
 // checkpointPeriod is how much a crash of every replica may forget.
@@ -28,6 +27,8 @@ type checkpoints struct {
 	autoscalers palisters.PodAutoscalerLister
 	events      record.EventRecorder
 	log         *slog.Logger
+	// loaded is true once the stored states were read.
+	loaded bool
 }
 
 func newCheckpoints(kube kubernetes.Interface, namespace string, autoscalers palisters.PodAutoscalerLister, log *slog.Logger) *checkpoints {
@@ -53,17 +54,59 @@ func (c *checkpoints) restore(rev collector.Revision) decider.State {
 	return state
 }
 
-// load reads what was stored before the first decision; without it decisions
-// begin with nothing, which is better than not to begin.
-func (c *checkpoints) load(ctx context.Context) {
-	if err := c.store.Load(ctx); err != nil {
-		c.log.Warn("deciding without history", "error", err)
+const (
+	// loadTimeout is how long the first decision waits for the stored states: an etcd that
+	// elects a new leader is back within seconds.
+	loadTimeout = 15 * time.Second
+	// loadRetry is the pause between two tries.
+	loadRetry = time.Second
+	// finalSave bounds the last save, of the time that Kubernetes gives a pod to end (30 s).
+	finalSave = 5 * time.Second
+)
+
+// load reads what was stored, and tries again until it succeeds or ctx ends. It reports
+// whether it succeeded.
+func (c *checkpoints) load(ctx context.Context) bool {
+	for warned := false; ; {
+		err := c.store.Load(ctx)
+		if err == nil {
+			return true
+		}
+		if !warned {
+			c.log.Warn("the stored states cannot be read yet; trying again", "error", err)
+			warned = true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(loadRetry):
+		}
 	}
+}
+
+// loadFirst waits for the stored states for at most loadTimeout. Without them decisions begin
+// with nothing, which is better than not to begin; run goes on trying.
+func (c *checkpoints) loadFirst(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	if c.loaded = c.load(ctx); !c.loaded {
+		c.log.Warn("deciding without history until the stored states can be read; nothing is stored before")
+	}
+}
+
+// loops are the decision loops, whose states are stored.
+type loops interface {
+	States(yield func(collector.Revision, decider.State))
+	Restart()
 }
 
 // run saves the states of the revisions that this process leads, and deletes
 // those of revisions that are gone.
-func (c *checkpoints) run(ctx context.Context, ctrl *podautoscaler.Controller) error {
+func (c *checkpoints) run(ctx context.Context, l loops, leads func(collector.Revision) bool) error {
+	if !c.loaded && c.load(ctx) {
+		l.Restart()
+		c.log.Info("the stored states are read and used")
+	}
 	ticker := time.NewTicker(checkpointPeriod)
 	defer ticker.Stop()
 	for {
@@ -71,26 +114,48 @@ func (c *checkpoints) run(ctx context.Context, ctrl *podautoscaler.Controller) e
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			c.save(ctx, ctrl)
+			c.save(ctx, l, leads)
+			c.prune(ctx, leads)
 		}
 	}
 }
 
-func (c *checkpoints) save(ctx context.Context, ctrl *podautoscaler.Controller) {
-	ctrl.Scaler.States(func(rev collector.Revision, state decider.State) {
+// last saves once more when the process ends, so that the next one knows the last minute too.
+func (c *checkpoints) last(ctx context.Context, l loops, leads func(collector.Revision) bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalSave)
+	defer cancel()
+	c.save(ctx, l, leads)
+}
+
+func (c *checkpoints) save(ctx context.Context, l loops, leads func(collector.Revision) bool) {
+	l.States(func(rev collector.Revision, state decider.State) {
 		pa, err := c.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
-		if err != nil || !ctrl.Leads(rev) {
+		if err != nil || !leads(rev) {
 			return
 		}
 		if err := c.store.Save(ctx, rev, string(pa.UID), time.Now(), state); err != nil {
 			c.log.Warn("state is not stored", "error", err)
 		}
 	})
+}
+
+func (c *checkpoints) prune(ctx context.Context, leads func(collector.Revision) bool) {
 	err := c.store.Prune(ctx, func(rev collector.Revision) bool {
 		_, err := c.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
-		return err != nil && ctrl.Leads(rev)
+		return err != nil && leads(rev)
 	})
 	if err != nil {
 		c.log.Warn("old states are left", "error", err)
 	}
+}
+
+// untilSaved returns a context that ends after the states were saved at the end of ctx: a
+// leader must still be one when it stores them.
+func (c *checkpoints) untilSaved(ctx context.Context, l loops, leads func(collector.Revision) bool) (context.Context, context.CancelFunc) {
+	leading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		defer stop()
+		c.last(ctx, l, leads)
+	})
+	return leading, stop
 }

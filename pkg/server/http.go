@@ -29,19 +29,28 @@ func newRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-// serveMetrics serves our own metrics and the recording.
-func serveMetrics(ctx context.Context, port int, reg *prometheus.Registry, recording http.Handler) error {
+// serveMetrics serves our own metrics, to anybody who reaches the port.
+func serveMetrics(ctx context.Context, port int, reg *prometheus.Registry) error {
 	mux := http.NewServeMux()
-	mux.Handle("/recording", recording)
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	return serve(ctx, port, mux)
 }
 
-// serveHealth answers the probes: alive while the process serves, ready once the
+// serveHealth answers the probes: alive while no loop stands still, ready once the
 // caches are synced and the metrics API answers.
-func serveHealth(ctx context.Context, port int, ready func() bool) error {
+func serveHealth(ctx context.Context, port int, ready func() bool, alive func() error) error {
+	return serve(ctx, port, healthHandler(ready, alive))
+}
+
+func healthHandler(ready func() bool, alive func() error) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := alive(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready() {
 			http.Error(w, "starting: the caches are not synced or the metrics API does not answer yet", http.StatusServiceUnavailable)
@@ -49,7 +58,7 @@ func serveHealth(ctx context.Context, port int, ready func() bool) error {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return serve(ctx, port, mux)
+	return mux
 }
 
 // The limits of every port that net/http serves. The metrics API has those of its library.

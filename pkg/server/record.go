@@ -8,16 +8,33 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
 )
 
-// startRecording begins the file of --record; without one there is no recorder.
-func startRecording(o Options) (*recording.Writer, error) {
+// startRecording begins the file of --record; without one, or where the file cannot be
+// written, there is no recorder: a full or read-only volume stops no autoscaling.
+func startRecording(o Options, reg prometheus.Registerer, log *slog.Logger) *recording.Writer {
 	if o.Record == "" {
-		return nil, nil
+		return nil
 	}
-	return recording.Create(o.Record, o.Version, int64(o.RecordLimit)<<20)
+	w, err := recording.Create(o.Record, o.Version, int64(o.RecordLimit)<<20)
+	if err != nil {
+		log.Error("nothing is recorded, because the file of --record cannot be written; decisions go on. Give the volume space and restart",
+			"file", o.Record, "error", err)
+		w = nil
+	}
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipa_recording_up", Help: "1 while decisions are recorded, 0 after the file of --record could not be written; absent without --record.",
+	}, func() float64 {
+		if w == nil || w.Err() != nil {
+			return 0
+		}
+		return 1
+	}))
+	return w
 }
 
 // recorder is w, or nil when there is none.
@@ -55,10 +72,10 @@ func watchRecording(ctx context.Context, w *recording.Writer, log *slog.Logger) 
 func serveRecording(path string, w *recording.Writer) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		if w == nil {
-			http.Error(rw, "nothing is recorded: start autoscaler-adapter with --record FILE", http.StatusNotFound)
+			http.Error(rw, "nothing is recorded: start autoscaler-adapter with --record FILE on a volume that has space", http.StatusNotFound)
 			return
 		}
-		_ = w.Flush() // what could not be flushed is not in the file
+		_ = w.Flush() // a part that cannot be flushed is not in the file
 		f, err := os.Open(path)
 		if err != nil {
 			http.Error(rw, err.Error(), http.StatusInternalServerError)

@@ -70,10 +70,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	rec, err := startRecording(o)
-	if err != nil {
-		return err
-	}
+	rec := startRecording(o, b.reg, log)
 	running, err := b.build(rec)
 	if err != nil {
 		return err
@@ -84,9 +81,11 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		ready = append(ready, p.ready)
 	}
 	return runAll(b.ctx,
-		func(ctx context.Context) error { return serveHealth(ctx, o.HealthPort, allReady(ready...)) },
 		func(ctx context.Context) error {
-			return serveMetrics(ctx, o.MetricsPort, b.reg, serveRecording(o.Record, rec))
+			return serveHealth(ctx, o.HealthPort, allReady(ready...), allAlive(running))
+		},
+		func(ctx context.Context) error {
+			return serveMetrics(ctx, o.MetricsPort, b.reg)
 		},
 		func(ctx context.Context) error { return watchRecording(ctx, rec, log) },
 		func(ctx context.Context) error {

@@ -61,6 +61,7 @@ const (
 	ReasonStateIgnored     = "StoredStateIgnored"
 	ReasonReadable         = "EngineReadable"
 	ReasonPageTooLarge     = "EnginePageTooLarge"
+	ReasonInternalError    = "InternalError"
 )
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.

@@ -173,9 +173,16 @@ func (r *Reconciler) paDeleted(impl *controller.Impl) func(any) {
 		}
 		if pa, ok := obj.(*v1alpha1.PodAutoscaler); ok && Observed(pa) {
 			r.forget(revisionOf(pa))
+			r.forgetUID(pa.UID)
 			impl.Enqueue(pa)
 		}
 	}
+}
+
+// forgetUID drops what is remembered about one PodAutoscaler that is gone.
+func (r *Reconciler) forgetUID(uid types.UID) {
+	r.starts.forget(uid)
+	r.deadlines.forget(uid)
 }
 
 // podChanged tells the collector at once which pods a revision has now.

@@ -62,3 +62,9 @@ func (d *deadlines) seen(uid types.UID, t time.Time) bool {
 	d.told[uid] = t
 	return false
 }
+
+func (d *deadlines) forget(uid types.UID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.told, uid)
+}

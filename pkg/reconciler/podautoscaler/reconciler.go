@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -70,7 +71,12 @@ var (
 )
 
 // ReconcileKind acts for one PodAutoscaler; only the leader of its bucket gets here.
-func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) pkgreconciler.Event {
+func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) (err pkgreconciler.Event) {
+	defer r.contain(pa, &err)
+	return r.reconcile(ctx, pa)
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) error {
 	ctx, cancel := context.WithTimeout(ctx, pkgreconciler.DefaultTimeout)
 	defer cancel()
 
@@ -107,7 +113,8 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscal
 }
 
 // ObserveKind keeps a standby's windows warm: it collects and decides, and writes nothing.
-func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) pkgreconciler.Event {
+func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) (err pkgreconciler.Event) {
+	defer r.contain(pa, &err)
 	target, err := r.scaleTarget(pa)
 	if err != nil {
 		return err
@@ -120,6 +127,19 @@ func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler
 	}
 	r.decide(pa, *settings, target, r.startScale(pa, *settings, target))
 	return nil
+}
+
+// contain is deferred around the work on one PodAutoscaler: a panic becomes an error, so that
+// the workqueue tries again later and the other revisions go on.
+func (r *Reconciler) contain(pa *v1alpha1.PodAutoscaler, err *pkgreconciler.Event) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	r.metrics.Panicked("reconcile")
+	r.log.Error("internal error contained; please report it with this line", "namespace", pa.Namespace, "revision", pa.Name,
+		"where", "reconcile", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	*err = fmt.Errorf("internal error (please report it): %v", cause)
 }
 
 // ObserveDeletion ends collecting and deciding for a PodAutoscaler that is gone.

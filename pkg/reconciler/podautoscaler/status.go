@@ -46,6 +46,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 		pa.Status.MarkSKSNotReady(rep.sks.Status.GetCondition(nv1alpha1.ServerlessServiceConditionReady).GetMessage())
 	}
 	if record, ok := r.lastRecord(pa); ok {
+		r.warnFailure(ctx, pa, record)
 		markScaling(pa, record, rep.want)
 	}
 	pa.Status.ActualScale = ptr.Int32(rep.counts.ready)
@@ -108,10 +109,29 @@ func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int
 	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time) < fresh {
 		return
 	}
+	message := record.Decision.String()
+	if record.Failure != "" {
+		message = failureMessage(record)
+	}
 	set(pa, apis.Condition{
 		Type: autoscaling.ConditionScaling, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
-		Reason: string(record.Decision.Reason), Message: record.Decision.String(),
+		Reason: string(record.Decision.Reason), Message: message,
 	})
+}
+
+// failureMessage is for a user whose revision met a bug of ours.
+func failureMessage(record multiscaler.Record) string {
+	return fmt.Sprintf("The count stays at %d, because the decision ended with an internal error: %s. The autoscaler tries again every 2 s, without the history of this revision. Please report the error with the line of the autoscaler's log that names this revision.",
+		record.Decision.Replicas, record.Failure)
+}
+
+// warnFailure puts an internal error where users look, once for each time that it begins.
+func (r *Reconciler) warnFailure(ctx context.Context, pa *v1alpha1.PodAutoscaler, record multiscaler.Record) {
+	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
+	if record.Failure == "" || old != nil && old.Reason == string(multiscaler.InternalError) {
+		return
+	}
+	r.warnOwners(ctx, pa, autoscaling.ReasonInternalError, failureMessage(record))
 }
 
 func markScaleToZero(pa *v1alpha1.PodAutoscaler, s config.Settings) {

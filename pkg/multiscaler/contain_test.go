@@ -1,0 +1,129 @@
+package multiscaler
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+// poisoned panics for one revision while it is asked to, as a bug on that revision's data would.
+type poisoned struct {
+	*world
+	who collector.Revision
+}
+
+func (p poisoned) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
+	if r == p.who {
+		panic("index out of range [3]")
+	}
+	return p.world.Observe(r, now)
+}
+
+// A panic on one revision's data keeps that revision's count, says why, and leaves the
+// others alone.
+func TestDecide_panicIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := collector.Revision{Namespace: "default", Name: "other-00001"}
+		w := &world{running: 5, replicas: 3, observed: true}
+		m, metrics := start(t.Context(), w)
+		m.Observer = poisoned{w, rev}
+		got := m.Ensure(rev, spec(8), w.replicas)
+		if got.Decision.Replicas != 3 || got.Decision.Reason != InternalError || got.Failure != "index out of range [3]" {
+			t.Errorf("decided %+v, want 3 replicas kept because of an internal error", got)
+		}
+		m.Ensure(other, spec(8), w.replicas)
+		w.set(func() { w.running = 80 })
+		time.Sleep(tick)
+		synctest.Wait()
+		if got, _ := m.Last(other); got.Decision.Replicas != 8 {
+			t.Errorf("the other revision: %v, want 8", got.Decision)
+		}
+		if got := testutil.ToFloat64(metrics.panics.WithLabelValues("decide")); got < 2 {
+			t.Errorf("ipa_panics_total = %v, want one for each try", got)
+		}
+		if _, stuck := m.Stuck(time.Now(), 3*tick); stuck {
+			t.Error("a loop that panics does not come round")
+		}
+		m.Observer = w
+		time.Sleep(tick)
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Failure != "" {
+			t.Errorf("after the repair: %+v, want 8", got)
+		}
+	})
+}
+
+// A state from which a decision panics is dropped, so that a restart does not end in it for good.
+func TestDecide_poisonedStateIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 3, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Restore = func(collector.Revision) decider.State { return decider.State{EngineSeen: true} }
+		m.Observer = poisoned{w, rev}
+		m.Ensure(rev, spec(8), w.replicas)
+		m.States(func(_ collector.Revision, state decider.State) {
+			if state.EngineSeen {
+				t.Error("the state is kept")
+			}
+		})
+		m.Forget(rev)
+		m.Observer, m.Restore = w, func(collector.Revision) decider.State { panic("stored nonsense") }
+		if got := m.Ensure(rev, spec(8), w.replicas); got.Failure != "" || got.Decision.Reason == InternalError {
+			t.Errorf("without the state: %+v, want a decision without history", got)
+		}
+	})
+}
+
+// A loop that stands still is found; the monotonic reading of its beat ignores the wall clock.
+func TestStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 3, observed: true}
+		m, _ := start(t.Context(), w)
+		m.Ensure(rev, spec(8), w.replicas)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if r, stuck := m.Stuck(time.Now(), 30*time.Second); stuck {
+			t.Errorf("%v is stuck, and should not be", r)
+		}
+		block := make(chan struct{})
+		m.Observer = blocking{w, block}
+		time.Sleep(time.Minute)
+		if r, stuck := m.Stuck(time.Now(), 30*time.Second); !stuck || r != rev {
+			t.Errorf("a loop that stands still for a minute is not found")
+		}
+		close(block)
+	})
+}
+
+type blocking struct {
+	*world
+	until chan struct{}
+}
+
+func (b blocking) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
+	<-b.until
+	return b.world.Observe(r, now)
+}
+
+// A stored state that is read late replaces what was learned without it.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 3, observed: true}
+		m, _ := start(t.Context(), w)
+		stored := decider.State{}
+		m.Restore = func(collector.Revision) decider.State { return stored }
+		m.Ensure(rev, spec(8), w.replicas)
+		stored = decider.State{EngineSeen: true}
+		m.Restart()
+		seen := false
+		m.States(func(_ collector.Revision, state decider.State) { seen = state.EngineSeen })
+		if !seen {
+			t.Error("the stored state is not used")
+		}
+	})
+}
