@@ -155,6 +155,8 @@ type Collector struct {
 	pollers   sync.WaitGroup
 	// ticked is when the last tick ended.
 	ticked atomic.Pointer[time.Time]
+	// counts are those of the last tick.
+	counts atomic.Pointer[targetCounts]
 }
 
 // New returns a collector that watches nothing yet.
@@ -201,6 +203,20 @@ func (k clock) waitForSecond(ctx context.Context) bool {
 	}
 }
 
+// Readable returns how many sources of pods should be read (queue-proxies, engines and
+// pickers), and how many were, lately.
+func (c *Collector) Readable() (targets, readable int) {
+	n := c.counts.Load()
+	if n == nil {
+		return 0, 0
+	}
+	for s := range sources {
+		targets += n.all[s]
+		readable += n.all[s] - n.stale[s]
+	}
+	return targets, readable
+}
+
 // Ticked returns when values were last carried into a new second, with a monotonic
 // reading; zero before the first time.
 func (c *Collector) Ticked() time.Time {
@@ -219,6 +235,7 @@ func (c *Collector) tick(now time.Time) {
 			c.changed(r.key)
 		}
 	}
+	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
 	c.setTargets(counts.all)
 }

@@ -31,6 +31,9 @@ type Config struct {
 	// SLOTTFT, SLOITL and SLOGoal are what the metric slo holds where a revision does not say.
 	SLOTTFT, SLOITL time.Duration
 	SLOGoal         float64
+	// MaxScale bounds a revision of our class that has no max-scale, its own or
+	// config-autoscaler's; 0 is no bound.
+	MaxScale int32
 	// LeadTime is assumed from a pod's creation to Ready until one was seen.
 	LeadTime time.Duration
 }
@@ -73,6 +76,7 @@ func FromMap(data map[string]string) (*Config, error) {
 		cm.AsDuration("slo-itl-default", &c.SLOITL),
 		cm.AsFloat64("slo-goal-default", &c.SLOGoal),
 		cm.AsDuration("lead-time-default", &c.LeadTime),
+		cm.AsInt32("max-scale-default", &c.MaxScale),
 	); err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
@@ -83,7 +87,7 @@ func keys() []string {
 	return []string{
 		"tolerance", "early-panic", "startup-deadline",
 		"kv-cache-usage-percent-target-default", "num-requests-waiting-target-default",
-		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "lead-time-default",
+		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "lead-time-default", "max-scale-default",
 	}
 }
 
@@ -97,6 +101,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%s: kv-cache-usage-percent-target-default = %v, must be in (0, 100]", Name, c.KVCacheTarget)
 	case !(c.WaitingTarget > 0 && c.WaitingTarget <= maxTarget):
 		return fmt.Errorf("%s: num-requests-waiting-target-default = %v, must be in (0, %g]", Name, c.WaitingTarget, maxTarget)
+	case c.MaxScale < 0:
+		return fmt.Errorf("%s: max-scale-default = %d, must be 0 (no bound) or more", Name, c.MaxScale)
 	}
 	return c.validateSLO()
 }

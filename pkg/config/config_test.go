@@ -28,13 +28,13 @@ func TestFromMap_everyKey(t *testing.T) {
 	got, err := FromMap(map[string]string{
 		"tolerance": "0", "early-panic": "false", "startup-deadline": "1h",
 		"kv-cache-usage-percent-target-default": "100", "num-requests-waiting-target-default": "0.5",
-		"slo-ttft-default": "3s", "slo-itl-default": "50ms", "slo-goal-default": "0.95", "lead-time-default": "5m",
+		"slo-ttft-default": "3s", "slo-itl-default": "50ms", "slo-goal-default": "0.95", "lead-time-default": "5m", "max-scale-default": "12",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Config{Tolerance: 0, EarlyPanic: false, StartupDeadline: time.Hour, KVCacheTarget: 100, WaitingTarget: 0.5,
-		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, LeadTime: 5 * time.Minute}
+		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, LeadTime: 5 * time.Minute, MaxScale: 12}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("FromMap (-want +got):\n%s", diff)
 	}
@@ -58,6 +58,9 @@ func TestFromMap_refused(t *testing.T) {
 		f("tolerance", value)
 	}
 	f("early-panic", "sometimes")
+	for _, value := range []string{"", "-1", "1.5", "many"} {
+		f("max-scale-default", value)
+	}
 	for _, value := range []string{"", "0s", "-5m", "15"} {
 		f("startup-deadline", value)
 	}
@@ -99,7 +102,7 @@ func TestExample_isTheDefaults(t *testing.T) {
 	// Every key matters: changed, it changes the configuration.
 	for key := range example {
 		changed := map[string]string{key: map[string]string{"early-panic": "false", "startup-deadline": "1m",
-			"slo-ttft-default": "1m", "slo-itl-default": "1m", "lead-time-default": "1m"}[key]}
+			"slo-ttft-default": "1m", "slo-itl-default": "1m", "lead-time-default": "1m", "max-scale-default": "3"}[key]}
 		if changed[key] == "" {
 			changed[key] = "0.5"
 		}

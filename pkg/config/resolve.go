@@ -104,7 +104,7 @@ func (r Resolver) Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error)
 // spec resolves everything that Knative's own decider spec holds, plus ours.
 func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 	kn := kparesources.MakeDecider(pa, r.Knative).Spec
-	minScale, maxScale := pa.ScaleBounds(r.Knative)
+	minScale, maxScale := r.bounds(pa)
 	if maxScale > 0 {
 		minScale = min(minScale, maxScale) // the cluster's min-scale gives way to the revision's max-scale
 	}
@@ -142,6 +142,20 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 		spec.Targets = append(spec.Targets, resolved)
 	}
 	return spec, nil
+}
+
+// bounds are min-scale and max-scale of the revision, of config-autoscaler, or of
+// config-ipa, in this order. A max-scale of 0 on the revision is no bound, as with Knative.
+func (r Resolver) bounds(pa *v1alpha1.PodAutoscaler) (minScale, maxScale int32) {
+	minScale, maxScale = pa.ScaleBounds(r.Knative)
+	if _, _, given := knautoscaling.MaxScaleAnnotation.Get(pa.Annotations); given || maxScale > 0 || r.Own.MaxScale == 0 {
+		return minScale, maxScale
+	}
+	maxScale = max(r.Own.MaxScale, minScale) // a min-scale asks for these replicas by name
+	if limit := r.Knative.MaxScaleLimit; limit > 0 {
+		maxScale = min(maxScale, limit)
+	}
+	return minScale, maxScale
 }
 
 // target resolves one metric's target value: the list's own, the target

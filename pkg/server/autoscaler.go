@@ -11,6 +11,7 @@ import (
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/handover"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
@@ -43,11 +44,16 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	if err != nil {
 		return part{}, fmt.Errorf("building the metrics API: %w", err)
 	}
+	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), func() handover.View {
+		targets, readable := col.Readable()
+		return handover.View{Targets: targets, Readable: readable}
+	}, ctrl.LeadsAny, b.log)
 	ready := func() bool { return api.Ready() && warm.ready(time.Now()) }
 	return part{ready: ready, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },
+			func(ctx context.Context) error { return seen.run(ctx) },
 			func(ctx context.Context) error { return states.run(ctx, ctrl.Scaler, ctrl.Leads) },
 			func(ctx context.Context) error {
 				leading, stop := states.untilSaved(ctx, ctrl.Scaler, ctrl.Leads)

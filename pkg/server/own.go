@@ -15,9 +15,11 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 )
 
-// ownConfig follows config-ipa; a broken edit keeps the last good one.
+// ownConfig follows config-ipa; a broken edit, and a deleted config map, keep the last good one.
 type ownConfig struct {
 	current atomic.Pointer[config.Config]
+	// seen is true once config-ipa was there. The watcher calls update from one goroutine.
+	seen    bool
 	changed func()
 	log     *slog.Logger
 }
@@ -43,6 +45,11 @@ func noCheckpoints() labels.Requirement {
 func (o *ownConfig) get() *config.Config { return o.current.Load() }
 
 func (o *ownConfig) update(cm *corev1.ConfigMap) {
+	if cm.ResourceVersion == "" && cm.UID == "" && o.seen { // the watcher's default stands for one that was deleted
+		o.log.Warn("config map deleted; the last good one stays in force. Create it again, empty for the defaults", "configmap", config.Name)
+		return
+	}
+	o.seen = o.seen || cm.UID != "" || cm.ResourceVersion != ""
 	c, err := config.FromConfigMap(cm)
 	if err != nil {
 		o.log.Error("config map refused; the last good one stays in force", "error", err)

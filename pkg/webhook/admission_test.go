@@ -66,7 +66,14 @@ func judging(t *testing.T, c Caches, maps ...*corev1.ConfigMap) judgement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return judgement{Caches: c, cluster: cluster, own: config.Default, engines: []string{"vllm", "sglang"}}
+	return judgement{Caches: c, cluster: cluster, own: bounded100, engines: []string{"vllm", "sglang"}}
+}
+
+// bounded100 is config-ipa with a max-scale-default, so that tests about other things meet no warning of it.
+func bounded100() *config.Config {
+	c := config.Default()
+	c.MaxScale = 100
+	return c
 }
 
 func configMap(name, key, value string) *corev1.ConfigMap {

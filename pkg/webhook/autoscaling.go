@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -30,6 +31,18 @@ func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 		return nil
 	}
 	return []binding.Problem{placed(err.Error(), pa.Annotations)}
+}
+
+const maxScalePath = "spec.template.metadata.annotations[" + knautoscaling.MaxScaleAnnotationKey + "]"
+
+// unbounded warns of a Service whose replicas nothing bounds: one wrong reading of its
+// engine may then ask for as many as the rates allow.
+func (j judgement) unbounded(s *servingv1.Service) []binding.Problem {
+	_, _, given := knautoscaling.MaxScaleAnnotation.Get(s.Spec.Template.Annotations)
+	if kn := j.cluster.autoscaler.Load(); given || kn.MaxScale > 0 || kn.MaxScaleLimit > 0 || j.own().MaxScale > 0 {
+		return nil
+	}
+	return warn(maxScalePath, "is not set, and the cluster has no default: nothing bounds the replicas. Set it to the pods that there are GPUs for, or max-scale-default in config-ipa")
 }
 
 // placed moves the annotation that an error begins with into the problem's path.

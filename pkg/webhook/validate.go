@@ -56,6 +56,7 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	problems = append(problems, binding.CheckTarget(in, template)...)
 	if class(s) == autoscaling.Class && len(wrong) == 0 {
 		problems = append(problems, j.autoscaling(s)...)
+		problems = append(problems, j.unbounded(s)...)
 	}
 	if in == nil {
 		return problems

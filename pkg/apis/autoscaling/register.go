@@ -62,6 +62,7 @@ const (
 	ReasonReadable         = "EngineReadable"
 	ReasonPageTooLarge     = "EnginePageTooLarge"
 	ReasonInternalError    = "InternalError"
+	ReasonAnotherWriter    = "AnotherWriter"
 )
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.

@@ -76,6 +76,13 @@ func (c *Controller) Leads(rev collector.Revision) bool {
 	return ok && l.IsLeaderFor(keyOf(rev))
 }
 
+// LeadsAny reports whether this process acts for any revision.
+func (c *Controller) LeadsAny() bool {
+	leads := false
+	c.Scaler.States(func(rev collector.Revision, _ decider.State) { leads = leads || c.Leads(rev) })
+	return leads
+}
+
 // NewController builds the class's controller on the informers in ctx.
 func NewController(ctx context.Context, o Options) (*Controller, error) {
 	paInformer, sksInformer := painformer.Get(ctx), sksinformer.Get(ctx)
@@ -183,6 +190,8 @@ func (r *Reconciler) paDeleted(impl *controller.Impl) func(any) {
 func (r *Reconciler) forgetUID(uid types.UID) {
 	r.starts.forget(uid)
 	r.deadlines.forget(uid)
+	r.activations.forget(uid)
+	r.writers.forget(uid)
 }
 
 // podChanged tells the collector at once which pods a revision has now.

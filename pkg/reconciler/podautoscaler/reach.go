@@ -3,6 +3,7 @@ package podautoscaler
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -59,22 +60,75 @@ func (r *Reconciler) late(ctx context.Context, pa *v1alpha1.PodAutoscaler) bool 
 		return true
 	}
 	limit := progressDeadline(ctx, pa) + activationBuffer
-	now := time.Now()
-	if pa.Status.CanFailActivation(now, limit) {
+	lasting := r.activatingFor(pa)
+	if lasting > limit {
 		return true
 	}
-	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, limit-activatingFor(pa, now))
+	// LastTransitionTime is in whole seconds.
+	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, limit-max(lasting-time.Second, 0))
 	return false
 }
 
-// activatingFor is how long a revision has been starting, so that another leader
-// does not begin to count anew.
-func activatingFor(pa *v1alpha1.PodAutoscaler, now time.Time) time.Duration {
+// clock returns the wall clock and how long the process has been running. The second one
+// does not step when the first is set.
+type clock func() (wall time.Time, running time.Duration)
+
+var processStart = time.Now()
+
+func systemClock() (wall time.Time, running time.Duration) {
+	now := time.Now()
+	return now.Round(0), now.Sub(processStart)
+}
+
+// activations remembers since when each revision has been starting. What went before this
+// process saw it is read from the condition, so that another leader does not begin to count
+// anew; from then on the wall clock does not matter.
+type activations struct {
+	mu   sync.Mutex
+	seen map[types.UID]activation
+}
+
+type activation struct {
+	// since is the condition's; another one is another start.
+	since time.Time
+	// before is how long it had lasted at the time at.
+	before, at time.Duration
+}
+
+// lasting is how long a start has lasted.
+func (a *activations) lasting(uid types.UID, since, wall time.Time, running time.Duration) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	got, ok := a.seen[uid]
+	if !ok || !got.since.Equal(since) {
+		got = activation{since: since, before: max(wall.Sub(since), 0), at: running}
+		if a.seen == nil {
+			a.seen = map[types.UID]activation{}
+		}
+		a.seen[uid] = got
+	}
+	return got.before + running - got.at
+}
+
+func (a *activations) forget(uid types.UID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.seen, uid)
+}
+
+// activatingFor is how long a revision has been starting; 0 while it is not.
+func (r *Reconciler) activatingFor(pa *v1alpha1.PodAutoscaler) time.Duration {
 	c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive)
 	if c == nil || !c.IsUnknown() {
+		r.activations.forget(pa.UID)
 		return 0
 	}
-	return max(now.Sub(c.LastTransitionTime.Inner.Time)-time.Second, 0) // which is in whole seconds
+	now := r.clock
+	if now == nil {
+		now = systemClock
+	}
+	wall, running := now()
+	return r.activations.lasting(pa.UID, c.LastTransitionTime.Inner.Time, wall, running)
 }
 
 // progressDeadline is the revision's own, or the cluster's.

@@ -61,7 +61,11 @@ type Reconciler struct {
 	deadlines   deadlines
 	starts      starts
 	patched     patched
-	log         *slog.Logger
+	activations activations
+	// clock is systemClock where it is nil.
+	clock   clock
+	writers writers
+	log     *slog.Logger
 }
 
 var (

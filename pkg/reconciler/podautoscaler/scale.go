@@ -22,6 +22,7 @@ func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *a
 	if want < 0 || want == now || r.patched.just(d.UID, want) {
 		return nil
 	}
+	r.warnWriter(ctx, pa, d, want)
 	if err := r.patchScale(ctx, d, want); err != nil {
 		return err
 	}

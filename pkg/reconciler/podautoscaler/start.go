@@ -85,7 +85,10 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 			r.starts.set(pa.UID, began)
 		}
 	case !known || began.until.IsZero():
-		left := window - now.Sub(initializedAt(pa))
+		left := window
+		if !known { // it reached its start scale before this process saw it, by another clock than ours
+			left = min(window-now.Sub(initializedAt(pa)), window)
+		}
 		if left <= 0 {
 			return 0
 		}

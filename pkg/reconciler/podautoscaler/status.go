@@ -106,7 +106,7 @@ const fresh = 30 * time.Second
 func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int32) {
 	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
 	same := old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want
-	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time) < fresh {
+	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time).Abs() < fresh { // a clock that was set back delays nothing
 		return
 	}
 	message := record.Decision.String()

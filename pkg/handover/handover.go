@@ -1,0 +1,65 @@
+// Package handover decides whether a leader gives up its lease because it cannot reach the
+// pods while another replica can: a leader whose node lost the pod network, but not the API
+// server, would hold every count for good. Values in, decision out.
+package handover
+
+import "time"
+
+const (
+	// patience is how long the leader must see too little without a break: longer than a
+	// rollout or a restart of the node's network.
+	patience = 30 * time.Second
+	// lowShare is the share of readable targets below which a replica sees too little.
+	lowShare = 0.5
+	// advantage is how much larger the share of another replica must be: where both see
+	// little, the pods are the reason, and a change of leader helps nobody.
+	advantage = 0.25
+	// MaxAge is the age from which what another replica published says nothing about now:
+	// three times the interval of publishing.
+	MaxAge = 30 * time.Second
+)
+
+// View is what one replica sees: of Targets that should be read, Readable are.
+type View struct {
+	Targets  int `json:"targets"`
+	Readable int `json:"readable"`
+}
+
+// share is 1 without targets: who has nothing to read misses nothing.
+func (v View) share() float64 {
+	if v.Targets <= 0 {
+		return 1
+	}
+	return float64(v.Readable) / float64(v.Targets)
+}
+
+// Judge remembers since when this replica has seen too little. It is not safe for
+// concurrent use. The zero value is ready.
+type Judge struct {
+	since time.Time
+}
+
+// GiveUp reports whether the leader should give up its lease at now, by its own view and
+// those of the other replicas that are younger than MaxAge. now needs a monotonic reading.
+// It is true only after the same was so for patience without a break; a replica that does
+// not lead, and one without a better replica, never gives up.
+func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []View) bool {
+	if !leads || own.share() >= lowShare || !better(own, others) {
+		j.since = time.Time{}
+		return false
+	}
+	if j.since.IsZero() {
+		j.since = now
+	}
+	return now.Sub(j.since) >= patience
+}
+
+// better reports whether another replica clearly sees more of about the same pods.
+func better(own View, others []View) bool {
+	for _, v := range others {
+		if v.Targets*2 >= own.Targets && v.share() >= own.share()+advantage && v.Readable > own.Readable {
+			return true
+		}
+	}
+	return false
+}

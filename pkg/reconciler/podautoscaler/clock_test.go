@@ -1,0 +1,79 @@
+package podautoscaler
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+)
+
+// A clock that is set forward while a revision starts ends no start, and one that is set
+// back does not make it last for ever.
+func TestLate_clockSteps(t *testing.T) {
+	for name, step := range map[string]time.Duration{"none": 0, "an hour forward": time.Hour, "an hour back": -time.Hour, "5 s forward": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			pa := autoscaler("llm-1", 1)
+			pa.Status.InitializeConditions()
+			pa.Status.MarkActivating("Queued", "")
+			b := newBench(t, 1, pa, target("llm-1", 1))
+			begin := time.Now()
+			for i := range pa.Status.Conditions {
+				pa.Status.Conditions[i].LastTransitionTime = apis.VolatileTime{Inner: metav1.NewTime(begin)}
+			}
+			wall, running := begin, time.Duration(0)
+			b.clock = func() (time.Time, time.Duration) { return wall, running }
+			limit := 2*time.Minute + activationBuffer
+			late := func(after time.Duration) bool {
+				wall, running = wall.Add(after), running+after
+				return b.late(b.ctx, pa)
+			}
+			if late(time.Second) {
+				t.Fatal("late after a second")
+			}
+			wall = wall.Add(step)
+			if late(limit - 3*time.Second) {
+				t.Error("late before the progress deadline, because the clock was set")
+			}
+			if !late(5 * time.Second) {
+				t.Error("not late after the progress deadline")
+			}
+		})
+	}
+}
+
+// A revision that was seen to reach its start scale keeps its replicas for the whole window,
+// whatever clock wrote the condition.
+func TestFloor_clockSkew(t *testing.T) {
+	for _, skew := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
+		pa := autoscaler("llm-1", 1)
+		b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 3))
+		b.reconcile(pa) // it is starting
+		begun := initialized(pa, skew)
+		b.reconcile(begun)
+		if got := b.specs[revisionOf(pa)].MinReplicas; got != 3 {
+			t.Errorf("clock off by %v: at least %d replicas, want 3 for a stable window", skew, got)
+		}
+	}
+}
+
+// A clock that was set back does not freeze the condition Scaling.
+func TestMarkScaling_clockSetBack(t *testing.T) {
+	pa := &v1alpha1.PodAutoscaler{}
+	now := time.Now()
+	record := func(at time.Time, n int32) multiscaler.Record {
+		return multiscaler.Record{Time: at, Decision: decider.Decision{Replicas: n, Reason: decider.DesiredWithinRange}}
+	}
+	markScaling(pa, record(now, 1), 1)
+	pa.Status.DesiredScale = &[]int32{1}[0]
+	before := pa.Status.GetCondition(autoscaling.ConditionScaling).Message
+	markScaling(pa, record(now.Add(-time.Hour), 2), 1)
+	if got := pa.Status.GetCondition(autoscaling.ConditionScaling).Message; got == before {
+		t.Errorf("the message is %q still", got)
+	}
+}
