@@ -52,9 +52,9 @@ func TestScrape_overHTTP(t *testing.T) {
 		handler    http.HandlerFunc
 	}{
 		{"plain", "ok", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(page)) }},
-		{"gzip", "ok", func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Accept-Encoding") != "gzip" {
-				http.Error(w, "no gzip asked for", http.StatusTeapot)
+		{"gzip that nobody asked for", "ok", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept-Encoding") != "identity" {
+				http.Error(w, "compression asked for", http.StatusTeapot)
 				return
 			}
 			w.Header().Set("Content-Encoding", "gzip")
@@ -76,6 +76,10 @@ func TestScrape_overHTTP(t *testing.T) {
 		}},
 		{"cut", "network", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10000")
+			w.Write([]byte(page))
+		}},
+		{"another compression", "content_type", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "zstd")
 			w.Write([]byte(page))
 		}},
 		{"bad gzip", "network", func(w http.ResponseWriter, _ *http.Request) {

@@ -87,7 +87,7 @@ func newTarget(s source, r *revision, p *pod) *target {
 	t.request = &http.Request{
 		Method: http.MethodGet, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Accept": {accept}, "User-Agent": {userAgent}},
+		Header: http.Header{"Accept": {accept}, "Accept-Encoding": {"identity"}, "User-Agent": {userAgent}},
 	}
 	return t
 }
