@@ -37,11 +37,11 @@ func TestDecide_panicIsContained(t *testing.T) {
 			t.Errorf("decided %+v, want 3 replicas kept because of an internal error", got)
 		}
 		m.Ensure(other, spec(8), w.replicas)
-		w.set(func() { w.running = 80 })
+		w.set(func() { w.running = 50 })
 		time.Sleep(tick)
 		synctest.Wait()
-		if got, _ := m.Last(other); got.Decision.Replicas != 8 {
-			t.Errorf("the other revision: %v, want 8", got.Decision)
+		if got, _ := m.Last(other); got.Decision.Replicas != 5 {
+			t.Errorf("the other revision: %v, want 5", got.Decision)
 		}
 		if got := testutil.ToFloat64(metrics.panics.WithLabelValues("decide")); got < 2 {
 			t.Errorf("ipa_panics_total = %v, want one for each try", got)
@@ -52,8 +52,8 @@ func TestDecide_panicIsContained(t *testing.T) {
 		m.Observer = w
 		time.Sleep(tick)
 		synctest.Wait()
-		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Failure != "" {
-			t.Errorf("after the repair: %+v, want 8", got)
+		if got, _ := m.Last(rev); got.Decision.Replicas != 5 || got.Failure != "" {
+			t.Errorf("after the repair: %+v, want 5", got)
 		}
 	})
 }

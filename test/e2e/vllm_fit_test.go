@@ -118,7 +118,7 @@ func predicted(t *testing.T, p engine.Profile, requests []request) latencies {
 		t.Fatal(err)
 	}
 	for i, q := range requests {
-		if err := e.Submit(engine.Request{ID: int64(i), Arrival: q.at, Prompt: q.prompt, Output: q.answer}); err != nil {
+		if err := e.Submit(engine.Request{ID: int32(i), Arrival: q.at, Prompt: q.prompt, Output: q.answer}); err != nil {
 			t.Fatal(err)
 		}
 	}
