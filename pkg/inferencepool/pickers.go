@@ -29,28 +29,32 @@ func (p Pool) Ours() bool { return p.Labels[inference.ManagedByKey] == inference
 // followPickers has the pickers of our pools read, and says whose requests wait
 // in them: those of the revisions that the pool serves, in proportion to their pods.
 func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
-	shares := map[collector.Revision][]collector.Share{}
+	shares, whole := map[collector.Revision][]collector.Share{}, true
 	gone := maps.Clone(w.pickers)
 	for _, p := range pools {
 		if !p.Ours() {
 			continue
 		}
 		if w.pickerPods == nil {
-			w.pickerPods = watch(ctx, w.o.Kube, metav1.NamespaceAll, inference.PickerPodKey)
+			w.pickerPods = watch(ctx, w.o.Kube, metav1.NamespaceAll, metav1.ListOptions{LabelSelector: inference.PickerPodKey})
 		}
 		key := p.pickerKey()
 		delete(gone, key)
 		w.pickers[key] = true
-		w.readPicker(p)
-		for r, part := range w.parts(p) {
-			shares[r] = append(shares[r], collector.Share{Picker: key, Part: part})
-		}
+		whole = w.guard(p.Key(), func() {
+			w.readPicker(p)
+			for r, part := range w.parts(p) {
+				shares[r] = append(shares[r], collector.Share{Picker: key, Part: part})
+			}
+		}) && whole
 	}
 	for key := range gone {
 		delete(w.pickers, key)
 		w.o.Collector.Forget(key)
 	}
-	w.share(shares)
+	if whole { // a share that is not known is not none
+		w.share(shares)
+	}
 }
 
 func (w *Watcher) readPicker(p Pool) {
@@ -90,9 +94,7 @@ func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
 	if err != nil {
 		return nil
 	}
-	if have := w.plain[p.Key()]; have != nil {
-		pods = append(pods, have.pods()...) // they take requests, too
-	}
+	pods = append(pods, w.plainPods(p.Key())...) // they take requests, too
 	parts, sum := count(p.Namespace, pods, isReady)
 	if sum == 0 {
 		parts, sum = count(p.Namespace, pods, func(*corev1.Pod) bool { return true })

@@ -2,54 +2,56 @@ package inferencepool
 
 import (
 	"context"
-	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/informers"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
-// plainPods caches the pods of one pool that are not Knative's.
-type plainPods struct {
-	selector map[string]string
-	informer cache.SharedIndexInformer
-	stop     context.CancelFunc
+// plainSelector selects the pods that are not Knative's and have not ended; the API
+// server selects, so other pods cost nothing.
+const (
+	plainSelector = "!" + serving.RevisionUID
+	notEnded      = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=" + string(corev1.PodFailed)
+)
+
+// podWatch caches the pods of one namespace that are not Knative's, for all of its pools.
+type podWatch struct {
+	coreinformers.PodInformer
+	stop context.CancelFunc
 }
 
-// watchPods starts to watch; the API server selects, so other pods cost nothing.
-func watchPods(ctx context.Context, kube kubernetes.Interface, p Pool) *plainPods {
+func watchPods(ctx context.Context, kube kubernetes.Interface, namespace string) *podWatch {
 	ctx, stop := context.WithCancel(ctx)
-	selector := labels.SelectorFromSet(p.Selector)
-	if no, err := labels.NewRequirement(serving.RevisionUID, selection.DoesNotExist, nil); err == nil { // it is a valid one
-		selector = selector.Add(*no)
-	}
-	informer := watch(ctx, kube, p.Namespace, selector.String()).Informer()
-	return &plainPods{selector: maps.Clone(p.Selector), informer: informer, stop: stop}
+	return &podWatch{watch(ctx, kube, namespace, metav1.ListOptions{LabelSelector: plainSelector, FieldSelector: notEnded}), stop}
 }
 
-// watch caches what is read of the selected pods until ctx ends.
-func watch(ctx context.Context, kube kubernetes.Interface, namespace, selector string) coreinformers.PodInformer {
+// watch caches what is read of the pods that the options select until ctx ends.
+func watch(ctx context.Context, kube kubernetes.Interface, namespace string, selected metav1.ListOptions) coreinformers.PodInformer {
 	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.LabelSelector, o.FieldSelector = selected.LabelSelector, selected.FieldSelector
+		}))
 	pods := factory.Core().V1().Pods()
 	pods.Informer() // so that Start starts it
 	factory.Start(ctx.Done())
 	return pods
 }
 
-func (w *plainPods) pods() (pods []*corev1.Pod) {
-	for _, obj := range w.informer.GetStore().List() {
-		if pod, ok := obj.(*corev1.Pod); ok {
-			pods = append(pods, pod)
-		}
+// plainPods are the pods of a pool that are not Knative's; nil while they are not known.
+func (w *Watcher) plainPods(key collector.Revision) []*corev1.Pod {
+	selector, watched := w.plain[key], w.watched[key.Namespace]
+	if selector == nil || watched == nil {
+		return nil
+	}
+	pods, err := watched.Lister().List(selector)
+	if err != nil {
+		return nil // a lister of a cache does not fail
 	}
 	return pods
 }

@@ -7,6 +7,7 @@ package inferencepool
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +20,7 @@ import (
 type Pool struct {
 	Namespace, Name string
 	UID             types.UID
+	Created         time.Time
 	Labels          map[string]string
 	Selector        map[string]string
 	// Engine, Port and Path say where the engine's page is. Port is the pool's first
@@ -38,24 +40,27 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 	}
 	a := u.GetAnnotations()
 	p := Pool{
-		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), Labels: u.GetLabels(), Selector: selector,
+		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), Created: u.GetCreationTimestamp().Time, Labels: u.GetLabels(), Selector: selector,
 		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(u),
 	}
 	if p.Engine == collector.Picker { // no engine
 		p.Engine = ""
 	}
-	if n, err := strconv.Atoi(a[autoscaling.MetricsPortKey]); err == nil && n > 0 && n <= 65535 {
+	if n, err := strconv.Atoi(a[autoscaling.MetricsPortKey]); err == nil && n > 0 && n <= maxPort {
 		p.Port, p.PortNamed = n, true
 	}
 	return p, true
 }
 
-// targetPort is the first; a pool with several has one for each data-parallel rank.
+// maxPort is the highest port of TCP.
+const maxPort = 65535
+
+// targetPort is the first, 0 without one; a pool with several has one for each data-parallel rank.
 func targetPort(u *unstructured.Unstructured) int {
 	ports, _, _ := unstructured.NestedSlice(u.Object, "spec", "targetPorts")
 	for _, port := range ports {
 		if m, ok := port.(map[string]any); ok {
-			if n, ok, _ := unstructured.NestedInt64(m, "number"); ok {
+			if n, ok, _ := unstructured.NestedInt64(m, "number"); ok && n > 0 && n <= maxPort {
 				return int(n)
 			}
 		}

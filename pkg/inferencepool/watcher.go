@@ -2,6 +2,7 @@ package inferencepool
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -37,6 +38,9 @@ type Options struct {
 	Kube      kubernetes.Interface
 	Collector Collector
 	Held      Holder
+	Log       *slog.Logger
+	// OnPanic is called once for every panic that was contained.
+	OnPanic func()
 	// Pools lists the pools that there are; none while their CRD is missing.
 	Pools func() []Pool
 	// Knative lists pods of Knative revisions.
@@ -51,8 +55,10 @@ type Options struct {
 type Watcher struct {
 	o  Options
 	mu sync.RWMutex
-	// plain are the pods that are not Knative's, by their pool's key.
-	plain map[collector.Revision]*plainPods
+	// plain are the selectors of the pools whose pods that are not Knative's are read,
+	// by the pool's key, and watched those pods, by namespace.
+	plain   map[collector.Revision]labels.Selector
+	watched map[string]*podWatch
 	// strays are the revisions that we have the collector read.
 	strays map[collector.Revision]bool
 
@@ -60,12 +66,18 @@ type Watcher struct {
 	// of ours, our pickers, and the revisions that have a share of one.
 	pickerPods    coreinformers.PodInformer
 	pickers, held map[collector.Revision]bool
+	// leftOut is how many pools of a namespace are over the limit; complained is the
+	// time of the last log line about a panic.
+	leftOut    map[string]int
+	complained time.Time
 }
 
 // New returns a Watcher that follows nothing yet.
 func New(o Options) *Watcher {
-	return &Watcher{o: o, plain: map[collector.Revision]*plainPods{}, strays: map[collector.Revision]bool{},
-		pickers: map[collector.Revision]bool{}, held: map[collector.Revision]bool{}}
+	return &Watcher{
+		o: o, plain: map[collector.Revision]labels.Selector{}, watched: map[string]*podWatch{}, strays: map[collector.Revision]bool{},
+		pickers: map[collector.Revision]bool{}, held: map[collector.Revision]bool{}, leftOut: map[string]int{},
+	}
 }
 
 // Run follows the pools until ctx ends.
@@ -73,10 +85,12 @@ func (w *Watcher) Run(ctx context.Context) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		pools := w.o.Pools()
-		w.followPlain(ctx, pools)
-		w.followStrays(pools)
-		w.followPickers(ctx, pools)
+		w.guard(collector.Revision{}, func() {
+			pools := w.o.Pools()
+			w.followPlain(ctx, pools)
+			w.followStrays(pools)
+			w.followPickers(ctx, pools)
+		})
 		select {
 		case <-ctx.Done():
 			return
@@ -85,63 +99,63 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// followPlain watches the other pods of each pool, and forgets those of pools that went.
+// followPlain has the other pods of each pool read, and forgets those of pools that went.
 func (w *Watcher) followPlain(ctx context.Context, pools []Pool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	gone := maps.Clone(w.plain)
-	for _, p := range pools {
-		if p.knativeOnly() || p.Port == 0 {
-			continue
-		}
+	gone, idle := maps.Clone(w.plain), maps.Clone(w.watched)
+	for _, p := range w.bounded(pools) {
 		delete(gone, p.Key())
-		have := w.plain[p.Key()]
-		if have == nil || !maps.Equal(have.selector, p.Selector) {
-			if have != nil {
-				have.stop()
-			}
-			have = watchPods(ctx, w.o.Kube, p)
-			w.plain[p.Key()] = have
-		}
-		if !have.informer.HasSynced() {
-			continue
-		}
-		w.o.Collector.Watch(collector.Target{
-			Revision: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
-			StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
-		})
-		w.o.Collector.SetPods(p.Key(), collected(have.pods()))
+		delete(idle, p.Namespace)
+		w.guard(p.Key(), func() { w.readPlain(ctx, p) })
 	}
-	for key, have := range gone {
-		have.stop()
+	for key := range gone {
 		delete(w.plain, key)
 		w.o.Collector.Forget(key)
 	}
+	for namespace, have := range idle {
+		have.stop()
+		delete(w.watched, namespace)
+	}
+}
+
+func (w *Watcher) readPlain(ctx context.Context, p Pool) {
+	have := w.watched[p.Namespace]
+	if have == nil {
+		have = watchPods(ctx, w.o.Kube, p.Namespace)
+		w.watched[p.Namespace] = have
+	}
+	w.plain[p.Key()] = labels.SelectorFromSet(p.Selector)
+	if !have.Informer().HasSynced() {
+		return
+	}
+	w.o.Collector.Watch(collector.Target{
+		Revision: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
+		StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
+	})
+	w.o.Collector.SetPods(p.Key(), collected(w.plainPods(p.Key())))
 }
 
 // followStrays has revisions read that a pool serves and that no autoscaler
 // observes. One that an autoscaler takes over is left to it.
 func (w *Watcher) followStrays(pools []Pool) {
-	pods := map[collector.Revision][]*corev1.Pod{}
+	pods, whole := map[collector.Revision][]*corev1.Pod{}, true
 	for _, p := range pools {
-		for _, r := range w.revisionsOf(p) {
-			if pods[r] == nil && !w.o.Observed(r) {
-				pods[r] = w.podsOf(r)
+		whole = w.guard(p.Key(), func() {
+			for _, r := range w.revisionsOf(p) {
+				if pods[r] == nil && !w.o.Observed(r) {
+					pods[r] = w.podsOf(r)
+				}
 			}
-		}
+		}) && whole
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for r, list := range pods {
-		if t, ok := w.o.Target(r); ok {
-			t.Revision, t.StableWindow, t.PanicWindow = r, stableWindow, panicWindow
-			w.strays[r] = true
-			w.o.Collector.Watch(t)
-			w.o.Collector.SetPods(r, collected(list))
-		}
+		w.guard(r, func() { w.readStray(r, list) })
 	}
 	for r := range w.strays {
-		if _, still := pods[r]; still {
+		if _, still := pods[r]; still || !whole { // a pool that could not be read may serve it
 			continue
 		}
 		delete(w.strays, r)
@@ -149,6 +163,17 @@ func (w *Watcher) followStrays(pools []Pool) {
 			w.o.Collector.Forget(r)
 		}
 	}
+}
+
+func (w *Watcher) readStray(r collector.Revision, pods []*corev1.Pod) {
+	t, ok := w.o.Target(r)
+	if !ok {
+		return
+	}
+	t.Revision, t.StableWindow, t.PanicWindow = r, stableWindow, panicWindow
+	w.strays[r] = true
+	w.o.Collector.Watch(t)
+	w.o.Collector.SetPods(r, collected(pods))
 }
 
 func (w *Watcher) revisionsOf(p Pool) (revisions []collector.Revision) {
@@ -180,9 +205,9 @@ func (w *Watcher) Pods(namespace string) map[collector.Revision][]*corev1.Pod {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	found := map[collector.Revision][]*corev1.Pod{}
-	for key, have := range w.plain {
+	for key := range w.plain {
 		if namespace == "" || key.Namespace == namespace {
-			found[key] = have.pods()
+			found[key] = w.plainPods(key)
 		}
 	}
 	return found

@@ -2,8 +2,11 @@ package inferencepool
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +39,7 @@ spec: {selector: {matchLabels: {app: tgi}}, targetPorts: [{number: 8000}]}`,
 			Pool{Port: 9000, PortNamed: true, Engine: "tgi", Path: "/m", Selector: map[string]string{"app": "tgi"}}, true},
 		{"no port, as of none", head + `, annotations: {knative-inference.dev/metrics-port: "70000"}}
 spec: {selector: {matchLabels: {app: x}}, targetPorts: [{}, 3]}`, Pool{Selector: map[string]string{"app": "x"}}, true},
+		{"ports that are none", head + "}\nspec: {selector: {matchLabels: {app: x}}, targetPorts: [{number: -1}, {number: 70000}]}", Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"a picker is no engine", head + `, annotations: {knative-inference.dev/engine: endpoint-picker}}
 spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"no selector", head + "}\nspec: {}", Pool{}, false},
@@ -145,6 +149,8 @@ type world struct {
 	mu       sync.Mutex
 	pools    []Pool
 	observed map[string]bool
+	log      strings.Builder
+	panics   atomic.Int32
 }
 
 func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
@@ -165,10 +171,14 @@ func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 		}
 	}
 	w.Watcher = New(Options{
-		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Knative: corev1listers.NewPodLister(knatives),
+		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Log: slog.New(slog.NewTextHandler(&w.log, nil)), OnPanic: func() { w.panics.Add(1) },
+		Knative:  corev1listers.NewPodLister(knatives),
 		Pools:    func() []Pool { w.mu.Lock(); defer w.mu.Unlock(); return w.pools },
 		Observed: func(r collector.Revision) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },
 		Target: func(r collector.Revision) (collector.Target, bool) {
+			if r.Name == "fatal" {
+				panic("a fault of ours")
+			}
 			return collector.Target{Port: 8080}, r.Name != "unknown"
 		},
 	})

@@ -32,7 +32,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 		return part{}, err
 	}
 	b.own.changed = ctrl.Resync
-	pools := newPools(ctx, b.reader, col)
+	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
 	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
 	warm := &warmUp{view: served, log: b.log}

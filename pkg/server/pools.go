@@ -1,8 +1,6 @@
 package server
 
 import (
-	"context"
-
 	"k8s.io/apimachinery/pkg/labels"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -37,11 +35,13 @@ func readPools(r *inferencegateway.Reader) (pools []inferencepool.Pool) {
 }
 
 // newPools collects for InferencePools what no autoscaler collects.
-func newPools(ctx context.Context, r *inferencegateway.Reader, col *collector.Collector) poolReader {
+func newPools(b *base, col *collector.Collector) poolReader {
+	ctx := b.ctx
 	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
-	list := func() []inferencepool.Pool { return readPools(r) }
+	list := func() []inferencepool.Pool { return readPools(b.reader) }
 	return poolReader{list: list, Watcher: inferencepool.New(inferencepool.Options{
 		Kube: kubeclient.Get(ctx), Collector: col, Held: col, Pools: list,
+		Log: b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
 		Observed: func(r collector.Revision) bool {
 			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
