@@ -48,11 +48,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "ipa_actuation_duration_seconds", Help: "Time from a decision that changes the count to the patched scale target.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
-		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ipa_panics_total", Help: "Internal errors that were contained to one revision, by where they happened.",
-		}, []string{"where"}),
+		panics: collector.Panics(reg),
 	}
-	reg.MustRegister(m.panics, m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
+	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
 	return m
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
 	"knative.dev/pkg/system"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
@@ -59,5 +61,16 @@ func TestInject_onlyWhatThePartsRead(t *testing.T) {
 				t.Errorf("%v: the context has %T: %t, want %t", parts, key, has, reads[key])
 			}
 		}
+	}
+}
+
+// The collector and the decisions of one process register their metrics beside each
+// other: a name with two descriptions ends the process at its start.
+func TestMetrics_ofOneProcess(t *testing.T) {
+	reg := newRegistry("test")
+	newCollector(NewOptions(), reg, slog.New(slog.DiscardHandler))
+	multiscaler.NewMetrics(reg)
+	if _, err := reg.Gather(); err != nil {
+		t.Error(err)
 	}
 }
