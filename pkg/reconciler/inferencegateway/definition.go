@@ -85,6 +85,7 @@ const (
 	// byService finds objects without an owner reference by the Service in their labels.
 	byService = "service"
 	// gatewayWide finds the objects that serve whole Gateways; its only value is itself.
+	// They have no owner: what has one is kept by it, whatever labels were copied to it.
 	gatewayWide = "gateway-wide"
 )
 
@@ -106,7 +107,7 @@ func indexers() cache.Indexers {
 		},
 		gatewayWide: func(obj any) ([]string, error) {
 			u := obj.(*unstructured.Unstructured)
-			if !managed(u) || u.GetLabels()[inference.GatewayNameKey] == "" {
+			if !managed(u) || u.GetLabels()[inference.GatewayNameKey] == "" || len(u.GetOwnerReferences()) > 0 {
 				return nil, nil
 			}
 			return []string{gatewayWide}, nil
