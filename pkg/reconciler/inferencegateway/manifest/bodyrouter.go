@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -35,12 +34,16 @@ func (b *builder) renderBodyRouter() {
 		fields{"name": "grpc", "port": int64(bodyRouterPort), "targetPort": int64(bodyRouterPort), "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}}}})
 	b.addGatewayWide(StagePicker, id("apps/v1", "Deployment"), fields{"spec": b.bodyRouterDeployment(name, pod)})
 	b.addGatewayWide(StagePicker, id("networking.istio.io/v1", "DestinationRule"), fields{"spec": b.tlsTo(name, namespace)})
+	requests := b.modelRequests()
+	if requests == nil {
+		return
+	}
 	b.addGatewayWide(StageFilter, id(istioFilterVersion, "EnvoyFilter"), fields{"spec": fields{
 		"targetRefs": b.gatewayRef(),
 		"configPatches": list{fields{
 			"applyTo": "HTTP_FILTER",
 			"match":   fields{"context": "GATEWAY", "listener": fields{"filterChain": fields{"filter": fields{"name": "envoy.filters.network.http_connection_manager"}}}},
-			"patch":   fields{"operation": "INSERT_FIRST", "value": b.bodyRouterFilter(name, namespace)},
+			"patch":   fields{"operation": "INSERT_FIRST", "value": b.bodyRouterFilter(name, namespace, requests)},
 		}},
 	}})
 }
@@ -80,7 +83,7 @@ func (b *builder) bodyRouterDeployment(name string, pod fields) fields {
 // bodyRouterFilter asks the router about requests for inference by model only.
 // It refuses bodies that are no JSON and holds whole bodies in memory, so no
 // other request of the Gateway may reach it.
-func (b *builder) bodyRouterFilter(service, namespace string) fields {
+func (b *builder) bodyRouterFilter(service, namespace string, requests fields) fields {
 	return fields{
 		"name": bodyRouterFilterName,
 		"typed_config": fields{
@@ -96,45 +99,11 @@ func (b *builder) bodyRouterFilter(service, namespace string) fields {
 				},
 			},
 			"xds_matcher": fields{"matcher_list": fields{"matchers": list{fields{
-				"predicate": fields{"not_matcher": b.modelRequests()},
+				"predicate": fields{"not_matcher": requests},
 				"on_match":  fields{"action": fields{"name": "skip", "typed_config": fields{"@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter"}}},
 			}}}},
 		},
 	}
-}
-
-// modelRequests holds for the requests of all Services of the Gateway that are
-// told apart by model: those for the paths of a Service on the hosts that it has
-// a right to. Every Service of the Gateway must come to the same.
-func (b *builder) modelRequests() fields {
-	all := append([]Neighbour{b.self()}, b.w.Neighbours...)
-	hosts := map[string][]string{} // by the paths, for most have the same
-	for _, n := range all {
-		if n.Intent.Gateway != b.in.Gateway || len(n.Intent.Models) == 0 {
-			continue
-		}
-		if granted := b.granted(n, all); len(granted) > 0 {
-			key := strings.Join(pathsOf(n.Intent), "\n")
-			hosts[key] = union(hosts[key], granted)
-		}
-	}
-	or := list{}
-	for _, key := range slices.Sorted(maps.Keys(hosts)) {
-		slices.Sort(hosts[key])
-		or = append(or, fields{"and_matcher": fields{"predicate": list{
-			headerIs(":method", "", "POST"), headerIs(":authority", ":", hosts[key]...), headerIs(":path", "?", strings.Split(key, "\n")...)}}})
-	}
-	return anyOf(or)
-}
-
-// granted are the hosts of a Service that no other one keeps it from.
-func (b *builder) granted(n Neighbour, all []Neighbour) []string {
-	return slices.DeleteFunc(slices.Clone(hostsOf(n)), func(host string) bool {
-		if owner, known := b.w.HostOwners[host]; known && owner.Namespace != n.Intent.Namespace {
-			return true
-		}
-		return slices.ContainsFunc(all, func(other Neighbour) bool { return other.UID != n.UID && keeps(other, n, host) })
-	})
 }
 
 // pathsOf are the paths that a Service may be asked for, sorted.
