@@ -71,6 +71,7 @@ func (m *intents) forget(uid types.UID) {
 // to after; either may be nil. The Service itself is not among them.
 func (r *Reconciler) affected(before, after *servingv1.Service) []types.NamespacedName {
 	keys := map[types.NamespacedName]bool{}
+	writer := false // one of another namespace writes the body router's filter anew, which wakes the others
 	for _, svc := range []*servingv1.Service{before, after} {
 		if !asks(svc) {
 			continue
@@ -87,6 +88,10 @@ func (r *Reconciler) affected(before, after *servingv1.Service) []types.Namespac
 		hosts := r.hosts(svc, *in)
 		for _, key := range r.where(func(other *servingv1.Service) bool {
 			theirs, _ := r.intent(other)
+			if !writer && theirs != nil && in.Gateway == theirs.Gateway && in.Namespace != theirs.Namespace && sharesFilter(*in, *theirs) {
+				writer = true
+				return true
+			}
 			return theirs != nil && other.UID != svc.UID && (pooled(*in, *theirs) || in.Gateway == theirs.Gateway &&
 				(routedTogether(*in, *theirs) || slices.ContainsFunc(r.hosts(other, *theirs), func(h string) bool { return slices.Contains(hosts, h) })))
 		}) {
@@ -101,9 +106,15 @@ func pooled(a, b binding.Intent) bool {
 	return a.Pool != "" && a.Pool == b.Pool && a.Namespace == b.Namespace
 }
 
-// routedTogether is true for two Services whose hosts are in one body router's filter.
+// routedTogether is true for two Services of one namespace whose hosts are in one body
+// router's filter: they have one share of it.
 func routedTogether(a, b binding.Intent) bool {
-	return a.Namespace == b.Namespace && len(a.Models) > 0 && len(b.Models) > 0 && a.BodyRouter.Mode == binding.BodyRouterManaged
+	return a.Namespace == b.Namespace && sharesFilter(a, b)
+}
+
+// sharesFilter is true for two Services of one Gateway whose hosts are in its body router's filter.
+func sharesFilter(a, b binding.Intent) bool {
+	return len(a.Models) > 0 && len(b.Models) > 0 && a.BodyRouter.Mode == binding.BodyRouterManaged
 }
 
 // hosts are all hosts that a Service has or asks for.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -59,6 +60,12 @@ func TestAffected(t *testing.T) {
 		c.service("nothing", asked)
 		c.service("elsewhere", with(map[string]string{inference.GatewayKey: "other/gw", inference.HostnamesKey: "llm.default.example.com"}))
 		c.service("plain", nil)
+		for i, namespace := range []string{"other", "third"} {
+			far := svc.DeepCopy()
+			far.Namespace, far.Name, far.UID = namespace, "far", types.UID(namespace)
+			far.Annotations = with(map[string]string{inference.ModelKey: fmt.Sprintf("far-%d", i)})
+			put(c, c.services, far)
+		}
 		names := func() (out []string) {
 			for _, key := range c.r.affected(svc, nil) {
 				out = append(out, key.Name)
@@ -71,7 +78,7 @@ func TestAffected(t *testing.T) {
 		d := *c.r.defaults()
 		d.BodyRouter.Mode = binding.BodyRouterManaged
 		c.r.defaults = func() *binding.Defaults { return &d }
-		if diff := cmp.Diff([]string{"claims", "host", "model", "pool"}, names()); diff != "" {
+		if diff := cmp.Diff([]string{"claims", "far", "host", "model", "pool"}, names()); diff != "" {
 			t.Errorf("with a body router (-want +got):\n%s", diff)
 		}
 	})
