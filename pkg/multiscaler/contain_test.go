@@ -1,6 +1,7 @@
 package multiscaler
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,17 +12,28 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// poisoned panics for one revision while it is asked to, as a bug on that revision's data would.
-type poisoned struct {
+// faulty is an Observer with a fault that comes and goes while loops run.
+type faulty struct {
 	*world
-	who collector.Revision
+	fault atomic.Pointer[func(collector.Revision)]
 }
 
-func (p poisoned) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
-	if r == p.who {
+func (f *faulty) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
+	if fault := f.fault.Load(); fault != nil {
+		(*fault)(r)
+	}
+	return f.world.Observe(r, now)
+}
+
+// breaks makes every observation run the fault first; heal ends that.
+func (f *faulty) breaks(fault func(collector.Revision)) { f.fault.Store(&fault) }
+func (f *faulty) heal()                                 { f.fault.Store(nil) }
+
+// poison panics for one revision, as a bug on that revision's data would.
+func poison(r collector.Revision) {
+	if r == rev {
 		panic("index out of range [3]")
 	}
-	return p.world.Observe(r, now)
 }
 
 // A panic on one revision's data keeps that revision's count, says why, and leaves the
@@ -31,7 +43,9 @@ func TestDecide_panicIsContained(t *testing.T) {
 		other := collector.Revision{Namespace: "default", Name: "other-00001"}
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, metrics := start(t.Context(), w)
-		m.Observer = poisoned{w, rev}
+		o := &faulty{world: w}
+		m.Observer = o
+		o.breaks(poison)
 		got := m.Ensure(rev, spec(8), w.replicas)
 		if got.Decision.Replicas != 3 || got.Decision.Reason != InternalError || got.Failure != "index out of range [3]" {
 			t.Errorf("decided %+v, want 3 replicas kept because of an internal error", got)
@@ -49,7 +63,7 @@ func TestDecide_panicIsContained(t *testing.T) {
 		if _, stuck := m.Stuck(time.Now(), 3*tick); stuck {
 			t.Error("a loop that panics does not come round")
 		}
-		m.Observer = w
+		o.heal()
 		time.Sleep(tick)
 		synctest.Wait()
 		if got, _ := m.Last(rev); got.Decision.Replicas != 5 || got.Failure != "" {
@@ -64,7 +78,9 @@ func TestDecide_poisonedStateIsDropped(t *testing.T) {
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, _ := start(t.Context(), w)
 		m.Restore = func(collector.Revision) decider.State { return decider.State{EngineSeen: true} }
-		m.Observer = poisoned{w, rev}
+		o := &faulty{world: w}
+		m.Observer = o
+		o.breaks(poison)
 		m.Ensure(rev, spec(8), w.replicas)
 		m.States(func(_ collector.Revision, state decider.State) {
 			if state.EngineSeen {
@@ -72,7 +88,8 @@ func TestDecide_poisonedStateIsDropped(t *testing.T) {
 			}
 		})
 		m.Forget(rev)
-		m.Observer, m.Restore = w, func(collector.Revision) decider.State { panic("stored nonsense") }
+		o.heal()
+		m.Restore = func(collector.Revision) decider.State { panic("stored nonsense") }
 		if got := m.Ensure(rev, spec(8), w.replicas); got.Failure != "" || got.Decision.Reason == InternalError {
 			t.Errorf("without the state: %+v, want a decision without history", got)
 		}
@@ -84,6 +101,8 @@ func TestStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, _ := start(t.Context(), w)
+		o := &faulty{world: w}
+		m.Observer = o
 		m.Ensure(rev, spec(8), w.replicas)
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -91,23 +110,13 @@ func TestStuck(t *testing.T) {
 			t.Errorf("%v is stuck, and should not be", r)
 		}
 		block := make(chan struct{})
-		m.Observer = blocking{w, block}
+		o.breaks(func(collector.Revision) { <-block })
 		time.Sleep(time.Minute)
 		if r, stuck := m.Stuck(time.Now(), 30*time.Second); !stuck || r != rev {
 			t.Errorf("a loop that stands still for a minute is not found")
 		}
 		close(block)
 	})
-}
-
-type blocking struct {
-	*world
-	until chan struct{}
-}
-
-func (b blocking) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
-	<-b.until
-	return b.world.Observe(r, now)
 }
 
 // A stored state that is read late replaces what was learned without it.
