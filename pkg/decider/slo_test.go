@@ -2,20 +2,12 @@ package decider
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
-
-func about(t *testing.T, what string, got, want, within float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= within*math.Abs(want)) {
-		t.Errorf("%s is %v, want %v within %v", what, got, want, within)
-	}
-}
 
 // TestSLOState_isBounded runs a large fleet for two hours.
 func TestSLOState_isBounded(t *testing.T) {

@@ -46,7 +46,7 @@ func TestDocs_flagsExist(t *testing.T) {
 	}
 	flags := New().Flags()
 	for _, m := range regexp.MustCompile("--([a-z][a-z-]*)").FindAllStringSubmatch(string(text), -1) {
-		if flags.Lookup(m[1]) == nil && !slices.Contains([]string{"help", "record", "load"}, m[1]) { // the adapter's and the playground's
+		if flags.Lookup(m[1]) == nil && !slices.Contains([]string{"help", "record", "load", "raw"}, m[1]) { // the adapter's, the playground's and kubectl's
 			t.Errorf("docs/simulate.md: there is no --%s", m[1])
 		}
 	}
