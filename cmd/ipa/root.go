@@ -15,7 +15,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/command"
 )
 
-// run runs the command of the arguments, the first of which is the program's own name, and returns the exit code.
+// run executes the command that args name and returns the exit code. args[0] is the program's own name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(args[0])
 	root.SetArgs(args[1:])

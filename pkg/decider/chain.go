@@ -116,7 +116,9 @@ func awaitSecondSample(a asked, n int32, ts TargetState) (outcome, TargetState) 
 // them. Ready pods come a startup time after they were ordered, so this is the
 // growth per startup time. Origin: the default scale-up policy of a
 // HorizontalPodAutoscaler, which adds as many pods as there are, or 4 if that is
-// more, per 15 s. docs/annotations.md shows what the limit costs an honest burst.
+// more, per 15 s. On a simulated burst the limit costs num_requests_waiting=5
+// 60.2 to 54.6 % within the objective, 3 seeds, not significant; other factors
+// were not measured.
 const maxJumpFactor, maxJumpExtra = 2, 4
 
 // jumpCount is the most replicas that engines alone may ask for.
