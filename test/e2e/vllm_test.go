@@ -54,6 +54,7 @@ func TestVLLM(t *testing.T) {
 	s := realVLLM(t, annotations{
 		"metric":    "concurrency=100,kv_cache_usage_percent=60",
 		"max-scale": "1", "window": "15s", "target-utilization-percentage": "100",
+		"panic-window-percentage": "100", // token rates cover two waves of prompts
 	})
 	r := s.current()
 	t.Run("signals", func(t *testing.T) { expectSignalsOfThePage(t, r) })
@@ -68,25 +69,30 @@ func TestVLLM(t *testing.T) {
 // token counters of a page, the token rates of the API.
 type signals struct{ running, waiting, kv, prompt, generation float64 }
 
+// rateWindow is what our token rates cover: the panic window of TestVLLM's revision.
+const rateWindow = 15 * time.Second
+
 // expectSignalsOfThePage reads the engine's own page and our API at the same
 // time, under a steady load. Both move while they are read, and ours is up to a
-// scrape old: gauges are compared by their means over many reads.
+// scrape old: gauges are compared by their means over many reads. Prompts come
+// in waves of eight, one in about seven seconds: a rate depends on how many
+// waves its window covers, so the page's rates cover the same window as ours.
 func expectSignalsOfThePage(t *testing.T, r revision) {
 	pod := r.readyPods()[0]
 	clients := load.NewClients(t.Context(), r.sender(), load.Shape{Prompt: 40, Tokens: 400})
 	defer clients.Abort()
 	clients.Set(11)
-	time.Sleep(8 * time.Second) // the rates' window fills
+	var pages pageHistory
+	for began := time.Now(); time.Since(began) < rateWindow+time.Second; time.Sleep(500 * time.Millisecond) {
+		pages.add(r.page(pod))
+	}
 	var page, api signals
-	first, began := r.page(pod), time.Now()
 	const reads = 30
 	for range reads {
-		p, a := r.page(pod), r.served(pod)
-		page, api = page.plus(p, 1.0/reads), api.plus(a, 1.0/reads)
+		pages.add(r.page(pod))
+		page, api = page.plus(pages.last(), 1.0/reads), api.plus(r.served(pod), 1.0/reads)
 		time.Sleep(500 * time.Millisecond)
 	}
-	last, seconds := r.page(pod), time.Since(began).Seconds()
-	page.prompt, page.generation = (last.prompt-first.prompt)/seconds, (last.generation-first.generation)/seconds
 	figure(t, fmt.Sprintf("real vLLM, means of %d reads: its page %v; our API %v", reads, page, api))
 	for _, c := range []struct {
 		name                  string
@@ -107,6 +113,32 @@ func expectSignalsOfThePage(t *testing.T, r revision) {
 	if report := clients.Stop(); report.Failed > 0 {
 		t.Errorf("load: %v", report)
 	}
+}
+
+// pageHistory is what a page told, with its times.
+type pageHistory []struct {
+	at time.Time
+	signals
+}
+
+func (h *pageHistory) add(s signals) {
+	*h = append(*h, struct {
+		at time.Time
+		signals
+	}{time.Now(), s})
+}
+
+// last returns the newest gauges, and the token rates over the rateWindow before them.
+func (h pageHistory) last() signals {
+	last := h[len(h)-1]
+	first := last
+	for i := len(h) - 1; i >= 0 && last.at.Sub(h[i].at) <= rateWindow; i-- {
+		first = h[i]
+	}
+	seconds := last.at.Sub(first.at).Seconds()
+	s := last.signals
+	s.prompt, s.generation = (last.prompt-first.prompt)/seconds, (last.generation-first.generation)/seconds
+	return s
 }
 
 func (s signals) String() string {
