@@ -20,7 +20,7 @@ func TestCollector_wallClockIsSet(t *testing.T) {
 				var set time.Duration
 				wall := func() time.Time { return time.Now().Round(0).Add(set) }
 				w := newWorldWith(t, Options{Clock: wall}, ready(1)...)
-				observe := func() decider.Observation { o, _ := w.Observe(rev, wall()); return o }
+				observe := func() decider.Observation { o, _ := w.Observe(rev); return o }
 				w.load("10.0.0.1", 100, 100)
 				w.engine("10.0.0.1", 9, 1, 0.5)
 				after(70 * time.Second)
@@ -47,6 +47,35 @@ func TestCollector_wallClockIsSet(t *testing.T) {
 				o = observe()
 				wantReading(t, "concurrency that is not measured", o.Concurrency.Stable, decider.Unknown())
 				wantReading(t, "running that is not measured", o.Pods[0].Running, decider.Unknown())
+			})
+		})
+	}
+}
+
+// Ages of pods rest on the API server's clock for the pods of the first list only. A pod
+// that comes later is not older than the last list without it, and no age is negative.
+func TestCollector_agesOfPods(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, -10 * time.Second, 0, 10 * time.Second, time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				created := func() time.Time { return time.Now().Add(skew) } // by the API server's clock
+				first := Pod{Name: "p1", UID: "p1", Created: created().Add(-2 * time.Hour)}
+				w := newWorld(t, first)
+				after(time.Minute)
+				second := Pod{Name: "p2", UID: "p2", Created: created()}
+				w.SetPods(rev, []Pod{first})
+				after(time.Second)
+				w.SetPods(rev, []Pod{first, second})
+				after(30 * time.Second)
+				if age := w.pod("p2").Age; age < 30*time.Second || age > 31*time.Second {
+					t.Errorf("age of the pod that came = %v, want 30s to 31s", age)
+				}
+				if age, want := w.pod("p1").Age, 2*time.Hour-skew+91*time.Second; age != want {
+					t.Errorf("age of the first pod = %v, want %v", age, want)
+				}
+				if !w.revisions[rev].pods["p2"].unborn {
+					t.Error("the pod that came is taken for one that was Ready before")
+				}
 			})
 		})
 	}

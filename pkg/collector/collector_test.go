@@ -290,7 +290,7 @@ func TestCollector_podsComeAndGo(t *testing.T) {
 		w.SetPods(rev, []Pod{pods[0], pods[2]})
 		wantReading(t, "running of a pod not Ready", w.pod("p3").Running, decider.Unknown())
 		w.Forget(rev)
-		if _, ok := w.Observe(rev, time.Now()); ok {
+		if _, ok := w.Observe(rev); ok {
 			t.Error("a forgotten revision can be observed")
 		}
 	})

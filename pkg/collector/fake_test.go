@@ -159,7 +159,7 @@ func (w *world) notifications() int {
 
 func (w *world) observe() decider.Observation {
 	w.t.Helper()
-	o, ok := w.Observe(rev, time.Now())
+	o, ok := w.Observe(rev)
 	if !ok {
 		w.t.Fatal("revision is not watched")
 	}

@@ -48,7 +48,7 @@ func FuzzPages(f *testing.F) {
 // checkPicture holds that every value is within its bounds or unknown.
 func checkPicture(t *testing.T, c *Collector, turn int) {
 	t.Helper()
-	o, _ := c.Observe(rev, time.Now())
+	o, _ := c.Observe(rev)
 	within := func(name string, v decider.Reading, most float64) {
 		if v.Known() && !(v >= 0 && float64(v) <= most) {
 			t.Errorf("turn %d: %s = %v, want unknown or 0 to %v", turn, name, v, most)

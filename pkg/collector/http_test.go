@@ -190,7 +190,7 @@ func TestScrape_cancelled(t *testing.T) {
 
 func mustObserve(t *testing.T, c *Collector) decider.Observation {
 	t.Helper()
-	o, ok := c.Observe(rev, time.Now())
+	o, ok := c.Observe(rev)
 	if !ok {
 		t.Fatal("revision is not watched")
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // Observe returns what is known of a revision now: everything but Replicas. It is
-// false when the revision is not watched. wall is the wall clock's time, for the ages
-// of pods; Time is the collector's, which runs on when the wall clock is set.
-func (c *Collector) Observe(key Revision, wall time.Time) (decider.Observation, bool) {
+// false when the revision is not watched. Time is the collector's, which runs on when
+// the wall clock is set.
+func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return decider.Observation{}, false
@@ -33,7 +33,7 @@ func (c *Collector) Observe(key Revision, wall time.Time) (decider.Observation, 
 			inFlight += p.inFlight(now)
 		}
 		d := p.observe(now)
-		d.Age = wall.Sub(p.Created)
+		d.Age = p.age + now.Sub(p.seen)
 		o.Pods = append(o.Pods, d)
 	}
 	// Decisions follow some pods of a large fleet only: always the same ones.

@@ -18,6 +18,8 @@ type revision struct {
 	mu     sync.Mutex
 	target Target
 	pods   map[string]*pod // by UID
+	// listed is when setPods was called last; zero before the first call.
+	listed time.Time
 	demand demand
 	held   held
 }
@@ -28,7 +30,10 @@ type pod struct {
 	targets [sources]*target
 	// since is when the pod was first seen Ready; zero while it is not.
 	since time.Time
-	// unborn tells that it was never Ready.
+	// seen is when the pod was first seen, and age how old it was then.
+	seen time.Time
+	age  time.Duration
+	// unborn says that it was never Ready.
 	unborn bool
 
 	requests requestSample
@@ -66,11 +71,11 @@ func (r *revision) watch(t Target, now time.Time) {
 func (r *revision) setPods(pods []Pod) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	current := make(map[string]*pod, len(pods))
+	current, at := make(map[string]*pod, len(pods)), r.c.clock.now()
 	for _, now := range pods {
 		p := r.pods[now.UID]
 		if p == nil {
-			p, changed = &pod{unborn: r.c.clock.wall().Sub(now.Created) < seenBegin}, true
+			p, changed = r.firstSeen(now, at), true
 		}
 		changed = changed || p.Ready != now.Ready
 		if !now.Ready || now.IP != p.IP {
@@ -80,7 +85,7 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 			now.ReadyAfter = p.ReadyAfter // that of its start, not of a later flap
 		}
 		p.Pod = now
-		p.noteReady(r.c.clock.now())
+		p.noteReady(at)
 		r.aim(p)
 		current[now.UID] = p
 		delete(r.pods, now.UID)
@@ -89,8 +94,19 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 		gone.dropAll()
 		changed = true
 	}
-	r.pods = current
+	r.pods, r.listed = current, at
 	return changed
+}
+
+// firstSeen is a pod that was in no list before. Created is a time of the API server's
+// clock, which may differ from ours: a pod is not older than the last list without it,
+// whatever the clocks say. Only the ages of the first list rest on both clocks.
+func (r *revision) firstSeen(now Pod, at time.Time) *pod {
+	age := max(r.c.clock.wall().Sub(now.Created), 0)
+	if !r.listed.IsZero() {
+		age = min(age, at.Sub(r.listed))
+	}
+	return &pod{seen: at, age: age, unborn: age < seenBegin}
 }
 
 func (p *pod) noteReady(now time.Time) {

@@ -18,11 +18,11 @@ type faulty struct {
 	fault atomic.Pointer[func(collector.Revision)]
 }
 
-func (f *faulty) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
+func (f *faulty) Observe(r collector.Revision) (decider.Observation, bool) {
 	if fault := f.fault.Load(); fault != nil {
 		(*fault)(r)
 	}
-	return f.world.Observe(r, now)
+	return f.world.Observe(r)
 }
 
 // breaks makes every observation run the fault first; heal ends that.

@@ -26,7 +26,7 @@ const (
 
 // Observer tells what is known about a revision; replicas are not its business.
 type Observer interface {
-	Observe(r collector.Revision, now time.Time) (decider.Observation, bool)
+	Observe(r collector.Revision) (decider.Observation, bool)
 }
 
 // Scales tells what a revision's scale target asks for now (spec.replicas);

@@ -30,7 +30,7 @@ type world struct {
 	changes     int
 }
 
-func (w *world) Observe(_ collector.Revision, now time.Time) (decider.Observation, bool) {
+func (w *world) Observe(collector.Revision) (decider.Observation, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	unknown := decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
@@ -39,7 +39,7 @@ func (w *world) Observe(_ collector.Revision, now time.Time) (decider.Observatio
 		concurrency = decider.Windowed{Stable: decider.Reading(w.concurrency), Panic: decider.Reading(w.concurrency)}
 	}
 	return decider.Observation{
-		Time: now, Ready: max(1, w.ready), Concurrency: concurrency, RPS: unknown, InFlight: decider.Unknown(),
+		Time: time.Now(), Ready: max(1, w.ready), Concurrency: concurrency, RPS: unknown, InFlight: decider.Unknown(),
 		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running)}},
 	}, w.observed
 }

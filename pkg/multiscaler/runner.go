@@ -174,7 +174,7 @@ func (r *runner) hold(now time.Time, why string) bool {
 // decideFrom makes one decision. A revision that is not observed, or has no scale
 // target, gets none.
 func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
-	obs, ok := r.m.Observer.Observe(r.revision, now)
+	obs, ok := r.m.Observer.Observe(r.revision)
 	if !ok || r.ctx.Err() != nil {
 		return false
 	}

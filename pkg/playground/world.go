@@ -189,7 +189,7 @@ func (w *World) ask() error {
 		return err
 	}
 	if w.control.Speed == 1 {
-		real, ok := w.collector.Observe(revision, time.Now())
+		real, ok := w.collector.Observe(revision)
 		if !ok {
 			return nil
 		}
@@ -237,8 +237,8 @@ func (w *World) act(record multiscaler.Record) {
 // observer adds what a cluster's activator would know to the collector's view.
 type observer struct{ w *World }
 
-func (o observer) Observe(r collector.Revision, now time.Time) (decider.Observation, bool) {
-	obs, ok := o.w.collector.Observe(r, now)
+func (o observer) Observe(r collector.Revision) (decider.Observation, bool) {
+	obs, ok := o.w.collector.Observe(r)
 	o.w.mu.Lock()
 	defer o.w.mu.Unlock()
 	obs.Queued = o.w.last.Queued
