@@ -20,6 +20,8 @@ type builder struct {
 	plan     Plan
 	// groups are hosts with their shares of traffic; each becomes a route.
 	groups []group
+	// routeRules are the names of the rules of all routes of the plan.
+	routeRules []string
 }
 
 // group is a set of hosts whose requests are split alike.

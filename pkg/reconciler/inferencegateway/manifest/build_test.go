@@ -287,7 +287,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("scoped: %s, %s", a, b)
 	}
 	for d, want := range map[time.Duration]string{0: "0s", 90 * time.Second: "1m30s", 25 * time.Hour: "25h", 1500 * time.Millisecond: "1s500ms"} {
-		if got := gatewayDuration(d); got != want {
+		if got := gatewayDuration(d); string(got) != want {
 			t.Errorf("%v is %s, want %s", d, got, want)
 		}
 	}

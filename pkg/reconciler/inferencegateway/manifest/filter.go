@@ -75,15 +75,7 @@ func (b *builder) renderFilters() {
 // ruleNames are those of the new routes and of the live ones, whose patches
 // stay until the new route has replaced them.
 func (b *builder) ruleNames() []string {
-	names := []string{}
-	for _, o := range b.plan.Objects {
-		if o.GetKind() != "HTTPRoute" {
-			continue
-		}
-		for _, r := range o.Object["spec"].(fields)["rules"].(list) {
-			names = append(names, r.(fields)["name"].(string))
-		}
-	}
+	names := slices.Clone(b.routeRules)
 	prefix := b.in.Namespace + "." + b.in.Service + "."
 	for _, n := range b.w.LiveRules {
 		if strings.HasPrefix(n, prefix) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
@@ -40,6 +41,16 @@ func object(id identity, content fields) *unstructured.Unstructured {
 	}}
 	maps.Copy(u.Object, content)
 	return u
+}
+
+// withSpec is the content of an object whose spec has a Go type. Fields without a
+// value are left out, as the type's JSON tags say.
+func withSpec(spec any) fields {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
+	if err != nil {
+		panic(err) // only for a Go type that has no JSON form
+	}
+	return fields{"spec": content}
 }
 
 func addLabels(u *unstructured.Unstructured, more map[string]string) {
@@ -99,22 +110,4 @@ func (b *builder) find(conditionType, status, reason, message string) {
 	if !slices.Contains(b.plan.Findings, f) {
 		b.plan.Findings = append(b.plan.Findings, f)
 	}
-}
-
-// texts turns words into a JSON array.
-func texts[S ~string](words []S) list {
-	out := make(list, len(words))
-	for i, w := range words {
-		out[i] = string(w)
-	}
-	return out
-}
-
-// labels turns a map into a JSON object.
-func labels(m map[string]string) fields {
-	out := fields{}
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }

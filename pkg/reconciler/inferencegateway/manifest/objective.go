@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	infv1alpha2 "sigs.k8s.io/gateway-api-inference-extension/apix/v1alpha2"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -15,7 +17,7 @@ func objectiveGroup(flavor string) string {
 	if flavor == binding.FlavorLLMD {
 		return "llm-d.ai"
 	}
-	return "inference.networking.x-k8s.io"
+	return infv1alpha2.GroupName
 }
 
 // objectiveName is an InferenceObjective's: each belongs to one pool.
@@ -70,11 +72,11 @@ func (b *builder) checkObjectives() bool {
 
 func (b *builder) renderObjective(s share, objective string, priority int32) {
 	b.add(StageObjective, identity{b.plan.ObjectiveGroup + "/v1alpha2", "InferenceObjective", b.in.Namespace, b.objectiveName(s, objective), "objective"},
-		fields{"spec": fields{"priority": int64(priority), "poolRef": poolRef(s.pool)}})
+		withSpec(&infv1alpha2.InferenceObjectiveSpec{Priority: new(int(priority)), PoolRef: poolRef(s.pool)}))
 }
 
-func poolRef(name string) fields {
-	return fields{"group": poolGroup, "kind": "InferencePool", "name": name}
+func poolRef(name string) infv1alpha2.PoolObjectReference {
+	return infv1alpha2.PoolObjectReference{Group: poolGroup, Kind: poolKind, Name: infv1alpha2.ObjectName(name)}
 }
 
 // allShares lists every pool of this Service once.
@@ -95,33 +97,33 @@ func (b *builder) renderRewrites() {
 			fmt.Sprintf("The cluster does not serve InferenceModelRewrite of %s/v1alpha2; install its CRD, or remove %s.", b.plan.ObjectiveGroup, inference.ModelRewriteKey))
 		return
 	}
-	rules := list{}
-	for _, r := range b.in.ModelRewrite {
-		targets := list{}
-		for _, t := range r.Targets {
-			targets = append(targets, fields{"weight": int64(t.Weight), "modelRewrite": t.Model})
-		}
-		rule := fields{"targets": targets}
-		if matches := b.rewriteMatches(r); len(matches) > 0 {
-			rule["matches"] = matches
-		}
-		rules = append(rules, rule)
-	}
+	rules := b.rewriteRules()
 	for _, s := range b.allShares() {
 		name := cmp.Or(s.revision, b.in.Service)
 		b.add(StageObjective, identity{b.plan.ObjectiveGroup + "/v1alpha2", "InferenceModelRewrite", b.in.Namespace, fit(name, maxName), "rewrite"},
-			fields{"spec": fields{"poolRef": poolRef(s.pool), "rules": rules}})
+			withSpec(&infv1alpha2.InferenceModelRewriteSpec{PoolRef: new(poolRef(s.pool)), Rules: rules}))
 	}
 }
 
+func (b *builder) rewriteRules() (rules []infv1alpha2.InferenceModelRewriteRule) {
+	for _, r := range b.in.ModelRewrite {
+		rule := infv1alpha2.InferenceModelRewriteRule{Matches: b.rewriteMatches(r)}
+		for _, t := range r.Targets {
+			rule.Targets = append(rule.Targets, infv1alpha2.TargetModel{Weight: t.Weight, ModelRewrite: t.Model})
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
 // rewriteMatches are the models that a rule is for; none is all.
-func (b *builder) rewriteMatches(r binding.Rewrite) (out list) {
+func (b *builder) rewriteMatches(r binding.Rewrite) (out []infv1alpha2.Match) {
 	models := b.in.Models
 	if r.Model != "" {
 		models = []string{r.Model}
 	}
 	for _, m := range models {
-		out = append(out, fields{"model": fields{"type": "Exact", "value": m}})
+		out = append(out, infv1alpha2.Match{Model: &infv1alpha2.ModelMatch{Type: new(infv1alpha2.MatchExact), Value: m}})
 	}
 	return out
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -23,7 +25,10 @@ var tritonModel = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 var tritonCalls = []string{"generate", "generate_stream", "infer"}
 
 // pathMatch is one path condition of a rule.
-type pathMatch struct{ kind, value string }
+type pathMatch struct {
+	kind  gatewayv1.PathMatchType
+	value string
+}
 
 // paths are those of the requests for inference: the annotation's, or the engine's.
 func (b *builder) paths() []pathMatch {
@@ -40,7 +45,7 @@ func (b *builder) paths() []pathMatch {
 
 func exact(values ...string) (out []pathMatch) {
 	for _, v := range values {
-		out = append(out, pathMatch{"Exact", v})
+		out = append(out, pathMatch{gatewayv1.PathMatchExact, v})
 	}
 	return out
 }
@@ -56,9 +61,9 @@ func (b *builder) tritonPaths() (out []pathMatch) {
 			}
 			name = "(" + strings.Join(quoted, "|") + ")"
 		}
-		out = append(out, pathMatch{"RegularExpression", "/v2/models/" + name + "/versions/[0-9]+/(" + strings.Join(tritonCalls, "|") + ")"})
+		out = append(out, pathMatch{gatewayv1.PathMatchRegularExpression, "/v2/models/" + name + "/versions/[0-9]+/(" + strings.Join(tritonCalls, "|") + ")"})
 		if len(b.in.Models) == 0 {
-			return append(out, pathMatch{"RegularExpression", "/v2/models/" + name + "/(" + strings.Join(tritonCalls, "|") + ")"})
+			return append(out, pathMatch{gatewayv1.PathMatchRegularExpression, "/v2/models/" + name + "/(" + strings.Join(tritonCalls, "|") + ")"})
 		}
 	}
 	for _, m := range b.in.Models {

@@ -6,14 +6,17 @@ import (
 	"maps"
 	"slices"
 
+	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
 // The API of pools.
 const (
-	poolGroup   = "inference.networking.k8s.io"
+	poolGroup   = infv1.GroupName
 	poolVersion = poolGroup + "/v1"
+	poolKind    = "InferencePool"
 )
 
 // pickerPort is where a picker of ours is asked.
@@ -85,17 +88,17 @@ func (b *builder) checkPorts() {
 
 // failureMode is FailClose also where the gateway would go by the client's own
 // header once the picker is gone.
-func (b *builder) failureMode() string {
+func (b *builder) failureMode() infv1.EndpointPickerFailureMode {
 	switch {
 	case !b.leader().FailOpen:
-		return "FailClose"
+		return infv1.EndpointPickerFailClose
 	case b.w.Gateway.Controller == "" && b.in.Provider == "": // nothing serves, and what it will be is not known
 	case !b.headersRemoved():
 		b.find(inference.ConditionEndpointPickerReady, "True", inference.ReasonFailsClosed,
 			fmt.Sprintf("The gateway (%s) cannot take the header %s from a client's request before it reads it, so without a picker requests fail and do not go on (FailClose): a client could name any address.", b.plan.Provider, destinationHeader))
-		return "FailClose"
+		return infv1.EndpointPickerFailClose
 	}
-	return "FailOpen"
+	return infv1.EndpointPickerFailOpen
 }
 
 func (b *builder) renderPool(name string, selector map[string]string, r Revision) bool {
@@ -112,19 +115,27 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 			return false
 		}
 	}
-	spec := fields{
-		"selector":    fields{"matchLabels": labels(selector)},
-		"targetPorts": list{fields{"number": int64(targetPort(lead.Target, r))}},
-		"endpointPickerRef": fields{"group": "", "kind": "Service", "name": service,
-			"port": fields{"number": int64(port)}, "failureMode": b.failureMode()},
+	spec := infv1.InferencePoolSpec{
+		Selector:    infv1.LabelSelector{MatchLabels: matchLabels(selector)},
+		TargetPorts: []infv1.Port{{Number: infv1.PortNumber(targetPort(lead.Target, r))}},
+		EndpointPickerRef: infv1.EndpointPickerRef{Group: new(infv1.Group("")), Kind: "Service", Name: infv1.ObjectName(service),
+			Port: &infv1.Port{Number: infv1.PortNumber(port)}, FailureMode: b.failureMode()},
 	}
 	if r.H2C && b.w.Served.PoolAppProtocol {
-		spec["appProtocol"] = "kubernetes.io/h2c"
+		spec.AppProtocol = infv1.AppProtocolH2C
 	}
 	if r.H2C && !b.w.Served.PoolAppProtocol {
 		b.find(inference.ConditionPoolAccepted, "False", inference.ReasonPoolCRDMissing,
 			"The container's port is named h2c, but the InferencePool CRD has no appProtocol, so the gateway speaks HTTP/1.1; install the CRDs of v1.4.0 or newer, or name the port http1.")
 	}
-	b.add(StagePool, identity{poolVersion, "InferencePool", b.in.Namespace, name, "pool"}, fields{"spec": spec})
+	b.add(StagePool, identity{poolVersion, poolKind, b.in.Namespace, name, "pool"}, withSpec(&spec))
 	return true
+}
+
+func matchLabels(selector map[string]string) map[infv1.LabelKey]infv1.LabelValue {
+	out := map[infv1.LabelKey]infv1.LabelValue{}
+	for k, v := range selector {
+		out[infv1.LabelKey(k)] = infv1.LabelValue(v)
+	}
+	return out
 }

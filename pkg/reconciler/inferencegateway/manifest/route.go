@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -38,16 +40,35 @@ func (b *builder) renderRoutes() {
 		if g.name != "main" {
 			name += "-" + g.name
 		}
-		parent := fields{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": b.in.Gateway.Namespace, "name": b.in.Gateway.Name}
-		if b.in.Listener != "" {
-			parent["sectionName"] = b.in.Listener
+		spec := gatewayv1.HTTPRouteSpec{
+			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{b.parent()}},
+			Hostnames:       hostnames(g.hosts),
+			Rules:           b.rules(g, paths),
 		}
-		b.add(StageRoute, identity{"gateway.networking.k8s.io/v1", "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}, fields{"spec": fields{
-			"parentRefs": list{parent},
-			"hostnames":  texts(g.hosts),
-			"rules":      b.rules(g, paths),
-		}})
+		for _, r := range spec.Rules {
+			b.routeRules = append(b.routeRules, string(*r.Name))
+		}
+		b.add(StageRoute, identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}, withSpec(&spec))
 	}
+}
+
+// parent is the Gateway that routes attach to, or one listener of the Gateway.
+func (b *builder) parent() gatewayv1.ParentReference {
+	parent := gatewayv1.ParentReference{
+		Group: new(gatewayv1.Group(gatewayv1.GroupName)), Kind: new(gatewayv1.Kind("Gateway")),
+		Namespace: new(gatewayv1.Namespace(b.in.Gateway.Namespace)), Name: gatewayv1.ObjectName(b.in.Gateway.Name),
+	}
+	if b.in.Listener != "" {
+		parent.SectionName = new(gatewayv1.SectionName(b.in.Listener))
+	}
+	return parent
+}
+
+func hostnames(hosts []string) (out []gatewayv1.Hostname) {
+	for _, h := range hosts {
+		out = append(out, gatewayv1.Hostname(h))
+	}
+	return out
 }
 
 // checkModels says whether somebody writes the header that models are matched by.
@@ -70,7 +91,7 @@ func (b *builder) checkModels() bool {
 
 // rules are those of one group: two and more pools are told apart by fractions
 // on Istio, by weights elsewhere.
-func (b *builder) rules(g group, paths []pathMatch) list {
+func (b *builder) rules(g group, paths []pathMatch) []gatewayv1.HTTPRouteRule {
 	matches := b.matches(paths)
 	if len(matches) > maxRuleMatches {
 		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonTooManyMatches,
@@ -78,18 +99,18 @@ func (b *builder) rules(g group, paths []pathMatch) list {
 		matches = matches[:maxRuleMatches]
 	}
 	if !b.fractions() {
-		return list{b.weightedRule(g, matches)}
+		return []gatewayv1.HTTPRouteRule{b.weightedRule(g, matches)}
 	}
 	out := b.fractionRules(g, matches)
 	if b.answersUnknown() && len(out) < maxRules && (len(out)+1)*len(matches) <= maxRouteMatches {
-		out = append(out, fields{"name": b.ruleName(g, unknownModel, 100), "matches": b.pathsOnly(paths)})
+		out = append(out, gatewayv1.HTTPRouteRule{Name: new(b.ruleName(g, unknownModel, 100)), Matches: matchesOf(paths, nil)})
 	}
 	return out
 }
 
 // fractionRules gives each share a rule of the same matches; the last one, and
 // the last that a route holds, takes what those before it leave.
-func (b *builder) fractionRules(g group, matches list) (out list) {
+func (b *builder) fractionRules(g group, matches []gatewayv1.HTTPRouteMatch) (out []gatewayv1.HTTPRouteRule) {
 	sum := int32(0)
 	for i, s := range g.shares {
 		sum += s.percent
@@ -111,7 +132,7 @@ func (b *builder) fractionRules(g group, matches list) (out list) {
 }
 
 // weightedRule leaves the split to the gateway.
-func (b *builder) weightedRule(g group, matches list) fields {
+func (b *builder) weightedRule(g group, matches []gatewayv1.HTTPRouteMatch) gatewayv1.HTTPRouteRule {
 	what := "inference"
 	if len(g.shares) == 1 {
 		what = g.shares[0].what()
@@ -138,37 +159,35 @@ func (b *builder) fractions() bool {
 // ruleName is unique on the Gateway: Istio joins the routes of a host and finds
 // pickers and patches by it. It ends in the fraction of all requests that this
 // rule and those before it take, so that a filter can be made for it alone.
-func (b *builder) ruleName(g group, what string, upTo int32) string {
-	return fmt.Sprintf("%s.%s.%s.%s.p%d", b.in.Namespace, b.in.Service, g.name, what, upTo)
+func (b *builder) ruleName(g group, what string, upTo int32) gatewayv1.SectionName {
+	return gatewayv1.SectionName(fmt.Sprintf("%s.%s.%s.%s.p%d", b.in.Namespace, b.in.Service, g.name, what, upTo))
 }
 
-func (b *builder) rule(g group, shares []share, matches list, name string) fields {
-	refs := list{}
+func (b *builder) rule(g group, shares []share, matches []gatewayv1.HTTPRouteMatch, name gatewayv1.SectionName) gatewayv1.HTTPRouteRule {
+	rule := gatewayv1.HTTPRouteRule{Name: &name, Matches: matches, Filters: b.headerFilters(g, shares)}
 	for _, s := range shares {
-		ref := fields{"group": poolGroup, "kind": "InferencePool", "name": s.pool}
+		ref := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
+			Group: new(gatewayv1.Group(poolGroup)), Kind: new(gatewayv1.Kind(poolKind)), Name: gatewayv1.ObjectName(s.pool),
+		}}
 		if len(shares) > 1 {
-			ref["weight"] = int64(s.percent)
+			ref.Weight = new(s.percent)
 		}
-		refs = append(refs, ref)
-	}
-	rule := fields{"name": name, "matches": matches, "backendRefs": refs}
-	if filter := b.headerFilter(g, shares); filter != nil {
-		rule["filters"] = list{filter}
+		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref})
 	}
 	if b.can.timeouts {
-		rule["timeouts"] = fields{"request": gatewayDuration(b.in.RequestTimeout)}
+		rule.Timeouts = &gatewayv1.HTTPRouteTimeouts{Request: new(gatewayDuration(b.in.RequestTimeout))}
 	}
 	return rule
 }
 
-// headerFilter removes what a client must not say, and sets the objective where
+// headerFilters removes what a client must not say, and sets the objective where
 // filters run before the picker.
-func (b *builder) headerFilter(g group, shares []share) fields {
+func (b *builder) headerFilters(g group, shares []share) []gatewayv1.HTTPRouteFilter {
 	if !b.can.filtersFirst && !b.can.ownEndpoints {
 		return nil
 	}
 	removed := b.removedHeaders()
-	modifier := fields{}
+	modifier := &gatewayv1.HTTPHeaderFilter{}
 	objective := b.objectiveOf(g, shares[0])
 	if len(shares) > 1 {
 		objective = ""
@@ -178,14 +197,12 @@ func (b *builder) headerFilter(g group, shares []share) fields {
 	case objective == "":
 		removed = append(removed, objectiveHeaders...)
 	default:
-		set := list{}
 		for _, h := range objectiveHeaders {
-			set = append(set, fields{"name": h, "value": objective})
+			modifier.Set = append(modifier.Set, gatewayv1.HTTPHeader{Name: gatewayv1.HTTPHeaderName(h), Value: objective})
 		}
-		modifier["set"] = set
 	}
-	modifier["remove"] = texts(removed)
-	return fields{"type": "RequestHeaderModifier", "requestHeaderModifier": modifier}
+	modifier.Remove = removed
+	return []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier}}
 }
 
 // objectiveOf is the InferenceObjective of a group's requests to a pool; empty is none.
@@ -196,55 +213,55 @@ func (b *builder) objectiveOf(g group, s share) string {
 	return b.objectiveName(s, g.objective)
 }
 
-// matches are paths times models, each POST: a picker cannot hold a request without a body.
-func (b *builder) matches(paths []pathMatch) (out list) {
+// matches are paths times models.
+func (b *builder) matches(paths []pathMatch) (out []gatewayv1.HTTPRouteMatch) {
 	models := b.modelsByHeader()
 	if len(models) == 0 {
 		models = []string{""}
 	}
 	for _, m := range models {
-		for _, p := range paths {
-			match := fields{"method": "POST", "path": fields{"type": p.kind, "value": p.value}}
-			if headers := b.headers(m); len(headers) > 0 {
-				match["headers"] = headers
-			}
-			out = append(out, match)
-		}
+		out = append(out, matchesOf(paths, b.headers(m))...)
 	}
 	return out
 }
 
-func (b *builder) headers(model string) (out list) {
+// matchesOf are paths with the same headers, each POST: a picker cannot hold a request without a body.
+func matchesOf(paths []pathMatch, headers []gatewayv1.HTTPHeaderMatch) (out []gatewayv1.HTTPRouteMatch) {
+	for _, p := range paths {
+		out = append(out, gatewayv1.HTTPRouteMatch{
+			Method: new(gatewayv1.HTTPMethodPost), Path: &gatewayv1.HTTPPathMatch{Type: &p.kind, Value: &p.value}, Headers: headers,
+		})
+	}
+	return out
+}
+
+func (b *builder) headers(model string) (out []gatewayv1.HTTPHeaderMatch) {
+	exact := func(name, value string) {
+		out = append(out, gatewayv1.HTTPHeaderMatch{Type: new(gatewayv1.HeaderMatchExact), Name: gatewayv1.HTTPHeaderName(name), Value: value})
+	}
 	if model != "" {
-		out = append(out, fields{"type": "Exact", "name": modelHeader, "value": model})
+		exact(modelHeader, model)
 	}
 	for _, h := range b.in.MatchHeaders {
-		out = append(out, fields{"type": "Exact", "name": h.Name, "value": h.Value})
-	}
-	return out
-}
-
-func (b *builder) pathsOnly(paths []pathMatch) (out list) {
-	for _, p := range paths {
-		out = append(out, fields{"method": "POST", "path": fields{"type": p.kind, "value": p.value}})
+		exact(h.Name, h.Value)
 	}
 	return out
 }
 
 // gatewayDuration writes a duration as Gateway API reads it.
-func gatewayDuration(d time.Duration) string {
+func gatewayDuration(d time.Duration) gatewayv1.Duration {
 	if d == 0 {
 		return "0s"
 	}
-	out := ""
+	var out strings.Builder
 	for _, u := range []struct {
 		unit time.Duration
 		name string
 	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
 		if n := d / u.unit; n > 0 {
-			out += fmt.Sprintf("%d%s", n, u.name)
+			fmt.Fprintf(&out, "%d%s", n, u.name)
 			d -= n * u.unit
 		}
 	}
-	return strings.TrimSpace(out)
+	return gatewayv1.Duration(out.String())
 }
