@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
@@ -32,16 +34,21 @@ type Pool struct {
 
 // Read takes a Pool out of an object of inference.networking.k8s.io/v1. Engine,
 // port and path may be named by the same annotations as those of a revision. It
-// is false for a pool without a selector, which selects nothing.
+// is false for a pool without a selector, which selects nothing, and for an
+// object that does not fit the type, which the API server does not store.
 func Read(u *unstructured.Unstructured) (Pool, bool) {
-	selector, _, err := unstructured.NestedStringMap(u.Object, "spec", "selector", "matchLabels")
-	if err != nil || len(selector) == 0 {
+	var pool infv1.InferencePool
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &pool); err != nil || len(pool.Spec.Selector.MatchLabels) == 0 {
 		return Pool{}, false
 	}
-	a := u.GetAnnotations()
+	selector := map[string]string{}
+	for key, value := range pool.Spec.Selector.MatchLabels {
+		selector[string(key)] = string(value)
+	}
+	a := pool.Annotations
 	p := Pool{
-		Namespace: u.GetNamespace(), Name: u.GetName(), UID: u.GetUID(), Created: u.GetCreationTimestamp().Time, Labels: u.GetLabels(), Selector: selector,
-		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(u),
+		Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, Created: pool.CreationTimestamp.Time, Labels: pool.Labels, Selector: selector,
+		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(pool.Spec.TargetPorts),
 	}
 	if p.Engine == collector.Picker { // no engine
 		p.Engine = ""
@@ -56,13 +63,10 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 const maxPort = 65535
 
 // targetPort is the first, 0 without one; a pool with several has one for each data-parallel rank.
-func targetPort(u *unstructured.Unstructured) int {
-	ports, _, _ := unstructured.NestedSlice(u.Object, "spec", "targetPorts")
+func targetPort(ports []infv1.Port) int {
 	for _, port := range ports {
-		if m, ok := port.(map[string]any); ok {
-			if n, ok, _ := unstructured.NestedInt64(m, "number"); ok && n > 0 && n <= maxPort {
-				return int(n)
-			}
+		if port.Number > 0 && port.Number <= maxPort {
+			return int(port.Number)
 		}
 	}
 	return 0

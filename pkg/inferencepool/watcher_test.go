@@ -38,11 +38,12 @@ func TestRead(t *testing.T) {
 spec: {selector: {matchLabels: {app: tgi}}, targetPorts: [{number: 8000}]}`,
 			Pool{Port: 9000, PortNamed: true, Engine: "tgi", Path: "/m", Selector: map[string]string{"app": "tgi"}}, true},
 		{"no port, as of none", head + `, annotations: {knative-inference.dev/metrics-port: "70000"}}
-spec: {selector: {matchLabels: {app: x}}, targetPorts: [{}, 3]}`, Pool{Selector: map[string]string{"app": "x"}}, true},
+spec: {selector: {matchLabels: {app: x}}, targetPorts: [{}]}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"ports that are none", head + "}\nspec: {selector: {matchLabels: {app: x}}, targetPorts: [{number: -1}, {number: 70000}]}", Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"a picker is no engine", head + `, annotations: {knative-inference.dev/engine: endpoint-picker}}
 spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"no selector", head + "}\nspec: {}", Pool{}, false},
+		{"a port that is no object, which the CRD refuses", head + "}\nspec: {selector: {matchLabels: {app: x}}, targetPorts: [3]}", Pool{}, false},
 		{"a selector of another kind", head + "}\nspec: {selector: {matchLabels: {app: 3}}}", Pool{}, false},
 	}
 	for _, tt := range tests {

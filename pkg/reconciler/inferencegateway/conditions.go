@@ -1,13 +1,18 @@
 package inferencegateway
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -151,62 +156,68 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 // available tells whether a Deployment of ours is; the picker's is what routes wait
 // for. One that is rolling keeps its old pods until the new ones answer.
 func (r *Reconciler) available(namespace, name string) bool {
-	d := r.watches.get(deployments, namespace, name)
-	if d == nil {
-		return false
-	}
-	return liveCondition(d.Object, "Available").status == string(metav1.ConditionTrue)
+	d := typed[appsv1.Deployment](r.watches, deployments, namespace, name)
+	return d != nil && deploymentCondition(d, appsv1.DeploymentAvailable).Status == corev1.ConditionTrue
 }
 
 func (r *Reconciler) whyNot(namespace, name string) string {
-	d := r.watches.get(deployments, namespace, name)
+	d := typed[appsv1.Deployment](r.watches, deployments, namespace, name)
 	if d == nil {
 		return "it was just made."
 	}
-	for _, kind := range []string{"ReplicaFailure", "Available", "Progressing"} {
-		if c := liveCondition(d.Object, kind); c.message != "" {
-			return c.message
+	for _, kind := range []appsv1.DeploymentConditionType{appsv1.DeploymentReplicaFailure, appsv1.DeploymentAvailable, appsv1.DeploymentProgressing} {
+		if c := deploymentCondition(d, kind); c.Message != "" {
+			return c.Message
 		}
 	}
 	return "its pods are starting."
 }
 
-// liveStatus is a condition as an unstructured object has it.
-type liveStatus struct {
-	status, reason, message string
-	// since is the condition's last transition, zero when it is not told.
-	since time.Time
-	// generation is that of the object which the condition is about, 0 when it is not told.
-	generation int64
-}
-
-func liveCondition(object map[string]any, kind string) liveStatus {
-	return conditionIn(object, kind, "status", "conditions")
-}
-
-func conditionIn(object map[string]any, kind string, path ...string) liveStatus {
-	for _, c := range slice(object, path...) {
-		if text(c, "type") == kind {
-			since, _ := time.Parse(time.RFC3339, text(c, "lastTransitionTime")) // zero when absent
-			generation, _, _ := unstructured.NestedInt64(c, "observedGeneration")
-			return liveStatus{text(c, "status"), text(c, "reason"), text(c, "message"), since, generation}
+// deploymentCondition is the zero value when the Deployment does not have the condition.
+func deploymentCondition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
+	for _, c := range d.Status.Conditions {
+		if c.Type == kind {
+			return c
 		}
 	}
-	return liveStatus{}
+	return appsv1.DeploymentCondition{}
 }
 
-// parents finds what our Gateway says in the status of a pool or route.
-func parents(object map[string]any, b bound) (out []map[string]any) {
-	for _, p := range slice(object, "status", "parents") {
-		ns := text(p, "parentRef", "namespace")
-		if ns == "" {
-			ns = b.owner.namespace
-		}
-		if text(p, "parentRef", "name") == b.intent.Gateway.Name && ns == b.intent.Gateway.Namespace {
-			out = append(out, p)
-		}
+// parentStatus is the status of a pool or route at one of its parents.
+type parentStatus struct {
+	namespace, name string
+	conditions      []metav1.Condition
+}
+
+// poolParents is nil for a pool that does not fit its type: nothing is known about it then.
+func poolParents(pool *unstructured.Unstructured) (out []parentStatus) {
+	p, err := decode[infv1.InferencePool](pool)
+	if err != nil {
+		return nil
+	}
+	for _, s := range p.Status.Parents {
+		out = append(out, parentStatus{string(s.ParentRef.Namespace), string(s.ParentRef.Name), s.Conditions})
 	}
 	return out
+}
+
+// routeParents is nil for a route that does not fit its type: nothing is known about it then.
+func routeParents(route *unstructured.Unstructured) (out []parentStatus) {
+	p, err := decode[gatewayv1.HTTPRoute](route)
+	if err != nil {
+		return nil
+	}
+	for _, s := range p.Status.Parents {
+		out = append(out, parentStatus{string(value(s.ParentRef.Namespace)), string(s.ParentRef.Name), s.Conditions})
+	}
+	return out
+}
+
+// ofGateway keeps what our Gateway says in the status of a pool or route.
+func ofGateway(parents []parentStatus, b bound) []parentStatus {
+	return slices.DeleteFunc(parents, func(p parentStatus) bool {
+		return p.name != b.intent.Gateway.Name || cmp.Or(p.namespace, b.owner.namespace) != b.intent.Gateway.Namespace
+	})
 }
 
 // settling is how long a Gateway may say no to something new before that is
@@ -216,25 +227,24 @@ const (
 	reasonSettling = "Settling"
 )
 
-// verdict folds the conditions that our Gateway gave an object. What it said of an
-// earlier generation says nothing of this one.
-func (r *Reconciler) verdict(live *unstructured.Unstructured, b bound) (metav1.ConditionStatus, string, string) {
-	said := parents(live.Object, b)
-	if len(said) == 0 {
+// verdict folds the conditions that our Gateway gave an object of a generation. What
+// it said of an earlier generation says nothing of this one.
+func (r *Reconciler) verdict(generation int64, parents []parentStatus) (metav1.ConditionStatus, string, string) {
+	if len(parents) == 0 {
 		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
 	}
-	for _, p := range said {
+	for _, p := range parents {
 		for _, kind := range []string{"Accepted", "ResolvedRefs"} {
-			c := conditionIn(p, kind, "conditions")
+			c := value(find(p.conditions, kind))
 			switch {
-			case c.generation > 0 && c.generation < live.GetGeneration():
-				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not looked at it since it was changed (%s is of generation %d of %d)", kind, c.generation, live.GetGeneration())
-			case c.status == string(metav1.ConditionTrue):
-			case c.status == string(metav1.ConditionFalse):
-				if r.now().Sub(c.since) < settling {
-					return metav1.ConditionUnknown, reasonSettling, fmt.Sprintf("%s is not True yet: %s", kind, c.message)
+			case c.ObservedGeneration > 0 && c.ObservedGeneration < generation:
+				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not looked at it since it was changed (%s is of generation %d of %d)", kind, c.ObservedGeneration, generation)
+			case c.Status == metav1.ConditionTrue:
+			case c.Status == metav1.ConditionFalse:
+				if r.now().Sub(c.LastTransitionTime.Time) < settling {
+					return metav1.ConditionUnknown, reasonSettling, fmt.Sprintf("%s is not True yet: %s", kind, c.Message)
 				}
-				return metav1.ConditionFalse, c.reason, fmt.Sprintf("%s is False: %s", kind, c.message)
+				return metav1.ConditionFalse, c.Reason, fmt.Sprintf("%s is False: %s", kind, c.Message)
 			default:
 				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not set %s yet", kind)
 			}
@@ -262,7 +272,7 @@ func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition
 		if live == nil {
 			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
 		}
-		if status, reason, why := r.verdict(live, b); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live.GetGeneration(), ofGateway(poolParents(live), b)); status != metav1.ConditionTrue {
 			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
 		}
 	}
@@ -289,7 +299,7 @@ func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Conditio
 		if live == nil {
 			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
 		}
-		if status, reason, why := r.verdict(live, b); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live.GetGeneration(), ofGateway(routeParents(live), b)); status != metav1.ConditionTrue {
 			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
 		}
 	}

@@ -1,6 +1,9 @@
 package inferencegateway
 
 import (
+	"maps"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -87,6 +90,9 @@ const (
 	// gatewayWide finds the objects that serve whole Gateways; its only value is itself.
 	// They have no owner: what has one is kept by it, whatever labels were copied to it.
 	gatewayWide = "gateway-wide"
+	// byHost finds HTTPRoutes of others by their hosts; everyHost is that of a route without any.
+	byHost    = "host"
+	everyHost = ""
 )
 
 func indexers() cache.Indexers {
@@ -111,6 +117,17 @@ func indexers() cache.Indexers {
 				return nil, nil
 			}
 			return []string{gatewayWide}, nil
+		},
+		byHost: func(obj any) ([]string, error) {
+			u := obj.(*unstructured.Unstructured)
+			if u.GetKind() != "HTTPRoute" || managed(u) {
+				return nil, nil
+			}
+			hosts := slices.Collect(maps.Keys(hostsOf(u)))
+			if len(hosts) == 0 {
+				hosts = []string{everyHost}
+			}
+			return hosts, nil
 		},
 	}
 }

@@ -378,3 +378,15 @@ func (c *cluster) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
+
+// slice is a list of objects in an untyped object, without what is none.
+func slice(m map[string]any, path ...string) (out []map[string]any) {
+	v, _, _ := unstructured.NestedFieldNoCopy(m, path...)
+	list, _ := v.([]any)
+	for _, e := range list {
+		if o, ok := e.(map[string]any); ok {
+			out = append(out, o)
+		}
+	}
+	return out
+}

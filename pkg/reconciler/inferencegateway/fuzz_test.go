@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/dynamicinformer"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -57,7 +58,7 @@ func FuzzObjects(f *testing.F) {
 		"status":{"pools":["shared"],"parents":[{"parentRef":{"name":"knative-gateway","namespace":"knative-serving"},"conditions":[{"type":"Accepted","status":"False","observedGeneration":1e300,"lastTransitionTime":"9999-99-99"}]}]}}`)
 	f.Add(all, `{"spec":{"versions":[null,{"name":"v1","served":"yes","appProtocol":3},{"name":"v1","served":true,"schema":{"openAPIV3Schema":[]}}]},"status":{"conditions":[{"type":"Established","status":"True"},7]}}`)
 	f.Fuzz(func(t *testing.T, bits uint16, text string) {
-		content, ok := decode(text)
+		content, ok := fromJSON(text)
 		if !ok {
 			return
 		}
@@ -66,8 +67,8 @@ func FuzzObjects(f *testing.F) {
 		c.open()
 		for i, p := range places() {
 			u := &unstructured.Unstructured{}
-			if u.Object, _ = decode(p.usual); bits&(1<<i) != 0 {
-				u.Object, _ = decode(text)
+			if u.Object, _ = fromJSON(p.usual); bits&(1<<i) != 0 {
+				u.Object, _ = fromJSON(text)
 			}
 			c.hold(p, u)
 		}
@@ -77,8 +78,8 @@ func FuzzObjects(f *testing.F) {
 	})
 }
 
-// decode reads an object with the types that the API server's decoder gives it.
-func decode(text string) (map[string]any, bool) {
+// fromJSON reads an object with the types that the API server's decoder gives it.
+func fromJSON(text string) (map[string]any, bool) {
 	var raw map[string]any
 	if json.Unmarshal([]byte(text), &raw) != nil || raw == nil {
 		return nil, false
@@ -172,7 +173,10 @@ func (c *cluster) readOne(b bound, res resource, u *unstructured.Unstructured) {
 		b.owner.claimOn(u, as)
 	}
 	notOwned(res, u)
-	overlap(u, u)
+	if route, err := decode[gatewayv1.HTTPRoute](u); err == nil {
+		overlap(route, route)
+		sameListener(b, route)
+	}
 	upToDate(u, u)
 	joins, _ := binding.PoolLabels(selectorOfPool(u), "qwen", u.GetName())
 	labelChange(map[string]string{"a": "b"}, joins, sortedKeys(joins))

@@ -1,10 +1,11 @@
 package inferencegateway
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -12,23 +13,22 @@ import (
 
 // gateway is the Gateway that an Intent names, as it is.
 func (r *Reconciler) gateway(in binding.Intent) manifest.Gateway {
-	gw := r.watches.get(gateways, in.Gateway.Namespace, in.Gateway.Name)
+	gw := typed[gatewayv1.Gateway](r.watches, gateways, in.Gateway.Namespace, in.Gateway.Name)
 	if gw == nil {
 		return manifest.Gateway{}
 	}
-	out := manifest.Gateway{Exists: true, Class: text(gw.Object, "spec", "gatewayClassName")}
-	if class := r.watches.get(gatewayClasses, "", out.Class); class != nil {
-		out.Controller = text(class.Object, "spec", "controllerName")
+	out := manifest.Gateway{Exists: true, Class: string(gw.Spec.GatewayClassName)}
+	if class := typed[gatewayv1.GatewayClass](r.watches, gatewayClasses, "", out.Class); class != nil {
+		out.Controller = string(class.Spec.ControllerName)
 	}
-	for _, a := range slice(gw.Object, "status", "addresses") {
-		if v := text(a, "value"); v != "" {
-			out.Addresses = append(out.Addresses, v)
+	for _, a := range gw.Status.Addresses {
+		if a.Value != "" {
+			out.Addresses = append(out.Addresses, a.Value)
 		}
 	}
-	for _, l := range slice(gw.Object, "spec", "listeners") {
-		port, _, _ := unstructured.NestedInt64(l, "port")
+	for _, l := range gw.Spec.Listeners {
 		out.Listeners = append(out.Listeners, manifest.Listener{
-			Name: text(l, "name"), Port: int32(port), Protocol: text(l, "protocol"), Hostname: text(l, "hostname"),
+			Name: string(l.Name), Port: l.Port, Protocol: string(l.Protocol), Hostname: string(value(l.Hostname)),
 			Allowed: r.allowed(l, in.Gateway.Namespace, in.Namespace),
 		})
 	}
@@ -37,65 +37,39 @@ func (r *Reconciler) gateway(in binding.Intent) manifest.Gateway {
 
 // allowed tells whether a listener lets HTTPRoutes of a namespace attach; by
 // default only those of the Gateway's own namespace.
-func (r *Reconciler) allowed(listener map[string]any, own, namespace string) bool {
-	if !takesHTTPRoutes(listener) {
+func (r *Reconciler) allowed(listener gatewayv1.Listener, own, namespace string) bool {
+	routes := value(listener.AllowedRoutes)
+	if !takesHTTPRoutes(listener.Protocol, routes.Kinds) {
 		return false
 	}
-	switch from := text(listener, "allowedRoutes", "namespaces", "from"); from {
-	case "All":
+	from := value(routes.Namespaces)
+	switch value(from.From) {
+	case gatewayv1.NamespacesFromAll:
 		return true
-	case "", "Same":
+	case "", gatewayv1.NamespacesFromSame:
 		return own == namespace
-	case "Selector":
-		selector, ok := selectorOf(listener)
+	case gatewayv1.NamespacesFromSelector:
+		selector, err := metav1.LabelSelectorAsSelector(from.Selector) // nil selects nothing
 		ns := r.watches.get(namespaces, "", namespace)
-		return ok && ns != nil && selector.Matches(labels.Set(ns.GetLabels()))
+		return err == nil && ns != nil && selector.Matches(labels.Set(ns.GetLabels()))
 	}
 	return false
 }
 
 // takesHTTPRoutes follows the listener's protocol unless it names kinds.
-func takesHTTPRoutes(listener map[string]any) bool {
-	kinds := slice(listener, "allowedRoutes", "kinds")
+func takesHTTPRoutes(protocol gatewayv1.ProtocolType, kinds []gatewayv1.RouteGroupKind) bool {
 	if len(kinds) == 0 {
-		protocol := text(listener, "protocol")
-		return protocol == "HTTP" || protocol == "HTTPS"
+		return protocol == gatewayv1.HTTPProtocolType || protocol == gatewayv1.HTTPSProtocolType
 	}
-	for _, k := range kinds {
-		if group, given := k["group"]; text(k, "kind") == "HTTPRoute" && (!given || group == gatewayGroup) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(kinds, func(k gatewayv1.RouteGroupKind) bool {
+		return k.Kind == "HTTPRoute" && (k.Group == nil || *k.Group == gatewayGroup)
+	})
 }
 
-func selectorOf(listener map[string]any) (labels.Selector, bool) {
-	m, ok, _ := unstructured.NestedMap(listener, "allowedRoutes", "namespaces", "selector")
-	if !ok {
-		return nil, false
+// value is what a pointer points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	var s metav1.LabelSelector
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(m, &s); err != nil {
-		return nil, false
-	}
-	selector, err := metav1.LabelSelectorAsSelector(&s)
-	return selector, err == nil
-}
-
-// text is a string field, empty when it is missing or something else.
-func text(m map[string]any, path ...string) string {
-	s, _, _ := unstructured.NestedString(m, path...)
-	return s
-}
-
-// slice is a list of objects, without what is none. It shares the memory of m.
-func slice(m map[string]any, path ...string) (out []map[string]any) {
-	v, _, _ := unstructured.NestedFieldNoCopy(m, path...)
-	list, _ := v.([]any)
-	for _, e := range list {
-		if o, ok := e.(map[string]any); ok {
-			out = append(out, o)
-		}
-	}
-	return out
+	return v
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"knative.dev/serving/pkg/apis/serving"
+	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -97,10 +97,8 @@ func portOf(plan manifest.Plan, revision string) int64 {
 		if obj.GetKind() != "InferencePool" || obj.GetName() != pool {
 			continue
 		}
-		for _, p := range slice(obj.Object, "spec", "targetPorts") {
-			if n, ok, _ := unstructured.NestedInt64(p, "number"); ok {
-				return n
-			}
+		if p, err := decode[infv1.InferencePool](obj.Unstructured); err == nil && len(p.Spec.TargetPorts) > 0 {
+			return int64(p.Spec.TargetPorts[0].Number)
 		}
 	}
 	return int64(plan.TargetPort)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/serving/pkg/apis/serving"
+	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -107,7 +108,14 @@ func labelsFor(pool *unstructured.Unstructured, service string) map[string]strin
 }
 
 func selectorOfPool(pool *unstructured.Unstructured) map[string]string {
-	selector, _, _ := unstructured.NestedStringMap(pool.Object, "spec", "selector", "matchLabels")
+	p, err := decode[infv1.InferencePool](pool)
+	if err != nil {
+		return nil // it selects nothing that is known
+	}
+	selector := map[string]string{}
+	for key, value := range p.Spec.Selector.MatchLabels {
+		selector[string(key)] = string(value)
+	}
 	return selector
 }
 

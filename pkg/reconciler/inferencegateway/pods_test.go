@@ -179,7 +179,7 @@ func TestReconcile_promotionWaitsForTheNewPicker(t *testing.T) {
 func backends(c *cluster) (names []string) {
 	for _, rule := range slice(c.live(httpRoutes, "qwen-inference").Object, "spec", "rules") {
 		for _, ref := range slice(rule, "backendRefs") {
-			names = append(names, text(ref, "name"))
+			names = append(names, ref["name"].(string))
 		}
 	}
 	return names

@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference/v1alpha1"
 )
 
 // Reader shows what other parts of the program need of the gateway's world. It
@@ -59,10 +61,10 @@ func (r *Reader) KeptOut(namespace, service string) bool {
 }
 
 func (w *watches) keptOut(namespace, service string) bool {
-	live := w.get(bindings, namespace, service)
+	live := typed[v1alpha1.InferenceBinding](w, bindings, namespace, service)
 	if live == nil {
 		return false
 	}
-	said := liveCondition(live.Object, inference.ConditionPoolAccepted)
-	return said.status == "False" && said.reason == inference.ReasonPoolMismatch
+	said := find(live.Status.Conditions, inference.ConditionPoolAccepted)
+	return said != nil && said.Status == metav1.ConditionFalse && said.Reason == inference.ReasonPoolMismatch
 }

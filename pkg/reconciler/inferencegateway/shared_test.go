@@ -40,8 +40,8 @@ func TestReconcile_aSharedObjectFails(t *testing.T) {
 			t.Error("the objective of a Service waits for an object of others")
 		}
 		rules := slice(c.live(httpRoutes, "old-inference").Object, "spec", "rules")
-		if got := text(rules[0], "timeouts", "request"); got != "1m30s" {
-			t.Errorf("timeout %q of a route that is there, want the new one", got)
+		if got := rules[0]["timeouts"].(map[string]any)["request"]; got != "1m30s" {
+			t.Errorf("timeout %v of a route that is there, want the new one", got)
 		}
 		if c.live(pools, "new") == nil || c.live(httpRoutes, "new-inference") != nil {
 			t.Error("want the pool of a new Service and not yet its route")

@@ -87,15 +87,10 @@ func urls(listener string, gw manifest.Gateway, hosts []string) (out []string) {
 
 // last is the status that the cache has.
 func (r *Reconciler) last(o owner) (status v1alpha1.InferenceBindingStatus) {
-	live := r.watches.get(bindings, o.namespace, o.name)
-	if live == nil {
-		return status
+	if live := typed[v1alpha1.InferenceBinding](r.watches, bindings, o.namespace, o.name); live != nil {
+		return live.Status // one written by something else does not fit, and is replaced
 	}
-	var parsed v1alpha1.InferenceBinding
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, &parsed); err != nil {
-		return status // written by something else; ours replaces it
-	}
-	return parsed.Status
+	return status
 }
 
 // publish writes a status that differs from the last, and events for conditions that do.

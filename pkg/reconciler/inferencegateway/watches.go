@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -269,4 +270,29 @@ func (w *watches) list(r schema.GroupVersionResource, index, value string) []*un
 		out = append(out, obj.(*unstructured.Unstructured))
 	}
 	return out
+}
+
+// typed reads an object of the cache as the Go type of its kind, nil when there is
+// none. An object that does not fit the type, which no API server with the CRD of
+// that type stores, counts as missing and is logged.
+func typed[T any](w *watches, r schema.GroupVersionResource, namespace, name string) *T {
+	live := w.get(r, namespace, name)
+	if live == nil {
+		return nil
+	}
+	out, err := decode[T](live)
+	if err != nil {
+		w.log.Warn("an object does not fit the type of its kind and counts as missing", "resource", r.GroupResource().String(), "namespace", namespace, "name", name, "error", err)
+		return nil
+	}
+	return out
+}
+
+// decode turns an object into the Go type of its kind.
+func decode[T any](u *unstructured.Unstructured) (*T, error) {
+	out := new(T)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }

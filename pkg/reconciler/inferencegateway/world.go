@@ -10,6 +10,7 @@ import (
 	"knative.dev/pkg/network"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -125,9 +126,13 @@ func (r *Reconciler) namedPool(in binding.Intent) *manifest.Pool {
 // liveRules names the rules of the routes that we own now.
 func (r *Reconciler) liveRules(svc *servingv1.Service) (names []string) {
 	for _, route := range r.watches.list(httpRoutes, byOwner, string(svc.UID)) {
-		for _, rule := range slice(route.Object, "spec", "rules") {
-			if name := text(rule, "name"); name != "" {
-				names = append(names, name)
+		live, err := decode[gatewayv1.HTTPRoute](route)
+		if err != nil {
+			continue // not as we wrote it; it is written anew
+		}
+		for _, rule := range live.Spec.Rules {
+			if name := value(rule.Name); name != "" {
+				names = append(names, string(name))
 			}
 		}
 	}
