@@ -1,41 +1,76 @@
 package docs_test
 
 import (
-	"regexp"
-	"slices"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
-// The engines that the collector reads, those that a Service may name for its
-// picker, and those of both pages are the same.
-func TestEngines(t *testing.T) {
-	want := slices.Sorted(slices.Values(engine.NewTables().Names()))
-	if got := slices.Sorted(slices.Values(binding.Engines())); !slices.Equal(got, want) {
-		t.Errorf("binding.Engines() = %v, the collector reads %v", got, want)
+var update = flag.Bool("update", false, "write the generated parts of the documents anew")
+
+// generated holds a part of a document, between the comments <!-- generated: part -->
+// and <!-- end: part -->, against what the program says; with -update it writes it.
+func generated(t *testing.T, document, part, want string) {
+	t.Helper()
+	begin, end := "<!-- generated: "+part+" -->\n", "<!-- end: "+part+" -->"
+	text := read(t, document)
+	before, rest, found := strings.Cut(text, begin)
+	got, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("docs/%s: no text between %q and %q", document, begin, end)
 	}
-	_, section, _ := strings.Cut(read(t, "metrics.md"), "\n## Engines\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	var rows []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllStringSubmatch(section, -1) {
-		rows = append(rows, m[1])
-	}
-	if slices.Sort(rows); !slices.Equal(rows, want) {
-		t.Errorf("docs/metrics.md: the table of engines has %v, want %v", rows, want)
-	}
-	for _, line := range strings.Split(read(t, "annotations.md"), "\n") {
-		if !strings.HasPrefix(line, "| `knative-inference.dev/engine` |") {
-			continue
-		}
-		for _, name := range want {
-			if !strings.Contains(line, "`"+name+"`") {
-				t.Errorf("docs/annotations.md: %s lacks the engine %s", line, name)
-			}
-		}
+	if got == want {
 		return
 	}
-	t.Error("docs/annotations.md: no row of knative-inference.dev/engine")
+	if !*update {
+		t.Errorf("docs/%s: the part %q is not what the program says; write it by: go test ./docs -update\ngot:\n%s\nwant:\n%s", document, part, got, want)
+		return
+	}
+	if err := os.WriteFile(document, []byte(before+begin+want+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The table of engines in metrics.md, and the names in annotations.md, are those of pkg/engines.
+func TestEngines(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("\n| engine | metrics endpoint | running | waiting | KV cache | token rates |\n|---|---|---|---|---|---|\n")
+	for _, e := range engines.All() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s | %s |\n", e.Name, page(e), column(e, engines.Running), column(e, engines.Waiting), column(e, engines.KVUsage), column(e, engines.PromptTokens))
+	}
+	table.WriteString("\n")
+	generated(t, "metrics.md", "engines", table.String())
+
+	_, row, _ := strings.Cut(read(t, "annotations.md"), "\n| `knative-inference.dev/engine` |")
+	row, _, _ = strings.Cut(row, "\n")
+	for _, name := range engines.Names() {
+		if !strings.Contains(row, "`"+name+"`") {
+			t.Errorf("docs/annotations.md: the row of knative-inference.dev/engine lacks `%s`", name)
+		}
+	}
+}
+
+func page(e engines.Engine) string {
+	port := "the requests' port"
+	if e.Port != 0 {
+		port = fmt.Sprint(e.Port)
+	}
+	text := fmt.Sprintf("%s, `%s`", port, e.MetricsPath())
+	if e.Doc.Needs != "" {
+		text = e.Doc.Needs + ", " + text
+	}
+	return text
+}
+
+func column(e engines.Engine, f engines.Field) string {
+	plain := "unknown"
+	if e.Has(f) || f == engines.KVUsage && e.Has(engines.KVUsed) {
+		plain = "yes"
+	}
+	return cmp.Or(e.Doc.Remarks[f], plain)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // ConfigName is the ConfigMap of the cluster's defaults.
@@ -60,7 +61,7 @@ func clusterSettings() map[string]func(*Intent, string) error {
 			return oneOf(&in.BodyRouter.Mode, v, BodyRouterOff, BodyRouterManaged, BodyRouterExternal)
 		},
 		bodyRouterImageKey: func(in *Intent, v string) (err error) { in.BodyRouter.Image, err = image(v); return err },
-		engineKey:          func(in *Intent, v string) error { return oneOf(&in.Engine, v, Engines()...) },
+		engineKey:          func(in *Intent, v string) error { return oneOf(&in.Engine, v, engines.Names()...) },
 		allowedHostsKey:    func(in *Intent, v string) (err error) { in.AllowedHosts, err = hostPatterns(v); return err },
 		allowedGatewaysKey: func(in *Intent, v string) (err error) { in.AllowedGateways, err = globs(v); return err },
 		allowedImagesKey:   func(in *Intent, v string) (err error) { in.AllowedImages, err = globs(v); return err },
@@ -83,7 +84,7 @@ func builtin() Defaults {
 			Replicas: 1, Flavor: FlavorAuto},
 		Flow:            FlowControl{Enabled: true, TTL: 10 * time.Minute, MaxRequests: 1000, QueueDepth: 5},
 		BodyRouter:      BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
-		Engine:          VLLM,
+		Engine:          engines.VLLM,
 		ObjectiveHeader: HeaderAuto,
 		FairnessID:      FairnessRemoved,
 		EndpointHold:    time.Second,

@@ -9,23 +9,8 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
-
-// The engines that a picker can be told to read.
-const (
-	VLLM              = "vllm"
-	SGLang            = "sglang"
-	TensorRTServe     = "trtllm-serve"
-	TritonTensorRTLLM = "triton-tensorrt-llm"
-	Triton            = "triton"
-	TGI               = "tgi"
-	LMDeploy          = "lmdeploy"
-)
-
-// Engines lists them.
-func Engines() []string {
-	return []string{VLLM, SGLang, TensorRTServe, TritonTensorRTLLM, Triton, TGI, LMDeploy}
-}
 
 // ParseTemplate reads the annotations under spec.template of a Knative Service,
 // which are also those of its revisions. Keys that only pkg/config knows are left to it.
@@ -36,7 +21,7 @@ func ParseTemplate(annotations map[string]string) (Engine, []Problem) {
 		problems = append(problems, Problem{Path: templatePath(key), Message: err.Error() + "; correct it or remove the annotation"})
 	}
 	if v, ok := annotations[autoscaling.EngineKey]; ok {
-		if err := oneOf(&e.Name, v, Engines()...); err != nil {
+		if err := oneOf(&e.Name, v, engines.Names()...); err != nil {
 			refuse(autoscaling.EngineKey, err)
 		}
 	}

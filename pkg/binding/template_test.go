@@ -10,7 +10,7 @@ import (
 
 func TestParseTemplate(t *testing.T) {
 	e, problems := ParseTemplate(map[string]string{autoscaling.EngineKey: "triton", autoscaling.MetricsPortKey: "8002", autoscaling.MetricsPathKey: "/metrics", "autoscaling.knative.dev/metric": "rps"})
-	if want := (Engine{Triton, 8002, "/metrics"}); e != want || len(problems) > 0 {
+	if want := (Engine{"triton", 8002, "/metrics"}); e != want || len(problems) > 0 {
 		t.Errorf("got %+v, %v", e, problems)
 	}
 	if e, problems := ParseTemplate(map[string]string{autoscaling.MetricsPathKey: "/metrics?model=qwen"}); e.MetricsPath != "/metrics?model=qwen" || len(problems) > 0 {

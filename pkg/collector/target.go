@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // source is what a target speaks.
@@ -72,11 +74,12 @@ func newTarget(s source, r *revision, p *pod) *target {
 	if s != queueProxy {
 		t.engine = r.target.Engine
 		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
-		if own := r.c.tables.Port(t.engine); own != 0 && !r.target.PortNamed {
-			port = own
+		e, _ := engines.ByName(t.engine)
+		if e.Port != 0 && !r.target.PortNamed {
+			port = e.Port
 		}
 		if path == "" {
-			path = r.c.tables.Path(t.engine)
+			path = e.MetricsPath()
 		}
 	}
 	u := &url.URL{Path: path}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // userContainer is the container that serves: the one with a port, or the only one.
@@ -64,9 +65,9 @@ func number(words []string, name string) int64 {
 // runsVLLM tells vLLM by the engine that is named, else by its command or image.
 func runsVLLM(e binding.Engine, c *corev1.Container) bool {
 	if e.Name != "" {
-		return e.Name == binding.VLLM
+		return e.Name == engines.VLLM
 	}
-	return strings.Contains(c.Image, "vllm") || strings.Contains(strings.Join(command(c), " "), "vllm")
+	return engines.Detect(append(command(c), c.Image)...) == engines.VLLM
 }
 
 // port is what the queue-proxy sends requests to.

@@ -4,45 +4,47 @@ import (
 	"bytes"
 	"math"
 	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // fill writes the folded rows into the Stat.
 func (p *Parser) fill(s *Stat) {
 	s.reset(p.current.name)
 	p.cache = unknownCache()
-	var known [fields]bool
+	var known [engines.Fields]bool
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
-		if t.n == 0 || known[r.field] && !r.plus {
+		if t.n == 0 || known[r.Field] && !r.Plus {
 			continue
 		}
 		p.set(s, r, t)
-		known[r.field] = true
+		known[r.Field] = true
 	}
 	p.cache.complete(s)
 }
 
-func (p *Parser) set(s *Stat, r *row, t *total) {
-	switch r.field {
-	case ttft:
+func (p *Parser) set(s *Stat, r *engines.Row, t *total) {
+	switch r.Field {
+	case engines.TTFT:
 		s.TTFT.copy(&t.hist)
-	case itl:
+	case engines.ITL:
 		s.ITL.copy(&t.hist)
-	case e2e:
+	case engines.E2E:
 		s.E2E.copy(&t.hist)
-	case adapters:
+	case engines.Adapters:
 		s.setLoRA(t.lists)
-	case awake:
-		s.Asleep = t.result(r.fold) == 0
+	case engines.Awake:
+		s.Asleep = t.result(r.Fold) == 0
 	default:
-		to := p.scalar(s, r.field)
+		to := p.scalar(s, r.Field)
 		switch {
-		case r.kind == presence:
+		case r.Kind == engines.Presence:
 			*to = 0
-		case r.plus:
-			*to += t.result(r.fold)
+		case r.Plus:
+			*to += t.result(r.Fold)
 		default:
-			*to = t.result(r.fold)
+			*to = t.result(r.Fold)
 		}
 	}
 }
@@ -53,8 +55,8 @@ func (p *Parser) set(s *Stat, r *row, t *total) {
 func (p *Parser) idle(s *Stat) {
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
-		if t.n == 0 && t.declared && !r.plus && !r.fixed && r.field < kvCapacity {
-			zero(s.scalar(r.field))
+		if t.n == 0 && t.declared && !r.Plus && !r.Fixed && r.Field < engines.KVCapacity {
+			zero(s.scalar(r.Field))
 		}
 	}
 	counted := !math.IsNaN(s.PromptTokens) || !math.IsNaN(s.GenerationTokens) || !math.IsNaN(s.Finished)
@@ -64,13 +66,13 @@ func (p *Parser) idle(s *Stat) {
 }
 
 // scalar is where a field's number goes.
-func (p *Parser) scalar(s *Stat, f field) *float64 {
+func (p *Parser) scalar(s *Stat, f engines.Field) *float64 {
 	switch f {
-	case kvUsed:
+	case engines.KVUsed:
 		return &p.cache.used
-	case kvBlocks:
+	case engines.KVBlocks:
 		return &p.cache.blocks
-	case kvBlockSize:
+	case engines.KVBlockSize:
 		return &p.cache.blockSize
 	default:
 		return s.scalar(f)
@@ -106,29 +108,29 @@ func zero(v *float64) {
 	}
 }
 
-func (s *Stat) scalar(f field) *float64 {
+func (s *Stat) scalar(f engines.Field) *float64 {
 	switch f {
-	case running:
+	case engines.Running:
 		return &s.Running
-	case waiting:
+	case engines.Waiting:
 		return &s.Waiting
-	case kvUsage:
+	case engines.KVUsage:
 		return &s.KVUsage
-	case kvCapacity:
+	case engines.KVCapacity:
 		return &s.KVCapacity
-	case promptTokens:
+	case engines.PromptTokens:
 		return &s.PromptTokens
-	case generationTokens:
+	case engines.GenerationTokens:
 		return &s.GenerationTokens
-	case steps:
+	case engines.Steps:
 		return &s.Steps
-	case preemptions:
+	case engines.Preemptions:
 		return &s.Preemptions
-	case finished:
+	case engines.Finished:
 		return &s.Finished
-	case prefixQueries:
+	case engines.PrefixQueries:
 		return &s.PrefixQueries
-	case prefixHits:
+	case engines.PrefixHits:
 		return &s.PrefixHits
 	default:
 		return &s.Created

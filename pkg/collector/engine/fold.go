@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // A page with more ranks or buckets than these is not an engine's.
@@ -52,17 +54,17 @@ func emptied(list []byte) []byte {
 }
 
 // add folds one series in; rank identifies its data-parallel rank.
-func (t *total) add(f fold, rank uint64, v float64) error {
+func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 	t.n++
 	switch f {
-	case sum, mean:
+	case engines.Sum, engines.Mean:
 		t.value += v
-	case largest:
+	case engines.Largest:
 		if t.n == 1 {
 			t.value = v
 		}
 		t.value = math.Max(t.value, v)
-	case sumRanks, meanRanks:
+	case engines.SumRanks, engines.MeanRanks:
 		return t.addRank(rank, v)
 	}
 	return nil
@@ -85,16 +87,16 @@ func (t *total) addRank(rank uint64, v float64) error {
 }
 
 // result is the folded value; it is only asked for when a series was seen.
-func (t *total) result(f fold) float64 {
+func (t *total) result(f engines.Fold) float64 {
 	switch f {
-	case mean:
+	case engines.Mean:
 		return t.value / float64(t.n)
-	case sumRanks, meanRanks:
+	case engines.SumRanks, engines.MeanRanks:
 		v := 0.0
 		for _, r := range t.ranks {
 			v += r
 		}
-		if f == meanRanks {
+		if f == engines.MeanRanks {
 			v /= float64(len(t.ranks))
 		}
 		return v

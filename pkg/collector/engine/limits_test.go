@@ -181,9 +181,9 @@ func TestCopyPicker_longLine(t *testing.T) {
 
 // Every row of the table picker is among what is copied.
 func TestCopyPicker_keepsWhatTheTableReads(t *testing.T) {
-	for _, r := range picker().rows {
-		if !pickerReads([]byte(r.family + " 1\n")) {
-			t.Errorf("%s is not copied", r.family)
+	for _, r := range picker().Rows {
+		if !pickerReads([]byte(r.Family + " 1\n")) {
+			t.Errorf("%s is not copied", r.Family)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // series is one sample as expfmt reads it. le is NaN when it is no bucket of a
@@ -97,30 +99,30 @@ func flattenHistogram(byName map[string][]series, name string, f *dto.MetricFami
 // oracle folds the flattened page the slow way: maps, no state machine.
 func oracle(c *compiled, byName map[string][]series) Stat {
 	s := NewStat(c.name)
-	known := map[field]bool{}
-	parts := map[field]float64{kvUsed: nan, kvBlocks: nan, kvBlockSize: nan}
+	known := map[engines.Field]bool{}
+	parts := map[engines.Field]float64{engines.KVUsed: nan, engines.KVBlocks: nan, engines.KVBlockSize: nan}
 	for _, r := range c.rows {
-		if known[r.field] && !r.plus {
+		if known[r.Field] && !r.Plus {
 			continue
 		}
-		if r.kind == histogram {
-			h, found := oracleHistogram(r.family, byName)
+		if r.Kind == engines.Histogram {
+			h, found := oracleHistogram(r.Family, byName)
 			if found {
-				known[r.field] = true
-				*map[field]*Histogram{ttft: &s.TTFT, itl: &s.ITL, e2e: &s.E2E}[r.field] = h
+				known[r.Field] = true
+				*map[engines.Field]*Histogram{engines.TTFT: &s.TTFT, engines.ITL: &s.ITL, engines.E2E: &s.E2E}[r.Field] = h
 			}
 			continue
 		}
-		name := r.family + map[kind]string{count: "_count", histogramTotal: "_sum"}[r.kind]
+		name := r.Family + map[engines.Kind]string{engines.Count: "_count", engines.HistogramTotal: "_sum"}[r.Kind]
 		kept := slices.DeleteFunc(slices.Clone(byName[name]), func(x series) bool {
-			return r.where.label != "" && !r.where.keeps(x.labels[r.where.label])
+			return r.Where.Label != "" && !r.Where.Keeps(x.labels[r.Where.Label])
 		})
 		if len(kept) == 0 {
 			continue
 		}
-		known[r.field] = true
-		if _, ok := parts[r.field]; ok {
-			parts[r.field] = oracleFold(c, r.fold, kept)
+		known[r.Field] = true
+		if _, ok := parts[r.Field]; ok {
+			parts[r.Field] = oracleFold(c, r.Fold, kept)
 			continue
 		}
 		oracleScalar(&s, c, r, kept)
@@ -129,49 +131,49 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 }
 
 // oracleCache works out the size and the share of the KV cache from what the page told.
-func oracleCache(s Stat, parts map[field]float64) Stat {
-	if size := parts[kvBlocks] * parts[kvBlockSize]; math.IsNaN(s.KVCapacity) {
+func oracleCache(s Stat, parts map[engines.Field]float64) Stat {
+	if size := parts[engines.KVBlocks] * parts[engines.KVBlockSize]; math.IsNaN(s.KVCapacity) {
 		s.KVCapacity = size
 	}
-	whole, ok := parts[kvBlocks], math.IsNaN(s.KVUsage)
+	whole, ok := parts[engines.KVBlocks], math.IsNaN(s.KVUsage)
 	if math.IsNaN(whole) {
 		whole = s.KVCapacity
 	}
 	if ok && whole > 0 {
-		s.KVUsage = parts[kvUsed] / whole
+		s.KVUsage = parts[engines.KVUsed] / whole
 	}
 	return s
 }
 
-func oracleScalar(s *Stat, c *compiled, r row, kept []series) {
-	if r.kind == lora {
+func oracleScalar(s *Stat, c *compiled, r engines.Row, kept []series) {
+	if r.Kind == engines.LoRA {
 		s.LoRA = oracleLoRA(kept)
 		return
 	}
-	if r.kind == info {
+	if r.Kind == engines.Info {
 		for i := range kept {
-			kept[i].value = oracleProduct(kept[i].labels, r.product)
+			kept[i].value = oracleProduct(kept[i].labels, r.Product)
 		}
 	}
-	v := oracleFold(c, r.fold, kept)
+	v := oracleFold(c, r.Fold, kept)
 	switch {
-	case r.field == awake:
+	case r.Field == engines.Awake:
 		s.Asleep = v == 0
-	case r.plus:
-		*s.scalar(r.field) += v
+	case r.Plus:
+		*s.scalar(r.Field) += v
 	default:
-		*s.scalar(r.field) = v
+		*s.scalar(r.Field) = v
 	}
 }
 
-func oracleFold(c *compiled, f fold, kept []series) float64 {
+func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {
 	byRank := map[string][]float64{}
 	for i, x := range kept {
 		key := fmt.Sprint(i)
-		if f == sumRanks || f == meanRanks {
+		if f == engines.SumRanks || f == engines.MeanRanks {
 			key = x.labels[c.rank]
 		}
-		if f == largest {
+		if f == engines.Largest {
 			key = ""
 		}
 		byRank[key] = append(byRank[key], x.value)
@@ -184,7 +186,7 @@ func oracleFold(c *compiled, f fold, kept []series) float64 {
 		}
 		v += largest
 	}
-	if f == mean || f == meanRanks {
+	if f == engines.Mean || f == engines.MeanRanks {
 		v /= float64(len(byRank))
 	}
 	return v

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strings"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // ErrNotEngine says that the page carries no family of the engine: a wrong
@@ -153,13 +155,13 @@ func (p *Parser) notEngine() error {
 	if p.named != nil {
 		return fmt.Errorf("%w: nothing begins with %q as engine %s has it", ErrNotEngine, p.named.prefix, p.named.name)
 	}
-	return fmt.Errorf("%w: known are %s", ErrNotEngine, strings.Join(p.tables.Names(), ", "))
+	return fmt.Errorf("%w: known are %s", ErrNotEngine, strings.Join(engines.Names(), ", "))
 }
 
 // recognised reports whether any family of the engine's own was on the page.
 func (p *Parser) recognised() bool {
 	for i := range p.totals {
-		if (p.totals[i].n > 0 || p.totals[i].declared) && strings.HasPrefix(p.current.rows[i].family, p.current.prefix) {
+		if (p.totals[i].n > 0 || p.totals[i].declared) && strings.HasPrefix(p.current.rows[i].Family, p.current.prefix) {
 			return true
 		}
 	}
@@ -238,27 +240,27 @@ func (p *Parser) duplicate() bool {
 // add gives the lexed sample to one row.
 func (p *Parser) add(s slot) error {
 	r, t := &p.current.rows[s.row], &p.totals[s.row]
-	if r.where.label != "" {
-		if v, _ := p.sample.label(r.where.label); !r.where.keeps(string(v)) {
+	if r.Where.Label != "" {
+		if v, _ := p.sample.label(r.Where.Label); !r.Where.Keeps(string(v)) {
 			return nil
 		}
 	}
-	switch r.kind {
-	case histogram:
+	switch r.Kind {
+	case engines.Histogram:
 		return t.addHistogram(s.part, &p.sample)
-	case lora:
+	case engines.LoRA:
 		t.addLoRA(&p.sample)
 		return nil
-	case info:
-		return t.add(r.fold, 0, product(&p.sample, r.product))
+	case engines.Info:
+		return t.add(r.Fold, 0, product(&p.sample, r.Product))
 	}
-	return t.add(r.fold, p.rank(r.fold), p.sample.value)
+	return t.add(r.Fold, p.rank(r.Fold), p.sample.value)
 }
 
 // rank identifies the data-parallel rank of the lexed sample; 0 when the fold
 // does not ask for the rank.
-func (p *Parser) rank(f fold) uint64 {
-	if f != sumRanks && f != meanRanks {
+func (p *Parser) rank(f engines.Fold) uint64 {
+	if f != engines.SumRanks && f != engines.MeanRanks {
 		return 0
 	}
 	rank, _ := p.sample.label(p.current.rank)

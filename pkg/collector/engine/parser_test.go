@@ -213,7 +213,7 @@ func TestParse_refusals(t *testing.T) {
 	tests := []struct{ name, engine, page, want string }{
 		{"html", "", "<html>vllm: down</html>\n", "no family of an inference engine"},
 		{"html, engine named", "vllm", "<html>\n", `line 1: expected a metric name, found "<html>"`},
-		{"other program", "", "python_info 1\n", "known are vllm, sglang"},
+		{"other program", "", "python_info 1\n", "known are lmdeploy, sglang"},
 		{"other engine than named", "sglang", "vllm:num_requests_running 1\n", `nothing begins with "sglang:" as engine sglang has it`},
 		{"cut page", "", "vllm:num_requests_running 1\nvllm:num_requests_waiting 12", "line 2: the page ends within a line"},
 		{"no value", "", "vllm:num_requests_running \n", `line 1: expected a number as value, found ""`},
@@ -259,7 +259,7 @@ func manyRanks() string {
 
 func TestParse_unknownEngineName(t *testing.T) {
 	_, err := NewTables().NewParser("vlm", 100)
-	if err == nil || err.Error() != `engine "vlm" is not known; known are vllm, sglang, trtllm-serve, triton-tensorrt-llm, triton, tgi, lmdeploy` {
+	if err == nil || err.Error() != `engine "vlm" is not known; known are lmdeploy, sglang, tgi, triton, triton-tensorrt-llm, trtllm-serve, vllm` {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -18,11 +18,11 @@ func TestEngineOf(t *testing.T) {
 	}{
 		{"no sign", nil, &corev1.Container{Image: "example.com/llm:1"}, binding.Engine{}},
 		{"no container", nil, nil, binding.Engine{}},
-		{"vLLM by its command", nil, &corev1.Container{Image: "example.com/llm:1", Command: []string{"python3", "-m", "vllm.entrypoints.openai.api_server"}}, binding.Engine{Name: binding.VLLM}},
-		{"SGLang by its image", nil, &corev1.Container{Image: "lmsysorg/sglang:latest"}, binding.Engine{Name: binding.SGLang}},
-		{"Triton", nil, &corev1.Container{Image: "x", Command: []string{"tritonserver"}}, binding.Engine{Name: binding.Triton}},
-		{"Triton with TensorRT-LLM", nil, &corev1.Container{Image: "nvcr.io/nvidia/tritonserver:25.01-trtllm-python-py3"}, binding.Engine{Name: binding.TritonTensorRTLLM}},
-		{"the annotation wins", map[string]string{autoscaling.EngineKey: "sglang", autoscaling.MetricsPortKey: "9000"}, &corev1.Container{Image: "vllm/vllm-openai"}, binding.Engine{Name: binding.SGLang, MetricsPort: 9000}},
+		{"vLLM by its command", nil, &corev1.Container{Image: "example.com/llm:1", Command: []string{"python3", "-m", "vllm.entrypoints.openai.api_server"}}, binding.Engine{Name: "vllm"}},
+		{"SGLang by its image", nil, &corev1.Container{Image: "lmsysorg/sglang:latest"}, binding.Engine{Name: "sglang"}},
+		{"Triton", nil, &corev1.Container{Image: "x", Command: []string{"tritonserver"}}, binding.Engine{Name: "triton"}},
+		{"Triton with TensorRT-LLM", nil, &corev1.Container{Image: "nvcr.io/nvidia/tritonserver:25.01-trtllm-python-py3"}, binding.Engine{Name: "triton-tensorrt-llm"}},
+		{"the annotation wins", map[string]string{autoscaling.EngineKey: "sglang", autoscaling.MetricsPortKey: "9000"}, &corev1.Container{Image: "vllm/vllm-openai"}, binding.Engine{Name: "sglang", MetricsPort: 9000}},
 	} {
 		if got := engineOf(tt.annotations, tt.container); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // member is a Service of a pool.
@@ -89,8 +90,6 @@ const (
 	queueProxyH2CPort = 8013
 	// knativePort is Knative's default container port.
 	knativePort = 8080
-	// tritonMetricsPort is Triton's own for its page.
-	tritonMetricsPort = 8002
 )
 
 func targetPort(t binding.Target, r Revision) int32 {
@@ -107,19 +106,13 @@ func userPort(r Revision) int32 { return cmp.Or(r.Port, knativePort) }
 
 // metricsPort is the engine's page, never the queue-proxy, where a scrape counts as traffic.
 func metricsPort(in binding.Intent, r Revision) int32 {
-	standard := userPort(r)
-	if isTriton(engineOf(in, r)) {
-		standard = tritonMetricsPort
-	}
-	return cmp.Or(r.Engine.MetricsPort, standard)
+	e, _ := engines.ByName(engineOf(in, r))
+	return cmp.Or(r.Engine.MetricsPort, int32(e.Port), userPort(r))
 }
 
 func engineOf(in binding.Intent, r Revision) string { return cmp.Or(r.Engine.Name, in.Engine) }
 
 func metricsPath(in binding.Intent, r Revision) string {
-	standard := "/metrics"
-	if engineOf(in, r) == binding.TensorRTServe {
-		standard = "/prometheus/metrics"
-	}
-	return cmp.Or(r.Engine.MetricsPath, standard)
+	e, _ := engines.ByName(engineOf(in, r))
+	return cmp.Or(r.Engine.MetricsPath, e.MetricsPath())
 }

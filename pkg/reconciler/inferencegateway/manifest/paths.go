@@ -35,7 +35,7 @@ func (b *builder) paths() []pathMatch {
 	switch {
 	case len(b.in.Paths) > 0:
 		return exact(b.in.Paths...)
-	case isTriton(engineOf(b.in, b.revision)):
+	case speaksKServe(engineOf(b.in, b.revision)):
 		return b.tritonPaths()
 	case b.in.Picker.Flavor == binding.FlavorLLMD:
 		return exact(append(slices.Clone(openAI), messages)...)
@@ -82,7 +82,7 @@ func (b *builder) tritonPaths() (out []pathMatch) {
 
 // modelsByHeader are those that only the body names.
 func (b *builder) modelsByHeader() []string {
-	if isTriton(engineOf(b.in, b.revision)) && len(b.in.Paths) == 0 {
+	if speaksKServe(engineOf(b.in, b.revision)) && len(b.in.Paths) == 0 {
 		return nil
 	}
 	return b.in.Models

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 const (
@@ -39,7 +40,7 @@ func (b *builder) pickerConfig(r Revision) string {
 	} else {
 		config["saturationDetector"] = detector
 	}
-	if isTriton(engine) {
+	if speaksKServe(engine) {
 		// Triton's own protocol is not JSON of OpenAI's form.
 		config["parser"] = fields{"pluginRef": "passthrough-parser"}
 	}
@@ -68,7 +69,7 @@ func (b *builder) plugins(engine string, r Revision) list {
 		fields{"type": "metrics-data-source", "parameters": source},
 		fields{"type": "core-metrics-extractor", "parameters": extractor(engine)},
 		fields{"type": "utilization-detector", "parameters": fields{"queueDepthThreshold": int64(b.leader().Flow.QueueDepth), "kvCacheUtilThreshold": 0.8, "metricsStalenessThreshold": staleAfter}})
-	if isTriton(engine) {
+	if speaksKServe(engine) {
 		out = append(out, fields{"type": "passthrough-parser"})
 	}
 	return out
@@ -76,19 +77,14 @@ func (b *builder) plugins(engine string, r Revision) list {
 
 // scorers are those whose input the engine has.
 func scorers(engine string) []string {
-	switch engine {
-	case binding.Triton, binding.TGI:
-		return []string{"queue-scorer"}
-	case binding.TritonTensorRTLLM, binding.LMDeploy:
-		return []string{"queue-scorer", "kv-cache-utilization-scorer"}
-	case binding.VLLM:
-		return []string{"queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer", "lora-affinity-scorer"}
+	if e, known := engines.ByName(engine); known {
+		return e.Picker.Scorers
 	}
-	return []string{"queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer"}
+	return []string{engines.QueueScorer, engines.KVCacheScorer, engines.PrefixCacheScorer}
 }
 
 func profile(engine string) list {
-	weights := map[string]int64{"queue-scorer": 2, "kv-cache-utilization-scorer": 2, "prefix-cache-scorer": 3, "lora-affinity-scorer": 1}
+	weights := map[string]int64{engines.QueueScorer: 2, engines.KVCacheScorer: 2, engines.PrefixCacheScorer: 3, engines.LoRAScorer: 1}
 	out := list{}
 	for _, name := range scorers(engine) {
 		out = append(out, fields{"pluginRef": name, "weight": weights[name]})
@@ -96,18 +92,18 @@ func profile(engine string) list {
 	return append(out, fields{"pluginRef": "max-score-picker"})
 }
 
-// extractor tells the picker an engine's metric names; vLLM, SGLang,
-// trtllm-serve and Triton with TensorRT-LLM it knows itself.
+// extractor names to the picker the metrics of an engine that it does not know itself.
 func extractor(engine string) fields {
 	p := fields{"defaultEngine": engine}
-	switch engine {
-	case binding.Triton:
-		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "nv_inference_pending_request_count"}}
-	case binding.TGI:
-		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "tgi_queue_size", "runningRequestsSpec": "tgi_batch_current_size"}}
-	case binding.LMDeploy:
-		p["engineConfigs"] = list{fields{"name": engine, "queuedRequestsSpec": "lmdeploy:num_requests_waiting",
-			"runningRequestsSpec": "lmdeploy:num_requests_running", "kvUsageSpec": "lmdeploy:gpu_cache_usage_perc"}}
+	e, _ := engines.ByName(engine)
+	config := fields{"name": engine}
+	for key, metric := range map[string]string{"queuedRequestsSpec": e.Picker.Waiting, "runningRequestsSpec": e.Picker.Running, "kvUsageSpec": e.Picker.KVUsage} {
+		if metric != "" {
+			config[key] = metric
+		}
+	}
+	if len(config) > 1 {
+		p["engineConfigs"] = list{config}
 	}
 	return p
 }
@@ -147,6 +143,8 @@ func (b *builder) negative() (out []int32) {
 	return slices.Compact(out)
 }
 
-func isTriton(engine string) bool {
-	return engine == binding.Triton || engine == binding.TritonTensorRTLLM
+// speaksKServe reports whether the engine's requests are not of OpenAI's form.
+func speaksKServe(engine string) bool {
+	e, _ := engines.ByName(engine)
+	return e.Protocol == engines.KServeV2
 }

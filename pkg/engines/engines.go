@@ -1,0 +1,165 @@
+// Package engines knows each inference engine by name: how it is recognised, where
+// its metrics endpoint is, what its metrics mean, and what an endpoint picker can use
+// of them. The collector, the gateway and the documents read it; nothing else names an
+// engine. An engine is one file of this package:
+//
+//	var _ = register(Engine{Name: "my-engine", Prefix: "my_engine_", Rows: []Row{...}})
+//
+// with a page that its metrics endpoint served in ../collector/engine/testdata. The
+// house rule against registration is bent here so that a new engine touches no list:
+// the variable is set before main begins, and no engine can be added later.
+package engines
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Engine is all that this program knows of one inference engine. Values are shared
+// and must not be changed.
+type Engine struct {
+	// Name is what users write in knative-inference.dev/engine.
+	Name string
+	// Prefix begins the names of the engine's metrics; the engine is recognised by it.
+	Prefix string
+	// General engines have metrics that stand on the pages of others too: they are
+	// sought last, and anew on each page.
+	General bool
+	// Signs recognise the engine by its container: all words of one sign occur in
+	// image, command or arguments. The longest sign of all engines counts.
+	Signs []Sign
+	// Path is where the metrics endpoint is, "" for /metrics.
+	Path string
+	// Port serves the metrics endpoint, 0 for the port of the requests.
+	Port int
+	// Rank is the label that tells data-parallel ranks of one pod apart, for the
+	// folds that need it.
+	Rank string
+	// Rows say how the metrics become the fields of a sample.
+	Rows []Row
+	// Protocol is what requests look like.
+	Protocol Protocol
+	Picker   Picker
+	Doc      Doc
+}
+
+// Sign is words that occur together.
+type Sign []string
+
+// Protocol is what the requests of an engine look like.
+type Protocol int
+
+const (
+	// OpenAI has JSON bodies and paths under /v1.
+	OpenAI Protocol = iota
+	// KServeV2 is Triton's own: the path names the model, the body is not OpenAI's.
+	KServeV2
+)
+
+// Picker is what an endpoint picker can use of an engine. Its metrics are told to
+// the picker when it does not know the engine itself; "" is a metric that is not there.
+type Picker struct {
+	// Scorers are plugins of the picker whose input the engine has.
+	Scorers []string
+	// Waiting, Running and KVUsage name gauges.
+	Waiting, Running, KVUsage string
+}
+
+// The picker's plugins that score pods.
+const (
+	QueueScorer       = "queue-scorer"
+	KVCacheScorer     = "kv-cache-utilization-scorer"
+	PrefixCacheScorer = "prefix-cache-scorer"
+	LoRAScorer        = "lora-affinity-scorer"
+)
+
+// Doc is what docs/metrics.md says besides what the rows show.
+type Doc struct {
+	// Needs says what must be set on the engine, such as "with `--metrics`".
+	Needs string
+	// Remarks replace the table's "yes" or "unknown" in the column of a field.
+	Remarks map[Field]string
+}
+
+// DefaultPath is where most engines have their metrics endpoint.
+const DefaultPath = "/metrics"
+
+// MetricsPath is where the engine's metrics endpoint is.
+func (e Engine) MetricsPath() string { return cmp.Or(e.Path, DefaultPath) }
+
+// Has reports whether a field can be read from the engine's metrics.
+func (e Engine) Has(f Field) bool {
+	return slices.ContainsFunc(e.Rows, func(r Row) bool { return r.Field == f })
+}
+
+// registered holds every engine in the order in which pages are held against them.
+var registered []Engine
+
+// register adds an engine. It is called while the program's variables are set.
+func register(e Engine) Engine {
+	registered = append(registered, e)
+	slices.SortFunc(registered, func(a, b Engine) int {
+		return cmp.Or(compareBool(a.General, b.General), cmp.Compare(a.Name, b.Name))
+	})
+	return e
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// All lists the engines in the order in which a page is held against them.
+func All() []Engine { return slices.Clone(registered) }
+
+// Names lists the names of all engines, sorted.
+func Names() []string {
+	names := make([]string, 0, len(registered))
+	for _, e := range registered {
+		names = append(names, e.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ByName finds an engine. Of one that is not known it returns the zero value, whose
+// metrics endpoint is where most engines have theirs.
+func ByName(name string) (e Engine, known bool) {
+	i := slices.IndexFunc(registered, func(e Engine) bool { return e.Name == name })
+	if i < 0 {
+		return Engine{}, false
+	}
+	return registered[i], true
+}
+
+// Detect returns the name of the engine whose longest sign occurs in the words of a
+// container: its image, command and arguments. It returns "" without any sign.
+func Detect(words ...string) string {
+	text := strings.Join(words, " ")
+	name, longest := "", 0
+	for _, e := range registered {
+		for _, s := range e.Signs {
+			if n := s.length(); n > longest && s.occurs(text) {
+				name, longest = e.Name, n
+			}
+		}
+	}
+	return name
+}
+
+func (s Sign) length() (n int) {
+	for _, word := range s {
+		n += len(word)
+	}
+	return n
+}
+
+func (s Sign) occurs(text string) bool {
+	return !slices.ContainsFunc(s, func(word string) bool { return !strings.Contains(text, word) })
+}
