@@ -244,7 +244,7 @@ func TestAnnotations_workedNumbers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		says := strings.TrimSuffix(d.Wants[0].String(), " "+string(d.Wants[0].Reason))
+		says := d.Wants[0].String()
 		if !strings.Contains(text, "`"+says+"`") {
 			t.Errorf("docs/annotations.md: the worked number of %s is not `%s`", m, says)
 		}

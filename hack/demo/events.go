@@ -12,7 +12,7 @@ import (
 )
 
 // printEvents prints the PodAutoscaler's events of scaling, oldest first, with
-// the why-line broken into one line per part.
+// each sentence of the reason on a line of its own.
 func (c *cluster) printEvents(ctx context.Context, revision string) error {
 	list, err := c.kube.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
 		FieldSelector: "involvedObject.kind=PodAutoscaler,reason=Scaled,involvedObject.name=" + revision,
@@ -22,10 +22,10 @@ func (c *cluster) printEvents(ctx context.Context, revision string) error {
 	}
 	slices.SortFunc(list.Items, func(a, b corev1.Event) int { return when(a).Compare(when(b)) })
 	for _, e := range list.Items {
-		what, why, _ := strings.Cut(e.Message, ": ")
+		what, why, _ := strings.Cut(e.Message, ". ")
 		fmt.Printf("%s  %s\n", when(e).Local().Format("15:04:05"), what)
-		for part := range strings.SplitSeq(why, ", ") {
-			fmt.Println("          " + part)
+		for part := range strings.SplitAfterSeq(why, ". ") {
+			fmt.Println("          " + strings.TrimSpace(part))
 		}
 	}
 	return nil

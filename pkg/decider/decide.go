@@ -15,6 +15,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	d := Decision{Wants: make([]Want, len(spec.Targets))}
 	for i, t := range spec.Targets {
 		if t.Metric == SLO {
+			d.Objective = spec.SLO.WithDefaults()
 			d.Wants[i], d.SLO, next.SLO, next.Targets[i] = sloWant(spec, st.SLO, obs, next.Targets[i])
 			continue
 		}

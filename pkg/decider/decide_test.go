@@ -113,11 +113,13 @@ func TestString(t *testing.T) {
 		Wants: []Want{
 			{KVCache, 91.2345, 70, 6, 6, DesiredWithinRange, nil},
 			{Concurrency, Unknown(), 8, -1, -1, NoData, nil},
-			{PromptTokens, 2.5e10, 0.001, 9, 4, ScaleUpLimit, nil},
+			{PromptTokens, 2.5e10, 0.001, 9, 4, ScaleUpLimit, []Step{{"scale-up limit", 9, 4, ScaleUpLimit}}},
 		},
 		Trace: []Step{{"bounds", 6, 3, TooManyReplicas}},
-	}, "3 replicas: kv_cache_usage_percent=91.23 of 70 wants 6, concurrency=? of 8 wants ?, "+
-		"prompt_tokens_per_second=2.5e+10 of 0.001 asks 9 wants 4 ScaleUpLimit; bounds 6->3 TooManyReplicas")
+	}, "3 replicas. kv_cache_usage_percent is 91.23 (target 70) and needs 6 replicas. concurrency is unknown (target 8 per replica). "+
+		"prompt_tokens_per_second is 2.5e+10 (target 0.001 per replica) and needs 9 replicas, lowered from 9 to 4 (max-scale-up-rate). "+
+		"The count was lowered from 6 to 3 (max-scale).")
 	f(Decision{Replicas: 1, Reason: NoData, Wants: []Want{{RPS, Unknown(), 8, -1, -1, NoData, nil}}},
-		"1 replica: rps=? of 8 wants ?; held, no signal is known")
+		"1 replica. rps is unknown (target 8 per replica). The count stays, because no metric has a value. "+
+			"min-scale and max-scale did not change the count.")
 }

@@ -19,14 +19,14 @@ func ExampleDecide() {
 		Pods: []decider.Pod{{Name: "a", KVCache: 95}, {Name: "b", KVCache: 87}},
 	}
 	decision, state, err := decider.Decide(spec, decider.State{}, observation)
-	fmt.Println(decision, err)
+	fmt.Println(decision.Replicas, decision.Why(), err)
 
 	// What cannot be measured is unknown, not zero: nothing moves.
 	observation.Time, observation.Replicas = observation.Time.Add(2*time.Second), decision.Replicas
 	observation.Pods[0].KVCache, observation.Pods[1].KVCache = decider.Unknown(), decider.Unknown()
 	decision, _, err = decider.Decide(spec, state, observation)
-	fmt.Println(decision, err)
+	fmt.Println(decision.Replicas, decision.Why(), err)
 	// Output:
-	// 3 replicas: kv_cache_usage_percent=91 of 70 wants 3 <nil>
-	// 3 replicas: kv_cache_usage_percent=? of 70 wants ?; held, no signal is known <nil>
+	// 3 kv_cache_usage_percent is 91 (target 70) and needs 3 replicas. <nil>
+	// 3 kv_cache_usage_percent is unknown (target 70). The count stays, because no metric has a value. <nil>
 }

@@ -268,7 +268,7 @@ func unknownTotals() Totals {
 
 // run decides every two seconds with the fleet, at a rate or along a line
 // between two, as rate=8..40.
-func (s *story) run(fields []string) (string, error) {
+func (s *story) run(fields []string) ([]string, error) {
 	f, from, to := &s.fleet, 0.0, 0.0
 	var first, last time.Duration
 	for _, field := range fields {
@@ -288,7 +288,7 @@ func (s *story) run(fields []string) (string, error) {
 			err = fmt.Errorf("unknown field of a run")
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", field, err)
+			return nil, fmt.Errorf("%s: %w", field, err)
 		}
 	}
 	if f.now < first {
@@ -303,7 +303,7 @@ func (s *story) run(fields []string) (string, error) {
 		changes.add(f.now, s.decide(f.observe(rate)))
 		f.follow(s.last.Replicas)
 	}
-	return strings.Join(changes, ", "), nil
+	return changes, nil
 }
 
 // changes lists outcomes, each with its time but the first.

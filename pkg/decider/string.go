@@ -4,85 +4,152 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-// String says the decision in one line, for events, conditions and tables:
+// String explains the decision in sentences, for conditions and tables:
 //
-//	3 replicas: kv_cache_usage_percent=91.2 of 70 wants 6, concurrency=1.5 of 8 wants 1; bounds 6->3 TooManyReplicas
+//	3 replicas. Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by
+//	concurrent requests). 99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits.
+//	min-scale and max-scale did not change the count.
 //
-// A signal is "observed of target"; "wants ?" is an unknown one. A want that one
-// rule changed is written "asks 9 wants 4 ScaleUpLimit"; of several rules each
-// step is shown: "asks 9 wants 6 (scale-up limit 9->4 ScaleUpLimit, stabilization
-// 4->6 ScaleDownStabilized)".
+// Explain returns the same for programs.
 func (d Decision) String() string {
-	var b strings.Builder
-	b.WriteString(strconv.Itoa(int(d.Replicas)))
-	b.WriteString(" replica")
-	if d.Replicas != 1 {
-		b.WriteByte('s')
+	s := replicas(d.Replicas) + ". " + d.Why()
+	if !d.bounded() {
+		s += " min-scale and max-scale did not change the count."
 	}
-	for i, w := range d.Wants {
-		b.WriteString([]string{": ", ", "}[min(i, 1)])
-		b.WriteString(w.String())
-	}
-	if d.SLO != nil {
-		b.WriteString("; slo " + partsString(d.SLO))
+	return s
+}
+
+// Why is the reasons of String alone, for events:
+//
+//	kv_cache_usage_percent is 91.2 (target 70) and needs 6 replicas. concurrency is 1.5 (target 8 per replica) and
+//	needs 1 replica. The count was lowered from 6 to 3 (max-scale).
+func (d Decision) Why() string {
+	var sentences []string
+	for _, w := range d.Wants {
+		if w.Metric == SLO && d.SLO != nil {
+			sentences = append(sentences, sloSentences(*d.SLO, d.Objective)...)
+			if len(d.Wants) == 1 && w.Asked >= 0 && w.explanation() == "" {
+				continue // the count says the rest
+			}
+		}
+		sentences = append(sentences, w.String())
 	}
 	if d.Reason == NoData {
-		b.WriteString("; held, no signal is known")
+		sentences = append(sentences, "The count stays, because no metric has a value.")
 	}
 	for _, s := range d.Trace {
-		b.WriteString("; " + s.String())
+		sentences = append(sentences, "The count was "+s.String()+".")
 	}
-	return b.String()
+	return strings.Join(sentences, " ")
 }
 
-// String says the want as Decision.String shows it.
+// bounded reports whether min-scale or max-scale changed the count.
+func (d Decision) bounded() bool {
+	for _, s := range d.Trace {
+		if s.Reason == TooFewReplicas || s.Reason == TooManyReplicas {
+			return true
+		}
+	}
+	return false
+}
+
+// String is the want as one sentence: "num_requests_waiting is 1 (target 4 per
+// replica) and needs 1 replica, raised from 1 to 2 (the largest need of the
+// hold-down time counts)."
 func (w Want) String() string {
-	s := string(w.Metric) + "=" + number(float64(w.Observed)) + " of " + number(w.Target)
-	if w.Replicas < 0 {
-		return s + " wants ?"
+	target := " (target " + number(w.Target) + w.Metric.perReplica() + ")"
+	switch {
+	case w.Replicas < 0 && w.Metric == SLO:
+		return "slo cannot say yet how many replicas it needs."
+	case w.Replicas < 0:
+		return string(w.Metric) + " is unknown" + target + "."
+	case w.Metric == SLO:
+		return "slo needs " + replicas(w.Asked) + w.explanation() + "."
 	}
-	if w.Asked != w.Replicas {
-		s += " asks " + strconv.Itoa(int(w.Asked))
+	return string(w.Metric) + " is " + number(float64(w.Observed)) + target + " and needs " + replicas(w.Asked) + w.explanation() + "."
+}
+
+// explanation is what the rules did to the want; empty if nothing.
+func (w Want) explanation() (s string) {
+	for _, step := range w.Trace {
+		s += ", " + step.String()
 	}
-	s += " wants " + strconv.Itoa(int(w.Replicas))
-	if len(w.Trace) > 1 {
-		return s + " (" + steps(w.Trace) + ")"
-	}
-	if w.Reason != DesiredWithinRange {
-		s += " " + string(w.Reason)
+	if s == "" && w.Reason != DesiredWithinRange {
+		return " (" + w.Reason.text() + ")"
 	}
 	return s
 }
 
-// steps lists the rules that moved a want, in order.
-func steps(trace []Step) string {
-	all := make([]string, len(trace))
-	for i, s := range trace {
-		all[i] = s.String()
-	}
-	return strings.Join(all, ", ")
-}
-
-// String says the step as "rule before->after reason".
+// String says the step as "lowered from 6 to 3 (max-scale)".
 func (s Step) String() string {
-	if s.Before == s.After {
-		return s.Rule + " keeps " + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
+	before, after := strconv.Itoa(int(s.Before)), strconv.Itoa(int(s.After))
+	move := "lowered from " + before + " to " + after
+	switch {
+	case s.After == s.Before:
+		move = "kept at " + after
+	case s.After > s.Before:
+		move = "raised from " + before + " to " + after
 	}
-	return s.Rule + " " + strconv.Itoa(int(s.Before)) + "->" + strconv.Itoa(int(s.After)) + " " + string(s.Reason)
+	return move + " (" + s.Reason.text() + ")"
 }
 
-// partsString says the parts of a want of slo.
-func partsString(p *slo.Parts) string {
-	s := number(float64(p.Demand)) + "/s at " + number(float64(p.CapacityRPS)) + " each (" + p.Limit + ", trim " + number(float64(p.TargetLoad)) +
-		"), envelope " + number(float64(p.GrowthFactor)) + ", past needs " + number(float64(p.NeedPast)) + ", " + number(float64(p.Backlog)) + " waiting"
-	if p.Unmet > 0 {
-		s += ", " + strconv.Itoa(int(p.Unmet)) + " without a node"
+// perReplica ends the target of a metric that is summed over the replicas.
+func (m Metric) perReplica() string {
+	switch m {
+	case KVCache, TTFTP95, ITLP95, SLO:
+		return ""
 	}
-	return s
+	return " per replica"
+}
+
+// text says the reason in words that need no documentation.
+func (r Reason) text() string {
+	switch r {
+	case PartialData:
+		return "part of the data is missing, so the count does not fall"
+	case Panicking:
+		return "panic mode: the largest count since it began"
+	case ScaleUpLimit:
+		return "max-scale-up-rate"
+	case UnconfirmedJump:
+		return "only the last sample asks for more"
+	case JumpLimit:
+		return "at most 2 x Ready pods + 4 until requests outside of the engines confirm the need"
+	case ScaleDownLimit:
+		return "max-scale-down-rate"
+	case ScaleDownStabilized:
+		return "the largest need of the hold-down time counts"
+	case ScaleDownDelayed:
+		return "scale-down-delay"
+	case ActivationScale:
+		return "activation-scale"
+	case StartingCapacity:
+		return "pods that are starting will take the queue"
+	case InFlightRequests:
+		return "requests are or may be in flight"
+	case Unreachable:
+		return "no route leads to the revision and no request is in flight"
+	case Unschedulable:
+		return "pods find no node, and more would not either"
+	case TooFewReplicas:
+		return "min-scale"
+	case TooManyReplicas:
+		return "max-scale"
+	}
+	return string(r)
+}
+
+// replicas is "1 replica" or "3 replicas".
+func replicas(n int32) string { return count(float64(n), "replica") }
+
+// count is a whole number with its noun.
+func count(n float64, noun string) string {
+	if math.Round(n) == 1 {
+		return "1 " + noun
+	}
+	return strconv.FormatFloat(n, 'f', 0, 64) + " " + noun + "s"
 }
 
 // number writes at most two decimals, and ? for unknown.

@@ -223,7 +223,7 @@ type Step struct {
 	Reason        Reason
 }
 
-// Decision is a replica count that explains itself.
+// Decision is a replica count with the reasons for it.
 type Decision struct {
 	// Replicas is within [Spec.MinReplicas, Spec.MaxReplicas].
 	Replicas int32
@@ -238,4 +238,6 @@ type Decision struct {
 	Panicking bool
 	// SLO holds the parts of the metric SLO's want, nil without that metric.
 	SLO *SLOParts `json:",omitempty"`
+	// Objective is what the metric SLO aims at, the zero value without that metric.
+	Objective Objective `json:",omitzero"`
 }

@@ -216,7 +216,7 @@ func (r *runner) worthTelling(before Record) bool {
 	moved := before.Time.IsZero() || d.Replicas != before.Decision.Replicas
 	if moved {
 		r.m.Log.Info("decided", "namespace", r.revision.Namespace, "revision", r.revision.Name,
-			"replicas", r.record.Observation.Replicas, "decision", d.String())
+			"replicas", r.record.Observation.Replicas, "decision", d.Explain())
 	}
 	reason := d.Reason != r.told && (r.told == decider.NoData || now.Sub(r.toldAt) >= quiet)
 	numbers := now.Sub(r.toldAt) >= refresh && d.String() != r.toldText

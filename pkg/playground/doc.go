@@ -4,7 +4,7 @@
 // pages, an engine's and a queue-proxy's, which the real collector scrapes; the
 // real decision loop (pkg/multiscaler) decides on what it read, and pods come
 // and go accordingly. The custom metrics API answers on localhost. A page shows
-// demand, signals, wants and replicas as they change, and the why-line of every
+// demand, signals, wants and replicas as they change, and the reasons of every
 // decision; its controls change the load, the objective and the policy.
 //
 // Faster than real time there is nothing to scrape: then the fleet's own

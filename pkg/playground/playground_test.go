@@ -139,8 +139,8 @@ func TestPlayground_realTime(t *testing.T) {
 	}
 	base := start(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "steady", 40, time.Second })
 	f := frames(t, base, 60*time.Second, func(f Frame) bool { return f.Ready >= 3 && f.Requests > 0 })
-	if !f.Live || !strings.Contains(f.Why, "slo") || len(f.Wants) != 1 {
-		t.Errorf("frame %+v, want a live one with a why-line of slo", f)
+	if !f.Live || !strings.Contains(f.Why, "one replica sustains ") || len(f.Wants) != 1 {
+		t.Errorf("frame %+v, want a live one with the reasons of slo", f)
 	}
 	if len(f.Pages) != int(f.Ready) || f.Pages[0] != "pod-00000" || f.TTFT == nil || f.ITL == nil {
 		t.Errorf("frame %+v, want the Ready pods' pages and latencies", f)

@@ -133,9 +133,9 @@ func TestGatewayHeldRequestsScale(t *testing.T) {
 		t.Fatalf("waiting in the pod itself: %v, want one value of about 15, which asks for no second pod", in)
 	}
 	r.waitReplicas(8*time.Second, "scaled up by what is held", atLeast(2))
-	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "concurrency=", " of 28 wants ")
+	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "concurrency is ", " (target 28 per replica) and needs ")
 	all := events(t, s.namespace, "PodAutoscaler", r.revision)
-	why := all[slices.IndexFunc(all, func(e string) bool { return strings.Contains(e, " of 28 wants ") })]
+	why := all[slices.IndexFunc(all, func(e string) bool { return strings.Contains(e, " (target 28 per replica) and needs ") })]
 	places(t, slices.Concat(fill.answers(), held.answers()))
 	figure(t, fmt.Sprintf("gateway: with %d requests waiting in the pod and 40 in the picker: %s", in[0].Value.Value(), why))
 }

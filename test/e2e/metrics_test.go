@@ -10,7 +10,7 @@ import (
 )
 
 // Each metric on its own, by real requests to the simulator: up while they
-// come, down to one when they end, and the why-line names the metric.
+// come, down to one when they end, and the decision names the metric.
 func TestEachMetricScalesUpAndDown(t *testing.T) {
 	t.Parallel()
 	namespace := namespaceFor(t)
@@ -46,8 +46,8 @@ func TestEachMetricScalesUpAndDown(t *testing.T) {
 			r := s.current()
 			clients := s.clients(c.shape, c.clients)
 			r.waitReplicas(settle, "scaled up", atLeast(c.reaches))
-			waitEvent(t, namespace, "PodAutoscaler", r.revision, "Scaled from 1 to", c.metric+"=", " of "+c.target)
-			if _, why := r.why(); !strings.Contains(why, c.metric+"=") {
+			waitEvent(t, namespace, "PodAutoscaler", r.revision, "Scaled from 1 to", c.metric+" is ", " (target "+c.target)
+			if _, why := r.why(); !strings.Contains(why, c.metric+" is ") {
 				t.Errorf("condition Scaling says %q, want %s", why, c.metric)
 			}
 			if report := clients.Stop(); report.Failed > 0 {
@@ -69,11 +69,12 @@ func TestLargestOfSeveralMetricsWins(t *testing.T) {
 
 	s.tell(first, page{KV: 0.95})
 	r.waitReplicas(settle, "2 by KV cache (95 of 70)", exactly(2))
-	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "kv_cache_usage_percent=95 of 70 wants 2", "concurrency=0 of 10 wants", "num_requests_waiting=0 of 4 ")
+	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "kv_cache_usage_percent is 95 (target 70) and needs 2 replicas",
+		"concurrency is 0 (target 10 per replica) and needs ", "num_requests_waiting is 0 (target 4 per replica) and needs ")
 
 	s.tell(first, page{KV: 0.95, Waiting: 16})
 	r.waitReplicas(settle, "4 by queue (16 of 4)", exactly(4))
-	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "to 4", "num_requests_waiting=16 of 4 wants 4")
+	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "to 4", "num_requests_waiting is 16 (target 4 per replica) and needs 4 replicas")
 
 	s.tell(first, page{})
 	r.waitReplicas(settle, "down when all is quiet", exactly(1))

@@ -37,10 +37,10 @@ func TestClassScalesUpAndDownByConcurrency(t *testing.T) {
 	}
 	expectServeMode(t, r)
 	reason, why := r.why()
-	if !strings.Contains(why, "concurrency=") || reason == "" {
-		t.Errorf("condition Scaling = %s %q, want the why-line of concurrency", reason, why)
+	if !strings.Contains(why, "concurrency is ") || reason == "" {
+		t.Errorf("condition Scaling = %s %q, want the sentence about concurrency", reason, why)
 	}
-	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "Normal Scaled", "concurrency=", "wants")
+	waitEvent(t, s.namespace, "PodAutoscaler", r.revision, "Normal Scaled", "concurrency is ", " and needs ")
 
 	report := clients.Stop()
 	if report.Failed > 0 {

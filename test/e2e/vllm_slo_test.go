@@ -27,7 +27,7 @@ func TestVLLMSLO(t *testing.T) {
 	clients.Set(24)
 	r.waitReplicas(3*settle, "scaled up on its latency", exactly(2))
 	took := time.Since(start)
-	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "slo=", "wants")
+	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2. Demand is ", "one replica sustains ")
 	const during = 15 * time.Second // the second replica loads for longer
 	before, began := ended(r, pod.Name), time.Now()
 	time.Sleep(during)

@@ -242,7 +242,8 @@ func expectQuiet(t *testing.T, r revision) {
 // queue-proxy reports once a second.
 func expectAskedByCache(t *testing.T, r revision, pod corev1.Pod) {
 	t.Helper()
-	const scaled = `Scaled from 1 to 2: 2 replicas: concurrency=[\d.]+ of 100 wants [01], kv_cache_usage_percent=([\d.]+) of 60 wants 2$`
+	const scaled = `Scaled from 1 to 2\. concurrency is [\d.]+ \(target 100 per replica\) and needs (?:0 replicas|1 replica)\. ` +
+		`kv_cache_usage_percent is ([\d.]+) \(target 60\) and needs 2 replicas\.$`
 	usage := math.NaN()
 	eventually(t, settle, "an event says that the cache asked, and concurrency did not", func() (bool, string) {
 		all := strings.Join(events(t, r.namespace, "PodAutoscaler", r.revision), "\n")
@@ -264,7 +265,7 @@ func expectScaleUpByQueue(t *testing.T, r revision) {
 	time.Sleep(2 * time.Second) // the edit takes effect within seconds
 	clients := overload(t, r)
 	r.waitReplicas(settle, "a second replica", exactly(2))
-	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "num_requests_waiting=", " of 6 wants 2")
+	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Scaled from 1 to 2", "num_requests_waiting is ", " (target 6 per replica) and needs 2 replicas")
 	expectWhole(t, clients)
 }
 

@@ -155,7 +155,7 @@ func (r revision) waitPods(timeout time.Duration, n int) {
 func atLeast(n int32) func(int32) bool { return func(got int32) bool { return got >= n } }
 func exactly(n int32) func(int32) bool { return func(got int32) bool { return got == n } }
 
-// state says what the PodAutoscaler of the newest revision says, with the why-line.
+// state says what the PodAutoscaler of the newest revision says, with the decision.
 func (s *service) state() string {
 	name := s.latest()
 	if name == "" {

@@ -39,7 +39,7 @@ const (
 	// JSON, so that a refused edit keeps its last good spec over a restart.
 	AcceptedKey = Domain + "/accepted-annotations"
 
-	// ConditionScaling carries the newest decision's reason and why-line.
+	// ConditionScaling has the newest decision's reason, and the decision in sentences.
 	ConditionScaling = "Scaling"
 	// ConditionAnnotationsAccepted is False while an annotation is refused.
 	ConditionAnnotationsAccepted = "AnnotationsAccepted"

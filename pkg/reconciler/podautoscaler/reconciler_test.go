@@ -165,7 +165,7 @@ func TestMarkScaling_refreshesNumbers(t *testing.T) {
 	pa := autoscaler("llm-1", 1)
 	record := multiscaler.Record{Time: time.Now(), Decision: decider.Decision{Replicas: 1, Reason: decider.DesiredWithinRange}}
 	message := func(waiting float64) string {
-		record.Decision.Wants = []decider.Want{{Metric: decider.Waiting, Observed: decider.Reading(waiting), Target: 9, Asked: 1, Replicas: 1}}
+		record.Decision.Wants = []decider.Want{{Metric: decider.Waiting, Observed: decider.Reading(waiting), Target: 9, Asked: 1, Replicas: 1, Reason: decider.DesiredWithinRange}}
 		markScaling(pa, record, 1)
 		pa.Status.DesiredScale = ptr.Int32(1)
 		return pa.Status.GetCondition(autoscaling.ConditionScaling).Message
@@ -175,7 +175,7 @@ func TestMarkScaling_refreshesNumbers(t *testing.T) {
 		t.Errorf("%q at once after %q", second, first)
 	}
 	record.Time = record.Time.Add(time.Minute)
-	if third := message(3); !strings.Contains(third, "=3 of 9") {
+	if third := message(3); !strings.Contains(third, "is 3 (target 9 per replica)") {
 		t.Errorf("a minute later still %q", third)
 	}
 }

@@ -27,13 +27,13 @@ func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *a
 		return err
 	}
 	r.patched.note(d.UID, want)
-	why := "bounds"
+	why := "min-scale or max-scale asks for it."
 	if record, ok := r.lastRecord(pa); ok {
 		r.metrics.Actuated(time.Since(record.Time).Seconds())
-		why = record.Decision.String()
+		why = record.Decision.Why()
 	}
 	r.log.Info("scaled", "namespace", pa.Namespace, "revision", pa.Name, "from", now, "to", want, "why", why)
-	controller.GetEventRecorder(ctx).Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonScaled, "Scaled from %d to %d: %s", now, want, why)
+	controller.GetEventRecorder(ctx).Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonScaled, "Scaled from %d to %d. %s", now, want, why)
 	return nil
 }
 

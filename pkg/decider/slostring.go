@@ -1,0 +1,122 @@
+package decider
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
+)
+
+// sloSentences explain what the metric slo needs. Every number may be unknown.
+func sloSentences(p slo.Parts, o Objective) []string {
+	sentences := []string{demandSentence(p)}
+	if s := reserveSentence(p); s != "" {
+		sentences = append(sentences, s)
+	}
+	if p.Limit != pageless {
+		sentences = append(sentences, attainmentSentence(p, o))
+	}
+	sentences = append(sentences, backlogSentence(p))
+	if p.Unmet > 0 {
+		sentences = append(sentences, "No node is found for "+replicas(p.Unmet)+".")
+	}
+	return sentences
+}
+
+// demandSentence compares what arrives with what one replica sustains.
+func demandSentence(p slo.Parts) string {
+	s := "Demand is unknown"
+	if p.Demand.Known() {
+		s = "Demand is " + rate(p.Demand)
+	}
+	switch {
+	case p.Limit == pageless:
+		return s + "; no pod has engine metrics, so one replica is given " + number(float64(p.ConcurrencyTarget)) + " requests in flight."
+	case !p.CapacityRPS.Known():
+		return s + "; what one replica sustains is unknown."
+	}
+	s += "; one replica sustains " + number(float64(p.CapacityRPS)) + " requests/s within the objective"
+	if p.Limit != "" {
+		s += " (limited by " + limitText(p.Limit) + ")"
+	}
+	return s + "."
+}
+
+// reserveSentence says why more replicas are needed than the present demand
+// fills: the load that may come, or the past hour; empty if they are not.
+func reserveSentence(p slo.Parts) string {
+	present := float64(p.Demand / p.CapacityRPS)
+	if !(math.Ceil(float64(p.Need)-rounding) > math.Ceil(present-rounding)) {
+		return ""
+	}
+	s := "To be ready for growth"
+	if p.NeedPast > p.NeedLevel {
+		s = "To serve the load of the past hour again"
+	}
+	return s + ", " + number(float64(p.Need)) + " replicas are needed."
+}
+
+func attainmentSentence(p slo.Parts, o Objective) string {
+	objective := "TTFT <= " + o.TTFT.String()
+	if o.TTFTPerToken > 0 {
+		objective += " + " + o.TTFTPerToken.String() + " per prompt token"
+	}
+	objective += " and ITL <= " + o.ITL.String() + " (goal " + number(o.Goal*100) + " %)."
+	if !p.Attainment.Known() {
+		return "No recent request was measured against " + objective
+	}
+	return percent(p.Attainment) + " of recent requests met " + objective
+}
+
+func backlogSentence(p slo.Parts) string {
+	switch n := float64(p.Backlog); {
+	case math.IsNaN(n):
+		return "How many requests wait is unknown."
+	case math.Round(n) == 0:
+		return "Nothing waits."
+	case math.Round(n) == 1:
+		return "1 request waits."
+	default:
+		return count(n, "request") + " wait."
+	}
+}
+
+// limitText names what limits a replica, see slo.Parts.Limit.
+func limitText(limit string) string {
+	switch limit {
+	case "ITL":
+		return "the time between tokens"
+	case "KV":
+		return "KV-cache memory"
+	case "sequences":
+		return "concurrent requests"
+	case "queue":
+		return "a queue that persists"
+	}
+	return limit
+}
+
+// rate has one decimal, below 1 two significant digits, and from 100 none:
+// 6.0, 0.045, 1000 requests/s.
+func rate(r Reading) string {
+	switch f := float64(r); {
+	case f != 0 && math.Abs(f) < 1:
+		return strconv.FormatFloat(f, 'g', 2, 64) + " requests/s"
+	case math.Abs(f) >= 100:
+		return strconv.FormatFloat(f, 'f', 0, 64) + " requests/s"
+	default:
+		return strconv.FormatFloat(f, 'f', 1, 64) + " requests/s"
+	}
+}
+
+// percent has one decimal and is 100 only when nothing was missed.
+func percent(share Reading) string {
+	tenths := math.Round(float64(share) * 1000)
+	if tenths >= 1000 && share < 1 {
+		tenths = 999
+	}
+	if tenths >= 1000 {
+		return "100 %"
+	}
+	return strconv.FormatFloat(tenths/10, 'f', 1, 64) + " %"
+}
