@@ -32,7 +32,7 @@ test: ## Unit and package tests, race detector, shuffled; needs only Go
 	@hack/test.sh
 
 .PHONY: verify
-verify: ## Every static check: format, vet, architecture, config, docs, modules, scripts, known vulnerabilities
+verify: ## Every static check: format, vet, architecture, generated files, config, docs, modules, scripts, known vulnerabilities
 	@hack/verify.sh
 
 .PHONY: e2e
@@ -99,6 +99,10 @@ release: ## One YAML file and the image as an OCI archive, _output/release/<vers
 .PHONY: fmt
 fmt: ## Format all Go code
 	@gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: generate
+generate: ## Write the generated files anew: the CRD of InferenceBinding
+	@hack/update-codegen.sh
 
 .PHONY: tidy
 tidy: ## Tidy every Go module

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -138,11 +139,16 @@ func bindingObject(o owner, status v1alpha1.InferenceBindingStatus) (*unstructur
 	return u, nil
 }
 
+// maxMessage is what the CRD allows for the message of a condition, in characters.
+// A longer message, of a webhook's answer for example, would have the whole status refused.
+const maxMessage = 32768
+
 // dated gives each condition the time of its last change and the generation it is for.
 func (r *Reconciler) dated(b bound, old, conditions []metav1.Condition) []metav1.Condition {
 	out := make([]metav1.Condition, 0, len(conditions))
 	for _, c := range conditions {
 		c.ObservedGeneration = b.svc.Generation
+		c.Message = strings.ToValidUTF8(c.Message[:min(len(c.Message), maxMessage)], "")
 		c.LastTransitionTime = metav1.NewTime(r.now().UTC().Truncate(1e9))
 		if was := find(old, c.Type); was != nil && was.Status == c.Status {
 			c.LastTransitionTime = was.LastTransitionTime
