@@ -2,10 +2,9 @@ package collector
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
+	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
@@ -28,29 +27,32 @@ func newLargePages(o Options) largePages {
 	return make(largePages, max(o.BodyBudget/(o.MaxBody+smallBody), 1))
 }
 
-// acquire waits for a permit until ctx ends.
-func (l largePages) acquire(ctx context.Context) error {
+// acquire waits for a permit until the turn is over.
+func (l largePages) acquire(within turn) error {
+	timer := time.NewTimer(time.Until(within.deadline))
+	defer timer.Stop()
 	select {
 	case l <- struct{}{}:
 		return nil
-	case <-ctx.Done():
-		return failure{cause: "budget", err: fmt.Errorf("the page is larger than %d bytes, and %d such pages were being read: %w", smallBody, cap(l), ctx.Err())}
+	case <-within.quit:
+	case <-timer.C:
 	}
+	return failed("budget", "the page is larger than %d bytes, and %d such pages were being read", smallBody, cap(l))
 }
 
 func (l largePages) release() { <-l }
 
 // readBody reads the page into s.body. A page beyond smallBody takes a permit,
 // which release of the scratch gives back.
-func (c *Collector) readBody(ctx context.Context, t *target, s *scratch, body io.Reader) error {
+func (c *Collector) readBody(within turn, t *target, s *scratch, body io.Reader) error {
 	if t.source == pickerPage {
-		return c.readPicker(ctx, s, body)
+		return c.readPicker(within, s, body)
 	}
 	n, err := s.body.ReadFrom(io.LimitReader(body, smallBody))
 	if err != nil || n < smallBody {
 		return err
 	}
-	if err := c.enlarge(ctx, s); err != nil {
+	if err := c.enlarge(within, s); err != nil {
 		return err
 	}
 	n, err = s.body.ReadFrom(io.LimitReader(body, c.o.MaxBody+1-smallBody))
@@ -62,8 +64,8 @@ func (c *Collector) readBody(ctx context.Context, t *target, s *scratch, body io
 
 // enlarge takes a permit for s and makes room for a page of the largest size at
 // once, because a buffer that doubles has up to twice that size.
-func (c *Collector) enlarge(ctx context.Context, s *scratch) error {
-	if err := c.large.acquire(ctx); err != nil {
+func (c *Collector) enlarge(within turn, s *scratch) error {
+	if err := c.large.acquire(within); err != nil {
 		return err
 	}
 	s.large = c.large
@@ -72,8 +74,8 @@ func (c *Collector) enlarge(ctx context.Context, s *scratch) error {
 }
 
 // readPicker reads the few lines of a picker's page that are needed.
-func (c *Collector) readPicker(ctx context.Context, s *scratch, body io.Reader) error {
-	n, err := engine.CopyPicker(pickerLines{ctx, c, s}, io.LimitReader(body, maxPickerPage+1), c.o.MaxLine)
+func (c *Collector) readPicker(within turn, s *scratch, body io.Reader) error {
+	n, err := engine.CopyPicker(pickerLines{within, c, s}, io.LimitReader(body, maxPickerPage+1), c.o.MaxLine)
 	if errors.Is(err, engine.ErrTooLarge) {
 		return failure{cause: causeTooLarge, err: err}
 	}
@@ -85,9 +87,9 @@ func (c *Collector) readPicker(ctx context.Context, s *scratch, body io.Reader) 
 
 // pickerLines writes to the body of a scratch within the limits of a page.
 type pickerLines struct {
-	ctx context.Context
-	c   *Collector
-	s   *scratch
+	within turn
+	c      *Collector
+	s      *scratch
 }
 
 func (w pickerLines) Write(line []byte) (int, error) {
@@ -96,7 +98,7 @@ func (w pickerLines) Write(line []byte) (int, error) {
 		return 0, failed(causeTooLarge, "the flows with waiting requests have more than %d bytes", w.c.o.MaxBody)
 	}
 	if n > smallBody && w.s.large == nil {
-		if err := w.c.enlarge(w.ctx, w.s); err != nil {
+		if err := w.c.enlarge(w.within, w.s); err != nil {
 			return 0, err
 		}
 	}

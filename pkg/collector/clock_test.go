@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,7 +110,7 @@ func TestPoll_panicIsContained(t *testing.T) {
 			w.engine(ip, 1, 0, 0.1)
 		}
 		after(3 * time.Second)
-		w.set("10.0.0.2", func(p *fakePod) { p.enginePage = func(*http.Request) (*http.Response, error) { panic("poisoned") } })
+		w.set("10.0.0.2", func(p *fakePod) { p.poisoned = true })
 		n := w.count("10.0.0.2:8000")
 		after(30 * time.Second)
 		wantReading(t, "running of the other pod", w.pod("p1").Running, 1)

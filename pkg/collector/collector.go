@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net/http"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,8 +81,9 @@ type Options struct {
 	// Clock is the wall clock [time.Now]. It is read for the time of the start and for
 	// the ages of pods only: everything else runs on monotonic time.
 	Clock func() time.Time
-	// Transport sends the scrapes [one with keep-alive that ignores proxies].
-	Transport http.RoundTripper
+	// Dial opens the connections to the pods [net.Dialer's, directly]. Each target
+	// keeps one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -109,8 +110,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Transport == nil {
-		o.Transport = newTransport(o.Timeout)
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 15 * time.Second}).DialContext
 	}
 	return o
 }

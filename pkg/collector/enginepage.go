@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"context"
 	"errors"
 	"math"
 	"time"
@@ -40,8 +39,8 @@ func (e engineSample) equal(o engineSample) bool {
 
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
-// decodeEngine parses the page in s.body until ctx ends.
-func (c *Collector) decodeEngine(ctx context.Context, name string, s *scratch) error {
+// decodeEngine parses the page in s.body until the turn is over.
+func (c *Collector) decodeEngine(within turn, name string, s *scratch) error {
 	p, ok := s.parsers[name]
 	if !ok {
 		var err error
@@ -50,7 +49,7 @@ func (c *Collector) decodeEngine(ctx context.Context, name string, s *scratch) e
 		}
 		s.parsers[name] = p
 	}
-	if err := p.ParseUntil(func() bool { return ctx.Err() != nil }, s.body.Bytes(), &s.stat); err != nil {
+	if err := p.ParseUntil(within.over, s.body.Bytes(), &s.stat); err != nil {
 		return parseFailure(err)
 	}
 	s.engine = plausible(&s.stat)

@@ -1,9 +1,12 @@
 package collector
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,13 +22,15 @@ import (
 
 var rev = Revision{"default", "llm-00001"}
 
-// fakePods is the network of pods: a RoundTripper that never leaves the test.
+// fakePods is the network of pods, which never leaves the test: connections are pipes.
 type fakePods struct {
 	mu   sync.Mutex
 	pods map[string]*fakePod
 	// asked counts requests by host:port.
 	asked map[string]int
 	times map[string][]time.Time
+	// serving are the connections that have not ended.
+	serving sync.WaitGroup
 }
 
 // fakePod is one pod's two pages.
@@ -34,6 +39,8 @@ type fakePod struct {
 	// statPage answers instead of stat when it is not nil; enginePage is the engine's body.
 	statPage   func(*http.Request) (*http.Response, error)
 	enginePage func(*http.Request) (*http.Response, error)
+	// poisoned makes what is read of its engine a panic.
+	poisoned bool
 }
 
 func newFakePods() *fakePods {
@@ -92,15 +99,89 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func (f *fakePods) RoundTrip(r *http.Request) (*http.Response, error) {
+// pod counts a request to an address and returns the pod there, nil without one.
+func (f *fakePods) pod(address string) *fakePod {
 	f.mu.Lock()
-	f.asked[r.URL.Host]++
-	f.times[r.URL.Host] = append(f.times[r.URL.Host], time.Now())
-	p := f.pods[r.URL.Hostname()]
+	defer f.mu.Unlock()
+	host, _, _ := net.SplitHostPort(address)
+	f.asked[address]++
+	f.times[address] = append(f.times[address], time.Now())
+	return f.pods[host]
+}
+
+func (f *fakePods) dial(_ context.Context, _, address string) (net.Conn, error) {
+	f.mu.Lock()
+	host, port, _ := net.SplitHostPort(address)
+	there := f.pods[host] != nil
 	f.mu.Unlock()
+	if !there {
+		f.pod(address)
+		return nil, fmt.Errorf("no pod at %s", address)
+	}
+	ours, theirs := net.Pipe()
+	f.serving.Go(func() {
+		serve(theirs, func(r *http.Request) (*http.Response, error) {
+			p := f.pod(r.Host)
+			if p == nil {
+				return nil, errors.New("the pod has gone")
+			}
+			return p.answer(r)
+		})
+	})
+	return poisonable{ours, f, host, port}, nil
+}
+
+// poisonable panics when a poisoned engine is read from.
+type poisonable struct {
+	net.Conn
+	f          *fakePods
+	host, port string
+}
+
+func (c poisonable) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	if p := c.f.pods[c.host]; p != nil && p.poisoned && c.port != "9090" {
+		panic("poisoned")
+	}
+	return n, err
+}
+
+// serve answers the requests of a connection until an answer is an error. The context
+// of a request ends when the client closes the connection.
+func serve(c net.Conn, answer func(*http.Request) (*http.Response, error)) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		next := make(chan struct{})
+		go func() { _, _ = in.Peek(1); cancel(); close(next) }()
+		r.URL.Host = r.Host
+		if !reply(c, r.WithContext(ctx), answer) {
+			return
+		}
+		<-next
+	}
+}
+
+// reply writes the answer to one request, in chunks.
+func reply(c net.Conn, r *http.Request, answer func(*http.Request) (*http.Response, error)) bool {
+	res, err := answer(r)
+	if err != nil {
+		return false
+	}
+	res.ProtoMajor, res.ProtoMinor, res.TransferEncoding = 1, 1, []string{"chunked"}
+	out := bufio.NewWriterSize(c, 64<<10)
+	return res.Write(out) == nil && out.Flush() == nil
+}
+
+func (p *fakePod) answer(r *http.Request) (*http.Response, error) {
 	switch {
-	case p == nil:
-		return nil, fmt.Errorf("no pod at %s", r.URL.Host)
 	case r.URL.Port() == "9090" && p.statPage != nil:
 		return p.statPage(r)
 	case r.URL.Port() == "9090":
@@ -139,7 +220,7 @@ func newWorld(t *testing.T, pods ...Pod) *world {
 func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	t.Helper()
 	w := &world{fakePods: newFakePods(), t: t, registry: prometheus.NewRegistry()}
-	o.Transport, o.Registerer = w.fakePods, w.registry
+	o.Dial, o.Registerer = w.fakePods.dial, w.registry
 	w.Collector = New(o)
 	w.Notify(func(Revision) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
 	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
@@ -147,7 +228,7 @@ func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { w.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); <-done; w.serving.Wait() })
 	return w
 }
 

@@ -13,21 +13,24 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
 )
 
-// newTransport speaks plain HTTP/1.1 to pods, directly. Each pod keeps one idle
-// connection, dropped soon after its pod left. Pages are asked for uncompressed:
-// unpacking one took up to 40 % of the adapter's CPU at 1,000 pods, and a Python
-// engine compresses on the loop that streams its tokens.
-func newTransport(timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext,
-		MaxIdleConnsPerHost:    1,
-		IdleConnTimeout:        10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		ReadBufferSize:         4 << 10,
-		WriteBufferSize:        1 << 10,
-		DisableCompression:     true,
+// turn bounds one scrape: its deadline, and the channel that is closed when its target
+// is dropped.
+type turn struct {
+	deadline time.Time
+	quit     <-chan struct{}
+}
+
+func (t turn) over() bool { return t.dropped() || time.Now().After(t.deadline) }
+
+func (t turn) dropped() bool {
+	select {
+	case <-t.quit:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -56,12 +59,12 @@ func failed(cause, format string, args ...any) error {
 }
 
 // statusFailure is the failure of a response that is not 200 OK.
-func statusFailure(r *http.Response) error {
-	f := failure{cause: "status", err: fmt.Errorf("HTTP status %d", r.StatusCode)}
+func statusFailure(r *httpget.Response) error {
+	f := failure{cause: "status", err: fmt.Errorf("HTTP status %d", r.Status)}
 	switch {
-	case r.StatusCode >= 300 && r.StatusCode < 400:
-		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.StatusCode, r.Header.Get("Location"))
-	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
+	case r.Status >= 300 && r.Status < 400:
+		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.Status, r.Location)
+	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
 		f.kind = "unauthorized"
 	}
 	return f
@@ -86,34 +89,43 @@ func cause(err error) string {
 }
 
 // fetch reads the target's page into s.body and returns when the response
-// came. The transport is asked directly: no redirect is followed, no cookie kept.
-func (c *Collector) fetch(ctx context.Context, t *target, s *scratch) (time.Time, error) {
+// came. No redirect is followed.
+func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error) {
 	s.body.Reset()
-	response, err := c.o.Transport.RoundTrip(t.request.WithContext(ctx))
+	err := t.connection.Get(within.deadline, &s.response)
 	at := c.clock.now()
 	if err != nil {
-		return at, err
+		return at, steady(err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return at, statusFailure(response)
+	defer t.connection.Done(&s.response)
+	if s.response.Status != http.StatusOK {
+		return at, statusFailure(&s.response)
 	}
-	s.kind = response.Header.Get("Content-Type")
-	body, err := unpacked(response)
+	body, err := unpacked(&s.response)
 	if err != nil {
 		return at, err
 	}
-	return at, c.readBody(ctx, t, s, body)
+	return at, steady(c.readBody(within, t, s, body))
+}
+
+// steady is an error of the network without our own port, which is another one for each
+// connection: the message stands in the status of a PodAutoscaler.
+func steady(err error) error {
+	var o *net.OpError
+	if err == nil || !errors.As(err, &o) || o.Source == nil {
+		return err
+	}
+	return fmt.Errorf("%s %v: %w", o.Op, o.Addr, o.Err)
 }
 
 // unpacked returns the body of a response, decoded where the server compressed it
 // although nobody asked for that.
-func unpacked(r *http.Response) (io.Reader, error) {
-	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+func unpacked(r *httpget.Response) (io.Reader, error) {
+	switch encoding := r.ContentEncoding; encoding {
 	case "", "identity":
-		return r.Body, nil
+		return r, nil
 	case "gzip":
-		z, err := gzip.NewReader(r.Body)
+		z, err := gzip.NewReader(r)
 		if err != nil {
 			return nil, fmt.Errorf("the page says that it is compressed by gzip: %w", err)
 		}
@@ -125,15 +137,14 @@ func unpacked(r *http.Response) (io.Reader, error) {
 
 // scrape reads one sample and stores it. It reports whether the sample shows a
 // burst that a second look should confirm.
-func (c *Collector) scrape(ctx context.Context, t *target, s *scratch) (confirm bool) {
-	within, cancel := context.WithTimeout(ctx, c.o.Timeout)
-	defer cancel()
+func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 	start := time.Now()
+	within := turn{start.Add(c.o.Timeout), t.quit}
 	at, err := c.fetch(within, t, s)
 	if err == nil {
 		err = c.decode(within, t, s)
 	}
-	if ctx.Err() != nil {
+	if within.dropped() {
 		return false
 	}
 	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.body.Len())
@@ -159,7 +170,7 @@ func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
 
 // scrapeSafely is scrape that turns a panic on what one pod sent into a failure of that
 // target: the others go on, and the pod's values become unknown.
-func (c *Collector) scrapeSafely(ctx context.Context, t *target, s *scratch) (confirm bool) {
+func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -171,7 +182,7 @@ func (c *Collector) scrapeSafely(ctx context.Context, t *target, s *scratch) (co
 			s.parsers = map[string]*engine.Parser{}
 		}
 	}()
-	return c.scrape(ctx, t, s)
+	return c.scrape(t, s)
 }
 
 // result is the scrape's label: a page of which only some values were believed
@@ -183,10 +194,10 @@ func (c *Collector) result(t *target, s *scratch, err error) string {
 	return cause(err)
 }
 
-// decode turns s.body into the source's sample, unless ctx ends before.
-func (c *Collector) decode(ctx context.Context, t *target, s *scratch) error {
+// decode turns s.body into the source's sample, unless the turn is over before.
+func (c *Collector) decode(within turn, t *target, s *scratch) error {
 	if t.source == queueProxy {
 		return decodeRequests(s, t.podName)
 	}
-	return c.decodeEngine(ctx, t.engine, s)
+	return c.decodeEngine(within, t.engine, s)
 }

@@ -22,14 +22,14 @@ func FuzzPages(f *testing.F) {
 	f.Add([]byte(vllmPage(1e9, -1, 7, 1e300, 5)), []byte("<html>"))
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		pods := newFakePods()
-		c := New(Options{Transport: pods})
+		c := New(Options{Dial: pods.dial})
 		c.Watch(Target{Revision: rev, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		c.SetPods(rev, ready(2))
 		for turn := range 3 {
 			for i, p := range [][]byte{first, second} {
 				ip := []string{"10.0.0.1", "10.0.0.2"}[i]
 				pods.enginePage(ip, string(p))
-				scrapeOnce(t.Context(), c, c.revisions[rev].pods[[]string{"uid-1", "uid-2"}[i]].targets[enginePage])
+				scrapeOnce(c, c.revisions[rev].pods[[]string{"uid-1", "uid-2"}[i]].targets[enginePage])
 			}
 			c.tick(c.clock.now())
 			checkPicture(t, c, turn)

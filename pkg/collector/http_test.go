@@ -2,7 +2,6 @@ package collector
 
 import (
 	"compress/gzip"
-	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,9 +38,9 @@ func addrTarget(o Options, addr string) (*Collector, *target) {
 	return c, c.revisions[rev].pods["u1"].targets[enginePage]
 }
 
-func scrapeOnce(ctx context.Context, c *Collector, t *target) {
+func scrapeOnce(c *Collector, t *target) {
 	s := c.scratches.get()
-	c.scrapeSafely(ctx, t, s)
+	c.scrapeSafely(t, s)
 	c.scratches.put(s)
 }
 
@@ -115,7 +114,7 @@ func TestScrape_overHTTP(t *testing.T) {
 				o.Timeout = 100 * time.Millisecond
 			}
 			c, target := httpTarget(t, o, tt.handler)
-			scrapeOnce(t.Context(), c, target)
+			scrapeOnce(c, target)
 			if testutil.ToFloat64(c.metrics.scrapes.WithLabelValues("engine", tt.want)) != 1 {
 				t.Errorf("result is not %s", tt.want)
 			}
@@ -134,7 +133,7 @@ func TestScrape_refused(t *testing.T) {
 	}
 	l.Close()
 	c, target := addrTarget(Options{}, l.Addr().String())
-	scrapeOnce(t.Context(), c, target)
+	scrapeOnce(c, target)
 	if testutil.ToFloat64(c.metrics.scrapes.WithLabelValues("engine", "refused")) != 1 {
 		t.Error("result is not refused")
 	}
@@ -145,7 +144,7 @@ func TestScrape_unknownEngine(t *testing.T) {
 		w.Write([]byte(vllmPage(1, 1, 0.5, 1, 1)))
 	}))
 	target.engine = "vlm"
-	scrapeOnce(t.Context(), c, target)
+	scrapeOnce(c, target)
 	if testutil.ToFloat64(c.metrics.scrapes.WithLabelValues("engine", "config")) != 1 {
 		t.Error("result is not config")
 	}
@@ -166,7 +165,7 @@ func TestScrape_keepsConnections(t *testing.T) {
 	t.Cleanup(server.Close)
 	c, target := addrTarget(Options{}, server.Listener.Addr().String())
 	for range 5 {
-		scrapeOnce(t.Context(), c, target)
+		scrapeOnce(c, target)
 	}
 	if n := connections.Load(); n != 1 {
 		t.Errorf("%d connections for 5 scrapes, want 1", n)
@@ -180,9 +179,8 @@ func TestScrape_cancelled(t *testing.T) {
 		close(asked)
 		<-r.Context().Done()
 	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-asked; cancel() }()
-	scrapeOnce(ctx, c, target)
+	go func() { <-asked; c.Forget(rev) }()
+	scrapeOnce(c, target)
 	if n := testutil.CollectAndCount(c.metrics.scrapes); n != int(sources) { // the ok counters, made at the start
 		t.Errorf("%d results counted, want none beside ok", n)
 	}

@@ -6,15 +6,16 @@ import (
 	asmetrics "knative.dev/serving/pkg/autoscaler/metrics"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
 )
 
 // scratch is what one scrape needs, handed from scrape to scrape.
 type scratch struct {
-	body    bytes.Buffer
-	kind    string
-	parsers map[string]*engine.Parser
-	stat    engine.Stat
-	report  asmetrics.Stat
+	response httpget.Response
+	body     bytes.Buffer
+	parsers  map[string]*engine.Parser
+	stat     engine.Stat
+	report   asmetrics.Stat
 	// requests and engine are the decoded sample of the one or the other source.
 	requests requestSample
 	engine   engineSample

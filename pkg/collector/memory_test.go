@@ -2,8 +2,10 @@ package collector
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"sync"
@@ -48,7 +50,7 @@ func TestScrape_longPagesLeaveNothingBehind(t *testing.T) {
 			}))
 			before := liveHeap()
 			for range 24 {
-				scrapeOnce(t.Context(), c, target)
+				scrapeOnce(c, target)
 			}
 			if grown := int64(liveHeap()) - int64(before); grown > 16<<20 {
 				t.Errorf("after %d scrapes of a page of %d KiB, %d MiB stay in memory, want at most 16", 24, len(page)>>10, grown>>20)
@@ -65,7 +67,13 @@ type slowPages struct {
 	read chan struct{}
 }
 
-func (p *slowPages) RoundTrip(*http.Request) (*http.Response, error) {
+func (p *slowPages) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	go serve(theirs, p.answer)
+	return ours, nil
+}
+
+func (p *slowPages) answer(*http.Request) (*http.Response, error) {
 	r := ok("text/plain", "")
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(p.page), readerFunc(func([]byte) (int, error) {
 		p.read <- struct{}{}
@@ -84,14 +92,15 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 func TestScrape_largePagesShareABudget(t *testing.T) {
 	page := longPage("x%d 1\n")[:2<<20]
 	pods := &slowPages{page: page[:bytes.LastIndexByte(page, '\n')+1], release: make(chan struct{}), read: make(chan struct{}, 128)}
-	c, target := addrTarget(Options{Transport: pods, Timeout: 2 * time.Second}, "10.0.0.1:8000")
+	c, _ := addrTarget(Options{Dial: pods.dial, Timeout: 2 * time.Second}, "10.0.0.1:8000")
+	c.SetPods(rev, ready(128))
 	before := liveHeap()
 	var scrapes sync.WaitGroup
-	for range 128 {
+	for _, p := range c.revisions[rev].pods {
 		scrapes.Go(func() {
 			s := &scratch{parsers: map[string]*engine.Parser{}}
 			defer s.reset()
-			c.scrape(t.Context(), target, s)
+			c.scrape(p.targets[enginePage], s)
 		})
 	}
 	for range min(cap(c.large), 128) {
@@ -117,12 +126,12 @@ func TestScrape_pickerOfManyClients(t *testing.T) {
 	body = append(body, "inference_extension_flow_control_queue_size{fairness_id=\"a\"} 3\ninference_extension_info 1\n"...)
 	pods := newFakePods()
 	pods.enginePage("10.0.0.1", string(body))
-	c := New(Options{Transport: pods})
+	c := New(Options{Dial: pods.dial})
 	c.Watch(Target{Revision: rev, Engine: Picker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
 	pods.set("10.0.0.1", func(p *fakePod) { p.statPage = p.enginePage })
 	s := &scratch{parsers: map[string]*engine.Parser{}}
-	c.scrape(t.Context(), c.revisions[rev].pods["u1"].targets[pickerPage], s)
+	c.scrape(c.revisions[rev].pods["u1"].targets[pickerPage], s)
 	if got := c.revisions[rev].waiting(time.Now()); got != 3 {
 		t.Errorf("waiting = %v, want 3; problems: %+v", got, c.Problems(rev, time.Now()))
 	}

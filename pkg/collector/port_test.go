@@ -23,7 +23,7 @@ func TestNewTarget_port(t *testing.T) {
 			r := newRevision(New(Options{}), Revision{Namespace: "n", Name: "r"})
 			r.target = tt.target
 			p := &pod{Pod: Pod{UID: "u", IP: "10.0.0.1"}}
-			if got := newTarget(enginePage, r, p).request.URL.String(); got != tt.want {
+			if got := newTarget(enginePage, r, p).connection.URL(); got != tt.want {
 				t.Errorf("scraped at %s, want %s", got, tt.want)
 			}
 		})

@@ -22,8 +22,8 @@ type requestSample struct{ concurrency, rps float64 }
 // reports it to this collector, so nothing is subtracted: twelve long requests
 // that waited in the activator for the first pod are twelve requests in flight.
 func decodeRequests(s *scratch, pod string) error {
-	if kind, _, _ := mime.ParseMediaType(s.kind); kind != netheader.ProtobufMIMEType {
-		return failed("content_type", "content type %.60q instead of %s", s.kind, netheader.ProtobufMIMEType)
+	if kind, _, _ := mime.ParseMediaType(s.response.ContentType); kind != netheader.ProtobufMIMEType {
+		return failed("content_type", "content type %.60q instead of %s", s.response.ContentType, netheader.ProtobufMIMEType)
 	}
 	s.report.Reset()
 	if err := s.report.Unmarshal(s.body.Bytes()); err != nil {

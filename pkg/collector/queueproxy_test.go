@@ -12,6 +12,8 @@ import (
 	netstats "knative.dev/networking/pkg/http/stats"
 	asmetrics "knative.dev/serving/pkg/autoscaler/metrics"
 	"knative.dev/serving/pkg/queue"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
 )
 
 // The queue-proxy's own reporter is read as it answers over HTTP.
@@ -30,12 +32,12 @@ func TestDecodeRequests_fromKnativesReporter(t *testing.T) {
 	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: host, Ready: true}})
 	p := c.revisions[rev].pods["u1"]
 
-	scrapeOnce(t.Context(), c, p.targets[queueProxy])
+	scrapeOnce(c, p.targets[queueProxy])
 	if !p.targets[queueProxy].known || p.requests != (requestSample{}) {
 		t.Errorf("before the first report: known %v, %+v, want zeros", p.targets[queueProxy].known, p.requests)
 	}
 	reporter.Report(netstats.RequestStatsReport{AverageConcurrency: 3.5, AverageProxiedConcurrency: 1, RequestCount: 7, ProxiedRequestCount: 2})
-	scrapeOnce(t.Context(), c, p.targets[queueProxy])
+	scrapeOnce(c, p.targets[queueProxy])
 	if want := (requestSample{concurrency: 3.5, rps: 7}); p.requests != want {
 		t.Errorf("report = %+v, want %+v", p.requests, want)
 	}
@@ -66,7 +68,7 @@ func TestDecodeRequests_refusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &scratch{kind: tt.kind}
+			s := &scratch{response: httpget.Response{ContentType: tt.kind}}
 			s.body.Write(body)
 			if got := cause(decodeRequests(s, "p1")); got != tt.want {
 				t.Errorf("result = %s, want %s", got, tt.want)
@@ -82,7 +84,7 @@ func FuzzDecodeRequests(f *testing.F) {
 	f.Add(body)
 	f.Add([]byte("# TYPE queue_average_concurrent_requests gauge\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s := &scratch{kind: "application/protobuf"}
+		s := &scratch{response: httpget.Response{ContentType: "application/protobuf"}}
 		s.body.Write(body)
 		if decodeRequests(s, "p1") != nil {
 			return

@@ -61,10 +61,12 @@ func (s *scheduler) awake() {
 func (s *scheduler) drop(t *target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.gone = true
-	if t.cancel != nil {
-		t.cancel()
+	if t.gone {
+		return
 	}
+	t.gone = true
+	close(t.quit)
+	t.connection.Close()
 }
 
 // enqueue moves what is due at now to the lanes and returns the time until the next.
@@ -84,17 +86,11 @@ func (s *scheduler) enqueue(now time.Time) time.Duration {
 	return time.Hour
 }
 
-// take returns a target of the lane that may be scraped now, with the context of
-// its scrape; nil when there is none.
-func (s *scheduler) take(ctx context.Context, lane int) (*target, context.Context) {
+// take returns a target of the lane that may be scraped now; nil when there is none.
+func (s *scheduler) take(lane int) *target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.lanes[lane].next()
-	if t == nil {
-		return nil, nil
-	}
-	ctx, t.cancel = context.WithCancel(ctx)
-	return t, ctx
+	return s.lanes[lane].next()
 }
 
 // done gives the target's slot back and plans its next turn.
@@ -102,8 +98,6 @@ func (s *scheduler) done(t *target, lane int, next time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes[lane].release(t.rev.key.Namespace)
-	t.cancel()
-	t.cancel = nil
 	if t.gone {
 		return
 	}
@@ -136,25 +130,25 @@ func (c *Collector) dispatch(ctx context.Context) {
 // startWorkers starts a worker for every target of a lane that may be scraped now.
 func (c *Collector) startWorkers(ctx context.Context, lane int) {
 	for {
-		t, within := c.scheduler.take(ctx, lane)
+		t := c.scheduler.take(lane)
 		if t == nil {
 			return
 		}
-		c.pollers.Go(func() { c.work(ctx, within, t, lane) })
+		c.pollers.Go(func() { c.work(ctx, t, lane) })
 	}
 }
 
 // work scrapes a target, and then others of the lane as long as any waits.
-func (c *Collector) work(ctx, within context.Context, t *target, lane int) {
+func (c *Collector) work(ctx context.Context, t *target, lane int) {
 	for t != nil {
 		s := c.scratches.get()
-		confirm := c.scrapeSafely(within, t, s)
+		confirm := c.scrapeSafely(t, s)
 		c.scratches.put(s)
 		c.scheduler.done(t, lane, c.nextTurn(t, confirm))
 		if ctx.Err() != nil {
 			return
 		}
-		t, within = c.scheduler.take(ctx, lane)
+		t = c.scheduler.take(lane)
 	}
 }
 

@@ -77,7 +77,7 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	if w.podPages, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("playground: pods' pages: %w", err)
 	}
-	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond, Transport: dialTo(w.podPages.Addr().String())})
+	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond, Dial: dialTo(w.podPages.Addr().String())})
 	w.load = load{rng: trace.Stream(1, "playground")}
 	w.began = time.Now()
 	return w, w.Set(c)
@@ -119,12 +119,9 @@ func (w *World) Now() time.Duration {
 
 // dialTo sends every connection to one address, whatever was asked for: the
 // requests keep their Host, which names the pod.
-func dialTo(addr string) http.RoundTripper {
-	return &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
-		},
-		MaxIdleConnsPerHost: 2,
+func dialTo(addr string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}
 }
 

@@ -1,0 +1,197 @@
+// Package httpget asks one URL again and again over one connection that it keeps,
+// by HTTP/1.1 in plain text. It exists for the scrapes of the collector, thousands a
+// second of servers that nobody trusts: net/http keeps two goroutines and 9 KiB for
+// each connection and allocates 4 KiB for each request, this package keeps neither.
+//
+// What it accepts is a part of what net/http accepts, with the same result; what it
+// refuses on purpose is listed at ErrMalformed. It follows no redirect, keeps no
+// cookie, uses no proxy and speaks no TLS.
+package httpget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Dial opens a connection before ctx ends.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// idleFor is the longest time that a connection may have waited for its next request:
+// servers and firewalls drop idle connections, some without a word.
+const idleFor = 10 * time.Second
+
+// Connection is one URL with the connection to its server. Get, Body's reads and Done
+// are for one goroutine at a time; Close may be called at any time by any.
+type Connection struct {
+	dial    Dial
+	address string
+	request string
+
+	mu      sync.Mutex
+	conn    net.Conn // nil before the first request, and after a failed one
+	used    time.Time
+	stop    context.CancelFunc // of the dial under way
+	stopped bool
+}
+
+// New returns a connection to an address, a host with a port, that is dialled when it is
+// first needed. uri is the target of the request line, with its query, and header
+// the lines after Host, each ended by "\r\n".
+func New(dial Dial, address, uri, header string) *Connection {
+	return &Connection{dial: dial, address: address, request: "GET " + uri + " HTTP/1.1\r\nHost: " + address + "\r\n" + header + "\r\n"}
+}
+
+// URL is what is asked.
+func (c *Connection) URL() string {
+	uri, _, _ := strings.Cut(strings.TrimPrefix(c.request, "GET "), " ")
+	return "http://" + c.address + uri
+}
+
+// Get sends the request and reads the response up to its body into r, all before the
+// deadline, which holds for the body too. A connection that the server closed while it
+// was idle is dialled anew, once. After Get without an error, Done must be called.
+func (c *Connection) Get(deadline time.Time, r *Response) error {
+	conn, kept, err := c.open(deadline)
+	if err != nil {
+		return err
+	}
+	err = c.ask(conn, deadline, r)
+	if !kept || err == nil || !r.silent() || isTimeout(err) {
+		return err
+	}
+	if conn, _, err = c.open(deadline); err != nil {
+		return err
+	}
+	return c.ask(conn, deadline, r)
+}
+
+// ask sends the request and reads the head. Whatever ends it early, a panic too, ends
+// the connection.
+func (c *Connection) ask(conn net.Conn, deadline time.Time, r *Response) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			c.drop(conn)
+		}
+	}()
+	r.begin(conn)
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	// The buffer for the response is free until the request is sent.
+	if _, err := conn.Write(append(r.buf[:0], c.request...)); err != nil {
+		return err
+	}
+	err = r.readHead()
+	done = err == nil
+	return err
+}
+
+// Done ends the use of a response. The connection is kept for the next request when
+// the body was read to its end and the server keeps it too.
+func (c *Connection) Done(r *Response) {
+	if !r.reusable() {
+		c.drop(r.conn)
+	} else {
+		c.mu.Lock()
+		c.used = time.Now()
+		c.mu.Unlock()
+	}
+	r.conn = nil
+}
+
+// Close ends the connection and the request under way. Every Get after that fails.
+func (c *Connection) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.stop != nil {
+		c.stop()
+	}
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// open returns the connection that is kept, or a new one.
+func (c *Connection) open(deadline time.Time) (conn net.Conn, kept bool, err error) {
+	ctx, cancel, conn, err := c.prepare(deadline)
+	if err != nil || conn != nil {
+		return conn, conn != nil, err
+	}
+	defer cancel()
+	conn, err = c.dial(ctx, "tcp", c.address)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop = nil
+	if err != nil {
+		return nil, false, err
+	}
+	if c.stopped {
+		_ = conn.Close()
+		return nil, false, net.ErrClosed
+	}
+	c.conn = conn
+	return conn, false, nil
+}
+
+// prepare returns the connection that is kept, else the context of a dial.
+func (c *Connection) prepare(deadline time.Time) (context.Context, context.CancelFunc, net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return nil, nil, nil, net.ErrClosed
+	}
+	if c.conn != nil && time.Since(c.used) < idleFor {
+		return nil, nil, c.conn, nil
+	}
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	c.stop = cancel
+	return ctx, cancel, nil, nil
+}
+
+func (c *Connection) drop(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
+	if c.conn == conn {
+		c.conn = nil
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// ErrMalformed says that the response is not one of HTTP/1.0 or 1.1 as this package
+// reads it. Other than net/http it refuses: a line of more than 4,094 bytes, a head of more
+// than 64 KiB, a header that goes on in the next line, a status that has not three
+// digits, a length together with a transfer encoding, a transfer encoding in
+// HTTP/1.0, more than eight interim responses, and control characters in any header.
+var ErrMalformed = errors.New("malformed HTTP response")
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
+}
+
+// unexpectedEOF is an end where more was announced.
+func unexpectedEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
