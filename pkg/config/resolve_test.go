@@ -73,7 +73,7 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 	want := Settings{
 		Spec: decider.Spec{
 			Targets:        []decider.Target{{Metric: decider.SLO}},
-			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, LeadTime: 2 * time.Minute, Pageless: 70},
+			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, StartupTime: 2 * time.Minute, FallbackConcurrency: 70},
 			MinReplicas:    1,
 			Reachable:      true,
 			StableWindow:   time.Minute,
@@ -97,8 +97,8 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 func TestResolve_pageless(t *testing.T) {
 	pa := newPA()
 	pa.Spec.ContainerConcurrency = 10
-	if got := mustResolve(t, newResolver(t), pa).Spec.SLO; got.Pageless != 7 || got.MaxNumSeqs != 10 {
-		t.Errorf("containerConcurrency 10: %v requests in flight per replica without a page and %d in one with, want 7 and 10", got.Pageless, got.MaxNumSeqs)
+	if got := mustResolve(t, newResolver(t), pa).Spec.SLO; got.FallbackConcurrency != 7 || got.MaxNumSeqs != 10 {
+		t.Errorf("containerConcurrency 10: %v requests in flight per replica without a page and %d in one with, want 7 and 10", got.FallbackConcurrency, got.MaxNumSeqs)
 	}
 }
 

@@ -30,9 +30,9 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 		}
 		return decider.Objective{}, nil
 	}
-	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, LeadTime: r.Own.LeadTime}
-	o.Pageless = r.knativeTarget(pa, target{Metric: decider.Concurrency})
-	o.LetIn(int(pa.Spec.ContainerConcurrency))
+	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, StartupTime: r.Own.LeadTime}
+	o.FallbackConcurrency = r.knativeTarget(pa, target{Metric: decider.Concurrency})
+	o.LimitConcurrency(int(pa.Spec.ContainerConcurrency))
 	for _, l := range []struct {
 		key string
 		to  *time.Duration

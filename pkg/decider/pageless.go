@@ -13,7 +13,7 @@ const pageless = "no engine page"
 // plain web application, or an engine that nobody knows. What a replica can do
 // is not to be learned then, so it is what Knative would give it, with its panic.
 func bareNeed(spec Spec, obs Observation) float64 {
-	target := spec.SLO.WithDefaults().Pageless
+	target := spec.SLO.WithDefaults().FallbackConcurrency
 	load := inFlight(obs.Concurrency.Stable)
 	burst := inFlight(obs.Concurrency.Panic)
 	if math.Ceil(burst/target)/readyPods(obs) >= spec.PanicThreshold && !(load > burst) {

@@ -37,7 +37,7 @@ func TestBareNeed_isKnativesDefault(t *testing.T) {
 // A container concurrency of 10 makes it 7 a replica.
 func TestBareNeed_ofAnotherTarget(t *testing.T) {
 	obs := Observation{Ready: 1, Concurrency: Windowed{70, 70}}
-	if got := bareNeed(Spec{PanicThreshold: 30, SLO: Objective{Pageless: 7}}, obs); got != 10 {
+	if got := bareNeed(Spec{PanicThreshold: 30, SLO: Objective{FallbackConcurrency: 7}}, obs); got != 10 {
 		t.Errorf("70 in flight at 7 each: %v, want 10", got)
 	}
 }

@@ -204,7 +204,7 @@ func (s *Spec) set(key, value string) (err error) {
 	case "slo":
 		return readObjective(&s.SLO, value)
 	case "assumed-lead":
-		return long(&s.SLO.LeadTime)
+		return long(&s.SLO.StartupTime)
 	}
 	return fmt.Errorf("unknown field of a spec")
 }

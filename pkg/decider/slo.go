@@ -25,13 +25,13 @@ func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, 
 	a := asked{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, 2*need.StartupTime)}
 	a.witnessed = sloWitnessed(need, obs)
 	picked := sloRules
-	if !o.Has(slo.PartHold) {
+	if !o.Has(slo.FeatureHoldDown) {
 		picked &^= stabilization
 	}
 	if need.NoEngine {
 		picked &^= jumpLimit // the want comes from the queue-proxies alone
 		need.Replicas, need.Partial = bareNeed(spec, obs), false
-		need.Parts = bareParts(need.Parts, need.Replicas, o.Pageless)
+		need.Parts = bareParts(need.Parts, need.Replicas, o.FallbackConcurrency)
 	}
 	t := Target{Metric: SLO, Value: o.Goal * 100}
 	if math.IsNaN(need.Replicas) && busy(obs) == 0 {

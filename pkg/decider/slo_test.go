@@ -51,9 +51,9 @@ func TestSLOState_wrongOneIsIgnored(t *testing.T) {
 // TestObjective_knobs: a larger margin never asks for less, and every part can
 // be switched off.
 func TestObjective_knobs(t *testing.T) {
-	asked := func(margin float64, without slo.Part) float64 {
+	asked := func(margin float64, without slo.Feature) float64 {
 		spec, obs := steady(8, SLO)
-		spec.SLO.Margin, spec.SLO.Without = margin, without
+		spec.SLO.Margin, spec.SLO.DisabledFeatures = margin, without
 		for i := range obs.Pods {
 			obs.Pods[i].Waiting = 0
 		}
@@ -71,12 +71,12 @@ func TestObjective_knobs(t *testing.T) {
 	if lean, safe := asked(0.7, 0), asked(1.5, 0); !(lean < whole && whole < safe) {
 		t.Errorf("margins 0.7, 1 and 1.5 ask for %v, %v and %v", lean, whole, safe)
 	}
-	for _, p := range []slo.Part{slo.PartLearning, slo.PartCurve, slo.PartReplay, slo.PartEnvelope, slo.PartBacklog, slo.PartHold} {
+	for _, p := range []slo.Feature{slo.FeatureLearning, slo.FeatureCurve, slo.FeatureReplay, slo.FeatureGrowth, slo.FeatureBacklog, slo.FeatureHoldDown} {
 		if n := asked(1, p); !(n > 0) {
 			t.Errorf("without part %b: %v", p, n)
 		}
 	}
-	if n := asked(1, slo.PartCurve); n <= whole {
+	if n := asked(1, slo.FeatureCurve); n <= whole {
 		t.Errorf("without the learned curve %v replicas, with it %v: the prior is the careful one", n, whole)
 	}
 }

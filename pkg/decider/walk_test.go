@@ -65,8 +65,8 @@ func (p *picks) objective() Objective {
 		TTFT: []time.Duration{2 * time.Second, time.Nanosecond, time.Hour}[p.n(3)],
 		ITL:  []time.Duration{100 * time.Millisecond, time.Nanosecond, time.Hour}[p.n(3)],
 		Goal: []float64{0.99, 1e-9, 0.999999}[p.n(3)], TTFTPerToken: time.Duration(p.n(2)) * time.Millisecond,
-		LeadTime: time.Duration(p.n(3)) * 20 * time.Minute, MaxNumSeqs: []int{0, 1, maxRequests}[p.n(3)],
-		Margin: []float64{0, 0.1, 10}[p.n(3)], Without: slo.Part(p.n(64)),
+		StartupTime: time.Duration(p.n(3)) * 20 * time.Minute, MaxNumSeqs: []int{0, 1, maxRequests}[p.n(3)],
+		Margin: []float64{0, 0.1, 10}[p.n(3)], DisabledFeatures: slo.Feature(p.n(64)),
 		Prior: []StepTime{{}, {Base: 1e-6, Sequence: 1e-12, PromptToken: 1e-9}, {Base: 10, Sequence: 10, KVToken: 10, PromptToken: 10}}[p.n(3)],
 	}
 }

@@ -98,7 +98,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func (c Control) spec() decider.Spec {
 	return decider.Spec{
 		Targets:     []decider.Target{{Metric: decider.SLO}},
-		SLO:         decider.Objective{TTFT: seconds(c.TTFT), ITL: seconds(c.ITL), Goal: c.Goal, LeadTime: c.Lead},
+		SLO:         decider.Objective{TTFT: seconds(c.TTFT), ITL: seconds(c.ITL), Goal: c.Goal, StartupTime: c.Lead},
 		MinReplicas: 1, MaxReplicas: c.Max, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2,
 		MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 15 * time.Minute,
 	}

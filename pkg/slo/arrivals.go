@@ -2,94 +2,121 @@ package slo
 
 import "time"
 
-// arrivals is the history of the requests that reached a revision.
-type arrivals struct {
-	// Counter is the total as last told at At, noCount before.
-	Counter float64   `json:"counter"`
-	At      time.Time `json:"at,omitzero"`
-	// Index numbers the open bin, whose requests so far are Open.
-	Index int64   `json:"index"`
-	Open  float64 `json:"open"`
-	// Told tells that something is known of the open bin.
-	Told bool `json:"told,omitempty"`
-	// Bins holds the closed bins up to Index-1, oldest first; noCount is unknown.
-	Bins []float32 `json:"bins,omitempty"`
+// counter cuts the requests that reach a revision into bins.
+type counter struct {
+	// Total is the counter as last reported at At, unknownCount before.
+	Total float64   `json:"total"`
+	At    time.Time `json:"at,omitzero"`
+	// Index numbers the open bin, whose requests so far are Open; SomeKnown is set
+	// when anything is known of that bin.
+	Index     int64   `json:"index"`
+	Open      float64 `json:"open"`
+	SomeKnown bool    `json:"someKnown,omitempty"`
 }
 
-func newArrivals(now time.Time) arrivals {
-	return arrivals{Counter: noCount, Index: binOf(now), At: now}
+func newCounter(now time.Time) counter {
+	return counter{Total: unknownCount, Index: binOf(now), At: now}
 }
 
 func binOf(t time.Time) int64 { return t.Unix() / int64(BinWidth/time.Second) }
 
-// advance closes the bins before now and adds what has arrived since the last
-// call. It reports whether a bin was closed. Bins is replaced, never written.
-func (a arrivals) advance(in Input) (arrivals, bool) {
-	if in.Time.Before(a.At) {
-		return a, false // a clock that went back: wait for it
+// advance adds what has arrived since the last call. It returns the requests of the
+// bins that ended, oldest first and at most keptBins; nil when none ended.
+func (c *counter) advance(in Input) []float32 {
+	if in.Time.Before(c.At) {
+		return nil // a clock that went back: wait for it
 	}
-	count, known := a.since(in)
-	passed := binOf(in.Time) - a.Index
-	a.At = in.Time
-	if passed <= 0 {
-		a.Open += count
-		a.Told = a.Told || known
-		return a, false
+	count, known := c.since(in)
+	ended := binOf(in.Time) - c.Index
+	c.At = in.Time
+	if ended <= 0 {
+		c.Open += count
+		c.SomeKnown = c.SomeKnown || known
+		return nil
 	}
-	return a.closeBins(passed, count, known), true
+	bins := c.spread(ended, count, known)
+	c.Index += ended
+	c.Open, c.SomeKnown = 0, known
+	return bins
 }
 
 // since is the number of requests since the last call: what the counter gained,
 // or without one the rate of requests that ended.
-func (a *arrivals) since(in Input) (count float64, known bool) {
-	total := in.Arrivals.Within(1e15)
-	before := a.Counter
-	a.Counter = noCount
+func (c *counter) since(in Input) (count float64, known bool) {
+	total := in.Arrivals.Within(MaxTotal)
+	before := c.Total
+	c.Total = unknownCount
 	if total.Known() {
-		a.Counter = float64(total)
-		if before >= 0 && a.Counter >= before {
-			return a.Counter - before, true
+		c.Total = float64(total)
+		if before >= 0 && c.Total >= before {
+			return c.Total - before, true
 		}
 		return 0, false // the first, or one that began anew
 	}
 	if rate := in.RPS; rate.Known() {
-		return max(0, float64(rate)) * min(in.Time.Sub(a.At).Seconds(), longestGap*binSeconds), true
+		return max(0, float64(rate)) * min(in.Time.Sub(c.At).Seconds(), maxGap*binSeconds), true
 	}
 	return 0, false
 }
 
-// closeBins ends the open bin and those that passed without a call; a count
-// over a short gap is spread evenly.
-func (a arrivals) closeBins(passed int64, count float64, known bool) arrivals {
-	bins := make([]float32, 0, binsKept)
-	keep := int(max(0, binsKept-passed))
-	bins = append(bins, a.Bins[max(0, len(a.Bins)-keep):]...)
-	share := count / float64(passed)
-	for i := range min(passed, binsKept) {
+// spread ends the open bin and those that passed without a call; a count over a
+// short gap is spread evenly.
+func (c *counter) spread(ended int64, count float64, known bool) []float32 {
+	bins := make([]float32, 0, min(ended, keptBins))
+	share := count / float64(ended)
+	for i := range min(ended, keptBins) {
 		switch {
-		case !known && passed > 1, passed > longestGap:
-			bins = append(bins, noCount)
-		case i == 0 && !known && !a.Told:
-			bins = append(bins, noCount)
+		case !known && ended > 1, ended > maxGap:
+			bins = append(bins, unknownCount)
+		case i == 0 && !known && !c.SomeKnown:
+			bins = append(bins, unknownCount)
 		case i == 0:
-			bins = append(bins, float32(a.Open+share))
+			bins = append(bins, float32(c.Open+share))
 		default:
 			bins = append(bins, float32(share))
 		}
 	}
-	a.Bins = bins
-	a.Index += passed
-	a.Open, a.Told = 0, known
-	return a
+	return bins
 }
 
-// sound reports whether a stored history makes sense.
-func (a arrivals) sound() bool {
+func (c *counter) valid() bool {
+	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
+}
+
+// arrivals learns how many requests reach a revision: those of the past hour.
+type arrivals struct {
+	// Bins holds the requests of each closed bin, oldest first; unknownCount is unknown.
+	// The slice is replaced, never written.
+	Bins []float32 `json:"bins,omitempty"`
+}
+
+// observe appends the bins that ended.
+func (a *arrivals) observe(b *bin) {
+	if len(b.arrivals) == 0 {
+		return
+	}
+	bins := make([]float32, 0, keptBins)
+	keep := max(0, keptBins-len(b.arrivals))
+	bins = append(bins, a.Bins[max(0, len(a.Bins)-keep):]...)
+	a.Bins = append(bins, b.arrivals...)
+}
+
+// last is the requests of the bin that ended last, unknownCount without one.
+func (a *arrivals) last() float64 {
+	if len(a.Bins) == 0 {
+		return unknownCount
+	}
+	return float64(a.Bins[len(a.Bins)-1])
+}
+
+// estimate is the history that the plan asks questions.
+func (a *arrivals) estimate() history { return newHistory(a.Bins) }
+
+func (a *arrivals) valid() bool {
 	for _, b := range a.Bins {
-		if b != noCount && !(b >= 0 && b <= 1e15) {
+		if b != unknownCount && !(b >= 0 && b <= MaxTotal) {
 			return false
 		}
 	}
-	return len(a.Bins) <= binsKept && a.Counter >= noCount && a.Counter <= 1e15 && a.Open >= 0 && a.Open <= 1e15 &&
-		a.Index > -1e12 && a.Index < 1e12
+	return len(a.Bins) <= keptBins
 }

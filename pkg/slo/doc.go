@@ -6,23 +6,35 @@
 //	State     (what earlier calls left)  ─┼─ Next ─→ Need (replicas, parts), State
 //	Input     (what is known now)        ─┘
 //
-// Once per bin of 10 s the policy learns and plans; policy.go lists the steps. Each
-// of these has a file:
+// Once per bin of 10 s the policy learns and plans; policy.go lists the steps. What each
+// pod's counters gained becomes a sample (podcounters.go, sample.go), and the bin
+// (bin.go) goes to one learner after the other. A learner observes a bin, gives its
+// estimate, and says whether a stored memory is valid; none sees another's memory, only
+// the estimates in the bin:
 //
-//	arrivals.go          requests per bin, an hour of them; history.go asks them questions
-//	sample.go            what each pod's counters gained in a bin; startup times
-//	capacity.go          lengths of requests, step time, and the requests/s of one replica
+//	arrivals.go          requests per bin, an hour of them; history.go answers questions about them
+//	lengths.go           the mean request
+//	steptime.go          what a step takes
 //	concurrencylimit.go  how many requests an engine runs at once
 //	queueevidence.go     what replicas did under a queue, where the model promises much more
-//	outcomes.go          which share of requests missed the latencies at which load
-//	misscurve.go         the expected share of misses by load, from the outcomes
-//	plan.go              the fewest replicas with which the share of misses is within the goal
-//	state.go             the memory, and what changes when the model or a limit does
-//	tuning.go            numbers that more than one file uses
+//	kvbackoff.go         how much of the KV cache can be used
+//	startuptimes.go      how long pods take from creation to Ready
+//	missingreplicas.go   pods that fail again and again
+//	misscurve.go         which share of requests misses the latencies at which load
 //
-// Replicas is the larger of what the level of arrivals needs, with how levels like
-// it grew within a startup time, and what the past hour would have needed, as it was
-// or in proportion to today's level, whichever is less. To it come the replicas that
-// queues occupy, one per pod at most. docs/slo-policy.md explains the policy with
+// From the estimates, and from nothing else, come
+//
+//	capacity.go          the requests/s that one replica sustains
+//	curve.go             the expected share of misses by load
+//	plan.go              the fewest replicas with which the share of misses is within the goal
+//	need.go              the plan with the parts that it came from
+//	now.go               what waits now, which is added at every call
+//
+// state.go is the memory, tuning.go every number.
+//
+// Replicas is the larger of what the level of arrivals needs, with how similar levels
+// grew within a startup time, and what the past hour would have needed, as it was
+// or in proportion to today's level, whichever is less. The replicas that queues
+// occupy, one per pod at most, come on top. docs/slo-policy.md explains the policy with
 // an example in numbers, docs/adr/0005-slo-policy.md the decision.
 package slo

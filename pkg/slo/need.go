@@ -1,10 +1,29 @@
 package slo
 
+import "time"
+
+// Need is what the policy asks for, with the parts that it came from.
+type Need struct {
+	Parts Parts
+	// Replicas is what is needed now, before rounding; NaN when neither arrivals nor
+	// requests in flight are known, or no engine was ever seen.
+	Replicas float64
+	// Partial is set when Replicas was made without arrivals.
+	Partial bool
+	// NoEngine is set while pods were Ready and no engine's metrics were ever read:
+	// what a replica can do cannot be learned.
+	NoEngine bool
+	// Settled is set when the policy has seen as much history as it needs to ask for less.
+	Settled bool
+	// StartupTime is the time from a pod's creation to Ready that the plan counts on.
+	StartupTime time.Duration
+}
+
 // Parts are the numbers behind a want of the metric SLO.
 type Parts struct {
 	// CapacityRPS is the requests per second that one replica sustains within the goal;
-	// Limit names what limits it: compute, ITL, KV or sequences, or "queue" when a standing
-	// queue showed that it is less.
+	// Limit names what limits the rate: compute, ITL, KV or sequences, or "queue" when a
+	// persistent queue showed that the rate is less.
 	CapacityRPS Reading `json:"capacityRPS"`
 	Limit       string  `json:"limit,omitempty"`
 	// Demand is requests per second, Work the engine seconds of one request.
@@ -33,38 +52,42 @@ type Parts struct {
 	Unmet int32 `json:"unmet"`
 }
 
-// sound reports whether stored parts make sense: nothing is below 0 or endless.
-func (p Parts) sound() bool {
-	for _, r := range [...]Reading{p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
-		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment} {
+// valid reports whether stored parts make sense: nothing is below 0 or endless.
+func (p Parts) valid() bool {
+	for _, r := range [...]Reading{
+		p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
+		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment,
+	} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false
 		}
 	}
-	made := p.CapacityRPS.Known() && p.StartupTime.Known() && p.TargetLoad.Known() && p.ConcurrencyTarget > 0 && p.StartupTime <= Reading(longestLead.Seconds())
+	made := p.CapacityRPS.Known() && p.StartupTime.Known() && p.TargetLoad.Known() && p.ConcurrencyTarget > 0 && p.StartupTime <= Reading(maxStartupTime.Seconds())
 	return p.Limit == "" || made
 }
 
-// parts plans and says what it came from.
-func (s *State) parts(o Objective, c capacity, ready int32) Parts {
-	m := s.Outcomes.curve()
-	share := m.allowed(o.Goal)
-	plan := s.plan(o, c, &m, share)
-	trim := m.sustained(share)
-	mu := c.rate * trim
+// ratePerReplica is the requests per second of one replica at a load of 1.
+func (p Parts) ratePerReplica() float64 {
+	return max(float64(p.CapacityRPS)/max(float64(p.TargetLoad), minTargetLoad), 1e-6)
+}
+
+// parts plans and says what the plan came from, but for what waits now and the
+// attainment.
+func (e *estimates) parts(o Objective) Parts {
+	share := e.curve.allowed(o.Goal)
+	plan := e.plan(o, share)
+	target := e.curve.sustained(share)
+	rate := e.capacity.rate * target
 	p := Parts{
-		CapacityRPS: Reading(mu), Limit: c.limit, Work: Reading(c.work), Demand: Unknown(), Need: Unknown(),
+		CapacityRPS: Reading(rate), Limit: e.capacity.limit, Work: Reading(e.capacity.work), Demand: Unknown(), Need: Unknown(),
 		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), GrowthFactor: Unknown(),
-		StartupTime: Reading(s.Engines.lead(o.LeadTime.Seconds())), TargetLoad: Reading(trim), Floor: Reading(m.floor),
-		ConcurrencyTarget: Reading(c.running(s.Lengths, mu)), Attainment: s.Outcomes.attainment(),
+		StartupTime: Reading(e.startupTime), TargetLoad: Reading(target), Floor: Reading(e.curve.floor),
+		ConcurrencyTarget: Reading(e.capacity.running(rate)),
 	}
 	if plan.known {
-		p.Demand, p.Need = Reading(plan.now), Reading(plan.need()*s.dilution(c, plan.need(), ready))
-		if p.Need > 0 {
-			p.Need += Reading(s.spare(float64(p.Need)))
-		}
-		p.NeedLevel, p.NeedPast = Reading(plan.level), Reading(min(plan.past, plan.alike))
-		p.GrowthFactor = Reading(plan.envelope)
+		p.Demand, p.Need = Reading(plan.level), Reading(e.needed(plan))
+		p.NeedLevel, p.NeedPast = Reading(plan.neededNext), Reading(min(plan.neededReplayed, plan.neededScaled))
+		p.GrowthFactor = Reading(plan.growthFactor)
 	}
 	return p
 }

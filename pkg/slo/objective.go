@@ -17,19 +17,19 @@ type Objective struct {
 	Goal float64
 	// TTFTPerToken lengthens TTFT for every token of the mean prompt; 0 is off.
 	TTFTPerToken time.Duration
-	// LeadTime is assumed from a pod's creation to Ready until it was seen; 0 is 2 min.
-	LeadTime time.Duration
+	// StartupTime is assumed from a pod's creation to Ready until it was seen; 0 is 2 min.
+	StartupTime time.Duration
 	// MaxNumSeqs is the engine's limit of running requests; 0 is vLLM's 256.
 	MaxNumSeqs int
 	// Prior is the step time to begin with; the zero value suits an 8B model on an A100.
 	Prior StepTime
-	// Pageless is the requests in flight that a replica gets while no engine page
-	// was ever read; 0 is Knative's default, 70.
-	Pageless float64
+	// FallbackConcurrency is the requests in flight that a replica gets while no engine's
+	// metrics were ever read; 0 is Knative's default, 70.
+	FallbackConcurrency float64
 	// Margin multiplies the demand: the one knob from lean (below 1) to safe. 0 is 1.
 	Margin float64
-	// Without switches parts of the policy off, for ablations; 0 is the whole policy.
-	Without Part
+	// DisabledFeatures switches parts of the policy off, for ablations; 0 is the whole policy.
+	DisabledFeatures Feature
 }
 
 // StepTime models one iteration of the engine in seconds: Base, plus Sequence
@@ -39,17 +39,21 @@ type StepTime struct {
 	Base, Sequence, KVToken, PromptToken float64
 }
 
-// Part names parts of the SLO policy, as bits.
-type Part uint
+func defaultPrior() StepTime {
+	return StepTime{Base: priorBase, Sequence: priorSequence, KVToken: priorKVToken, PromptToken: priorPromptToken}
+}
+
+// Feature names parts of the SLO policy, as bits.
+type Feature uint
 
 // The parts that an ablation can switch off.
 const (
-	PartLearning Part = 1 << iota // step time stays the prior
-	PartCurve                     // the share of misses by load stays the prior
-	PartReplay                    // the past hour is not replayed: level and envelope only
-	PartEnvelope                  // the level counts without a factor for growth
-	PartBacklog                   // waiting requests ask for nothing
-	PartHold                      // no hold-down
+	FeatureLearning Feature = 1 << iota // step time stays the prior
+	FeatureCurve                        // the share of misses by load stays the prior
+	FeatureReplay                       // the past hour is not replayed: level and growth only
+	FeatureGrowth                       // the level counts without a factor for growth
+	FeatureBacklog                      // waiting requests ask for nothing
+	FeatureHoldDown                     // no hold-down
 )
 
 // An Objective's Margin lies between these.
@@ -59,48 +63,30 @@ const MinMargin, MaxMargin = 0.1, 10
 // that says nothing: 70 % of container-concurrency-target-default, which is 100.
 const KnativeTarget = 70
 
-// minPageless is the least that Knative takes for a target.
-const minPageless = 0.01
-
-// The defaults of an Objective.
-const (
-	defaultLead   = 2 * time.Minute
-	defaultSeqs   = 256
-	shortestLead  = time.Second
-	longestLead   = time.Hour
-	longestTarget = time.Hour // of a latency that somebody asks for
-)
-
-// defaultPrior is an A100 80GB with an 8B model in bf16 (algorithms 4.2); what
-// the counters show replaces it within minutes.
-func defaultPrior() StepTime {
-	return StepTime{Base: 0.011, Sequence: 30e-6, KVToken: 0.09e-6, PromptToken: 70e-6}
-}
-
 // Has reports whether a part of the policy is on.
-func (o Objective) Has(p Part) bool { return o.Without&p == 0 }
+func (o Objective) Has(p Feature) bool { return o.DisabledFeatures&p == 0 }
 
-// LetIn tells of a revision whose queue-proxies let only so many requests into a
+// LimitConcurrency is for a revision whose queue-proxies let only so many requests into a
 // replica at once; 0 is no limit.
-func (o *Objective) LetIn(containerConcurrency int) {
-	if containerConcurrency > 0 && containerConcurrency < defaultSeqs {
+func (o *Objective) LimitConcurrency(containerConcurrency int) {
+	if containerConcurrency > 0 && containerConcurrency < defaultConcurrency {
 		o.MaxNumSeqs = containerConcurrency
 	}
 }
 
 // WithDefaults fills in what was left at zero.
 func (o Objective) WithDefaults() Objective {
-	if o.LeadTime == 0 {
-		o.LeadTime = defaultLead
+	if o.StartupTime == 0 {
+		o.StartupTime = defaultStartupTime
 	}
 	if o.MaxNumSeqs == 0 {
-		o.MaxNumSeqs = defaultSeqs
+		o.MaxNumSeqs = defaultConcurrency
 	}
 	if o.Prior == (StepTime{}) {
 		o.Prior = defaultPrior()
 	}
-	if o.Pageless == 0 {
-		o.Pageless = KnativeTarget
+	if o.FallbackConcurrency == 0 {
+		o.FallbackConcurrency = KnativeTarget
 	}
 	if o.Margin == 0 {
 		o.Margin = 1
@@ -108,14 +94,14 @@ func (o Objective) WithDefaults() Objective {
 	return o
 }
 
-// validate names the field at fault; it is asked only when the metric is used.
+// Validate names the field at fault; it is called only when the metric is used.
 func (o Objective) Validate() error {
 	for _, l := range [...]struct {
 		name  string
 		value time.Duration
 	}{{"TTFT", o.TTFT}, {"ITL", o.ITL}} {
-		if l.value <= 0 || l.value > longestTarget {
-			return fmt.Errorf("Spec.SLO.%s is %v, want more than 0 and at most %v", l.name, l.value, longestTarget)
+		if l.value <= 0 || l.value > maxLatency {
+			return fmt.Errorf("Spec.SLO.%s is %v, want more than 0 and at most %v", l.name, l.value, maxLatency)
 		}
 	}
 	if !(o.Goal > 0 && o.Goal < 1) {
@@ -124,14 +110,14 @@ func (o Objective) Validate() error {
 	if o.TTFTPerToken < 0 || o.TTFTPerToken > time.Second {
 		return fmt.Errorf("Spec.SLO.TTFTPerToken is %v, want 0 to 1s", o.TTFTPerToken)
 	}
-	if o.LeadTime < 0 || o.LeadTime > longestLead {
-		return fmt.Errorf("Spec.SLO.LeadTime is %v, want 0 to %v", o.LeadTime, longestLead)
+	if o.StartupTime < 0 || o.StartupTime > maxStartupTime {
+		return fmt.Errorf("Spec.SLO.StartupTime is %v, want 0 to %v", o.StartupTime, maxStartupTime)
 	}
 	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > MaxRequests {
 		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, MaxRequests)
 	}
-	if !(o.Pageless == 0 || o.Pageless >= minPageless && o.Pageless <= MaxDemand) {
-		return fmt.Errorf("Spec.SLO.Pageless is %v, want at least %v requests in flight, or 0 for %d", o.Pageless, minPageless, KnativeTarget)
+	if !(o.FallbackConcurrency == 0 || o.FallbackConcurrency >= minFallbackConcurrency && o.FallbackConcurrency <= MaxDemand) {
+		return fmt.Errorf("Spec.SLO.FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %d", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
 	}
 	if !(o.Margin == 0 || o.Margin >= MinMargin && o.Margin <= MaxMargin) {
 		return fmt.Errorf("Spec.SLO.Margin is %v, want %v to %v, or 0 for 1", o.Margin, MinMargin, MaxMargin)
@@ -139,6 +125,7 @@ func (o Objective) Validate() error {
 	return o.Prior.Validate()
 }
 
+// Validate says what is out of range; the zero value is valid.
 func (s StepTime) Validate() error {
 	if s == (StepTime{}) {
 		return nil

@@ -9,7 +9,7 @@ import (
 // The tests in this file compare what is computed fast with a simple oracle.
 
 // randomOutcomes are requests under random loads, with more misses at higher ones.
-func randomOutcomes(r *rand.Rand) (o outcomes) {
+func randomOutcomes(r *rand.Rand) (o missCurve) {
 	for range r.IntN(40) {
 		load := r.Float64() * 1.5
 		seen := math.Floor(r.ExpFloat64() * 200)
@@ -31,15 +31,15 @@ func TestCurve_againstAGrid(t *testing.T) {
 					centre := (float64(c) + 0.5) * loadStep
 					miss := func(i int) float64 {
 						x := (float64(i-c) * loadStep) / widthOf(w)
-						return min(floorOf(f)+(1-floorOf(f))/(1+math.Exp(-x)), surest)
+						return min(floorOf(f)+(1-floorOf(f))/(1+math.Exp(-x)), maxMiss)
 					}
-					like := -math.Pow((centre-priorCentre)/priorSpread, 2)/2 - floorDoubt*float64(f) - widthDoubt*float64(w)
-					for i := range lastTold {
-						if o.Seen[i] > leastSeen {
-							like += temper * (o.Missed[i]*math.Log(miss(i)) + (o.Seen[i]-o.Missed[i])*math.Log(1-miss(i)))
+					logLikelihood := -math.Pow((centre-priorCentre)/priorSpread, 2)/2 - floorPenalty*float64(f) - widthPenalty*float64(w)
+					for i := range endLikelihood {
+						if o.Seen[i] > minSeen {
+							logLikelihood += likelihoodWeight * (o.Missed[i]*math.Log(miss(i)) + (o.Seen[i]-o.Missed[i])*math.Log(1-miss(i)))
 						}
 					}
-					weight := math.Exp(like + 300) // the likelihood of any curve here is above e^-1000
+					weight := math.Exp(logLikelihood + 300) // the likelihood of any curve here is above e^-1000
 					sum += weight
 					want.floor += weight * floorOf(f)
 					for i := range want.miss {
@@ -52,7 +52,7 @@ func TestCurve_againstAGrid(t *testing.T) {
 			continue // the oracle is too simple for so many requests
 		}
 		compared++
-		got := o.curve()
+		got := o.estimate()
 		for i := range got.miss {
 			if math.Abs(got.miss[i]-want.miss[i]/sum) > 1e-3 {
 				t.Fatalf("seed %d: %v missed at step %d, want %v", seed, got.miss[i], i, want.miss[i]/sum)
@@ -73,7 +73,7 @@ func TestFewest_againstALinearScan(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		o := randomOutcomes(r)
-		m := o.curve()
+		m := o.estimate()
 		share := max(m.floor*1.5, []float64{0.007, 0.05, 0.2}[r.IntN(3)])
 		loads := make([]float64, 1+r.IntN(60))
 		for i := range loads {
@@ -100,15 +100,15 @@ func TestFewest_againstALinearScan(t *testing.T) {
 	}
 }
 
-// TestFit_againstAClosedForm solves the same regularized normal equations by
+// TestStepTime_againstAClosedForm solves the same regularized normal equations by
 // elimination, where no coefficient is at its limit.
-func TestFit_againstAClosedForm(t *testing.T) {
+func TestStepTime_againstAClosedForm(t *testing.T) {
 	compared := 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		prior, context := defaultPrior(), 500+r.Float64()*2000
 		a, b, c := 0.5+2*r.Float64(), 0.5+2*r.Float64(), 0.5+2*r.Float64()
-		var f fit
+		var f regression
 		for range 100 {
 			others, prompt := r.Float64()*100, r.Float64()*3000 // running beside it, prompt tokens per second
 			base := a*prior.Base + b*(prior.Sequence+prior.KVToken*context)*(1+others)
@@ -118,12 +118,12 @@ func TestFit_againstAClosedForm(t *testing.T) {
 			d.prompt = prompt * d.seconds
 			f.add(prior, d, context)
 		}
-		got, clamped := f.solve()
+		got, clamped := f.estimate()
 		if clamped {
 			continue
 		}
 		compared++
-		ridge := fitPrior * (f.A[0] + f.A[3] + f.A[5]) / f.Samples / 30
+		ridge := priorSamples * (f.A[0] + f.A[3] + f.A[5]) / f.Samples / 30
 		want := eliminate([3][4]float64{
 			{f.A[0] + ridge, f.A[1], f.A[2], f.B[0] + ridge},
 			{f.A[1], f.A[3] + ridge, f.A[4], f.B[1] + ridge},

@@ -3,66 +3,72 @@ package slo
 import (
 	"math"
 	"testing"
-	"time"
 )
 
 // underQueue is a pod that does so many requests a second of 100 prompt and 50
-// further tokens, with a queue of waited all the time.
-func underQueue(rate, waited float64) looked {
+// further tokens, with a queue of waiting requests all the time.
+func underQueue(rate, waiting float64) sample {
 	n := rate * binSeconds
-	return looked{sample: sample{
-		prompt: 100 * n, generated: 50 * n, firsts: n, finished: n, seconds: binSeconds, waited: waited,
+	return sample{
+		prompt: 100 * n, generated: 50 * n, firsts: n, finished: n, seconds: binSeconds, waitingThroughout: waiting,
 		gaps: 49 * n, gapSum: n,
-	}}
+	}
 }
 
-// ten is the capacity of ten such requests a second.
-func ten(lengths) capacity { return capacity{rate: 10, work: .09, prompt: .06, output: 50} }
+// ten is an engine that computes ten such requests a second: work of 0.0603 s for the
+// prompt and 0.036704 s for the answer, at a load of 0.97.
+func ten() replica {
+	prior := StepTime{Base: 1e-6, Sequence: 733.4e-6, PromptToken: 603e-6}
+	return replica{step: stepTime{prior, [3]float64{1, 1, 1}}, itl: 1e9}
+}
 
-// after is what so many like bins tell of that capacity.
-func (t saturation) after(bins int, bin ...looked) saturation {
-	l := lengths{Prompt: 100, Output: 50, Computed: 1}
+// after is what so many bins with these samples show of that engine.
+func (t queueEvidence) after(bins int, samples ...sample) queueEvidence {
+	b := &bin{
+		objective: Objective{}.WithDefaults(), samples: samples, ttft: 2, request: request{Prompt: 100, Output: 50, Computed: 1},
+		replica: ten(), limits: limits{Concurrency: MaxRequests},
+	}
 	for range bins {
-		t.learn(bin, l, 2, ten)
+		t.observe(b)
 	}
 	return t
 }
 
 // What most pods did under a queue for three bins is all that one can do, and
 // nothing else is taken for that.
-func TestSaturation_refutes(t *testing.T) {
-	idle := looked{sample: sample{seconds: binSeconds}}
+func TestQueueEvidence_refutes(t *testing.T) {
+	idle := sample{seconds: binSeconds}
 	late := underQueue(9, 90) // counts its tokens when a request ends
 	late.running, late.generated, late.prompt = 45, 0, 9000
 	slow, hangs, blind := underQueue(2, 20), underQueue(0, 20), underQueue(2, 20)
-	blind.gaps, blind.gapSum = noCount, noCount
+	blind.gaps, blind.gapSum = unknownCount, unknownCount
 	for _, c := range []struct {
 		name string
 		bins int
-		bin  []looked
+		bin  []sample
 		want float64
 	}{
-		{"a queue stands", 3, []looked{slow}, .8},
-		{"and for longer", 10, []looked{slow}, .2},
-		{"not for long", 2, []looked{slow}, 0},
-		{"the capacity is right", 30, []looked{underQueue(9, 90)}, 0},
-		{"it is more", 30, []looked{underQueue(15, 90)}, 0},
-		{"a queue within the objective", 30, []looked{underQueue(2, 3.9)}, 0},
-		{"nothing waits", 30, []looked{underQueue(2, 0)}, 0},
-		{"a queue that goes in two seconds", 30, []looked{underQueue(2, 4)}, 0},
-		{"a pod that hangs", 30, []looked{hangs}, 0},
-		{"tokens that are counted at the end", 30, []looked{late}, 0},
-		{"no gaps are told", 30, []looked{blind}, 0},
-		{"one pod of three", 30, []looked{slow, idle, idle}, 0},
-		{"two pods of three", 10, []looked{slow, slow, idle}, .2},
-		{"a slow pod of two", 30, []looked{slow, underQueue(9, 0)}, 0},
+		{"a queue stands", 3, []sample{slow}, .8},
+		{"and for longer", 10, []sample{slow}, .2},
+		{"not for long", 2, []sample{slow}, 0},
+		{"the capacity is right", 30, []sample{underQueue(9, 90)}, 0},
+		{"it is more", 30, []sample{underQueue(15, 90)}, 0},
+		{"a queue within the objective", 30, []sample{underQueue(2, 3.9)}, 0},
+		{"nothing waits", 30, []sample{underQueue(2, 0)}, 0},
+		{"a queue that goes in two seconds", 30, []sample{underQueue(2, 4)}, 0},
+		{"a pod that hangs", 30, []sample{hangs}, 0},
+		{"tokens that are counted at the end", 30, []sample{late}, 0},
+		{"no gaps are told", 30, []sample{blind}, 0},
+		{"one pod of three", 30, []sample{slow, idle, idle}, 0},
+		{"two pods of three", 10, []sample{slow, slow, idle}, .2},
+		{"a slow pod of two", 30, []sample{slow, underQueue(9, 0)}, 0},
 		{"no pod", 30, nil, 0},
 	} {
-		if got := (saturation{}).after(c.bins, c.bin...); math.Abs(got.Share-c.want) > .01 || !got.sound() {
+		if got := (queueEvidence{}).after(c.bins, c.bin...); math.Abs(got.Share-c.want) > .01 || !got.valid() {
 			t.Errorf("%s: a share of %.2f counts, want %.2f; %+v", c.name, got.Share, c.want, got)
 		}
 	}
-	s := saturation{}
+	s := queueEvidence{}
 	for range 12 { // a queue now and then
 		s = s.after(1, slow).after(4, idle)
 	}
@@ -73,9 +79,9 @@ func TestSaturation_refutes(t *testing.T) {
 
 // The share goes up as soon as one pod does more, and not down because there are
 // more of them.
-func TestSaturation_recovers(t *testing.T) {
-	idle := looked{sample: sample{seconds: binSeconds}}
-	slow := saturation{}.after(20, underQueue(1, 20), underQueue(1, 20))
+func TestQueueEvidence_recovers(t *testing.T) {
+	idle := sample{seconds: binSeconds}
+	slow := queueEvidence{}.after(20, underQueue(1, 20), underQueue(1, 20))
 	if math.Abs(slow.Share-.1) > .01 {
 		t.Fatalf("a share of %.2f counts, want 0.1", slow.Share)
 	}
@@ -85,7 +91,7 @@ func TestSaturation_recovers(t *testing.T) {
 	if s := slow.after(1, underQueue(9, 90), idle, idle); s.Share != 0 {
 		t.Errorf("one pod did all: a share of %.2f counts", s.Share)
 	}
-	if s := (saturation{}).after(9, underQueue(6, 60)); s.after(20, underQueue(7, 70)).Share == 0 || s.after(40, underQueue(9, 90)).Share != 0 {
+	if s := (queueEvidence{}).after(9, underQueue(6, 60)); s.after(20, underQueue(7, 70)).Share == 0 || s.after(40, underQueue(9, 90)).Share != 0 {
 		t.Error("0.7 of the capacity upholds what 0.6 refuted, 0.9 does not")
 	}
 	// With more pods each does less, for what waits waits for something else.
@@ -97,11 +103,11 @@ func TestSaturation_recovers(t *testing.T) {
 	}
 	broken := underQueue(1, 20)
 	broken.running, broken.gapSum = 1e6, 1e-300
-	if s := slow.after(3, broken); s != slow.after(3, idle) || !s.sound() {
+	if s := slow.after(3, broken); s != slow.after(3, idle) || !s.valid() {
 		t.Errorf("a broken page makes %+v", s)
 	}
-	for _, bad := range []saturation{{Bins: math.NaN()}, {Output: -1}, {Seconds: math.Inf(1)}, {Share: 2}, {Left: 1}, {Memory: -1}, {Pods: -1}, {Share: 1e-300}, {Lengths: lengths{Prompt: -1, Computed: 1}}} {
-		if bad.sound() {
+	for _, bad := range []queueEvidence{{Bins: math.NaN()}, {Output: -1}, {Seconds: math.Inf(1)}, {Share: 2}, {ExpiresIn: 1}, {Memory: -1}, {Pods: -1}, {Share: 1e-300}, {Request: request{Prompt: -1, Computed: 1}}} {
+		if bad.valid() {
 			t.Errorf("%+v is sound", bad)
 		}
 	}
@@ -109,45 +115,57 @@ func TestSaturation_recovers(t *testing.T) {
 
 // It is forgotten in half an hour without a queue, and each time that a queue
 // comes back in twice that time; in the end the model has the benefit of the doubt.
-func TestSaturation_forgets(t *testing.T) {
-	idle := looked{sample: sample{seconds: binSeconds}}
-	s := saturation{}
+func TestQueueEvidence_forgets(t *testing.T) {
+	idle := sample{seconds: binSeconds}
+	s := queueEvidence{}
 	for _, want := range []int{180, 360, 720, 1440, 2880, 2880} {
 		s = s.after(20, underQueue(1, 20))
 		bins := 0
 		for ; s.Share > 0; bins++ {
 			s = s.after(1, idle)
 		}
-		if bins != want || !s.sound() {
+		if bins != want || !s.valid() {
 			t.Errorf("forgotten after %d bins, want %d; %+v", bins, want, s)
 		}
 	}
-	if s = s.after(3*mostMemory, idle); s.Memory != 0 || !s.sound() {
+	if s = s.after(3*maxMemory, idle); s.Memory != 0 || !s.valid() {
 		t.Errorf("without a queue for a day the memory stays %d bins", s.Memory)
 	}
 }
 
-// Requests of another kind have another capacity: what was done is told in the
+// Requests of another kind have another capacity: what was done is expressed in the
 // tokens of that time. What was seen under a load moves with the capacity.
-func TestSaturation_otherRequests(t *testing.T) {
-	s := newState(time.Unix(1e9, 0))
+func TestQueueEvidence_otherRequests(t *testing.T) {
 	o := Objective{TTFT: 1e9, ITL: 1e9, Goal: .99}.WithDefaults()
-	s.Lengths = lengths{Prompt: 100, Output: 50, Computed: 1}
-	s.Outcomes.add(.12, 100, 0)
-	before := s.capacity(o).rate
+	b := &bin{
+		objective: o, request: request{Prompt: 100, Output: 50, Computed: 1}, ttft: 1, limits: limits{Concurrency: 256},
+		replica: replica{step: stepTime{o.Prior, [3]float64{1, 1, 1}}, itl: 1},
+	}
+	var q queueEvidence
+	var m missCurve
+	observe := func() {
+		q.observe(b)
+		b.limits.QueueShare = q.estimate()
+		b.capacity = b.replica.capacity(b.request, b.limits)
+		m.observe(b)
+	}
+	observe()
+	m.add(.12, 100, 0)
+	before := b.capacity.rate
+	b.samples = []sample{underQueue(20, 200)}
 	for range 12 {
-		s.limits(o, []looked{underQueue(20, 200)})
+		observe()
 	}
-	about(t, "under a queue", s.capacity(o).rate, 20, 1)
-	i := stepOf(.12 * before / 20) // moved in several steps, each rounded
-	if seen := s.Outcomes.Seen; seen[i-2]+seen[i-1]+seen[i]+seen[i+1]+seen[i+2] != 100 || i < stepOf(.12)+5 {
-		t.Errorf("what was seen at 0.12 of %.0f/s is not at %.2f: %v", before, .12*before/20, s.Outcomes.Seen)
+	about(t, "under a queue", b.capacity.rate, 20, 1)
+	i, near := stepOf(.12*before/20), 0.0 // moved in several steps, each rounded
+	for _, n := range m.Seen[i-2 : i+3] {
+		near += n
 	}
-	s.Lengths.Output = 500
-	if got := s.capacity(o); got.limit != "queue" || !(got.rate < 5 && got.rate > 1) {
+	if near < 99 || near > 100 || i < stepOf(.12)+5 {
+		t.Errorf("what was seen at 0.12 of %.0f/s is not at %.2f: %v", before, .12*before/20, m.Seen)
+	}
+	b.request.Output = 500
+	if got := b.replica.capacity(b.request, b.limits); got.limit != "queue" || !(got.rate < 5 && got.rate > 1) {
 		t.Errorf("with ten times the tokens %.2f requests/s (%s)", got.rate, got.limit)
-	}
-	if got := s.capacity(Objective{TTFT: 1e9, ITL: 1e9, Without: PartLearning}.WithDefaults()); got.limit == "queue" {
-		t.Error("without learning a queue still counts")
 	}
 }

@@ -3,6 +3,7 @@ package slo
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +38,8 @@ func TestCapacity_solvesTheSteadyState(t *testing.T) {
 		{"out of reach", time.Millisecond, 0, 100_000, 9.17, "ITL out of reach"},
 	} {
 		o.ITL, o.MaxNumSeqs = c.itl, c.seqs
-		s := newState(time.Unix(0, 0))
-		s.Lengths = lengths{Prompt: 1155, Output: 211, Computed: 1}
-		s.KV = c.kv
-		got := s.capacity(o)
+		m := replica{step: stepTime{o.Prior, [3]float64{1, 1, 1}}, itl: o.ITL.Seconds(), kvTokens: c.kv}
+		got := m.capacity(request{Prompt: 1155, Output: 211, Computed: 1}, limits{Concurrency: o.MaxNumSeqs})
 		about(t, "work", got.work, 0.1058, 0.002)
 		if about(t, c.name, got.rate, c.rate, 0.005); got.limit != c.limit {
 			t.Errorf("%s: limited by %s", c.name, got.limit)
@@ -48,12 +47,12 @@ func TestCapacity_solvesTheSteadyState(t *testing.T) {
 	}
 }
 
-// TestFit_learnsAnotherEngine gives samples of an engine with three times the
+// TestStepTime_learnsAnotherEngine gives samples of an engine with three times the
 // base and half the prompt cost of the prior, at several loads.
-func TestFit_learnsAnotherEngine(t *testing.T) {
+func TestStepTime_learnsAnotherEngine(t *testing.T) {
 	prior, context := defaultPrior(), 1100.0
 	truth := StepTime{Base: 3 * prior.Base, Sequence: 2 * prior.Sequence, KVToken: 2 * prior.KVToken, PromptToken: prior.PromptToken / 2}
-	var f fit
+	var f regression
 	for k := range 200 {
 		rate := 1 + float64(k%7)
 		work := 1000*truth.PromptToken + 200*(truth.Sequence+truth.KVToken*context)
@@ -62,7 +61,7 @@ func TestFit_learnsAnotherEngine(t *testing.T) {
 		d.gapSum = d.gaps * step
 		f.add(prior, d, context)
 	}
-	theta, clamped := f.solve()
+	theta, clamped := f.estimate()
 	if clamped {
 		t.Error("clamped")
 	}
@@ -74,79 +73,88 @@ func TestFit_learnsAnotherEngine(t *testing.T) {
 }
 
 func TestCurve_followsWhatWasMissed(t *testing.T) {
-	var none outcomes
-	before := none.curve()
-	var seen outcomes
+	var none missCurve
+	before := none.estimate()
+	var seen missCurve
 	for range 50 {
 		seen.add(0.62, 1000, 2)
 		seen.add(0.82, 1000, 60)
 	}
-	after := seen.curve()
+	after := seen.estimate()
 	for i := 1; i < loadSteps; i++ {
 		if after.miss[i] < after.miss[i-1] {
 			t.Fatalf("misses fall with load: %v", after.miss)
 		}
 	}
-	if trim := after.sustained(0.01); trim < 0.62 || trim > 0.8 {
-		t.Errorf("trim %v, want between the two loads", trim)
+	if target := after.sustained(0.01); target < 0.62 || target > 0.8 {
+		t.Errorf("target %v, want between the two loads", target)
 	}
 	if b, a := before.at(0.62), after.at(0.62); a >= b {
-		t.Errorf("at 0.62 %v after good outcomes, %v before", a, b)
+		t.Errorf("at 0.62 %v after good missCurve, %v before", a, b)
 	}
-	var hopeless outcomes
+	var hopeless missCurve
 	for load := 0.02; load < 1; load += 0.05 {
 		hopeless.add(load, 10_000, 3000)
 	}
-	if c := hopeless.curve(); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
-		t.Errorf("misses that no load explains: floor %v, trim %v", c.floor, c.sustained(c.allowed(0.99)))
+	if c := hopeless.estimate(); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
+		t.Errorf("misses that no load explains: floor %v, target %v", c.floor, c.sustained(c.allowed(0.99)))
 	}
 }
 
-func TestJudge_putsAnEpisodeDownToItsBeginning(t *testing.T) {
-	s := newState(time.Unix(0, 0))
-	o, c := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
-	var m mark
-	judge := func(arrived float32, waiting, firsts, inTime float64) {
-		s.Load.Bins = []float32{arrived}
-		d := sample{firsts: firsts, low: inTime, high: inTime, waiting: waiting, gaps: firsts, gapSum: firsts * 0.02, seconds: 10}
-		s.judge(o, c, Input{Ready: 1, Queued: Unknown()}, []looked{{d, &m}})
+// judged is what a curve makes of a bin on one engine that sustains 5 requests/s.
+func (t *missCurve) judged(b bin) {
+	b.objective = b.objective.WithDefaults()
+	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
+	b.followed = []float64{0}
+	t.observe(&b)
+}
+
+func TestMissCurve_putsAnEpisodeDownToItsBeginning(t *testing.T) {
+	o := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}
+	var m missCurve
+	judge := func(arrived float64, waiting, firsts, inTime float64) {
+		d := sample{
+			firsts: firsts, firstTokensBelowLower: inTime, firstTokensBelowUpper: inTime, waitingBefore: waiting,
+			gaps: firsts, gapSum: firsts * 0.02, seconds: 10,
+		}
+		m.judged(bin{objective: o, ready: 1, queued: Unknown(), ttft: 1, lastArrivals: arrived, samples: []sample{d}})
 	}
 	judge(70, 0, 50, 10)  // load 1.4
 	judge(5, 20, 50, 0)   // the queue is worked off under a load of 0.5
 	judge(5, 0, 10, 5)    // and its last requests under one of 0.1
 	judge(5, 0, 5, 5)     // good again
 	judge(20, 0, 20, 0.5) // a new episode, at 0.4
-	for i, missed := range s.Outcomes.Missed {
+	for i, missed := range m.Missed {
 		switch load := float64(i) * loadStep; {
 		case load > 1.3 && load < 1.45, load > 0.35 && load < 0.45:
 		case missed > 1e-9:
 			t.Errorf("%v missed at a load of %v", missed, load)
 		}
 	}
-	if i := int(0.1 / loadStep); s.Outcomes.Seen[i] == 0 && s.Outcomes.Seen[i+1] == 0 {
+	if i := int(0.1 / loadStep); m.Seen[i] == 0 && m.Seen[i+1] == 0 {
 		t.Error("the good bin at 0.1 was not counted")
 	}
 }
 
 // An engine's time to the first token begins when the request reaches it.
-func TestJudge_requestsHeldOutsideAreLate(t *testing.T) {
+func TestMissCurve_requestsQueuedOutsideAreLate(t *testing.T) {
 	for _, tt := range []struct {
-		queued   Reading
-		missed   float64
-		perToken time.Duration
-	}{{Unknown(), 0, 0}, {0, 0, 0}, {9, 0, 0}, {11, 50, 0}, {Unknown(), 0, time.Millisecond}, {-5, 0, 0}, // a pod does 5/s, and TTFT may be 1 s: of two pods 10
-		{19, 0, time.Millisecond}, {21, 50, time.Millisecond}} { // and 2 s with 1000 prompt tokens
-		s := newState(time.Unix(0, 0))
-		o, c := Objective{TTFT: time.Second, TTFTPerToken: tt.perToken, ITL: time.Second, Goal: 0.99}, capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
-		var m mark
-		s.Load.Bins = []float32{100}
-		d := sample{firsts: 50, low: 50, high: 50, gaps: 5000, gapSum: 100, seconds: 10}
-		s.judge(o, c, Input{Ready: 2, Queued: tt.queued}, []looked{{d, &m}})
-		if math.Abs(s.Outcomes.Late-tt.missed) > 1 {
-			t.Errorf("%v late with %v held, want %v", s.Outcomes.Late, tt.queued, tt.missed)
+		queued Reading
+		missed float64
+		ttft   float64
+	}{
+		{Unknown(), 0, 1}, {0, 0, 1}, {9, 0, 1}, {11, 50, 1}, {Unknown(), 0, 2}, {-5, 0, 1}, // a pod does 5/s, and TTFT may be 1 s: of two pods 10
+		{19, 0, 2}, {21, 50, 2},
+	} {
+		var m missCurve
+		d := sample{firsts: 50, firstTokensBelowLower: 50, firstTokensBelowUpper: 50, gaps: 5000, gapSum: 100, seconds: 10}
+		o := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}
+		m.judged(bin{objective: o, ready: 2, queued: tt.queued, ttft: tt.ttft, lastArrivals: 100, samples: []sample{d}})
+		if math.Abs(m.Late-tt.missed) > 1 {
+			t.Errorf("%v late with %v queued, want %v", m.Late, tt.queued, tt.missed)
 		}
-		if told := s.Outcomes.Seen != [loadSteps]float64{}; told != (tt.missed == 0) {
-			t.Errorf("with %v held the load was told: %v", tt.queued, told)
+		if counted := m.Seen != [loadSteps]float64{}; counted != (tt.missed == 0) {
+			t.Errorf("with %v queued the load was counted: %v", tt.queued, counted)
 		}
 	}
 }
@@ -157,13 +165,13 @@ func TestHistogram_around(t *testing.T) {
 	if low != 60 || high != 90 || math.Abs(far-2./3) > 1e-9 {
 		t.Errorf("around(2) = %v %v %v", low, high, far)
 	}
-	about(t, "late", sample{firsts: 100, low: low, high: high, far: far}.late(), 0.4*math.Pow(0.25, 2./3), 1e-9)
+	about(t, "late", sample{firsts: 100, firstTokensBelowLower: low, firstTokensBelowUpper: high, bucketPosition: far}.lateFirstTokens(), 0.4*math.Pow(0.25, 2./3), 1e-9)
 	for _, bad := range []Histogram{
 		{}, {Count: Unknown(), Bounds: []float64{1}, Counts: []float64{1}},
 		{Count: 5, Bounds: []float64{0.2, 0.3, 1}, Counts: []float64{5, 4, 5}}, {Count: 5, Bounds: []float64{0.2, 0.2, 1}, Counts: []float64{3, 4, 5}},
 		{Count: 5, Bounds: []float64{1}, Counts: []float64{math.NaN()}},
 	} {
-		if low, _, _ := bad.around(0.5); low != noCount {
+		if low, _, _ := bad.around(0.5); low != unknownCount {
 			t.Errorf("%+v is believed: %v", bad, low)
 		}
 	}
@@ -181,15 +189,15 @@ func TestHistory_growth(t *testing.T) {
 		least float64
 		most  float64
 	}{{"flat", flat, 1, 1}, {"ramp", ramp, 1.08, 1.2}} {
-		h := c.of.history()
-		var factors [envelopeBins]float64
+		h := c.of.estimate()
+		var factors [growthBins]float64
 		n := h.growth(12, &factors)
 		for _, f := range factors[:n] {
 			if f < c.least-1e-6 || f > c.most+1e-6 {
 				t.Fatalf("%s grew by %v within 12 bins, want %v to %v", c.name, f, c.least, c.most)
 			}
 		}
-		if u := h.unseen(); c.name == "flat" && u != 1 || u < 1 || u > unseenMost {
+		if u := h.unseenPeaks(); c.name == "flat" && u != 1 || u < 1 || u > maxUnseenPeaks {
 			t.Errorf("%s: unseen peaks of %v", c.name, u)
 		}
 	}
@@ -214,22 +222,32 @@ func TestMissed_queuesWhatABinCannotDo(t *testing.T) {
 	}
 }
 
-func TestEngines_learnTheLeadTime(t *testing.T) {
-	var e engines
-	about(t, "lead", e.lead(120), 120, 0)
-	for i := range 40 {
-		p := Pod{Name: fmt.Sprint(i), ReadyAfter: time.Duration(60+i) * time.Second, Totals: &Totals{Known: true}}
-		e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {})
-		e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {}) // counted once
-	}
-	if len(e.Leads) != leadsKept || e.lead(120) != 98 {
-		t.Errorf("lead %v of %v", e.lead(120), e.Leads)
+// startups reads pods, each at another time, into the startup times.
+func (t *startupTimes) read(pods ...Pod) {
+	var s sampler
+	for i, p := range pods {
+		b := &bin{end: time.Unix(int64(10*i), 0), ttft: 2}
+		s.read([]Pod{p}, b, request{})
+		t.observe(b)
 	}
 }
 
-// TestEngines_leadOfFew: one pod that waited for a node, or was Ready again
+func TestStartupTimes(t *testing.T) {
+	var st startupTimes
+	about(t, "startup", st.estimate(120), 120, 0)
+	var pods []Pod
+	for i := range 40 {
+		p := Pod{Name: fmt.Sprint(i), ReadyAfter: time.Duration(60+i) * time.Second, Totals: &Totals{Known: true}}
+		pods = append(pods, p, p) // counted once
+	}
+	if st.read(pods...); len(st.Seconds) != keptStartups || st.estimate(120) != 98 {
+		t.Errorf("startup %v of %v", st.estimate(120), st.Seconds)
+	}
+}
+
+// TestStartupTimes_ofFew: one pod that waited for a node, or was Ready again
 // days later, does not make all the others slow.
-func TestEngines_leadOfFew(t *testing.T) {
+func TestStartupTimes_ofFew(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		after []time.Duration
@@ -243,26 +261,42 @@ func TestEngines_leadOfFew(t *testing.T) {
 		{"one of ten", []time.Duration{50 * time.Minute, 60e9, 61e9, 62e9, 63e9, 64e9, 65e9, 66e9, 67e9, 68e9}, 130},
 		{"half of four", []time.Duration{10 * time.Minute, 10 * time.Minute, time.Minute, time.Minute}, 600},
 	} {
-		var e engines
+		var st startupTimes
 		for i, after := range c.after {
-			p := Pod{Name: fmt.Sprint(i), ReadyAfter: after, Totals: &Totals{Known: true}}
-			e = e.look([]Pod{p}, float64(10*i), 2, func(sample, *mark) {})
+			st.read(Pod{Name: fmt.Sprint(i), ReadyAfter: after, Totals: &Totals{Known: true}})
 		}
-		if got := e.lead(120); got != c.want || !e.sound() {
-			t.Errorf("%s: lead %v of %v, want %v", c.name, got, e.Leads, c.want)
+		if got := st.estimate(120); got != c.want || !st.valid() {
+			t.Errorf("%s: startup %v of %v, want %v", c.name, got, st.Seconds, c.want)
 		}
 	}
 }
 
-// TestSameModel: pods of one model differ a little in what memory they found.
-func TestSameModel(t *testing.T) {
+// TestSameEngine: pods of one model differ a little in what memory they found.
+func TestSameEngine(t *testing.T) {
 	for kv, same := range map[Reading]bool{420_000: true, 430_000: true, 380_000: true, 300_000: false, 840_000: false} {
 		s := newState(time.Unix(0, 0))
-		s.KV, s.Fit.Samples = 420_000, 50
-		s.sameModel(Input{Ready: 1, Pods: []Pod{{Totals: &Totals{Known: true, KVCapacity: kv}}}})
-		if (s.Fit.Samples > 0) != same || s.KV != float64(kv) {
-			t.Errorf("KV cache of %v: %v samples kept of the one before, cache %v", kv, s.Fit.Samples, s.KV)
+		s.KV = 420_000
+		got := s.sameEngine(Input{Ready: 1, Pods: []Pod{{Totals: &Totals{Known: true, KVCapacity: kv}}}})
+		if got != same || s.KV != float64(kv) {
+			t.Errorf("KV cache of %v: the same engine %v, cache %v", kv, got, s.KV)
 		}
+	}
+}
+
+// Another engine begins anew; the users' requests and what they met stay, and a little of
+// what was seen by load.
+func TestForgetEngine(t *testing.T) {
+	s := newState(time.Unix(0, 0))
+	fresh := s
+	s.StepTime.Samples, s.Concurrency.Highest, s.Queue.Share, s.KVBackoff.Share = 50, 3, .5, .7
+	s.Misses.Limits.Concurrency = 16
+	if s.forgetEngine(); !reflect.DeepEqual(s, fresh) {
+		t.Errorf("left: %+v", s)
+	}
+	s.Lengths.Prompt, s.Misses.All, s.Arrivals.Bins = 7, 9, []float32{1}
+	s.Misses.add(.51, 10, 1)
+	if s.forgetEngine(); s.Lengths.Prompt != 7 || s.Misses.All != 9 || s.Arrivals.Bins == nil || s.Misses.Seen[10] != 1 {
+		t.Errorf("lost: %+v", s)
 	}
 }
 
@@ -271,8 +305,8 @@ func TestObjective_validate(t *testing.T) {
 	for name, spoil := range map[string]func(*Objective){
 		"TTFT": func(o *Objective) { o.TTFT = 0 }, "ITL": func(o *Objective) { o.ITL = 2 * time.Hour },
 		"Goal": func(o *Objective) { o.Goal = math.NaN() }, "TTFTPerToken": func(o *Objective) { o.TTFTPerToken = -1 },
-		"LeadTime": func(o *Objective) { o.LeadTime = -1 }, "MaxNumSeqs": func(o *Objective) { o.MaxNumSeqs = -1 },
-		"Margin": func(o *Objective) { o.Margin = 99 }, "Pageless": func(o *Objective) { o.Pageless = math.NaN() }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
+		"StartupTime": func(o *Objective) { o.StartupTime = -1 }, "MaxNumSeqs": func(o *Objective) { o.MaxNumSeqs = -1 },
+		"Margin": func(o *Objective) { o.Margin = 99 }, "FallbackConcurrency": func(o *Objective) { o.FallbackConcurrency = math.NaN() }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
 	} {
 		o := good
 		if spoil(&o); o.Validate() == nil || !strings.Contains(o.Validate().Error(), "Spec.SLO."+name) {
@@ -285,12 +319,13 @@ func TestObjective_validate(t *testing.T) {
 }
 
 func TestDilution(t *testing.T) {
-	s := newState(time.Unix(0, 0))
-	s.Lengths.Computed = 0.5
-	c := capacity{work: 0.1, prompt: 0.06}
-	about(t, "twice the replicas", s.dilution(c, 8, 4), 1+0.06*(0.5-0.5/math.Sqrt2)/0.5/0.1, 1e-9)
-	if s.dilution(c, 4, 8) != 1 || s.dilution(c, 4, 0) != 1 {
-		t.Error("fewer replicas, or none yet, dilute nothing")
+	e := estimates{request: request{Computed: 0.5}, capacity: capacity{work: 0.1, prompt: 0.06}, ready: 4}
+	about(t, "twice the replicas", e.dilution(8), 1+0.06*(0.5-0.5/math.Sqrt2)/0.5/0.1, 1e-9)
+	if e.dilution(2) != 1 {
+		t.Error("fewer replicas dilute nothing")
+	}
+	if e.ready = 0; e.dilution(4) != 1 {
+		t.Error("without replicas there is no cache")
 	}
 }
 
@@ -303,7 +338,7 @@ func TestSample_elapsed(t *testing.T) {
 		{"busy, a page of 14 s", sample{steps: 280, gaps: 2800, gapSum: 140}, 14},
 		{"busy, absurd", sample{steps: 1e6, gaps: 2800, gapSum: 140}, 25},
 		{"often idle", sample{steps: 100, gaps: 200, gapSum: 10}, 10},
-		{"steps unknown", sample{steps: noCount, gaps: 2800, gapSum: 140}, 10},
+		{"steps unknown", sample{steps: unknownCount, gaps: 2800, gapSum: 140}, 10},
 		{"nothing", sample{}, 10},
 	} {
 		if got := c.d.elapsed(10); math.Abs(got-c.want) > 1e-9 {
@@ -314,13 +349,13 @@ func TestSample_elapsed(t *testing.T) {
 
 // What was met at loads far above 1 does not flatten the curve below.
 func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
-	var seen outcomes
+	var seen missCurve
 	for load := 0.025; load < 1; load += loadStep {
 		seen.add(load, 1000, 0)
 	}
-	without := seen.curve()
+	without := seen.estimate()
 	seen.add(1.3, 1000, 300)
-	with := seen.curve()
+	with := seen.estimate()
 	if a, b := without.sustained(.007), with.sustained(.007); a != b || a < .85 {
 		t.Errorf("a load of %.2f is sustained, and %.2f after 70 %% were met at 1.3", a, b)
 	}
@@ -328,11 +363,12 @@ func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
 
 // A pod that stays at the most requests that any ran, with a queue and room for
 // more, is at its engine's limit.
-func TestSeqs_learn(t *testing.T) {
-	at := func(running, waiting float64) mark { return mark{markRunning: running, markWaiting: waiting} }
+func TestConcurrencyLimit(t *testing.T) {
+	at := func(running, waiting float64) podCounters { return podCounters{running: running, waiting: waiting} }
+	observe := func(s *concurrencyLimit, d sample) { s.observe(&bin{samples: []sample{d}}) }
 	for _, c := range []struct {
 		name           string
-		before, then   mark
+		before, then   podCounters
 		kv             Reading
 		firsts, prompt float64
 		want           int
@@ -345,42 +381,44 @@ func TestSeqs_learn(t *testing.T) {
 		{"the KV cache is unknown", at(32, 3), at(32, 9), Unknown(), 5, 500, 256},
 		{"steps are full of prompts", at(32, 3), at(32, 9), 40, 5, 50_000, 256},
 		{"no prompt ends", at(32, 3), at(32, 9), 40, 0, 0, 256},
-		{"running is unknown", at(noCount, 3), at(noCount, 9), 40, 5, 500, 256},
+		{"running is unknown", at(unknownCount, 3), at(unknownCount, 9), 40, 5, 500, 256},
 		{"half a request", at(.5, 3), at(.5, 9), 40, 5, 500, 256},
 		{"absurd", at(1e9, 3), at(1e9, 9), 40, 5, 500, 256},
 	} {
-		var s seqs
-		d := looked{sample: sample{steps: 10, firsts: c.firsts, prompt: c.prompt, running: c.then[markRunning], full: c.then.full(c.before, c.kv)}}
-		for range surelyFull {
-			s.learn([]looked{d})
+		var s concurrencyLimit
+		d := sample{steps: 10, firsts: c.firsts, prompt: c.prompt, running: c.then.running, steadyWithQueue: c.then.steadyWithQueue(c.before, c.kv)}
+		for range limitBins {
+			observe(&s, d)
 		}
-		if got := s.limit(256); got != c.want || !s.sound() {
+		if got := s.estimate(256); got != c.want || !s.valid() {
 			t.Errorf("%s: a limit of %d, want %d", c.name, got, c.want)
 		}
 	}
-	s := seqs{Most: 32, Full: surelyFull}
-	if s.learn([]looked{{sample: sample{running: 33}}}); s.limit(256) != 256 {
-		t.Errorf("33 ran, and the limit stays %d", s.limit(256))
+	s := concurrencyLimit{Highest: 32, AtLimit: limitBins}
+	if observe(&s, sample{running: 33}); s.estimate(256) != 256 {
+		t.Errorf("33 ran, and the limit stays %d", s.estimate(256))
 	}
-	s = seqs{Most: 32, Full: surelyFull - 1}
-	if s.learn([]looked{{sample: sample{running: 20}}}); s.Full != 0 {
-		t.Errorf("a bin without a full pod leaves %d in a row", s.Full)
+	s = concurrencyLimit{Highest: 32, AtLimit: limitBins - 1}
+	if observe(&s, sample{running: 20}); s.AtLimit != 0 {
+		t.Errorf("a bin without a pod at the limit leaves %d in a row", s.AtLimit)
 	}
-	if (seqs{Full: surelyFull}).sound() {
-		t.Error("a limit of 0 is sound")
+	if (&concurrencyLimit{AtLimit: limitBins}).valid() {
+		t.Error("a limit of 0 is valid")
 	}
 }
 
 // What is moved there and back is as it was, but for what came too near the end.
-func TestOutcomes_times(t *testing.T) {
-	var seen outcomes
+func TestMissCurve_rescaled(t *testing.T) {
+	var seen missCurve
 	for load := 0.025; load < loadSteps*loadStep; load += loadStep {
 		seen.add(load, 1000, 0)
 	}
-	before := seen.curve()
+	before := seen.estimate()
 	for _, k := range []float64{1.3, 2, 5} {
-		moved := seen.times(k).times(1 / k)
-		after := moved.curve()
+		moved := missCurve{}
+		moved.Seen, moved.Missed = seen.rescaled(k)
+		moved.Seen, moved.Missed = moved.rescaled(1 / k)
+		after := moved.estimate()
 		if after.sustained(.007) < before.sustained(.007)-.1 {
 			t.Errorf("times %g and back: a load of %.2f is sustained, before %.2f", k, after.sustained(.007), before.sustained(.007))
 		}
@@ -393,11 +431,11 @@ func TestOutcomes_times(t *testing.T) {
 }
 
 // Attainment is that of late, however long what went well is remembered.
-func TestOutcomes_attainment(t *testing.T) {
-	var o outcomes
+func TestMissCurve_attainment(t *testing.T) {
+	var o missCurve
 	for _, load := range []float64{.3, .9} {
 		o.add(load, 1000, 1000*(load-.3)/1.2)
-		o.count(1000, 1000*(load-.3)/1.2)
+		o.countAll(1000, 1000*(load-.3)/1.2)
 	}
 	for range 360 {
 		o.fade(&[loadSteps]bool{})
@@ -408,50 +446,53 @@ func TestOutcomes_attainment(t *testing.T) {
 }
 
 // When the limit becomes known, what was seen is seen under other loads.
-func TestLimits_moveWhatWasSeen(t *testing.T) {
-	s := newState(time.Unix(1e9, 0))
+func TestMissCurve_convertsToOtherLimits(t *testing.T) {
 	o := Objective{TTFT: time.Second, ITL: time.Second, Goal: .99}.WithDefaults()
-	s.Engines.Marks = []mark{{markLoad: .5}}
-	s.Outcomes.add(.5, 100, 0)
-	before := s.capacity(o).rate
-	full := looked{sample: sample{running: 40, full: true, steps: 10, firsts: 1}}
-	for range surelyFull {
-		s.limits(o, []looked{full})
+	b := &bin{request: newLengths().request, replica: replica{step: stepTime{o.Prior, [3]float64{1, 1, 1}}, itl: 1}}
+	b.limits.Concurrency = 256
+	before := b.replica.capacity(b.request, b.limits).rate
+	m := missCurve{Limits: b.limits, Loads: []podLoad{{7, .5}}}
+	m.add(.5, 100, 0)
+	stored := m
+	b.limits.Concurrency = 40
+	k := before / b.replica.capacity(b.request, b.limits).rate
+	m.convert(b)
+	if !(k > 1) || math.Abs(m.Loads[0][1]-.5*k) > 1e-9 || m.Limits != b.limits {
+		t.Errorf("capacity fell to 1/%.3g, the pod's load went from 0.5 to %.3g", k, m.Loads[0][1])
 	}
-	times := before / s.capacity(o).rate
-	if !(times > 1) || math.Abs(s.Engines.Marks[0][markLoad]-.5*times) > 1e-9 {
-		t.Errorf("capacity fell to 1/%.3g, the mark's load went from 0.5 to %.3g", times, s.Engines.Marks[0][markLoad])
+	if i := stepOf(.525 * k); m.Seen[i] != 100 {
+		t.Errorf("what was seen at 0.5 is not at %.3g: %v", .525*k, m.Seen)
 	}
-	if i := stepOf(.525 * times); s.Outcomes.Seen[i] != 100 {
-		t.Errorf("what was seen at 0.5 is not at %.3g: %v", .525*times, s.Outcomes.Seen)
+	if stored.Loads[0][1] != .5 {
+		t.Error("the state before was changed")
 	}
 }
 
 // What a page leaves out is estimated from what it tells; what nothing tells of stays unknown.
 func TestSample_completed(t *testing.T) {
-	none := sample{steps: noCount, prompt: noCount, generated: noCount, finished: noCount, firsts: noCount, gaps: noCount, gapSum: noCount, seconds: 10}
-	if got := none.completed(newLengths()); got != none {
+	none := sample{steps: unknownCount, prompt: unknownCount, generated: unknownCount, finished: unknownCount, firsts: unknownCount, gaps: unknownCount, gapSum: unknownCount, seconds: 10}
+	if got := none.completed(newLengths().request); got != none {
 		t.Errorf("out of nothing: %+v", got)
 	}
 	d := none
 	d.firsts, d.gaps, d.gapSum = 7, 400, 8
-	if got := d.completed(lengths{Prompt: 30}); got.finished != 7 || got.prompt != 210 || got.generated != 407 || got.steps != 500 {
+	if got := d.completed(request{Prompt: 30}); got.finished != 7 || got.prompt != 210 || got.generated != 407 || got.steps != 500 {
 		t.Errorf("out of first tokens and gaps: %+v", got)
 	}
 	d.steps, d.prompt, d.generated, d.finished = 1, 2, 3, 4
-	if got := d.completed(lengths{Prompt: 30}); got != d {
+	if got := d.completed(request{Prompt: 30}); got != d {
 		t.Errorf("what was told is kept: %+v", got)
 	}
 }
 
 // First tokens that came in time although more waited all along than could begin
 // in time do not have the queue in them.
-func TestSample_waitedTooLong(t *testing.T) {
+func TestSample_queueTooLong(t *testing.T) {
 	for _, c := range []struct {
 		waited, firsts float64
 		want           bool
-	}{{20, 32, true}, {5, 32, false}, {20, 320, false}, {0, 0, false}, {20, 0, false}, {20, noCount, false}} {
-		if got := (sample{waited: c.waited, firsts: c.firsts, seconds: 10}).waitedTooLong(1); got != c.want {
+	}{{20, 32, true}, {5, 32, false}, {20, 320, false}, {0, 0, false}, {20, 0, false}, {20, unknownCount, false}} {
+		if got := (sample{waitingThroughout: c.waited, firsts: c.firsts, seconds: 10}).queueTooLong(1); got != c.want {
 			t.Errorf("%v waited, %v began in 10 s: %v", c.waited, c.firsts, got)
 		}
 	}
@@ -470,7 +511,7 @@ func TestSample_perToken(t *testing.T) {
 		{"a mean per request", sample{generated: 2000, gaps: 10, gapSum: .2}, 2000, 40},
 		{"a mean per request, and what began", sample{generated: 2010, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 2000, 40},
 		{"answers of one token", sample{generated: 2100, firsts: 2005, gaps: 95, gapSum: 1.9}, 95, 1.9},
-		{"tokens unknown", sample{generated: noCount, gaps: 10, gapSum: .2}, 10, .2},
+		{"tokens unknown", sample{generated: unknownCount, gaps: 10, gapSum: .2}, 10, .2},
 		{"nothing ended", sample{generated: 2000}, 0, 0},
 	} {
 		if got := c.d.perToken(); got.gaps != c.gaps || math.Abs(got.gapSum-c.of) > 1e-9 {
@@ -479,33 +520,37 @@ func TestSample_perToken(t *testing.T) {
 	}
 }
 
-// TestBroken counts pods that are missing for long, and not those just ordered
+// TestMissingReplicas counts pods that are missing for long, and not those just ordered
 // or without a node.
-func TestBroken_needsSpares(t *testing.T) {
-	s := newState(time.Unix(0, 0))
-	o := Objective{LeadTime: time.Minute}
+func TestMissingReplicas(t *testing.T) {
+	var m missingReplicas
 	at := time.Unix(1000, 0)
 	look := func(replicas, ready, unschedulable int32) {
 		for range 180 {
 			at = at.Add(10 * time.Second)
-			s.countBroken(o, Input{Time: at, Replicas: replicas, Ready: ready, Unschedulable: unschedulable})
+			m.observe(&bin{end: at, replicas: replicas, ready: ready, unschedulable: unschedulable, startupTime: 60})
 		}
 	}
+	// spare is what is added to a need.
+	spare := func(need float64) float64 {
+		e := estimates{missing: m.estimate(), request: request{Computed: 1}}
+		return e.needed(planned{neededNext: need}) - need
+	}
 	look(8, 8, 0)
-	if s.spare(8) != 0 {
-		t.Errorf("%v spares of a whole fleet", s.spare(8))
+	if spare(8) != 0 {
+		t.Errorf("%v spares of a whole fleet", spare(8))
 	}
 	look(8, 7, 1)
-	if s.spare(8) != 0 {
-		t.Errorf("%v spares for a pod without a node", s.spare(8))
+	if spare(8) != 0 {
+		t.Errorf("%v spares for a pod without a node", spare(8))
 	}
 	look(8, 7, 0)
-	if n := s.spare(8); n < 0.5 || n > 1.5 {
+	if n := spare(8); n < 0.5 || n > 1.5 {
 		t.Errorf("%v spares for one pod that is always missing", n)
 	}
 	look(40, 8, 0)
-	for need, want := range map[float64]float64{40: 10, 8: 2, 1: 1} {
-		if n := s.spare(need); n != want {
+	for need, want := range map[float64]float64{40: 10, 8: 2, 1: 1, 0: 0} {
+		if n := spare(need); n != want {
 			t.Errorf("%v spares for pods that can never be Ready and a need of %v, want %v", n, need, want)
 		}
 	}

@@ -46,8 +46,8 @@ func defineSLO(options *flag.FlagSet, o *decider.Objective) {
 	options.Var(span{&o.ITL, 0, time.Hour}, "itl", "time per further token that it aims at; 0 is the run's")
 	o.Margin = 1
 	options.Var(number{&o.Margin, 0.1, 10}, "margin", "multiple of the demand, from lean (below 1) to safe")
-	options.Var(span{&o.LeadTime, 0, time.Hour}, "lead", "start-up time that it assumes until it has seen one; 0 is 2m")
-	options.Var(parts{&o.Without}, "without", "parts to switch off, with a + between them: "+strings.Join(partNames(), ", "))
+	options.Var(span{&o.StartupTime, 0, time.Hour}, "lead", "start-up time that it assumes until it has seen one; 0 is 2m")
+	options.Var(parts{&o.DisabledFeatures}, "without", "parts to switch off, with a + between them: "+strings.Join(partNames(), ", "))
 }
 
 // ipa is this project's own decider, as pkg/multiscaler runs it.
@@ -68,9 +68,9 @@ func newIPA(spec decider.Spec, c simulator.Config) *ipa {
 	o := &spec.SLO
 	o.Goal, o.TTFT, o.ITL = cmp.Or(o.Goal, c.SLO.Goal), cmp.Or(o.TTFT, c.SLO.TTFT), cmp.Or(o.ITL, c.SLO.ITL)
 	o.TTFTPerToken = c.SLO.TTFTPerToken
-	o.LetIn(c.ContainerConcurrency)
+	o.LimitConcurrency(c.ContainerConcurrency)
 	if let := c.ContainerConcurrency; let > 0 { // as Knative resolves its target
-		o.Pageless = 0.7 * float64(let)
+		o.FallbackConcurrency = 0.7 * float64(let)
 	}
 	return &ipa{spec: spec, explains: c.Sample > 0}
 }

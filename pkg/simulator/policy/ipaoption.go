@@ -67,17 +67,17 @@ func parseTarget(item string) (decider.Target, error) {
 }
 
 // partsByName are the parts of the metric slo that an ablation can leave out.
-func partsByName() map[string]slo.Part {
-	return map[string]slo.Part{
-		"learning": slo.PartLearning, "curve": slo.PartCurve, "replay": slo.PartReplay,
-		"envelope": slo.PartEnvelope, "backlog": slo.PartBacklog, "hold": slo.PartHold,
+func partsByName() map[string]slo.Feature {
+	return map[string]slo.Feature{
+		"learning": slo.FeatureLearning, "curve": slo.FeatureCurve, "replay": slo.FeatureReplay,
+		"envelope": slo.FeatureGrowth, "backlog": slo.FeatureBacklog, "hold": slo.FeatureHoldDown,
 	}
 }
 
 func partNames() []string { return slices.Sorted(maps.Keys(partsByName())) }
 
 // parts is an option that lists parts of the policy.
-type parts struct{ to *slo.Part }
+type parts struct{ to *slo.Feature }
 
 // String is the list as it would be written.
 func (p parts) String() string {
@@ -95,7 +95,7 @@ func (p parts) String() string {
 
 // Set reads the list; an empty one is the whole policy.
 func (p parts) Set(s string) error {
-	var all slo.Part
+	var all slo.Feature
 	for name := range strings.SplitSeq(s, "+") {
 		part, known := partsByName()[name]
 		if !known && s != "" {

@@ -1,0 +1,42 @@
+package slo
+
+import "time"
+
+// bin is what a learner observes: the bin of arrivals that ended last, what the
+// pods did in it, and the estimates of the learners that observed it before.
+type bin struct {
+	objective Objective
+	// end is the time of the decision that closed the bin.
+	end time.Time
+	// replicas, ready, unschedulable and queued are those of the Input at that time.
+	replicas, ready, unschedulable int32
+	queued                         Reading
+	// arrivals is the requests of each bin that ended since the last call, oldest
+	// first; unknownCount where they are not known.
+	arrivals []float32
+	// samples is what the pods did; followed are the pods whose counters are followed.
+	samples  []sample
+	followed []float64
+	// startups is the seconds from creation to Ready of pods that became Ready.
+	startups []float64
+
+	// ttft is the bound on the time to the first token, in seconds.
+	ttft float64
+	// request, startupTime, limits, replica and capacity are estimates; startupTime is seconds.
+	request     request
+	startupTime float64
+	replica     replica
+	limits      limits
+	capacity    capacity
+	// lastArrivals is the requests of the bin that ended last, also where no bin ended now.
+	lastArrivals float64
+}
+
+func newBin(o Objective, in Input, arrivals []float32) *bin {
+	return &bin{
+		objective: o, end: in.Time, replicas: in.Replicas, ready: in.Ready, unschedulable: in.Unschedulable, queued: in.Queued, arrivals: arrivals,
+	}
+}
+
+// learns reports whether engines are learned from, which an ablation can switch off.
+func (b *bin) learns() bool { return b.objective.Has(FeatureLearning) }

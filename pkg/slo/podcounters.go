@@ -1,0 +1,221 @@
+package slo
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// podCounters is what one pod's metrics endpoint reported last, unknownCount where
+// unknown. It is stored as a short list.
+type podCounters struct {
+	pod         float64 // PodHash
+	startupSeen float64 // 1 when the startup time of this pod was counted
+	// Counters since the engine began.
+	steps, prompt, cached, generated, finished, preempted float64
+	firsts, firstTokensBelowLower, firstTokensBelowUpper  float64
+	gaps, gapSum                                          float64
+	waiting, running                                      float64 // requests, not counters
+	at                                                    float64 // when the pod was read, in Unix seconds
+}
+
+// firstCounter and endCounter are the part of fields that only grows.
+const firstCounter, endCounter = 2, 13
+
+// fields are all of them, in the order in which they are stored.
+func (c *podCounters) fields() [16]*float64 {
+	return [...]*float64{
+		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
+		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.waiting, &c.running, &c.at,
+	}
+}
+
+// MarshalJSON writes a list of the fields.
+func (c podCounters) MarshalJSON() ([]byte, error) {
+	var list [16]float64
+	for i, f := range c.fields() {
+		list[i] = *f
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads such a list; one of another length is an error.
+func (c *podCounters) UnmarshalJSON(b []byte) error {
+	var list []float64
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	fields := c.fields()
+	if len(list) != len(fields) {
+		return fmt.Errorf("counters of a pod: %d numbers, want %d", len(list), len(fields))
+	}
+	for i, f := range fields {
+		*f = list[i]
+	}
+	return nil
+}
+
+// PodHash is a pod's name as a number: FNV-1a; of two pods with the same hash the first counts.
+func PodHash(name string) float64 {
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return float64(h)
+}
+
+// total is a counter, unknownCount when it is unknown or absurd.
+func total(r Reading) float64 {
+	if r = r.Within(MaxTotal); r.Known() {
+		return float64(r)
+	}
+	return unknownCount
+}
+
+// countersOf reads a pod against a TTFT objective in seconds.
+func countersOf(p Pod, ttft float64) podCounters {
+	t := p.Totals
+	lower, upper, _ := t.TTFT.around(ttft)
+	return podCounters{
+		pod: PodHash(p.Name), steps: total(t.Steps), prompt: total(t.PromptTokens), cached: total(t.CachedTokens),
+		generated: total(t.GenerationTokens), finished: total(t.Finished), preempted: total(t.Preemptions),
+		firsts: total(t.TTFT.Count), firstTokensBelowLower: lower, firstTokensBelowUpper: upper,
+		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), waiting: total(p.Waiting), running: total(p.Running),
+	}
+}
+
+// around is the numbers of observations not above the edges of the bucket that a
+// bound in seconds is in, and its position in the bucket, from 0 at the lower edge to
+// 1; unknownCount when the histogram is not known.
+func (h Histogram) around(bound float64) (lower, upper, position float64) {
+	n := min(len(h.Bounds), len(h.Counts))
+	all := total(h.Count)
+	if n == 0 || all < 0 {
+		return unknownCount, unknownCount, 0
+	}
+	from, before := 0.0, 0.0
+	for i := range n {
+		to, count := h.Bounds[i], min(h.Counts[i], all)
+		if !(count >= before) || !(to > from) || count > MaxTotal {
+			return unknownCount, unknownCount, 0 // not a cumulative histogram
+		}
+		if bound < to {
+			return before, count, (bound - from) / (to - from)
+		}
+		from, before = to, count
+	}
+	return before, before, 0 // above all bounds
+}
+
+// gain is what the counters gained since before; false after a restart, or
+// when a gain is absurd.
+func (c podCounters) gain(before podCounters) (sample, bool) {
+	gained := c
+	now, was := gained.fields(), before.fields()
+	for i := firstCounter; i < endCounter; i++ {
+		switch {
+		case *now[i] < 0 || *was[i] < 0:
+			*now[i] = unknownCount
+		case *now[i] < *was[i] || *now[i]-*was[i] > maxGain:
+			return sample{}, false
+		default:
+			*now[i] -= *was[i]
+		}
+	}
+	return sample{
+		pod: c.pod, steps: gained.steps, prompt: gained.prompt, cached: max(gained.cached, 0), generated: gained.generated,
+		finished: gained.finished, preempted: max(gained.preempted, 0), firsts: gained.firsts,
+		firstTokensBelowLower: gained.firstTokensBelowLower, firstTokensBelowUpper: gained.firstTokensBelowUpper,
+		gaps: gained.gaps, gapSum: gained.gapSum, waitingBefore: max(before.waiting, 0),
+		waitingThroughout: max(min(before.waiting, c.waiting), 0),
+	}.perToken(), true
+}
+
+// steadyWithQueue reports whether a pod ran as many requests as before, and let others
+// wait both times, with so many percent of its KV cache in use.
+func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
+	room := min(roomyKV, fullKV*c.running/(c.running+1))
+	return c.running >= 1 && c.running == before.running && c.waiting >= 1 && before.waiting >= 1 && float64(kv) < room
+}
+
+// sampler follows the counters of the pods, which makes samples of them.
+type sampler struct {
+	// TTFT is the bound in seconds that first tokens were counted against.
+	TTFT float64 `json:"ttft,omitempty"`
+	// Pods are the counters last read. The slice is replaced, never written.
+	Pods []podCounters `json:"pods,omitempty"`
+}
+
+func (s *sampler) find(hash float64) (podCounters, bool) {
+	for _, c := range s.Pods {
+		if c.pod == hash {
+			return c, true
+		}
+	}
+	return podCounters{}, false
+}
+
+// read samples every pod that is followed into a bin, and notes what it read. The
+// counters of a pod that cannot be read are kept for its next reading.
+func (s *sampler) read(pods []Pod, b *bin, mean request) {
+	at := float64(b.end.UnixMilli()) / 1000
+	moved := s.TTFT != b.ttft
+	read := make([]podCounters, 0, min(len(pods), maxFollowedPods))
+	for _, p := range pods {
+		if len(read) == maxFollowedPods {
+			break
+		}
+		before, seen := s.find(PodHash(p.Name))
+		if !p.Totals.Known {
+			if seen {
+				read = append(read, before)
+			}
+			continue
+		}
+		now := countersOf(p, b.ttft)
+		now.startupSeen, now.at = before.startupSeen, at
+		if now.startupSeen == 0 && p.ReadyAfter > 0 {
+			now.startupSeen = 1
+			// A pod that was Ready again days after its creation reports no startup.
+			if p.ReadyAfter <= maxStartupTime {
+				b.startups = append(b.startups, p.ReadyAfter.Seconds())
+			}
+		}
+		read = append(read, now)
+		if moved {
+			before.firstTokensBelowLower, before.firstTokensBelowUpper = unknownCount, unknownCount
+		}
+		if d, ok := now.gain(before); seen && ok {
+			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
+			d.seconds = d.elapsed(max(at-before.at, 0.1))
+			d.running, d.steadyWithQueue = now.running, now.steadyWithQueue(before, p.KVCache)
+			b.samples = append(b.samples, d.completed(mean))
+		}
+	}
+	for _, c := range read {
+		b.followed = append(b.followed, c.pod)
+	}
+	s.Pods, s.TTFT = read, b.ttft
+}
+
+// bound is what first tokens are counted against, in seconds, with a mean prompt.
+// It moves with the prompt only when that has changed much, for the counts
+// against two bounds cannot be compared.
+func (s *sampler) bound(o Objective, prompt float64) float64 {
+	bound := o.TTFT.Seconds() + o.TTFTPerToken.Seconds()*prompt
+	if s.TTFT > 0 && math.Abs(bound/s.TTFT-1) < sameBound && o.TTFTPerToken > 0 {
+		return s.TTFT
+	}
+	return bound
+}
+
+func (s *sampler) valid() bool {
+	for _, c := range s.Pods {
+		for _, f := range c.fields() {
+			if !(*f >= unknownCount && *f <= MaxTotal) {
+				return false
+			}
+		}
+	}
+	return len(s.Pods) <= maxFollowedPods && s.TTFT >= 0 && s.TTFT < 1e9
+}
