@@ -24,7 +24,7 @@ func lmdeploy() Engine {
 			{Field: Finished, Family: "lmdeploy:request_success", Kind: Counter, Fold: Sum,
 				Where: Filter{Label: "finished_reason", Not: []string{"abort", "error"}}},
 			{Field: Created, Family: "lmdeploy:prompt_tokens_created", Fold: Largest},
-			{Field: Created, Family: "process_start_time_seconds", Fold: Largest},
+			{Field: Created, Family: processStart, Fold: Largest, Shared: true},
 			{Field: TTFT, Family: "lmdeploy:time_to_first_token_seconds", Kind: Histogram},
 			{Field: ITL, Family: "lmdeploy:iter_token_latency", Kind: Histogram},
 			{Field: ITL, Family: "lmdeploy:time_per_output_token_seconds", Kind: Histogram},

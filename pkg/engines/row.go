@@ -17,10 +17,16 @@ type Row struct {
 	Plus bool
 	// Fixed series are there from the start: one that is absent is unknown, not zero.
 	Fixed bool
+	// Shared families are on the pages of other programs too: a page with nothing
+	// else is not the engine's.
+	Shared bool
 	// Product lists, for Info, the labels whose numbers multiplied are the
 	// value: the first list with all labels numeric wins.
 	Product [][]string
 }
+
+// processStart is of the Python client, and so on the page of many a program.
+const processStart = "process_start_time_seconds"
 
 // Kind is the shape of a family on the page.
 type Kind int

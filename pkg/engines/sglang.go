@@ -28,7 +28,7 @@ func sglang() Engine {
 			{Field: PrefixQueries, Family: "sglang:prompt_tokens", Kind: Counter, Fold: Sum},
 			{Field: PrefixHits, Family: "sglang:cached_tokens", Kind: Counter, Fold: Sum},
 			{Field: Created, Family: "sglang:prompt_tokens_created", Fold: Largest},
-			{Field: Created, Family: "process_start_time_seconds", Fold: Largest},
+			{Field: Created, Family: processStart, Fold: Largest, Shared: true},
 			{Field: TTFT, Family: "sglang:time_to_first_token_seconds", Kind: Histogram},
 			{Field: ITL, Family: "sglang:inter_token_latency_seconds", Kind: Histogram},
 			{Field: ITL, Family: "sglang:time_per_output_token_seconds", Kind: Histogram},

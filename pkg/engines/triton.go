@@ -8,6 +8,9 @@ var (
 // tritonPort is where Triton serves its metrics.
 const tritonPort = 8002
 
+// tritonPending counts the requests that wait for a model on Triton.
+const tritonPending = "nv_inference_pending_request_count"
+
 // tritonTensorRTLLM reads Triton Inference Server with the TensorRT-LLM backend,
 // whose gauges tell their meaning in a label. It serves them on a port of its
 // own. Names are those of the backend's custom metrics and of the Inference
@@ -40,17 +43,24 @@ func tritonTensorRTLLM() Engine {
 	}
 }
 
-// triton reads any other model on Triton: what is pending is all that it tells
-// of the present. Its request and execution counts are since the start.
+// triton reads any other model on Triton: the pending requests are all that Triton
+// itself reports of the present. Its request and execution counts are since the start.
+// With the vLLM backend (vllm_backend, src/utils/metrics.py) the page has metrics of
+// vLLM too.
 func triton() Engine {
 	return Engine{
 		Name: "triton", Prefix: "nv_inference_", Port: tritonPort, General: true, Protocol: KServeV2,
 		Signs:  []Sign{{"tritonserver"}},
-		Picker: Picker{Scorers: []string{QueueScorer}, Waiting: "nv_inference_pending_request_count"},
-		Doc:    Doc{Remarks: map[Field]string{Waiting: "yes (pending)"}},
-		Rows: []Row{
-			{Field: Waiting, Family: "nv_inference_pending_request_count", Fold: Sum},
+		Picker: Picker{Scorers: []string{QueueScorer}, Waiting: tritonPending},
+		Doc: Doc{Remarks: map[Field]string{
+			Running:      "with the vLLM backend",
+			Waiting:      "yes (pending)",
+			KVUsage:      "with the vLLM backend",
+			PromptTokens: "with the vLLM backend",
+		}},
+		Rows: append([]Row{
+			{Field: Waiting, Family: tritonPending, Fold: Sum},
 			{Field: Finished, Family: "nv_inference_request_success", Kind: Counter, Fold: Sum},
-		},
+		}, renamed(vllm().Rows, vllmPrefix)...),
 	}
 }

@@ -3,6 +3,8 @@ package engines
 // VLLM is the name of the engine that a gateway assumes without any sign of another.
 const VLLM = "vllm"
 
+const vllmPrefix = "vllm:"
+
 var _ = register(vllm())
 
 // vllm reads vLLM's V1 engine (read from 0.32), the V0 engine of old images
@@ -11,7 +13,7 @@ var _ = register(vllm())
 // tensor-parallel ranks do not report.
 func vllm() Engine {
 	return Engine{
-		Name: VLLM, Prefix: "vllm:", Rank: "engine",
+		Name: VLLM, Prefix: vllmPrefix, Rank: "engine",
 		Signs:  []Sign{{"vllm"}},
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer, LoRAScorer}},
 		Rows: []Row{
@@ -19,6 +21,8 @@ func vllm() Engine {
 			// All waiting requests, not only num_requests_waiting_by_reason{reason="capacity"}:
 			// deferred ones are demand too, and old images and the simulator have no reasons.
 			{Field: Waiting, Family: "vllm:num_requests_waiting", Fold: Sum},
+			// Triton with the vLLM backend of 2024 reports the queue by its own name only.
+			{Field: Waiting, Family: tritonPending, Fold: Sum, Shared: true},
 			// V0 moved preempted requests here; they wait for KV cache.
 			{Field: Waiting, Family: "vllm:num_requests_swapped", Fold: Sum, Plus: true},
 			{Field: KVUsage, Family: "vllm:kv_cache_usage_perc", Fold: Mean},
@@ -37,7 +41,7 @@ func vllm() Engine {
 			{Field: PrefixHits, Family: "vllm:prefix_cache_hits", Kind: Counter, Fold: Sum},
 			{Field: PrefixHits, Family: "vllm:gpu_prefix_cache_hits", Kind: Counter, Fold: Sum},
 			{Field: Created, Family: "vllm:prompt_tokens_created", Fold: Largest},
-			{Field: Created, Family: "process_start_time_seconds", Fold: Largest},
+			{Field: Created, Family: processStart, Fold: Largest, Shared: true},
 			{Field: Awake, Family: "vllm:engine_sleep_state", Fold: Largest,
 				Where: Filter{Label: "sleep_state", Is: "awake"}},
 			{Field: TTFT, Family: "vllm:time_to_first_token_seconds", Kind: Histogram},

@@ -108,7 +108,7 @@ func TestParse_errorsAreShort(t *testing.T) {
 		"vllm:num_requests_running{" + long, "vllm:num_requests_running{" + long + "=1", "vllm:num_requests_running{" + long + "=\"",
 		"vllm:num_requests_running{" + long + "=\"\" ", "vllm:num_requests_running " + long, "vllm:num_requests_running 1 " + long,
 		"vllm:num_requests_running 1 1 " + long, long, "<" + long,
-		"vllm:num_requests_running{a=\"" + long + "\"} 1\nvllm:num_requests_running{a=\"" + long + "\"} 1",
+		"vllm:num_requests_running{a=\"" + long + "\"} 1\nvllm:num_requests_running{a=\"" + long + "\"} 2",
 	} {
 		if _, err := parse(t, "vllm", []byte(line+"\n")); err == nil || len(err.Error()) > 250 {
 			t.Errorf("the error on %.60q... has %d bytes: %.300v", line, len(fmt.Sprint(err)), err)

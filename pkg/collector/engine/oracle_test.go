@@ -53,7 +53,22 @@ func readByExpfmt(page []byte, c *compiled) (byName map[string][]series, ok bool
 			}
 		}
 	}
+	for name, list := range byName {
+		byName[name] = once(list)
+	}
 	return byName, true
+}
+
+// once drops series that were there before: expfmt keeps each.
+func once(list []series) (out []series) {
+	seen := map[string]bool{}
+	for _, s := range list {
+		id := fmt.Sprint(s.labels, s.le)
+		if !seen[id] {
+			seen[id], out = true, append(out, s)
+		}
+	}
+	return out
 }
 
 // bareSample reports whether a series is named as a histogram itself, which

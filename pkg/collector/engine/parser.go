@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
@@ -47,8 +48,8 @@ type Parser struct {
 	totals  []total
 	cache   cacheParts
 	sample  sample
-	// seen holds the identity of every series read from this page.
-	seen map[uint64]struct{}
+	// seen holds the value of every series read from this page by its identity.
+	seen map[uint64]float64
 	seed maphash.Seed
 	// last is the name of the last sample with the byte that ended it: most
 	// lines repeat it. lastSlots is what it is read by.
@@ -65,7 +66,7 @@ func (t *Tables) NewParser(name string, maxLine int) (*Parser, error) {
 	}
 	return &Parser{
 		tables: t, maxLine: maxLine, named: e, current: e,
-		seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(),
+		seen: map[uint64]float64{}, seed: maphash.MakeSeed(),
 	}, nil
 }
 
@@ -110,7 +111,7 @@ func (p *Parser) reset() {
 		p.totals[i].reset()
 	}
 	if len(p.seen) > keptSeries {
-		p.seen = map[uint64]struct{}{}
+		p.seen = map[uint64]float64{}
 	}
 	clear(p.seen)
 }
@@ -161,7 +162,7 @@ func (p *Parser) notEngine() error {
 // recognised reports whether any family of the engine's own was on the page.
 func (p *Parser) recognised() bool {
 	for i := range p.totals {
-		if (p.totals[i].n > 0 || p.totals[i].declared) && strings.HasPrefix(p.current.rows[i].Family, p.current.prefix) {
+		if (p.totals[i].n > 0 || p.totals[i].declared) && !p.current.rows[i].Shared {
 			return true
 		}
 	}
@@ -212,8 +213,12 @@ func (p *Parser) series(line []byte) error {
 	if len(p.seen) == maxSeries {
 		return fmt.Errorf("%w: more than %d of engine %s", ErrTooLarge, maxSeries, p.current.name)
 	}
-	if p.duplicate() {
-		return fmt.Errorf("duplicate series of %.80s", p.last[:len(p.last)-1])
+	again, agrees := p.again()
+	if !agrees {
+		return fmt.Errorf("duplicate series of %.80s with another value", p.last[:len(p.last)-1])
+	}
+	if again {
+		return nil
 	}
 	for _, s := range p.lastSlots {
 		if err := p.add(s); err != nil {
@@ -223,18 +228,19 @@ func (p *Parser) series(line []byte) error {
 	return nil
 }
 
-// duplicate reports whether the lexed series was on this page before, its labels
-// in any order. Folding it twice would count its requests twice.
-func (p *Parser) duplicate() bool {
+// again reports whether the lexed series was on this page before, its labels in any
+// order, and whether its value agrees. Folding it twice would count its requests twice.
+func (p *Parser) again() (again, agrees bool) {
 	id := maphash.Bytes(p.seed, p.last[:len(p.last)-1])
 	for _, l := range p.sample.labels {
 		id += maphash.Bytes(p.seed, l.name) * (maphash.Bytes(p.seed, l.raw) | 1)
 	}
-	if _, ok := p.seen[id]; ok {
-		return true
+	value, again := p.seen[id]
+	if !again {
+		p.seen[id] = p.sample.value
+		return false, true
 	}
-	p.seen[id] = struct{}{}
-	return false
+	return true, value == p.sample.value || math.IsNaN(value) && math.IsNaN(p.sample.value)
 }
 
 // add gives the lexed sample to one row.

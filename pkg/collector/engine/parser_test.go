@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 var nan = math.NaN()
@@ -192,6 +194,10 @@ func TestParse_edges(t *testing.T) {
 		{"one rank unknown makes the pod unknown", "vllm:num_requests_running{engine=\"0\"} NaN\nvllm:num_requests_running{engine=\"1\"} 4\n", nan, nan},
 		{"absurd values are passed on", "vllm:num_requests_running -1\nvllm:num_requests_waiting 1e12\n", -1, 1e12},
 		{"declared without a series is idle", "# TYPE vllm:num_requests_running gauge\n# TYPE vllm:num_requests_waiting gauge\n", 0, 0},
+		{"the same series twice counts once", "vllm:num_requests_running{a=\"1\",b=\"2\"} 3\nvllm:num_requests_running{b=\"2\",a=\"1\"} 3\nvllm:num_requests_running{a=\"2\"} 1\n", 4, nan},
+		{"an unknown series twice is unknown", "vllm:num_requests_running NaN\nvllm:num_requests_running NaN\nvllm:num_requests_waiting 2\n", nan, 2},
+		{"Triton's own queue", "vllm:num_requests_running 1\nnv_inference_pending_request_count{model=\"m\"} 17\n", 1, 17},
+		{"the engine's queue and not Triton's", "vllm:num_requests_waiting 4\nnv_inference_pending_request_count{model=\"m\"} 17\n", nan, 4},
 		{"a longer name is another family", "vllm:num_requests_running_max 3\nvllm:num_requests_waiting 2\n", nan, 2},
 	}
 	for _, tt := range tests {
@@ -213,7 +219,7 @@ func TestParse_refusals(t *testing.T) {
 	tests := []struct{ name, engine, page, want string }{
 		{"html", "", "<html>vllm: down</html>\n", "no family of an inference engine"},
 		{"html, engine named", "vllm", "<html>\n", `line 1: expected a metric name, found "<html>"`},
-		{"other program", "", "python_info 1\n", "known are lmdeploy, sglang"},
+		{"other program", "", "python_info 1\n", "known are llama.cpp, lmdeploy, ray-serve-llm, sglang"},
 		{"other engine than named", "sglang", "vllm:num_requests_running 1\n", `nothing begins with "sglang:" as engine sglang has it`},
 		{"cut page", "", "vllm:num_requests_running 1\nvllm:num_requests_waiting 12", "line 2: the page ends within a line"},
 		{"no value", "", "vllm:num_requests_running \n", `line 1: expected a number as value, found ""`},
@@ -225,7 +231,7 @@ func TestParse_refusals(t *testing.T) {
 		{"no equals sign", "", "vllm:num_requests_running{a} 1\n", "expected '=' after label a"},
 		{"two commas", "", "vllm:num_requests_running{a=\"\",,} 1\n", "expected a label name"},
 		{"trailing text", "", "vllm:num_requests_running 1 2 3\n", "after the timestamp"},
-		{"duplicate", "", "vllm:num_requests_running{a=\"1\",b=\"2\"} 1\nvllm:num_requests_running{b=\"2\",a=\"1\"} 1\n", "line 2: duplicate series of vllm:num_requests_running"},
+		{"duplicate", "", "vllm:num_requests_running{a=\"1\",b=\"2\"} 1\nvllm:num_requests_running{b=\"2\",a=\"1\"} 2\n", "line 2: duplicate series of vllm:num_requests_running with another value"},
 		{"bad bound", "", "vllm:e2e_request_latency_seconds_bucket{le=\"x\"} 1\n", "label le"},
 		{"long line", "", "# " + strings.Repeat("x", 64<<10) + "\nvllm:num_requests_running 1\n", "line 1: longer than 65536 bytes"},
 		{"many buckets", "", manyBuckets(), "more than 512 buckets"},
@@ -259,7 +265,7 @@ func manyRanks() string {
 
 func TestParse_unknownEngineName(t *testing.T) {
 	_, err := NewTables().NewParser("vlm", 100)
-	if err == nil || err.Error() != `engine "vlm" is not known; known are lmdeploy, sglang, tgi, triton, triton-tensorrt-llm, trtllm-serve, vllm` {
+	if err == nil || err.Error() != `engine "vlm" is not known; known are `+strings.Join(engines.Names(), ", ") {
 		t.Errorf("err = %v", err)
 	}
 }
