@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # End-to-end tests on a real cluster.
 #
-#   hack/e2e.sh                every test but the vllm, burst and faults groups
+#   hack/e2e.sh                every test but the vllm and burst groups; of the faults 3 minutes, seeded by the commit
 #   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
 #   hack/e2e.sh fit            a profile learned from real vLLM predicts two loads it has not seen, about 10 min
@@ -74,7 +74,8 @@ fi
 export IPA_E2E_ARTIFACTS=$artifacts
 
 case $group in
-  default) select=(-skip '^Test(VLLM|Burst|FaultRun)') limit=40m ;;
+  default) select=(-skip '^Test(VLLM|Burst)') limit=40m
+    export DURATION=${DURATION:-3m} SEED=${SEED:-$((16#$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)))} ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
   vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
   fit) select=(-run '^TestVLLMFit') limit=25m ;;

@@ -28,14 +28,22 @@ type fault struct {
 	inject func(*faultRun) (heal func())
 	// killsPod is for faults that end a pod of the model with the answers on it.
 	killsPod bool
-	// writes is the count that the fault itself writes; 0: none.
-	writes int32
+	// upTo is the count up to which the fault may raise the replicas; 0: it may not.
+	upTo int32
 }
+
+// jump is the most that one page which nothing else confirms may ask for: twice the
+// Ready pods and four more, here max-scale.
+const jump = 8
 
 func faultTable() []fault {
 	var all []fault
 	for _, mode := range []string{"garbage", "hang", "slow", "huge", "absurd", "believable", "nan", "negative"} {
-		all = append(all, fault{name: "metrics endpoint " + mode, lasts: 15 * time.Second, inject: func(r *faultRun) func() { return r.breakPage(mode) }})
+		f := fault{name: "metrics endpoint " + mode, lasts: 15 * time.Second, inject: func(r *faultRun) func() { return r.breakPage(mode) }}
+		if mode == "believable" { // 99,999 requests wait in the engine: no other source can deny them
+			f.upTo = jump
+		}
+		all = append(all, f)
 	}
 	all = append(all,
 		fault{name: "pod of the model killed", lasts: 5 * time.Second, inject: (*faultRun).killModelPod, killsPod: true},
@@ -44,11 +52,16 @@ func faultTable() []fault {
 		fault{name: "config-ipa deleted", lasts: 10 * time.Second, inject: func(r *faultRun) func() { return r.deleteConfig("config-ipa") }},
 		fault{name: "config-inference-gateway deleted", lasts: 10 * time.Second, inject: func(r *faultRun) func() { return r.deleteConfig("config-inference-gateway") }},
 		fault{name: "config-ipa broken", lasts: 10 * time.Second, inject: (*faultRun).breakConfig},
-		fault{name: "another writer of replicas", lasts: 5 * time.Second, inject: (*faultRun).writeReplicas, writes: steadyReplicas + 1},
+		fault{name: "another writer of replicas", lasts: 5 * time.Second, inject: (*faultRun).writeReplicas, upTo: steadyReplicas + 1},
+		fault{name: "webhook away while a pod is killed", lasts: 5 * time.Second, inject: (*faultRun).stopWebhook, killsPod: true},
+		fault{name: "webhook's Secret deleted", lasts: 5 * time.Second, inject: (*faultRun).deleteWebhookSecret},
+		fault{name: "webhook's CA bundle emptied", lasts: 5 * time.Second, inject: (*faultRun).emptyCABundle},
+		fault{name: "activator killed", lasts: 5 * time.Second, inject: (*faultRun).killActivator},
 	)
 	if os.Getenv("IPA_CLUSTER") == "existing" {
 		return all // the control plane is not on this machine
 	}
+	all = append(all, fault{name: "leader cut off from the pods", lasts: 45 * time.Second, inject: (*faultRun).cutOffLeader})
 	for _, process := range []string{"kube-apiserver", "etcd"} {
 		all = append(all,
 			fault{name: process + " stopped for 8 s", lasts: 8 * time.Second, inject: func(r *faultRun) func() {
