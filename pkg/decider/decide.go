@@ -11,7 +11,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	if err := validate(spec, obs); err != nil {
 		return Decision{}, st, err
 	}
-	next := st.forTargets(spec, obs).observeWork(obs)
+	next := st.forTargets(spec, obs).observeWork(obs).observePods(obs)
 	d := Decision{Wants: make([]Want, len(spec.Targets))}
 	for i, t := range spec.Targets {
 		if t.Metric == SLO {
@@ -30,6 +30,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	delayed, window := scaleDownDelay(spec, next.Delay, obs.Time, d)
 	d.move("scale-down delay", delayed)
 	next.Delay = window
+	d.move("lost pod", lostPod(spec, next, obs, d))
 	d.move("bounds", bounds(spec, d)) // the user's min and max always win
 	return d, next, nil
 }

@@ -20,6 +20,32 @@ func partialData(d Decision, obs Observation) outcome {
 	return outcome{replicas: d.Replicas}
 }
 
+// lostFor is how many stable windows a lost pod keeps the count: one until another pod has
+// taken its place and clients have come back, one more until no average has that time in it.
+// With one, a pod killed under steady load still lowered the count from 3 to 2 (fault run,
+// window 10 s).
+const lostFor = 2
+
+// observePods notes when Ready pods are lost: fewer are Ready than before and than asked
+// for, so no scale-down took them.
+func (st State) observePods(obs Observation) State {
+	if obs.Ready < st.Ready && obs.Ready < obs.Replicas {
+		st.LostAt = obs.Time
+	}
+	st.Ready = obs.Ready
+	return st
+}
+
+// lostPod does not lower the count for a while after a Ready pod was lost: its requests
+// failed or were not measured, and they come again.
+func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
+	kept := !st.LostAt.IsZero() && obs.Time.Sub(st.LostAt).Abs() < lostFor*spec.StableWindow
+	if !spec.Reachable || !kept {
+		return outcome{replicas: d.Replicas}
+	}
+	return outcome{max(d.Replicas, obs.Replicas), PodLost}
+}
+
 // unreachable gives the pods of a revision without a route back: at once when
 // none is Ready, otherwise when all work has ended for a whole stable window.
 // Until then every pod stays, for Kubernetes chooses the pods to delete without

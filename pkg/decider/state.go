@@ -23,6 +23,10 @@ type State struct {
 	// IdleSince is when the revision was first seen without any request in
 	// flight, and has been ever since; zero while it works or may be working.
 	IdleSince time.Time `json:"idleSince,omitzero"`
+	// Ready is the Ready pods of the last observation, and LostAt when one of them was
+	// last lost; zero when none ever was.
+	Ready  int32     `json:"ready,omitempty"`
+	LostAt time.Time `json:"lostAt,omitzero"`
 	// SLO is the memory of the metric SLO, nil without it. It is never written.
 	SLO *slo.State `json:"slo,omitempty"`
 }

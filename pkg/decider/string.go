@@ -109,6 +109,8 @@ func (r Reason) text() string {
 	switch r {
 	case PartialData:
 		return "part of the data is missing, so the count does not fall"
+	case PodLost:
+		return "a Ready pod was lost and its requests were not measured"
 	case Panicking:
 		return "panic mode: the largest count since it began"
 	case ScaleUpLimit:

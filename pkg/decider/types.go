@@ -179,6 +179,7 @@ const (
 	DesiredWithinRange  Reason = "DesiredWithinRange"  // nothing but the wants decided
 	NoData              Reason = "NoData"              // no signal is known: the count is held
 	PartialData         Reason = "PartialData"         // a signal is unknown: the count is not lowered
+	PodLost             Reason = "PodLost"             // a Ready pod was lost: its load was not measured
 	Panicking           Reason = "Panicking"           // panic mode holds the largest count since it began
 	ScaleUpLimit        Reason = "ScaleUpLimit"        // max-scale-up-rate
 	UnconfirmedJump     Reason = "UnconfirmedJump"     // only the last sample of an engine asks for more
