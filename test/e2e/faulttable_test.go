@@ -61,7 +61,7 @@ func faultTable() []fault {
 	if os.Getenv("IPA_CLUSTER") == "existing" {
 		return all // the control plane is not on this machine
 	}
-	all = append(all, fault{name: "leader cut off from the pods", lasts: 45 * time.Second, inject: (*faultRun).cutOffLeader})
+	all = append(all, fault{name: "leader cut off from the pods", lasts: 30 * time.Second, inject: (*faultRun).cutOffLeader})
 	for _, process := range []string{"kube-apiserver", "etcd"} {
 		all = append(all,
 			fault{name: process + " stopped for 8 s", lasts: 8 * time.Second, inject: func(r *faultRun) func() {
