@@ -40,16 +40,16 @@ func (e engineSample) equal(o engineSample) bool {
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 // decodeEngine parses the page in s.body until the turn is over.
-func (c *Collector) decodeEngine(within turn, name string, s *scratch) error {
-	p, ok := s.parsers[name]
+func (c *Collector) decodeEngine(within turn, t *target, s *scratch) error {
+	p, ok := s.parsers[t.engine]
 	if !ok {
 		var err error
-		if p, err = c.tables.NewParser(name, c.o.MaxLine); err != nil {
+		if p, err = c.tables.NewParser(t.engine, c.o.MaxLine); err != nil {
 			return failure{cause: "config", err: err}
 		}
-		s.parsers[name] = p
+		s.parsers[t.engine] = p
 	}
-	if err := p.ParseUntil(within.over, s.body.Bytes(), &s.stat); err != nil {
+	if err := p.ParseLike(&t.rev.layout, within.over, s.body.Bytes(), &s.stat); err != nil {
 		return parseFailure(err)
 	}
 	s.engine = plausible(&s.stat)

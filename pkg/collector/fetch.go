@@ -199,5 +199,5 @@ func (c *Collector) decode(within turn, t *target, s *scratch) error {
 	if t.source == queueProxy {
 		return decodeRequests(s, t.podName)
 	}
-	return c.decodeEngine(within, t.engine, s)
+	return c.decodeEngine(within, t, s)
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // revision is what is known of one watched revision. Its mutex guards
@@ -14,6 +16,8 @@ type revision struct {
 	key Revision
 	// isPicker is guarded by Collector.mu.
 	isPicker bool
+	// layout is that of the pods' pages.
+	layout engine.Layout
 
 	mu     sync.Mutex
 	target Target

@@ -24,19 +24,21 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 		})
-		b.Run("page="+name+"/parser=ipa", func(b *testing.B) {
-			p, err := NewTables().NewParser("", 64<<10)
-			if err != nil {
-				b.Fatal(err)
-			}
-			var s Stat
-			b.SetBytes(int64(len(page)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := p.Parse(page, &s); err != nil {
+		for parser, layout := range map[string]*Layout{"ipa": nil, "ipa-with-layout": {}} {
+			b.Run("page="+name+"/parser="+parser, func(b *testing.B) {
+				p, err := NewTables().NewParser("", 64<<10)
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-		})
+				var s Stat
+				b.SetBytes(int64(len(page)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := p.ParseLike(layout, never, page, &s); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }

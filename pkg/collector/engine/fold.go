@@ -105,18 +105,27 @@ func (t *total) result(f engines.Fold) float64 {
 	}
 }
 
-// addHistogram folds one series of a histogram in; ranks are added bucket by bucket.
-func (t *total) addHistogram(p part, s *sample) error {
-	t.n++
+// inHistogram tells what the series is for that is a part of a histogram: a bucket with
+// its upper bound, the sum or the count.
+func (s *sample) inHistogram(p part) (what, float64, error) {
 	switch p {
 	case histogramSum:
-		accumulate(&t.hist.Sum, s.value)
+		return addsSum, 0, nil
 	case histogramCount:
-		accumulate(&t.hist.Count, s.value)
-	case bucket:
-		return t.addBucket(s)
+		return addsCount, 0, nil
 	}
-	return nil
+	text, ok := s.label("le")
+	if !ok {
+		return isThere, 0, nil
+	}
+	le, err := parseFloat(text)
+	if err != nil {
+		return 0, 0, errors.New("expected a number as label le")
+	}
+	if math.IsNaN(le) || math.IsInf(le, 1) {
+		return isThere, 0, nil
+	}
+	return addsBucket, le, nil
 }
 
 func accumulate(to *float64, v float64) {
@@ -126,32 +135,22 @@ func accumulate(to *float64, v float64) {
 	*to += v
 }
 
-func (t *total) addBucket(s *sample) error {
-	text, ok := s.label("le")
-	if !ok {
-		return nil
-	}
-	le, err := parseFloat(text)
-	if err != nil {
-		return errors.New("expected a number as label le")
-	}
-	if math.IsNaN(le) || math.IsInf(le, 1) {
-		return nil
-	}
+// addBucket folds one bucket in; ranks are added bucket by bucket.
+func (t *total) addBucket(le, v float64) error {
 	h := &t.hist
 	i, found := len(h.Bounds), false
 	if i > 0 && le <= h.Bounds[i-1] {
 		i, found = slices.BinarySearch(h.Bounds, le)
 	}
 	if found {
-		h.Counts[i] += s.value
+		h.Counts[i] += v
 		return nil
 	}
 	if len(h.Bounds) == maxBuckets {
 		return errBuckets
 	}
 	h.Bounds = slices.Insert(h.Bounds, i, le)
-	h.Counts = slices.Insert(h.Counts, i, s.value)
+	h.Counts = slices.Insert(h.Counts, i, v)
 	return nil
 }
 

@@ -13,6 +13,8 @@ import (
 type sample struct {
 	labels []label
 	value  float64
+	// length is that of the value's text, and after the number of bytes behind it.
+	length, after int
 }
 
 // maxLabels is the largest number of labels of one series; vllm:cache_config_info of
@@ -70,7 +72,7 @@ func (s *sample) lex(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("expected a number as value, found %.40q", token)
 	}
-	s.value = v
+	s.value, s.length, s.after = v, len(token), len(rest)
 	return checkTail(skipBlank(rest))
 }
 

@@ -95,7 +95,7 @@ func TestParse_stops(t *testing.T) {
 	p, _ := NewTables().NewParser("vllm", 64<<10)
 	var s Stat
 	asked := 0
-	err := p.ParseUntil(func() bool { asked++; return asked == 3 }, linesOf(1<<20, "vllm:other{a=\"%d\"} 1\n"), &s)
+	err := p.ParseLike(nil, func() bool { asked++; return asked == 3 }, linesOf(1<<20, "vllm:other{a=\"%d\"} 1\n"), &s)
 	if !errors.Is(err, ErrStopped) || asked != 3 {
 		t.Errorf("err = %v after %d questions, want ErrStopped at the third", err, asked)
 	}

@@ -50,7 +50,7 @@ type Parser struct {
 	sample  sample
 	// seen holds the value of every series read from this page by its identity.
 	seen map[uint64]float64
-	seed maphash.Seed
+	r    recollection
 	// last is the name of the last sample with the byte that ended it: most
 	// lines repeat it. lastSlots is what it is read by.
 	last      []byte
@@ -66,7 +66,7 @@ func (t *Tables) NewParser(name string, maxLine int) (*Parser, error) {
 	}
 	return &Parser{
 		tables: t, maxLine: maxLine, named: e, current: e,
-		seen: map[uint64]float64{}, seed: maphash.MakeSeed(),
+		seen: map[uint64]float64{},
 	}, nil
 }
 
@@ -74,30 +74,50 @@ func (t *Tables) NewParser(name string, maxLine int) (*Parser, error) {
 // into s, whose slices are reused. After an error s is unusable. Numbers are
 // passed on as the page has them, however absurd.
 func (p *Parser) Parse(page []byte, s *Stat) error {
-	return p.ParseUntil(func() bool { return false }, page, s)
+	return p.ParseLike(nil, func() bool { return false }, page, s)
 }
 
-// ParseUntil is Parse that ends with ErrStopped soon after stop returns true. The
-// work is linear in the length of the page. The parser keeps no part of the page.
-func (p *Parser) ParseUntil(stop func() bool, page []byte, s *Stat) error {
+// ParseLike is Parse of a page that is like those that were parsed with the same layout
+// before; nil is none. It ends with ErrStopped soon after stop returns true. The work is
+// linear in the length of the page. The parser keeps no part of the page.
+func (p *Parser) ParseLike(layout *Layout, stop func() bool, page []byte, s *Stat) error {
 	defer p.dropPage()
 	if err := p.detect(page); err != nil {
 		return err
 	}
 	p.reset()
+	p.begin(layout)
 	for n := 1; len(page) > 0; n++ {
 		if n%linesPerCheck == 0 && stop() {
 			return ErrStopped
 		}
-		line, rest, ended := bytes.Cut(page, []byte{'\n'})
+		if p.r.known != nil {
+			known, err := p.recall(page)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+			if known > 0 {
+				page = page[known:]
+				continue
+			}
+			p.r.slow++
+		}
+		line, rest, ended := page, []byte(nil), false
+		if end := bytes.IndexByte(page, '\n'); end >= 0 {
+			line, rest, ended = page[:end], page[end+1:], true
+		}
 		if err := p.line(line, ended); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if ended {
+			p.learn(line)
 		}
 		page = rest
 	}
 	if !p.recognised() {
 		return p.notEngine()
 	}
+	p.end()
 	p.fill(s)
 	p.idle(s)
 	return nil
@@ -120,6 +140,7 @@ func (p *Parser) reset() {
 // until the next page.
 func (p *Parser) dropPage() {
 	p.last, p.lastSlots = nil, nil
+	p.r = recollection{left: p.r.left[:0], values: p.r.values[:0]}
 	clear(p.sample.labels[:cap(p.sample.labels)])
 }
 
@@ -192,6 +213,7 @@ func (p *Parser) declare(line []byte) {
 	if name := typeName(line); name != nil {
 		for _, s := range p.current.names[string(name)] {
 			p.totals[s.row].declared = true
+			p.note(use{row: int32(s.row), what: declares})
 		}
 	}
 }
@@ -210,6 +232,7 @@ func (p *Parser) series(line []byte) error {
 	if err := p.sample.lex(line[len(p.last)-1:]); err != nil {
 		return err
 	}
+	p.list()
 	if len(p.seen) == maxSeries {
 		return fmt.Errorf("%w: more than %d of engine %s", ErrTooLarge, maxSeries, p.current.name)
 	}
@@ -218,6 +241,7 @@ func (p *Parser) series(line []byte) error {
 		return fmt.Errorf("duplicate series of %.80s with another value", p.last[:len(p.last)-1])
 	}
 	if again {
+		p.r.vary = true
 		return nil
 	}
 	for _, s := range p.lastSlots {
@@ -231,10 +255,11 @@ func (p *Parser) series(line []byte) error {
 // again reports whether the lexed series was on this page before, its labels in any
 // order, and whether its value agrees. Folding it twice would count its requests twice.
 func (p *Parser) again() (again, agrees bool) {
-	id := maphash.Bytes(p.seed, p.last[:len(p.last)-1])
+	id := maphash.Bytes(p.tables.seed, p.last[:len(p.last)-1])
 	for _, l := range p.sample.labels {
-		id += maphash.Bytes(p.seed, l.name) * (maphash.Bytes(p.seed, l.raw) | 1)
+		id += maphash.Bytes(p.tables.seed, l.name) * (maphash.Bytes(p.tables.seed, l.raw) | 1)
 	}
+	p.r.series = id
 	value, again := p.seen[id]
 	if !again {
 		p.seen[id] = p.sample.value
@@ -251,16 +276,24 @@ func (p *Parser) add(s slot) error {
 			return nil
 		}
 	}
+	u := use{row: int32(s.row), what: folds}
 	switch r.Kind {
 	case engines.Histogram:
-		return t.addHistogram(s.part, &p.sample)
+		var err error
+		if u.what, u.number, err = p.sample.inHistogram(s.part); err != nil {
+			return err
+		}
 	case engines.LoRA:
+		p.r.vary = true
 		t.addLoRA(&p.sample)
 		return nil
 	case engines.Info:
-		return t.add(r.Fold, 0, product(&p.sample, r.Product))
+		u.what, u.number = foldsNumber, product(&p.sample, r.Product)
+	default:
+		u.rank = p.rank(r.Fold)
 	}
-	return t.add(r.Fold, p.rank(r.Fold), p.sample.value)
+	p.note(u)
+	return p.use(u, p.sample.value)
 }
 
 // rank identifies the data-parallel rank of the lexed sample; 0 when the fold
@@ -270,5 +303,5 @@ func (p *Parser) rank(f engines.Fold) uint64 {
 		return 0
 	}
 	rank, _ := p.sample.label(p.current.rank)
-	return maphash.Bytes(p.seed, rank)
+	return maphash.Bytes(p.tables.seed, rank)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
@@ -12,11 +13,13 @@ import (
 type Tables struct {
 	engines []*compiled
 	picker  *compiled
+	// seed is that of the identities of series and lines.
+	seed maphash.Seed
 }
 
 // NewTables compiles the tables of all known engines.
 func NewTables() *Tables {
-	t := &Tables{picker: compile(picker())}
+	t := &Tables{picker: compile(picker()), seed: maphash.MakeSeed()}
 	for _, e := range engines.All() {
 		t.engines = append(t.engines, compile(e))
 	}
