@@ -7,12 +7,12 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
-// wantRule names one rule of the chain that turns what a signal asks for into
-// a want. A set of them is what one kind of metric picks from the chain.
+// wantRule names one rule of the chain that turns the need of a metric into a
+// want. Each kind of metric uses a set of them.
 type wantRule uint
 
 const (
-	atLeastOneIfBusy wantRule = 1 << iota
+	oneIfBusy wantRule = 1 << iota
 	holdUnlessKnown
 	secondSample
 	jumpLimit
@@ -24,46 +24,46 @@ const (
 	capUnschedulable
 )
 
-// The rules of each kind of metric. Their order is the chain's, whatever a kind picks.
+// The rules of each kind of metric. They are applied in the order of the chain.
 const (
 	demandRules  = scaleUpLimit | activationScale | scaleDownLimit
 	latencyRules = demandRules | stabilization
 	engineRules  = latencyRules | secondSample | jumpLimit
 	waitingRules = engineRules | startingCapacity
-	sloRules     = latencyRules | jumpLimit | atLeastOneIfBusy | holdUnlessKnown | capUnschedulable
+	sloRules     = latencyRules | jumpLimit | oneIfBusy | holdUnlessKnown | capUnschedulable
 )
 
-// asked is what the rules of a want work on.
-type asked struct {
+// wantInput is what the rules of a want read.
+type wantInput struct {
 	spec   Spec
 	obs    Observation
 	metric Metric
-	// replicas is what the signal alone asks for, at least 0.
+	// replicas is the need of the metric alone, at least 0.
 	replicas int32
 	// holdDown is how long the largest want is kept.
 	holdDown time.Duration
-	// confirmed is what the last two samples of the engines both ask for, and witnessed
-	// what the requests ask for that others than the engines see.
-	confirmed, witnessed int32
-	// uncertain says why the want of slo must not fall now; empty when it may.
+	// confirmed is the count that the last two samples of the engines both ask for.
+	// seenOutside is the count for the requests that queue-proxies, pickers and the activator see.
+	confirmed, seenOutside int32
+	// uncertain is the reason why the want of slo must not fall now; empty if it may.
 	uncertain Reason
 }
 
 // shape applies the picked rules to a want, in the order of the chain. Each
-// rule that moves the count leaves a step in the want's trace.
+// rule that changes the count adds a step to the want's trace.
 //
-// The limits on growth come before stabilization, which remembers their
-// result: a peak that was over before the pods came is not remembered at more
-// than was allowed then. The limit on shrinking depends on the pods there are
-// now and comes after it, as in HPA: remembering its result would make every
-// halving wait for a stable window of its own.
-func (w *Want) shape(picked wantRule, a asked, ts TargetState) TargetState {
+// The limits on growth come before stabilization, which remembers their result:
+// a peak that ended before its pods were Ready is remembered with no more than the
+// limits allowed then. The limit on shrinking depends on the present pods and comes
+// after stabilization, as in HPA: if stabilization remembered its result, every
+// halving would wait for a stable window.
+func (w *Want) shape(picked wantRule, a wantInput, ts TargetState) TargetState {
 	for _, r := range [...]struct {
 		rule  wantRule
 		name  string
-		apply func(asked, int32, TargetState) (outcome, TargetState)
+		apply func(wantInput, int32, TargetState) (outcome, TargetState)
 	}{
-		{atLeastOneIfBusy, "at least one if busy", keepOneIfBusy},
+		{oneIfBusy, "at least one if busy", raiseIfBusy},
 		{holdUnlessKnown, "unknown load", holdUncertain},
 		{secondSample, "second sample", awaitSecondSample},
 		{jumpLimit, "jump limit", limitJump},
@@ -84,7 +84,7 @@ func (w *Want) shape(picked wantRule, a asked, ts TargetState) TargetState {
 	return ts
 }
 
-// move applies a rule's outcome and leaves a step in the trace if the count changes.
+// move applies a rule's outcome and adds a step to the trace if the count changes.
 func (w *Want) move(rule string, o outcome) {
 	if o.replicas == w.Replicas {
 		return
@@ -93,93 +93,92 @@ func (w *Want) move(rule string, o outcome) {
 	w.Replicas, w.Reason = o.replicas, o.why
 }
 
-// keepOneIfBusy keeps one replica while the revision is known to hold a request.
-func keepOneIfBusy(a asked, n int32, ts TargetState) (outcome, TargetState) {
-	return outcome{max(n, busy(a.obs)), InFlightRequests}, ts
+// raiseIfBusy keeps one replica while a request is known to be in flight.
+func raiseIfBusy(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	return outcome{max(n, minOneIfBusy(a.obs)), InFlightRequests}, ts
 }
 
-// holdUncertain lowers nothing on what is not known.
-func holdUncertain(a asked, n int32, ts TargetState) (outcome, TargetState) {
+// holdUncertain keeps the count from falling while the need is uncertain.
+func holdUncertain(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	if a.uncertain == "" {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{max(n, a.obs.Replicas), a.uncertain}, ts
 }
 
-// awaitSecondSample grows no further than the last two samples of the engines
-// both ask for. One metrics page may be wrong; the next follows within 250 ms.
-func awaitSecondSample(a asked, n int32, ts TargetState) (outcome, TargetState) {
+// awaitSecondSample limits growth to the count that the last two samples of the
+// engines both ask for. One sample may be wrong; the next follows within 250 ms.
+func awaitSecondSample(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	return outcome{min(n, max(a.confirmed, a.obs.Replicas)), UnconfirmedJump}, ts
 }
 
-// What engines alone may ask for at once, in replicas by Ready pod and beside
-// them. Ready pods come a startup time after they were ordered, so this is the
-// growth per startup time. Origin: the default scale-up policy of a
+// The growth that engines alone may ask for: maxJumpFactor replicas for each Ready
+// pod, and maxJumpExtra more. Pods become Ready a startup time after they are
+// created, so this is the growth in one startup time. Origin: the default scale-up policy of a
 // HorizontalPodAutoscaler, which adds as many pods as there are, or 4 if that is
 // more, per 15 s. On a simulated burst the limit costs num_requests_waiting=5
 // 60.2 to 54.6 % within the objective, 3 seeds, not significant; other factors
 // were not measured.
 const maxJumpFactor, maxJumpExtra = 2, 4
 
-// jumpCount is the most replicas that engines alone may ask for.
+// jumpCount is the maximum of replicas that engines alone may ask for.
 func jumpCount(obs Observation) float64 { return maxJumpFactor*readyPods(obs) + maxJumpExtra }
 
-// limitJump bounds growth that only engines ask for, however long. Requests that
-// the queue-proxies or an endpoint picker see as well may ask for more: a pod may
-// report 99,999 waiting requests, or a KV cache of one token, but a replica that is
-// needed has a request to serve.
+// limitJump limits growth that only engines ask for, for as long as they do. A pod may
+// report 99,999 waiting requests or a KV cache of one token. Requests that the
+// queue-proxies or an endpoint picker see as well may ask for more, because each
+// replica that is needed has a request to serve.
 //
 // Worked: 1 Ready pod reports 500 waiting, the target is 5. While the
 // queue-proxies see 3 requests in flight the want is 2*1+4 = 6; when they see
 // 200 it is 40.
-func limitJump(a asked, n int32, ts TargetState) (outcome, TargetState) {
-	most := max(toCount(jumpCount(a.obs)), a.witnessed, a.obs.Replicas)
-	return outcome{min(n, most), JumpLimit}, ts
+func limitJump(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	limit := max(toCount(jumpCount(a.obs)), a.seenOutside, a.obs.Replicas)
+	return outcome{min(n, limit), JumpLimit}, ts
 }
 
-// limitGrowth bounds growth by max-scale-up-rate. The limit of an engine's
-// metric never takes back what was ordered before pods became unready: with
-// rate 2, 8 replicas and 2 Ready pods the want is at most 8, not 4. That of a
-// demand metric is Knative's, which does.
-func limitGrowth(a asked, n int32, ts TargetState) (outcome, TargetState) {
-	most := toCount(mostPods(a.spec, a.obs))
+// limitGrowth limits growth by max-scale-up-rate. For an engine metric it never goes
+// below the present replicas, some of which may have become unready: with rate 2,
+// 8 replicas and 2 Ready pods the want is at most 8, not 4. For a demand metric it
+// does, as Knative's own limit does.
+func limitGrowth(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	limit := toCount(maxPods(a.spec, a.obs))
 	if !a.metric.demand() {
-		most = max(most, a.obs.Replicas)
+		limit = max(limit, a.obs.Replicas)
 	}
-	return outcome{min(n, most), ScaleUpLimit}, ts
+	return outcome{min(n, limit), ScaleUpLimit}, ts
 }
 
-// activate lifts a want of a signal that asks for any replica.
-func activate(a asked, n int32, ts TargetState) (outcome, TargetState) {
+// activate raises a want above 0 to the activation scale.
+func activate(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	if a.replicas == 0 && n == 0 {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{max(n, a.spec.ActivationScale), ActivationScale}, ts
 }
 
-// awaitStarting keeps a slow model load from multiplying the ask. While the
-// ordered pods load the queue only grows, so once a pod has been starting for
-// longer than a stable window the want stays at what was ordered before, times
-// the growth of the arrivals since: real demand may still ask for more. It
-// caps what is asked for and never orders a scale-down.
+// awaitStarting keeps a slow model load from multiplying the want. The queue grows
+// while the new pods load. Once a pod has been starting for longer than a stable
+// window, the want is limited to the count that was ordered before, times the growth
+// of arrivals since then. The limit is never below the present replicas.
 //
 // Worked: 4 replicas were ordered at 2 requests/s. With 3 requests/s now the
 // want is at most ceil(4*3/2) = 6, however long the queue has become.
-func awaitStarting(a asked, n int32, ts TargetState) (outcome, TargetState) {
+func awaitStarting(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	if !loadingLong(a.spec, a.obs) {
 		ts.Ordered, ts.OrderedRPS = n, a.obs.RPS.Panic
 		return outcome{replicas: n}, ts
 	}
-	most := toCount(math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, a.obs.RPS.Panic)))
-	return outcome{min(n, max(most, a.obs.Replicas)), StartingCapacity}, ts
+	limit := toCount(math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, a.obs.RPS.Panic)))
+	return outcome{min(n, max(limit, a.obs.Replicas)), StartingCapacity}, ts
 }
 
-// stabilize keeps the largest want of the hold-down time. An engine metric
-// without any (a new revision, a restart, an outage of the data, a rollback)
-// holds the present replicas for that time: otherwise a rollout that begins at
-// its predecessor's eight replicas would scale down before its traffic comes.
-// For slo the rule for unknown load does that.
-func stabilize(a asked, n int32, ts TargetState) (outcome, TargetState) {
+// stabilize keeps the largest want of the hold-down time. An engine metric without a
+// recent want (a new revision, a restart, missing data, a rollback) keeps the present
+// replicas for that time: otherwise a rollout that starts with its predecessor's eight
+// replicas would scale down before its traffic arrives. For slo the rule "unknown
+// load" does this.
+func stabilize(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	recent := ts.Recent.Resize(a.holdDown)
 	switch {
 	case a.metric == SLO && recent.IsEmpty(a.obs.Time):
@@ -191,16 +190,16 @@ func stabilize(a asked, n int32, ts TargetState) (outcome, TargetState) {
 	return outcome{max(n, ts.Recent.Current()), ScaleDownStabilized}, ts
 }
 
-// limitShrinking bounds shrinking by max-scale-down-rate.
-func limitShrinking(a asked, n int32, ts TargetState) (outcome, TargetState) {
-	return outcome{max(n, toCount(leastPods(a.spec, a.obs))), ScaleDownLimit}, ts
+// limitShrinking limits shrinking by max-scale-down-rate.
+func limitShrinking(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	return outcome{max(n, toCount(minPods(a.spec, a.obs))), ScaleDownLimit}, ts
 }
 
-// awaitNodes stops asking for more while pods find no node: more pods would
-// only queue for the same GPUs.
-func awaitNodes(a asked, n int32, ts TargetState) (outcome, TargetState) {
-	waits := float64(unplaced(a.obs))
-	if waits == 0 || waits < max(minUnplaced, unplacedShare*float64(a.obs.Ready)) {
+// awaitNodes stops growth while pods find no node: more pods would wait for the
+// same GPUs.
+func awaitNodes(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	waits := float64(unschedulablePods(a.obs))
+	if waits == 0 || waits < max(minUnschedulable, unschedulableShare*float64(a.obs.Ready)) {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{min(n, a.obs.Replicas), Unschedulable}, ts

@@ -1,12 +1,11 @@
 package decider
 
-// Decide returns the replica count of one revision at obs.Time, and the state
-// to pass to the next call. It is deterministic and neither changes nor keeps
-// its arguments.
+// Decide returns the replica count of one revision at obs.Time, and the state for the
+// next call. It is deterministic, and neither modifies nor keeps its arguments.
 //
-// An error means that spec or obs is malformed and names the field; the state
-// is then returned as it came. Missing numbers are no error: they are unknown,
-// and a count is held rather than lowered on what is not known.
+// An error means that spec or obs is malformed, and names the field; the state is then
+// returned unchanged. A missing number is not an error: it is unknown, and the count
+// does not fall because of it.
 func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	if err := validate(spec, obs); err != nil {
 		return Decision{}, st, err
@@ -35,7 +34,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	return d, next, nil
 }
 
-// targetWant is the want of one target, and what to remember of it.
+// targetWant is the want of one target, and its memory for the next call.
 func targetWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	switch {
 	case t.Metric.demand():
@@ -46,8 +45,8 @@ func targetWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	return engineWant(spec, t, ts, obs)
 }
 
-// largestWant makes the largest known want the count; of equals the first in
-// the spec wins. Without any the present count is held.
+// largestWant makes the largest known want the count; of equal ones the first in the
+// spec wins. Without a known want the present count stays.
 func (d *Decision) largestWant(obs Observation) {
 	d.Replicas, d.Reason = obs.Replicas, NoData
 	most := int32(-1)
@@ -59,14 +58,14 @@ func (d *Decision) largestWant(obs Observation) {
 	}
 }
 
-// outcome is a rule's answer: the count after it, and why if it differs.
+// outcome is the result of a rule: the count after it, and the reason if it changed.
 type outcome struct {
 	replicas int32
 	why      Reason
 }
 
-// moveWhy is move for a rule whose reason counts even if the wants came to the
-// same count: that a revision's pods were given back, not why it was idle.
+// moveWhy is move for a rule whose reason counts even if it does not change the count:
+// that the pods of a revision were removed matters more than why it was idle.
 func (d *Decision) moveWhy(rule string, o outcome) {
 	if o.why == "" {
 		return
@@ -75,7 +74,7 @@ func (d *Decision) moveWhy(rule string, o outcome) {
 	d.Replicas, d.Reason = o.replicas, o.why
 }
 
-// move applies a rule's outcome and leaves a line in the trace if it matters.
+// move applies a rule's outcome and adds a step to the trace if the count changes.
 func (d *Decision) move(rule string, o outcome) {
 	if o.replicas == d.Replicas {
 		return

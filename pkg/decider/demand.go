@@ -69,11 +69,10 @@ func demandLoad(spec Spec, t Target, obs Observation) (stable, burst float64, ok
 	return float64(load.Stable), max(float64(load.Panic), earlyLoad(spec, t, obs)), true
 }
 
-// earlyLoad is the requests that the engines hold now, when they alone are
-// enough for panic. The queue-proxies average over a second and the panic
-// window over six, so with target 2 on one pod a burst of 12 shows there as 2
-// after the first second; the engines' own count shows it whole. It may ask for
-// no more than the jump limit allows; beyond it the queue-proxies' averages count.
+// earlyLoad is the requests in the engines now, if they alone are enough for panic,
+// otherwise 0. The queue-proxies average over one second and the panic window over
+// six: with target 2 on one pod a burst of 12 is 2 there after the first second, and 12
+// in the engines' own count. It is limited to the jump limit.
 func earlyLoad(spec Spec, t Target, obs Observation) float64 {
 	ready := readyPods(obs)
 	if !spec.EarlyPanic || !spec.Reachable || t.Metric != Concurrency || !believable(obs.InFlight, ready*maxRequests) {
@@ -85,23 +84,23 @@ func earlyLoad(spec Spec, t Target, obs Observation) float64 {
 	return 0
 }
 
-// demandCount is the count that one window's load asks for, within the rate
-// limits and lifted by the activation scale.
+// demandCount is the count for the load of one window, within the rate limits and
+// raised to the activation scale.
 func demandCount(spec Spec, obs Observation, t Target, load float64) Want {
 	w := newWant(t, Reading(load), toCount(math.Ceil(load/t.Value)))
-	w.shape(demandRules, asked{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked}, TargetState{})
+	w.shape(demandRules, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked}, TargetState{})
 	return w
 }
 
-// mostPods is how far one decision may grow. A slow rate still grows by one:
+// maxPods is the largest count of one decision. A slow rate still grows by one:
 // 1.1 with 2 Ready pods gives ceil(2.2) = 3.
-func mostPods(spec Spec, obs Observation) float64 {
+func maxPods(spec Spec, obs Observation) float64 {
 	return math.Ceil(spec.MaxScaleUpRate * readyPods(obs))
 }
 
-// leastPods is how far one decision may shrink: rate 2 with 5 Ready pods gives
-// floor(2.5) = 2. An unreachable revision may go at once.
-func leastPods(spec Spec, obs Observation) float64 {
+// minPods is the smallest count of one decision: rate 2 with 5 Ready pods gives
+// floor(2.5) = 2. An unreachable revision may go to 0 at once.
+func minPods(spec Spec, obs Observation) float64 {
 	if !spec.Reachable {
 		return 0
 	}
@@ -111,14 +110,14 @@ func leastPods(spec Spec, obs Observation) float64 {
 // readyPods is the number of Ready pods to compute with: at least 1.
 func readyPods(obs Observation) float64 { return float64(max(1, obs.Ready)) }
 
-// believable reports whether r is known and not absurd. Numbers come from
-// pages that others write: a queue of 1e12 is a broken page, not a queue. A
-// trace below zero is the rounding of an average.
-func believable(r Reading, most float64) bool {
-	return r.Known() && r >= -0.001 && float64(r) <= most
+// believable reports whether r is known and between 0 and limit. Numbers come from
+// programs of others: a queue of 1e12 requests is an error, not a queue. Averages may
+// round to slightly below 0.
+func believable(r Reading, limit float64) bool {
+	return r.Known() && r >= -0.001 && float64(r) <= limit
 }
 
-// newWant is what a signal asks for before any rule.
+// newWant is the need of a metric before any rule.
 func newWant(t Target, observed Reading, n int32) Want {
 	return Want{Metric: t.Metric, Observed: observed, Target: t.Value, Asked: n, Replicas: n, Reason: DesiredWithinRange}
 }

@@ -18,12 +18,12 @@
 //
 //	                      demand  engine  slo
 //	at least one if busy                   x   a request is in flight
-//	unknown load                           x   nothing is lowered on what is not known
-//	second sample                    x         growth is confirmed by the sample before
-//	jump limit                       x     x   at most 2*Ready+4 on the word of engines alone
+//	unknown load                           x   the want does not fall while data is missing
+//	second sample                    x         two samples in a row ask for the growth
+//	jump limit                       x     x   at most 2*Ready+4 if only engines ask for it
 //	scale-up limit           x       x     x   at most ceil(MaxScaleUpRate * Ready)
-//	activation scale         x       x     x   lifts a want above 0
-//	starting capacity             Waiting      a queue that grows while pods load asks for no more
+//	activation scale         x       x     x   raises a want above 0
+//	starting capacity             Waiting      a queue that grows while pods load is ignored
 //	stabilization                    x     x   the largest want of the hold-down time
 //	scale-down limit         x       x     x   at least floor(Ready / MaxScaleDownRate)
 //	unschedulable pods                     x   no growth while pods find no node
@@ -35,18 +35,18 @@
 // The want of Concurrency or RPS is exactly Knative's: stable and panic window,
 // and in panic the largest count since it began. An engine metric asks for what
 // HPA's replica calculator does: sum over Ready pods / target; unknown and
-// starting pods count as full on the way down and as idle on the way up.
+// starting pods count as at their target on the way down and as idle on the way up.
 //
 // The want of TTFTP95 or ITLP95 scales the Ready pods by how far the percentile,
 // made of all pods' histograms over the stable window, is from its target: up by
 // a doubling at most, and not while pods are coming; down by a tenth per window.
 //
-// The want of SLO comes from pkg/slo, which learns what a replica can do and plans
-// for the latencies. While no engine's metrics were ever read there is no plan: the
-// revision is given what Knative's default would, 70 requests in flight each
-// (pageless.go).
+// The want of SLO comes from pkg/slo, which learns the capacity of a replica and plans
+// for the latencies. As long as no engine metrics were read there is no plan: the
+// revision gets the replicas of Knative's default, 70 requests in flight each
+// (noengine.go).
 //
 // The rules on the largest want are partial data, unreachable, scale-down delay
-// and, last, bounds. Unknown is never zero: without any known signal the count
-// is held. testdata/scenarios tells each of them as a story.
+// and, last, bounds. Unknown is never zero: without any known metric the count
+// stays. testdata/scenarios has a story for each rule.
 package decider

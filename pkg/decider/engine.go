@@ -6,8 +6,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-// The largest believable readings of one pod. What is above is a broken page
-// and counts as unknown.
+// The largest believable readings of one pod. Larger ones count as unknown.
 const (
 	maxRequests = slo.MaxRequests
 	maxPercent  = 100.5 // engines overshoot by rounding; read as 100
@@ -18,8 +17,8 @@ const (
 // replicas are 3, not 4.
 const epsilon = 1e-9
 
-// engineWant is the want of an engine metric: the count that HPA's replica
-// calculator would ask for, shaped by the rules of the chain.
+// engineWant is the want of an engine metric: the count of HPA's replica calculator,
+// shaped by the rules of the chain.
 func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	pods := survey(spec, t.Metric, obs, reading)
 	if pods.known == 0 {
@@ -34,17 +33,17 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	a := asked{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
+	a := wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
 	if n > obs.Replicas {
 		a.confirmed = confirmedCount(spec, t, obs)
-		a.witnessed = witnessedCount(t, obs)
+		a.seenOutside = countSeenOutside(t, obs)
 	}
 	ts = w.shape(picked, a, ts)
 	return w, ts
 }
 
-// confirmedCount is what the smaller of each pod's last two samples asks for: the
-// replicas there are when no pod has two.
+// confirmedCount is the count for the smaller of each pod's last two samples, or the
+// present replicas if no pod has two.
 func confirmedCount(spec Spec, t Target, obs Observation) int32 {
 	pods := survey(spec, t.Metric, obs, confirmed)
 	if pods.known == 0 {
@@ -53,26 +52,27 @@ func confirmedCount(spec Spec, t Target, obs Observation) int32 {
 	return pods.count(spec, t, obs)
 }
 
-// witnessedCount is the most replicas for the requests that others than the engines
-// see: one each, or as many as the target says.
-func witnessedCount(t Target, obs Observation) int32 {
+// countSeenOutside is the count for the requests that queue-proxies, pickers and the
+// activator see: one replica for each, or for as many as the target of Running or Waiting.
+func countSeenOutside(t Target, obs Observation) int32 {
 	perReplica := 1.0
 	if t.Metric == Running || t.Metric == Waiting {
 		perReplica = max(t.Value, perReplica)
 	}
-	seen, _ := witnessed(obs)
+	seen, _ := requestsSeenOutside(obs)
 	return toCount(math.Ceil(seen / perReplica * (1 - epsilon)))
 }
 
-// witnessed is the requests that the queue-proxies see in flight, and those that wait
-// in an endpoint picker or the activator; not known when the queue-proxies report nothing.
-func witnessed(obs Observation) (requests float64, known bool) {
+// requestsSeenOutside is the requests that the queue-proxies see in flight, and those
+// that are queued in an endpoint picker or the activator; known is false if the
+// queue-proxies report nothing.
+func requestsSeenOutside(obs Observation) (requests float64, known bool) {
 	for _, r := range [...]Reading{obs.Concurrency.Stable, obs.Concurrency.Panic} {
 		if believable(r, maxDemand) {
 			requests, known = max(requests, float64(r)), true
 		}
 	}
-	if q := outside(obs); q.Known() {
+	if q := queued(obs); q.Known() {
 		requests += float64(q)
 	}
 	return requests, known
@@ -82,14 +82,14 @@ func witnessed(obs Observation) (requests float64, known bool) {
 type podSum struct {
 	sum   float64
 	known int // Ready pods whose reading is known
-	// missing counts pods whose share must be assumed: Ready ones with an
-	// unknown reading, and starting ones that are expected to come.
+	// missing counts pods whose value is assumed: Ready ones with an unknown
+	// reading, and starting ones that are expected to become Ready.
 	missing int
 }
 
-// survey adds a metric up over the pods, each with what read returns of it.
-// Requests that wait outside of the engines wait all the same: an endpoint picker
-// holds them back once a few wait in each.
+// survey sums a metric over the pods, each with the value that read returns. Queued
+// requests are part of Waiting: an endpoint picker queues requests itself when a few
+// wait in each engine.
 func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading) podSum {
 	var s podSum
 	for _, p := range obs.Pods {
@@ -106,15 +106,14 @@ func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading
 			s.missing++
 		}
 	}
-	if q := outside(obs); m == Waiting && q.Known() {
+	if q := queued(obs); m == Waiting && q.Known() {
 		s.sum += float64(q)
 	}
-	return s.withUnseen(obs)
+	return s.withUnlisted(obs)
 }
 
-// withUnseen counts Ready pods that Kubernetes knows and the collector does
-// not yet.
-func (s podSum) withUnseen(obs Observation) podSum {
+// withUnlisted counts Ready pods that Kubernetes lists and the collector does not yet.
+func (s podSum) withUnlisted(obs Observation) podSum {
 	listed := 0
 	for _, p := range obs.Pods {
 		if p.Phase == Ready {
@@ -125,13 +124,13 @@ func (s podSum) withUnseen(obs Observation) podSum {
 	return s
 }
 
-// coming reports whether a pod which is not Ready is still expected to be. One
-// that has been starting for too long is broken or has no place, and is left out.
+// coming reports whether a starting pod is expected to become Ready. A pod that has
+// been starting for longer than StartupDeadline is broken or has no node.
 func coming(spec Spec, p Pod) bool {
 	return p.Phase == Starting && p.Age < spec.StartupDeadline
 }
 
-// observed is what a Want shows: the mean for percentages, the sum otherwise.
+// observed is the value for Want.Observed: the mean of percentages, otherwise the sum.
 func (s podSum) observed(m Metric) Reading {
 	if m == KVCache {
 		return Reading(s.sum / float64(s.known))
@@ -143,9 +142,9 @@ func (s podSum) observed(m Metric) Reading {
 // cache usage needs no case of its own: the sum of percentages over the target
 // is the number of pods times mean over target.
 //
-// Missing pods are assumed full on the way down and idle on the way up, and an
-// assumption never turns the direction: 3 pods at 20%, 20% and unknown of 70
-// are (20+20+70)/70, so 2 replicas, where the two known ones alone would be 1.
+// Missing pods are assumed to be at their target on the way down and idle on the way
+// up, and the assumption never reverses the direction: 3 pods at 20%, 20% and unknown
+// with target 70 give (20+20+70)/70, so 2 replicas; the two known pods alone give 1.
 func (s podSum) count(spec Spec, t Target, obs Observation) int32 {
 	ratio := s.sum / (float64(s.known) * t.Value)
 	if ratio <= 1 {
@@ -166,8 +165,8 @@ func (s podSum) count(spec Spec, t Target, obs Observation) int32 {
 	return n
 }
 
-// hold is the present count. Pods that carry load while 0 replicas are asked
-// for (a rollback during scale-down) are held by 1.
+// hold is the present count, and at least 1 while pods have load: 0 replicas may have
+// been set before a rollback.
 func (s podSum) hold(obs Observation) int32 {
 	if s.sum > 0 {
 		return max(1, obs.Replicas)
@@ -175,8 +174,8 @@ func (s podSum) hold(obs Observation) int32 {
 	return obs.Replicas
 }
 
-// loadingLong reports whether a pod that is still coming has been starting for
-// longer than a stable window.
+// loadingLong reports whether an expected pod has been starting for longer than a
+// stable window.
 func loadingLong(spec Spec, obs Observation) bool {
 	for _, p := range obs.Pods {
 		if coming(spec, p) && p.Age > spec.StableWindow {
@@ -186,8 +185,8 @@ func loadingLong(spec Spec, obs Observation) bool {
 	return false
 }
 
-// growth is how much larger the arrivals are than they were; 1 when either is
-// unknown or there were none to compare with.
+// growth is the ratio of the arrivals now to those then, at least 1; 1 if either is
+// unknown or then is 0.
 func growth(then, now Reading) float64 {
 	if !believable(then, maxDemand) || !believable(now, maxDemand) || then <= 0 {
 		return 1
@@ -195,12 +194,12 @@ func growth(then, now Reading) float64 {
 	return max(1, float64(now)/float64(then))
 }
 
-// reading is one pod's value of an engine metric, unknown when it is absurd.
+// reading is one pod's value of an engine metric, unknown if it is not believable.
 func reading(p Pod, m Metric) Reading {
 	return plausible(m, PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens})
 }
 
-// confirmed is the smaller of one pod's last two values; unknown without two.
+// confirmed is the smaller of a pod's last two values; unknown without two.
 func confirmed(p Pod, m Metric) Reading {
 	last := reading(p, m)
 	if !p.Previous.Kept {
@@ -212,7 +211,7 @@ func confirmed(p Pod, m Metric) Reading {
 	return Unknown()
 }
 
-// plausible is a sample's value of an engine metric, unknown when it is absurd.
+// plausible is a sample's value of an engine metric, unknown if it is not believable.
 func plausible(m Metric, s PreviousSample) Reading {
 	switch m {
 	case Running:

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// fleet is a fluid model of engines, enough to tell stories of the metric SLO:
+// fleet is a fluid model of engines, enough for stories of the metric SLO:
 // a replica at load rho takes base/(1-rho) a step, serves 0.97/work requests a
 // second at most, and lets the rest wait.
 type fleet struct {
@@ -17,16 +17,16 @@ type fleet struct {
 	base, work, prompt, output float64
 	lead                       time.Duration
 	kv                         float64
-	// stale is the number of Ready pods whose page cannot be read.
+	// stale is the number of Ready pods whose metrics cannot be read.
 	stale int
-	// arrivals, rps and counts tell whether arrivals, their rate and the
-	// engines' counters can be seen; concurrency is what the queue-proxies tell.
+	// arrivals and rps say whether arrivals and their rate are known, concurrency
+	// whether the queue-proxies report the requests in flight.
 	arrivals, rps, concurrency bool
-	// counters off leaves of a page only what runs and waits now; steps off leaves
-	// out the number of steps, queued off the time in the queue from first tokens.
+	// Without counters an engine reports only running and waiting requests; without
+	// steps not the number of steps; without queued first tokens lack the time in the queue.
 	counters, steps, queued bool
-	// sequences is the requests that run at once, and slots another limit of them
-	// that no page tells, in requests per second; 0 is any number.
+	// sequences limits the requests that run at once; slots is another limit, in
+	// requests per second, that engines do not report; 0 is no limit.
 	sequences, slots float64
 	// healthy is the pods that ever become Ready, 0 any number.
 	healthy int
@@ -236,7 +236,7 @@ func (f *fleet) observe(rate float64) Observation {
 	return o
 }
 
-// page fills in what an engine's page says.
+// page fills in what an engine reports.
 func (f *fleet) page(p *node, pod *Pod) {
 	whole := func(v float64) Reading { return Reading(math.Floor(v)) }
 	pod.Running, pod.Waiting = whole(p.running), whole(p.waiting)
@@ -258,7 +258,7 @@ func (f *fleet) page(p *node, pod *Pod) {
 	}
 }
 
-// unknownTotals are those of a page that tells only what runs and waits.
+// unknownTotals are those of an engine that reports only running and waiting requests.
 func unknownTotals() Totals {
 	return Totals{
 		Known: true, Steps: Unknown(), Preemptions: Unknown(), Finished: Unknown(), PromptTokens: Unknown(),

@@ -9,7 +9,7 @@ import (
 
 var unknownHistogram = Histogram{Count: Unknown(), Sum: Unknown()}
 
-// hidden is what an engine's page may leave out, and how many times the replicas
+// hidden is what an engine may not report, and how many times the replicas
 // that the load fills the policy may then have.
 var hidden = map[string]struct {
 	hide  func(*Pod)
@@ -34,7 +34,7 @@ var hidden = map[string]struct {
 	}, 15},
 }
 
-// A load comes out of rest. Whatever the page leaves out, the queue is gone within
+// A load comes out of rest. Whatever the engine does not report, the queue is gone within
 // twenty minutes, the replicas are not absurdly many, and they go when the load has
 // been away for an hour.
 func TestSLO_onEveryKindOfPage(t *testing.T) {
@@ -83,7 +83,7 @@ type driven struct {
 	state State
 }
 
-// run serves a rate for so long. The queue-proxies tell a mean over the window.
+// run serves a rate for a time. The queue-proxies report a mean over the window.
 func (d *driven) run(rate float64, long time.Duration) {
 	spec := plainSpec()
 	spec.Targets, spec.SLO = []Target{{Metric: SLO}}, Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99}

@@ -2,7 +2,7 @@ package decider
 
 import "time"
 
-// observeWork keeps EngineSeen and IdleSince.
+// observeWork updates EngineSeen and IdleSince.
 func (st State) observeWork(obs Observation) State {
 	for _, p := range obs.Pods {
 		st.EngineSeen = st.EngineSeen || reading(p, Running).Known() || reading(p, Waiting).Known()
@@ -21,10 +21,9 @@ func (st State) idleFor(d time.Duration, now time.Time) bool {
 	return !st.IdleSince.IsZero() && now.Sub(st.IdleSince) >= d
 }
 
-// idle reports whether it is known that no request is in flight. Unknown is
-// not idle: a pod whose page cannot be read may be streaming. Only a revision
-// whose engines never told anything (no engine page at all) is judged by the
-// queue-proxies alone.
+// idle reports whether it is known that no request is in flight. Unknown is not
+// idle: a pod whose metrics endpoint cannot be read may be streaming an answer. Only
+// for a revision whose engines never reported anything the queue-proxies decide alone.
 func idle(obs Observation, engineSeen bool) bool {
 	if load := newest(obs.Concurrency); load > 0 || !engineSeen && !load.Known() {
 		return false
@@ -42,7 +41,7 @@ func newest(w Windowed) Reading {
 	return Unknown()
 }
 
-// enginesIdle reports whether every Ready pod is known to hold no request.
+// enginesIdle reports whether every Ready pod is known to have no request.
 func enginesIdle(obs Observation) bool {
 	ready := int32(0)
 	for _, p := range obs.Pods {
@@ -54,5 +53,5 @@ func enginesIdle(obs Observation) bool {
 			return false
 		}
 	}
-	return ready >= obs.Ready // fewer: a Ready pod nobody has looked at yet
+	return ready >= obs.Ready // fewer: a Ready pod was not observed yet
 }

@@ -40,14 +40,14 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	switch {
 	case count > 0:
 		w = newWant(t, Reading(p95*1000), latencyCount(spec, p95*1000/t.Value, obs))
-	case blind(obs), busy(obs) > 0, len(next.Pods) == 0 && obs.Ready > 0:
+	case mostlyUnknown(obs), minOneIfBusy(obs) > 0, len(next.Pods) == 0 && obs.Ready > 0:
 		return unknownWant(t), ts
 	}
 	picked := latencyRules
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	ts = w.shape(picked, asked{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked, holdDown: spec.StableWindow}, ts)
+	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked, holdDown: spec.StableWindow}, ts)
 	return w, ts
 }
 

@@ -9,8 +9,8 @@ import (
 // delayGranularity is Knative's: the interval of its ticks.
 const delayGranularity = 2 * time.Second
 
-// partialData does not lower the count while one of the signals is unknown:
-// it might be the one that wants more.
+// partialData keeps the count from falling while a metric is unknown, because that
+// metric might need more.
 func partialData(d Decision, obs Observation) outcome {
 	for _, w := range d.Wants {
 		if w.Replicas < 0 {
@@ -46,11 +46,10 @@ func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
 	return outcome{max(d.Replicas, obs.Replicas), PodLost}
 }
 
-// unreachable gives the pods of a revision without a route back: at once when
-// none is Ready, otherwise when all work has ended for a whole stable window.
-// Until then every pod stays, for Kubernetes chooses the pods to delete without
-// knowing which of them still streams an answer; and none is added, for no new
-// request will come.
+// unreachable removes the pods of a revision without a route: at once if none is Ready,
+// otherwise when no request was in flight for a whole stable window. Until then every
+// pod stays, because Kubernetes chooses the pods to delete and does not know which of
+// them still streams an answer. No pod is added, because no new request can arrive.
 func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
 	if spec.Reachable {
 		return outcome{replicas: d.Replicas}
@@ -61,7 +60,7 @@ func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
 	return outcome{obs.Replicas, InFlightRequests}
 }
 
-// noDemand reports whether no known demand signal wants a pod.
+// noDemand reports whether no known demand metric wants a replica.
 func noDemand(d Decision) bool {
 	for _, w := range d.Wants {
 		if w.Metric.demand() && w.Replicas > 0 {
@@ -71,9 +70,9 @@ func noDemand(d Decision) bool {
 	return true
 }
 
-// scaleDownDelay holds the largest count of the past delay, exactly as Knative
-// does: in buckets of its tick, for reachable revisions only. A count that was
-// merely held for want of data is not remembered.
+// scaleDownDelay keeps the largest count of the past delay, as Knative does: in buckets
+// of its tick, for reachable revisions only. A count that was kept because no metric
+// had a value is not remembered.
 func scaleDownDelay(spec Spec, past window.Max, now time.Time, d Decision) (outcome, window.Max) {
 	if spec.ScaleDownDelay <= 0 {
 		return outcome{replicas: d.Replicas}, window.Max{}
@@ -88,7 +87,7 @@ func scaleDownDelay(spec Spec, past window.Max, now time.Time, d Decision) (outc
 	return outcome{past.Current(), ScaleDownDelayed}, past
 }
 
-// bounds are min-scale and max-scale.
+// bounds applies min-scale and max-scale.
 func bounds(spec Spec, d Decision) outcome {
 	if d.Replicas < spec.MinReplicas {
 		return outcome{spec.MinReplicas, TooFewReplicas}

@@ -10,31 +10,31 @@ import (
 const (
 	// binWidth is the granularity of the hold-down: the policy plans once per bin.
 	binWidth = slo.BinWidth
-	// minHoldDown is the least time that the largest want is kept. Values from 3 to 10
+	// minHoldDown is the minimum time for which the largest want is kept. Values from 3 to 10
 	// min cost within 1 % of each other (docs/slo-policy.md).
 	minHoldDown = 5 * time.Minute
-	// rounding is the part of a replica that is not worth one more.
+	// rounding is the fraction of a replica that is rounded down.
 	rounding = 0.05
 )
 
-// sloWant is the want of the metric SLO: what the policy needs, or while no engine
-// was ever seen what Knative's default would have, shaped by the rules.
+// sloWant is the want of the metric SLO: the policy's need or, as long as no engine was
+// ever seen, the count of Knative's default; shaped by the rules.
 func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, *SLOParts, *slo.State, TargetState) {
 	o := spec.SLO.WithDefaults()
 	need, next := slo.Next(o, old, sloInput(obs))
-	a := asked{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, 2*need.StartupTime)}
-	a.witnessed = sloWitnessed(need, obs)
+	a := wantInput{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, 2*need.StartupTime)}
+	a.seenOutside = sloCountSeenOutside(need, obs)
 	picked := sloRules
 	if !o.Has(slo.FeatureHoldDown) {
 		picked &^= stabilization
 	}
 	if need.NoEngine {
-		picked &^= jumpLimit // the want comes from the queue-proxies alone
-		need.Replicas, need.Partial = bareNeed(spec, obs), false
-		need.Parts = bareParts(need.Parts, need.Replicas, o.FallbackConcurrency)
+		picked &^= jumpLimit // the need comes from the queue-proxies alone
+		need.Replicas, need.Partial = needWithoutEngine(spec, obs), false
+		need.Parts = partsWithoutEngine(need.Parts, need.Replicas, o.FallbackConcurrency)
 	}
 	t := Target{Metric: SLO, Value: o.Goal * 100}
-	if math.IsNaN(need.Replicas) && busy(obs) == 0 {
+	if math.IsNaN(need.Replicas) && minOneIfBusy(obs) == 0 {
 		w := unknownWant(t)
 		w.Observed = need.Parts.Attainment * 100
 		return w, &need.Parts, next, ts
@@ -48,15 +48,15 @@ func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, 
 	}
 	a.replicas, a.uncertain = w.Asked, uncertain(need, obs)
 	ts = w.shape(picked, a, ts)
-	need.Parts.Unmet = w.unmet(obs)
+	need.Parts.Unmet = w.unschedulableReplicas(obs)
 	return w, &need.Parts, next, ts
 }
 
-// sloInput is what the policy reads of an observation.
+// sloInput is the part of an observation that the policy reads.
 func sloInput(obs Observation) slo.Input {
 	in := slo.Input{
-		Time: obs.Time, Replicas: obs.Replicas, Ready: obs.Ready, Unschedulable: unplaced(obs),
-		Arrivals: obs.Arrivals, RPS: newest(obs.RPS), InFlight: Reading(inFlight(obs.Concurrency.Stable)), Queued: outside(obs),
+		Time: obs.Time, Replicas: obs.Replicas, Ready: obs.Ready, Unschedulable: unschedulablePods(obs),
+		Arrivals: obs.Arrivals, RPS: newest(obs.RPS), InFlight: Reading(inFlight(obs.Concurrency.Stable)), Queued: queued(obs),
 		Pods: make([]slo.Pod, 0, len(obs.Pods)),
 	}
 	for i := range obs.Pods {
@@ -70,11 +70,11 @@ func sloInput(obs Observation) slo.Input {
 	return in
 }
 
-// uncertain says why the want must not fall: it is made from too little, most
-// engines that have a metrics endpoint cannot be read, or history is missing.
+// uncertain returns the reason why the want must not fall, empty if it may: data is
+// missing, most engines cannot be read, or history is too short.
 func uncertain(need slo.Need, obs Observation) Reason {
 	switch {
-	case need.Partial, !need.NoEngine && blind(obs):
+	case need.Partial, !need.NoEngine && mostlyUnknown(obs):
 		return PartialData
 	case !need.Settled:
 		return ScaleDownStabilized
@@ -82,20 +82,20 @@ func uncertain(need slo.Need, obs Observation) Reason {
 	return ""
 }
 
-// sloWitnessed is the most replicas for the requests that others than the engines
-// see: one each. While the queue-proxies report no concurrency those in flight
-// are taken to be the arrivals of one bin.
-func sloWitnessed(need slo.Need, obs Observation) int32 {
-	seen, known := witnessed(obs)
+// sloCountSeenOutside is one replica for each request that queue-proxies, pickers and
+// the activator see. While the queue-proxies report no concurrency, the arrivals of
+// one bin are taken to be in flight.
+func sloCountSeenOutside(need slo.Need, obs Observation) int32 {
+	seen, known := requestsSeenOutside(obs)
 	if !known && need.Parts.Demand.Known() {
 		seen += float64(need.Parts.Demand) * binWidth.Seconds()
 	}
 	return toCount(math.Ceil(seen))
 }
 
-// busy is 1 while the revision is known to hold a request.
-func busy(obs Observation) int32 {
-	if waiting(obs) > 0 || newest(obs.Concurrency) > 0 {
+// minOneIfBusy is 1 while a request is known to be in flight, else 0.
+func minOneIfBusy(obs Observation) int32 {
+	if waitingOrQueued(obs) > 0 || newest(obs.Concurrency) > 0 {
 		return 1
 	}
 	for _, p := range obs.Pods {
@@ -106,8 +106,8 @@ func busy(obs Observation) int32 {
 	return 0
 }
 
-// blind reports whether more than half of the Ready pods' counters are unknown.
-func blind(obs Observation) bool {
+// mostlyUnknown reports whether the counters of more than half of the Ready pods are unknown.
+func mostlyUnknown(obs Observation) bool {
 	known := int32(0)
 	for _, p := range obs.Pods {
 		if p.Phase == Ready && p.Totals.Known {
@@ -117,15 +117,16 @@ func blind(obs Observation) bool {
 	return known*2 < obs.Ready
 }
 
-// Pods without a node are waited for up to this many, or this share of the Ready ones.
+// The want stops growing when more pods than this, and more than this share of the
+// Ready pods, find no node.
 const (
-	minUnplaced   = 4
-	unplacedShare = 0.25
+	minUnschedulable   = 4
+	unschedulableShare = 0.25
 )
 
-// unmet is the replicas that are wanted and have no node.
-func (w *Want) unmet(obs Observation) int32 {
-	waits := unplaced(obs)
+// unschedulableReplicas is the number of wanted replicas for which no node is found.
+func (w *Want) unschedulableReplicas(obs Observation) int32 {
+	waits := unschedulablePods(obs)
 	if waits == 0 {
 		return 0
 	}
@@ -138,8 +139,8 @@ func (w *Want) unmet(obs Observation) int32 {
 	return waits + max(0, wanted-obs.Replicas)
 }
 
-// unplaced is the pods that found no node.
-func unplaced(obs Observation) (n int32) {
+// unschedulablePods is the number of pods for which no node was found.
+func unschedulablePods(obs Observation) (n int32) {
 	for _, p := range obs.Pods {
 		if p.Phase == Starting && p.Unschedulable {
 			n++
@@ -148,26 +149,26 @@ func unplaced(obs Observation) (n int32) {
 	return n
 }
 
-// mostQueued is the largest believable number of requests outside of the engines.
-const mostQueued = 1e8
+// maxQueued is the largest believable number of queued requests.
+const maxQueued = 1e8
 
-// waiting is the requests that wait in the Ready pods' queues and outside of
-// them, as far as they are known.
-func waiting(obs Observation) (sum Reading) {
+// waitingOrQueued is the known requests in the engines' queues and in front of them;
+// unknown numbers count as 0.
+func waitingOrQueued(obs Observation) (sum Reading) {
 	for _, p := range obs.Pods {
 		if w := reading(p, Waiting); p.Phase == Ready && w.Known() {
 			sum += w
 		}
 	}
-	if q := outside(obs); q.Known() {
+	if q := queued(obs); q.Known() {
 		sum += q
 	}
 	return sum
 }
 
-// outside is the requests that wait outside of the engines.
-func outside(obs Observation) Reading {
-	if !believable(obs.Queued, mostQueued) {
+// queued is the requests that wait in front of the engines.
+func queued(obs Observation) Reading {
+	if !believable(obs.Queued, maxQueued) {
 		return Unknown()
 	}
 	return max(obs.Queued, 0)

@@ -13,7 +13,7 @@ func sloSentences(p slo.Parts, o Objective) []string {
 	if s := reserveSentence(p); s != "" {
 		sentences = append(sentences, s)
 	}
-	if p.Limit != pageless {
+	if p.Limit != noEngineMetrics {
 		sentences = append(sentences, attainmentSentence(p, o))
 	}
 	sentences = append(sentences, backlogSentence(p))
@@ -30,7 +30,7 @@ func demandSentence(p slo.Parts) string {
 		s = "Demand is " + rate(p.Demand)
 	}
 	switch {
-	case p.Limit == pageless:
+	case p.Limit == noEngineMetrics:
 		return s + "; no pod has engine metrics, so one replica is given " + number(float64(p.ConcurrencyTarget)) + " requests in flight."
 	case !p.CapacityRPS.Known():
 		return s + "; what one replica sustains is unknown."

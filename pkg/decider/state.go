@@ -17,17 +17,17 @@ type State struct {
 	Targets []TargetState `json:"targets,omitempty"`
 	// Delay holds the counts of the past ScaleDownDelay.
 	Delay window.Max `json:"delay,omitzero"`
-	// EngineSeen tells that a pod's running or waiting requests were known at
-	// least once: from then on an unknown engine is not an idle one.
+	// EngineSeen is true once the running or waiting requests of a pod were known:
+	// from then on an unknown engine is not an idle one.
 	EngineSeen bool `json:"engineSeen,omitempty"`
-	// IdleSince is when the revision was first seen without any request in
-	// flight, and has been ever since; zero while it works or may be working.
+	// IdleSince is the time since which no request was in flight; zero while one is
+	// or may be.
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// Ready is the Ready pods of the last observation, and LostAt when one of them was
-	// last lost; zero when none ever was.
+	// last lost; zero if none was.
 	Ready  int32     `json:"ready,omitempty"`
 	LostAt time.Time `json:"lostAt,omitzero"`
-	// SLO is the memory of the metric SLO, nil without it. It is never written.
+	// SLO is the memory of the metric SLO, nil without that metric. It is not modified.
 	SLO *slo.State `json:"slo,omitempty"`
 }
 
@@ -38,7 +38,7 @@ type TargetState struct {
 	// it is off. PanicPods is the largest count since it began.
 	PanicSince time.Time `json:"panicSince,omitzero"`
 	PanicPods  int32     `json:"panicPods,omitempty"`
-	// Recent holds the wants of the past StableWindow, engine metrics only.
+	// Recent has the wants of the past StableWindow; engine metrics only.
 	Recent window.Max `json:"recent,omitzero"`
 	// Ordered is the want, and OrderedRPS the rate of arrivals, of the last
 	// decision made before pods had been starting for long; Waiting only.
@@ -48,9 +48,8 @@ type TargetState struct {
 	Latency *latencyState `json:"latency,omitempty"`
 }
 
-// forTargets returns the state with one TargetState per target of the spec, in
-// a slice of its own. A metric which is new to the state starts from the pods
-// that are there.
+// forTargets returns the state with one TargetState per target of the spec, in a new
+// slice. A metric that the state does not have starts from the present pods.
 func (st State) forTargets(spec Spec, obs Observation) State {
 	targets := make([]TargetState, len(spec.Targets))
 	for i, t := range spec.Targets {
@@ -69,9 +68,9 @@ func (st State) target(m Metric, obs Observation) TargetState {
 	return newTargetState(m, obs)
 }
 
-// newTargetState knows no history. A demand target with more than one Ready pod
-// starts in panic mode and so keeps them until there is one, as Knative's does;
-// what was ordered before is taken to be the replicas there are.
+// newTargetState has no history. A demand target with more than one Ready pod starts
+// in panic mode, as Knative's does, and so keeps the pods until it has a history. The
+// count ordered before is taken to be the present replicas.
 func newTargetState(m Metric, obs Observation) TargetState {
 	ts := TargetState{Metric: m}
 	switch {
@@ -86,7 +85,7 @@ func newTargetState(m Metric, obs Observation) TargetState {
 	return ts
 }
 
-// demand tells Knative's metrics, measured at the queue-proxy, from the engine's.
+// demand reports whether the metric is Knative's, measured at the queue-proxy.
 func (m Metric) demand() bool { return m == Concurrency || m == RPS }
 
 // toCount turns a computed number of replicas into a count; int32 of a float

@@ -11,7 +11,7 @@ import (
 type Metric string
 
 // The metrics. Concurrency and RPS are Knative's, measured at the queue-proxy;
-// the rest come from the engine's own page and are read from every pod.
+// the rest come from the engine's metrics endpoint and are read from every pod.
 const (
 	// Concurrency is requests in flight, summed over pods; its target is requests in flight per replica.
 	Concurrency Metric = "concurrency"
@@ -21,27 +21,27 @@ const (
 	Running Metric = "num_requests_running"
 	// Waiting is requests queued inside the engine, summed over pods; its target is requests per replica.
 	Waiting Metric = "num_requests_waiting"
-	// KVCache is KV-cache usage in percent (0..100), averaged over pods; its target is the percentage to hold.
+	// KVCache is KV-cache usage in percent (0..100), averaged over pods; its target is the mean percentage.
 	KVCache Metric = "kv_cache_usage_percent"
 	// PromptTokens is prompt tokens per second, summed over pods; its target is tokens per second per replica.
 	PromptTokens Metric = "prompt_tokens_per_second"
 	// GenerationTokens is generated tokens per second, summed over pods; its target is tokens per second per replica.
 	GenerationTokens Metric = "generation_tokens_per_second"
 	// TTFTP95 is the 95th percentile of the time to first token in milliseconds,
-	// of all pods' requests over the stable window; its target is what to hold.
+	// of all pods' requests over the stable window; its target is the largest acceptable value.
 	TTFTP95 Metric = "ttft_p95_ms"
 	// ITLP95 is the same of the time between two tokens.
 	ITLP95 Metric = "itl_p95_ms"
-	// SLO holds the latencies of Spec.SLO with the fewest replicas; its target is Spec.SLO.Goal.
+	// SLO keeps the latencies of Spec.SLO with the fewest replicas; its target is Spec.SLO.Goal.
 	SLO Metric = "slo"
 )
 
-// Target is one signal with the value that a replica should carry.
+// Target is a metric with its value per replica.
 type Target struct {
 	Metric Metric
 	// Value is per replica, in the metric's unit, greater than 0. For
 	// Concurrency and RPS it already includes the target utilization. For SLO
-	// it does not count: Spec.SLO says what to hold.
+	// it is ignored: Spec.SLO has the objective.
 	Value float64
 }
 
@@ -50,33 +50,33 @@ type Target struct {
 type Spec struct {
 	// Targets holds one or more signals; the largest want wins.
 	Targets []Target
-	// SLO is what the metric SLO is to hold; without that metric it does not count.
+	// SLO is the objective of the metric SLO; ignored without that metric.
 	SLO Objective
 	// MinReplicas and MaxReplicas bound every decision; MaxReplicas 0 is unlimited.
 	MinReplicas, MaxReplicas int32
-	// ActivationScale lifts a non-zero want to at least this many replicas; 0 or 1 is off.
+	// ActivationScale is the minimum of a want above 0; 0 or 1 is off.
 	ActivationScale int32
 	// Reachable is false for a revision that no route points to.
 	Reachable bool
-	// StableWindow is the averaging window of the stable mode and the time that
-	// an engine metric's want must stay low before it is followed down.
+	// StableWindow is the averaging window of the stable mode and the time for
+	// which the want of an engine metric must be low before the count falls.
 	StableWindow time.Duration
 	// PanicThreshold is panic want / ready pods from which panic begins, e.g. 2.
 	PanicThreshold float64
 	// MaxScaleUpRate and MaxScaleDownRate bound one decision relative to the ready pods, both > 1.
 	MaxScaleUpRate, MaxScaleDownRate float64
-	// ScaleDownDelay holds the largest count of this much past time; 0 is off.
+	// ScaleDownDelay is the time for which the largest count is kept; 0 is off.
 	ScaleDownDelay time.Duration
 	// Tolerance is the relative distance from an engine metric's target within which nothing changes, e.g. 0.1.
 	Tolerance float64
-	// StartupDeadline is how long a starting pod counts as coming capacity.
+	// StartupDeadline is the time for which a starting pod counts as expected capacity.
 	StartupDeadline time.Duration
-	// EarlyPanic lets the engines' own count of requests start the panic mode of
-	// Concurrency before the queue-proxies' averages show the burst.
+	// EarlyPanic lets the engines' count of requests start the panic mode of
+	// Concurrency before the averages of the queue-proxies show the burst.
 	EarlyPanic bool
 }
 
-// What the observer and the policy of the metric SLO both read; see pkg/slo.
+// Types of pkg/slo that the observer and callers of Decide use as well.
 type (
 	// Reading is a measured number that may be unknown. Unknown is never zero.
 	Reading = slo.Reading
@@ -104,7 +104,7 @@ type Windowed struct {
 	Stable, Panic Reading
 }
 
-// Phase says what a pod can do for the revision now.
+// Phase is the state of a pod.
 type Phase int
 
 // The phases of a pod. Pods being deleted are not observed at all.
@@ -130,27 +130,27 @@ type Pod struct {
 	PromptTokens, GenerationTokens Reading
 	// Previous is the sample before the one that the readings above come from.
 	Previous PreviousSample `json:",omitzero"`
-	// Totals are the engine's own counters; the zero value is one of which nothing is known.
+	// Totals are the engine's own counters; in the zero value nothing is known.
 	Totals Totals
 	// ReadyAfter is the time from a Ready pod's creation to its first being Ready; 0 when not known.
 	ReadyAfter time.Duration
-	// Unschedulable tells that the scheduler has found no node for a Starting pod.
+	// Unschedulable is true while the scheduler finds no node for a Starting pod.
 	Unschedulable bool
 }
 
-// PreviousSample is one pod's readings before the last ones. A reading that was
-// not known then is unknown, also before there was a second sample.
+// PreviousSample is the readings of a pod in the sample before the last one. All are
+// unknown until there is a second sample.
 type PreviousSample struct {
-	// Kept is false where the observer keeps no previous sample: the last one then counts alone.
+	// Kept is false if the observer keeps no previous sample: the last one then counts alone.
 	Kept bool
 	// The readings have the units of Pod's.
 	Running, Waiting, KVCache, PromptTokens, GenerationTokens Reading
 }
 
-// Observation is all that is known about one revision at one instant.
+// Observation is all that is known of one revision at one time.
 type Observation struct {
 	Time time.Time
-	// Replicas is what the scale target asks for now (spec.replicas).
+	// Replicas is spec.replicas of the scale target now.
 	Replicas int32
 	// Ready is the number of Ready pods, as Kubernetes counts them.
 	Ready int32
@@ -160,27 +160,26 @@ type Observation struct {
 	// and waiting, all Ready pods, the smaller of each pod's last two samples);
 	// unknown unless every Ready pod is known.
 	InFlight Reading
-	// Arrivals counts the requests that have reached the revision since some
-	// fixed moment, as the queue-proxies see them; it goes back only when the
-	// observer restarts.
+	// Arrivals counts the requests that the queue-proxies have seen since some fixed
+	// time; it decreases only when the observer restarts.
 	Arrivals Reading
-	// Queued is the number of requests that wait outside of every engine now:
-	// in the activator, the queue-proxies' breakers, the endpoint picker.
+	// Queued is the number of requests that wait in front of the engines now: in the
+	// activator, the queue-proxies, and the endpoint picker.
 	Queued Reading
 	// Pods holds every pod that is not being deleted, in any order.
 	Pods []Pod
 }
 
-// Reason says why a count is what it is; the names HPA users know are kept.
+// Reason is why a count is what it is. Reasons that HPA has, too, have HPA's names.
 type Reason string
 
 // The reasons of a decision, and of the steps of its trace.
 const (
-	DesiredWithinRange  Reason = "DesiredWithinRange"  // nothing but the wants decided
-	NoData              Reason = "NoData"              // no signal is known: the count is held
-	PartialData         Reason = "PartialData"         // a signal is unknown: the count is not lowered
+	DesiredWithinRange  Reason = "DesiredWithinRange"  // the wants alone decided
+	NoData              Reason = "NoData"              // no metric is known: the count stays
+	PartialData         Reason = "PartialData"         // a metric is unknown: the count does not fall
 	PodLost             Reason = "PodLost"             // a Ready pod was lost: its load was not measured
-	Panicking           Reason = "Panicking"           // panic mode holds the largest count since it began
+	Panicking           Reason = "Panicking"           // panic mode: the largest count since it began
 	ScaleUpLimit        Reason = "ScaleUpLimit"        // max-scale-up-rate
 	UnconfirmedJump     Reason = "UnconfirmedJump"     // only the last sample of an engine asks for more
 	JumpLimit           Reason = "JumpLimit"           // an engine alone asks for many times the Ready pods
@@ -188,15 +187,15 @@ const (
 	ScaleDownStabilized Reason = "ScaleDownStabilized" // an engine metric was higher within the stable window
 	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay
 	ActivationScale     Reason = "ActivationScale"     // activation-scale
-	StartingCapacity    Reason = "StartingCapacity"    // the queue that starting pods will take asks for no more pods
-	InFlightRequests    Reason = "InFlightRequests"    // the revision has work, or an unreachable one may have
-	Unreachable         Reason = "Unreachable"         // no route and no work: the pods are given back
-	Unschedulable       Reason = "Unschedulable"       // more pods would find no node either
+	StartingCapacity    Reason = "StartingCapacity"    // pods that are starting will take the queue
+	InFlightRequests    Reason = "InFlightRequests"    // requests are in flight, or may be in an unreachable revision
+	Unreachable         Reason = "Unreachable"         // no route and no request: the pods are removed
+	Unschedulable       Reason = "Unschedulable"       // pods find no node, and more would not either
 	TooFewReplicas      Reason = "TooFewReplicas"      // min-scale
 	TooManyReplicas     Reason = "TooManyReplicas"     // max-scale
 )
 
-// Want is what one target asks for, with what it was computed from.
+// Want is the replicas that one target needs, and the numbers behind it.
 type Want struct {
 	Metric Metric
 	// Observed is the signal the want was computed from: the stable (or, in
@@ -205,19 +204,18 @@ type Want struct {
 	Observed Reading
 	// Target is the value per replica.
 	Target float64
-	// Asked is the count that the signal alone asks for, before rate limits,
-	// activation scale and memory; -1 when the signal is unknown.
+	// Asked is the need of the metric alone, before any rule; -1 if the metric is unknown.
 	Asked int32
-	// Replicas is the want; -1 when the signal is unknown.
+	// Replicas is the want; -1 if the metric is unknown.
 	Replicas int32
-	// Reason says what shaped the want, DesiredWithinRange when nothing did.
+	// Reason is that of the last rule that changed the want, or DesiredWithinRange.
 	Reason Reason
-	// Trace holds a step for each rule that moved the count from Asked to Replicas.
+	// Trace has a step for each rule that changed the count between Asked and Replicas.
 	Trace []Step `json:",omitempty"`
 }
 
-// Step is one rule's change of the count, or, for an unreachable revision, its
-// reason to keep it.
+// Step is one rule's change of the count, or for an unreachable revision the reason
+// why the count stays.
 type Step struct {
 	Rule          string
 	Before, After int32
@@ -228,16 +226,16 @@ type Step struct {
 type Decision struct {
 	// Replicas is within [Spec.MinReplicas, Spec.MaxReplicas].
 	Replicas int32
-	// Reason is that of the last rule which moved the count, or of the winning
-	// want, or DesiredWithinRange.
+	// Reason is that of the last rule that changed the count, else of the largest
+	// want, else DesiredWithinRange.
 	Reason Reason
-	// Metric is the target whose want won; empty when none is known.
+	// Metric is that of the largest want; empty if none is known.
 	Metric Metric
 	Wants  []Want
 	Trace  []Step
 	// Panicking reports whether a demand target is in panic mode.
 	Panicking bool
-	// SLO holds the parts of the metric SLO's want, nil without that metric.
+	// SLO is the parts of the want of the metric SLO, nil without that metric.
 	SLO *SLOParts `json:",omitempty"`
 	// Objective is what the metric SLO aims at, the zero value without that metric.
 	Objective Objective `json:",omitzero"`

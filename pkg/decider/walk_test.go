@@ -25,7 +25,7 @@ func (p *picks) n(k int) int {
 
 func (p *picks) in(least, most int) int32 { return int32(least + p.n(most-least+1)) }
 
-// reading is mostly sane, sometimes what a broken page may say.
+// reading is mostly sane, sometimes what a broken engine may report.
 func (p *picks) reading(most float64) Reading {
 	hostile := [...]float64{
 		math.NaN(), math.Inf(1), math.Inf(-1), -1, 1e300, -1e300, 1e12, 5e-324, 100_000, 100.4, 1e9, math.MaxFloat64, -0.0005,
@@ -221,7 +221,7 @@ func broken(spec Spec, st State, obs Observation, d Decision) string {
 	return brokenTrace(obs, d, largest)
 }
 
-// brokenWant checks the rate limits; a want that is held from earlier was
+// brokenWant checks the rate limits; a want that is kept from earlier was
 // within them then.
 func brokenWant(spec Spec, obs Observation, w Want) string {
 	if w.Replicas < 0 {

@@ -27,7 +27,7 @@ func TestBareNeed_isKnativesDefault(t *testing.T) {
 		{"absurd", 1e12, 1e12, nan},
 	} {
 		obs := Observation{Ready: 1, Concurrency: Windowed{Reading(c.stable), Reading(c.burst)}}
-		got := bareNeed(Spec{PanicThreshold: 3}, obs)
+		got := needWithoutEngine(Spec{PanicThreshold: 3}, obs)
 		if math.IsNaN(c.want) != math.IsNaN(got) || math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
@@ -37,7 +37,7 @@ func TestBareNeed_isKnativesDefault(t *testing.T) {
 // A container concurrency of 10 makes it 7 a replica.
 func TestBareNeed_ofAnotherTarget(t *testing.T) {
 	obs := Observation{Ready: 1, Concurrency: Windowed{70, 70}}
-	if got := bareNeed(Spec{PanicThreshold: 30, SLO: Objective{FallbackConcurrency: 7}}, obs); got != 10 {
+	if got := needWithoutEngine(Spec{PanicThreshold: 30, SLO: Objective{FallbackConcurrency: 7}}, obs); got != 10 {
 		t.Errorf("70 in flight at 7 each: %v, want 10", got)
 	}
 }
@@ -48,7 +48,7 @@ func TestNeedNow_roundingIsNotUnknown(t *testing.T) {
 	if need, _ := slo.Next(Objective{TTFT: time.Second, ITL: time.Second, Goal: .99}, nil, sloInput(obs)); need.Replicas != 0 {
 		t.Errorf("%v replicas, want 0", need.Replicas)
 	}
-	if q := outside(Observation{Queued: -1e-9}); q != 0 {
+	if q := queued(Observation{Queued: -1e-9}); q != 0 {
 		t.Errorf("%v requests wait outside, want 0", q)
 	}
 	for _, absurd := range []Reading{-2, 1e12} {
