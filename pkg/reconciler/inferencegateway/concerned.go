@@ -98,21 +98,33 @@ func (r *Reconciler) on(gateway *unstructured.Unstructured) []types.NamespacedNa
 }
 
 // naming lists the Services whose annotation names a pool, or that may be waiting for its name.
-func (r *Reconciler) naming(pool *unstructured.Unstructured) []types.NamespacedName {
-	return r.where(func(svc *servingv1.Service) bool {
+func (r *Reconciler) naming(pool *unstructured.Unstructured) (keys []types.NamespacedName) {
+	all, err := r.services.Services(pool.GetNamespace()).List(labels.Everything())
+	if err != nil {
+		return nil // a lister's List does not fail
+	}
+	for _, svc := range all {
 		in, _ := r.intent(svc)
-		return in != nil && svc.Namespace == pool.GetNamespace() && (in.Pool == pool.GetName() || strings.HasPrefix(pool.GetName(), svc.Name))
-	})
+		if in != nil && (in.Pool == pool.GetName() || strings.HasPrefix(pool.GetName(), svc.Name)) {
+			keys = append(keys, types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name})
+		}
+	}
+	return keys
 }
 
 // claiming lists the Services whose annotation names a host of a KIngress.
 func (r *Reconciler) claiming(ing *nv1alpha1.Ingress) []types.NamespacedName {
-	return r.where(func(svc *servingv1.Service) bool {
-		in, _ := r.intent(svc)
-		return in != nil && slices.ContainsFunc(ing.Spec.Rules, func(rule nv1alpha1.IngressRule) bool {
-			return slices.ContainsFunc(rule.Hosts, func(h string) bool { return slices.Contains(in.Hostnames, h) })
-		})
-	})
+	keys := map[types.NamespacedName]bool{}
+	for _, rule := range ing.Spec.Rules {
+		for _, host := range rule.Hosts {
+			r.indexed(byNamedHost, host, func(svc *servingv1.Service) {
+				if in, _ := r.intent(svc); in != nil && slices.Contains(in.Hostnames, host) {
+					keys[types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}] = true
+				}
+			})
+		}
+	}
+	return slices.Collect(maps.Keys(keys))
 }
 
 func (r *Reconciler) in(namespace string) []types.NamespacedName {

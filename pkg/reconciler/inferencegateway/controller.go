@@ -59,7 +59,14 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	if err := pods.AddIndexers(podIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing pods by Service: %w", err)
 	}
+	if err := services.Informer().AddIndexers(sharingIndexers()); err != nil {
+		return nil, fmt.Errorf("indexing Services by what they share: %w", err)
+	}
+	if err := ingresses.Informer().AddIndexers(hostIndexers()); err != nil {
+		return nil, fmt.Errorf("indexing KIngresses by host: %w", err)
+	}
 	r := &Reconciler{
+		serviceIndex: services.Informer().GetIndexer(), ingressIndex: ingresses.Informer().GetIndexer(),
 		services: services.Lister(), revisions: revisions.Lister(), ingresses: ingresses.Lister(), pods: pods.GetIndexer(),
 		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build, onPanic: o.OnPanic,
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,

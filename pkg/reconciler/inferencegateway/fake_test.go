@@ -3,6 +3,7 @@ package inferencegateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -40,7 +41,7 @@ import (
 // cluster is an API server of maps with the reconciler on it. Everything runs
 // in a bubble of testing/synctest: caches settle at once, waiting costs nothing.
 type cluster struct {
-	*testing.T
+	testing.TB
 	r        *Reconciler
 	client   *dynamicfake.FakeDynamicClient
 	kube     *kubefake.Clientset
@@ -85,8 +86,11 @@ func inCluster(t *testing.T, test func(*cluster)) {
 	})
 }
 
-func newCluster(t *testing.T) *cluster {
-	c := &cluster{T: t, services: indexer(), ingress: indexer(), revs: indexer(), events: record.NewFakeRecorder(1000)}
+func newCluster(t testing.TB) *cluster {
+	c := &cluster{TB: t, services: indexer(), ingress: indexer(), revs: indexer(), events: record.NewFakeRecorder(1000)}
+	if err := errors.Join(c.services.AddIndexers(sharingIndexers()), c.ingress.AddIndexers(hostIndexers())); err != nil {
+		t.Fatal(err)
+	}
 	kinds := map[schema.GroupVersionResource]string{crds: "CustomResourceDefinitionList"}
 	for _, res := range resources() {
 		kinds[res.GroupVersionResource] = res.kind + "List"
@@ -102,6 +106,7 @@ func newCluster(t *testing.T) *cluster {
 	})
 	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, podIndexer())
 	c.r = &Reconciler{
+		serviceIndex: c.services, ingressIndex: c.ingress,
 		services: servinglisters.NewServiceLister(c.services), revisions: servinglisters.NewRevisionLister(c.revs),
 		ingresses: networkinglisters.NewIngressLister(c.ingress), pods: pods, client: c.client, kube: c.kube,
 		defaults: sync.OnceValue(func() *binding.Defaults {

@@ -86,16 +86,17 @@ func (r *Reconciler) affected(before, after *servingv1.Service) []types.Namespac
 			continue
 		}
 		hosts := r.hosts(svc, *in)
-		for _, key := range r.where(func(other *servingv1.Service) bool {
+		for _, other := range r.sharing(*in, hosts) {
 			theirs, _ := r.intent(other)
-			if !writer && theirs != nil && in.Gateway == theirs.Gateway && in.Namespace != theirs.Namespace && sharesFilter(*in, *theirs) {
-				writer = true
-				return true
+			if theirs == nil || other.UID == svc.UID {
+				continue
 			}
-			return theirs != nil && other.UID != svc.UID && (pooled(*in, *theirs) || in.Gateway == theirs.Gateway &&
-				(routedTogether(*in, *theirs) || slices.ContainsFunc(r.hosts(other, *theirs), func(h string) bool { return slices.Contains(hosts, h) })))
-		}) {
-			keys[key] = true
+			first := !writer && in.Gateway == theirs.Gateway && in.Namespace != theirs.Namespace && sharesFilter(*in, *theirs)
+			writer = writer || first
+			if first || pooled(*in, *theirs) || in.Gateway == theirs.Gateway &&
+				(routedTogether(*in, *theirs) || slices.ContainsFunc(r.hosts(other, *theirs), func(h string) bool { return slices.Contains(hosts, h) })) {
+				keys[types.NamespacedName{Namespace: other.Namespace, Name: other.Name}] = true
+			}
 		}
 	}
 	return slices.Collect(maps.Keys(keys))
@@ -119,10 +120,6 @@ func sharesFilter(a, b binding.Intent) bool {
 
 // hosts are all hosts that a Service has or asks for.
 func (r *Reconciler) hosts(svc *servingv1.Service, in binding.Intent) []string {
-	main, tags := r.traffic(svc)
-	hosts := slices.Clone(main.Hosts)
-	for _, t := range tags {
-		hosts = append(hosts, t.Hosts...)
-	}
+	hosts := hostsOfTraffic(r.traffic(svc))
 	return append(hosts, manifest.Claims(in, hosts)...)
 }

@@ -49,6 +49,30 @@ func TestServiceChanged_costDoesNotGrow(t *testing.T) {
 	}
 }
 
+// Finding out what a change concerns and what must be known for it allocates the
+// same whatever the number of other Services on the Gateway: they are in indexes.
+func TestServiceChanged_allocationsDoNotGrow(t *testing.T) {
+	allocations := func(n int) (average float64) {
+		inCluster(t, func(c *cluster) {
+			svc := c.service("s-0", asked)
+			for i := 1; i < n; i++ {
+				c.service(fmt.Sprintf("s-%d", i), asked)
+			}
+			in, problems := c.r.intent(svc)
+			b := bound{owner: ownerOf(svc), svc: svc, intent: *in, problems: problems}
+			average = testing.AllocsPerRun(5, func() {
+				c.r.affected(svc, svc)
+				c.r.world(svc, *in)
+				c.r.members(b)
+			})
+		})
+		return average
+	}
+	if few, many := allocations(10), allocations(1000); many > few+2 {
+		t.Errorf("%v allocations with 1,000 Services, %v with 10", many, few)
+	}
+}
+
 // Only neighbours that share something with a Service are looked at when it changes.
 func TestAffected(t *testing.T) {
 	inCluster(t, func(c *cluster) {

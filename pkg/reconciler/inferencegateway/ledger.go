@@ -2,6 +2,7 @@ package inferencegateway
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 type ledger struct {
 	mu      sync.Mutex
 	entries map[types.NamespacedName]entry
+	// wide counts the Services that want an object of a whole Gateway.
+	wide map[id]int
 }
 
 type entry struct {
@@ -31,7 +34,23 @@ func (l *ledger) planned(key types.NamespacedName, p manifest.Plan) {
 	for _, o := range p.Gateway {
 		wide = append(wide, idOf(o.Unstructured))
 	}
-	l.change(key, func(e *entry) { e.built, e.hosts, e.gatewayWide = true, p.Hosts, wide })
+	l.change(key, func(e *entry) {
+		l.count(e.gatewayWide, -1)
+		l.count(wide, 1)
+		e.built, e.hosts, e.gatewayWide = true, p.Hosts, wide
+	})
+}
+
+// count adds to the Services that want objects; l.mu is held.
+func (l *ledger) count(objects []id, n int) {
+	if l.wide == nil {
+		l.wide = map[id]int{}
+	}
+	for _, o := range objects {
+		if l.wide[o] += n; l.wide[o] == 0 {
+			delete(l.wide, o)
+		}
+	}
 }
 
 func (l *ledger) change(key types.NamespacedName, f func(*entry)) {
@@ -55,25 +74,22 @@ func (l *ledger) get(key types.NamespacedName) (entry, bool) {
 func (l *ledger) forget(key types.NamespacedName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.count(l.entries[key].gatewayWide, -1)
 	delete(l.entries, key)
 }
 
-// gatewayWide returns what all Services together want for their Gateways, and
-// whether every one of them is known.
-func (l *ledger) gatewayWide(all []types.NamespacedName) (map[id]bool, bool) {
+// wants is true for an object that some Service wants for its Gateway.
+func (l *ledger) wants(object id) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wanted := map[id]bool{}
-	for _, key := range all {
-		e := l.entries[key]
-		if !e.built {
-			return nil, false
-		}
-		for _, o := range e.gatewayWide {
-			wanted[o] = true
-		}
-	}
-	return wanted, true
+	return l.wide[object] > 0
+}
+
+// built is true once a Plan was made for every one of the Services.
+func (l *ledger) built(all []types.NamespacedName) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(all, func(key types.NamespacedName) bool { return !l.entries[key].built })
 }
 
 // serving lists the Services with one of the hosts.

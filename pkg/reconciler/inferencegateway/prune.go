@@ -100,20 +100,19 @@ func (r *Reconciler) remove(ctx context.Context, c child) error {
 // the drain: a filter that comes or goes makes the gateway drain its connections,
 // everybody's. Until every Service has been looked at once, nothing is known to be unneeded.
 func (r *Reconciler) pruneGateways(ctx context.Context) (time.Duration, error) {
-	all := r.gatewayWide()
-	if len(all) == 0 {
-		return 0, nil
-	}
-	wanted, complete := r.ledger.gatewayWide(r.asking())
-	if !complete {
-		return 0, nil
-	}
-	var wait time.Duration
-	for _, c := range all {
-		if wanted[idOf(c.Unstructured)] || c.GetDeletionTimestamp() != nil {
+	var unwanted []child
+	for _, c := range r.gatewayWide() {
+		if r.ledger.wants(idOf(c.Unstructured)) || c.GetDeletionTimestamp() != nil {
 			r.stale.forget(c.GetUID())
 			continue
 		}
+		unwanted = append(unwanted, c)
+	}
+	if len(unwanted) == 0 || !r.ledger.built(r.asking()) {
+		return 0, nil
+	}
+	var wait time.Duration
+	for _, c := range unwanted {
 		if left := r.stale.since(c.GetUID(), r.now()) + r.drain; left > 0 {
 			wait = max(wait, left)
 			continue

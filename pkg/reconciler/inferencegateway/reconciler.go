@@ -47,12 +47,15 @@ type Reconciler struct {
 	revisions servinglisters.RevisionLister
 	ingresses networkinglisters.IngressLister
 	pods      cache.Indexer
-	watches   *watches
-	client    dynamic.Interface
-	kube      kubernetes.Interface
-	defaults  func() *binding.Defaults
-	build     func(binding.Intent, manifest.World) manifest.Plan
-	recorder  record.EventRecorder
+	// serviceIndex has sharingIndexers, ingressIndex hostIndexers.
+	serviceIndex, ingressIndex cache.Indexer
+
+	watches  *watches
+	client   dynamic.Interface
+	kube     kubernetes.Interface
+	defaults func() *binding.Defaults
+	build    func(binding.Intent, manifest.World) manifest.Plan
+	recorder record.EventRecorder
 	// onPanic counts a panic that was contained.
 	onPanic func()
 	log     *slog.Logger
@@ -367,16 +370,15 @@ func (r *Reconciler) pickerService(ctx context.Context, in binding.Intent) bool 
 // annotations are refused stays: what was set up before stays as it is.
 func (r *Reconciler) members(b bound) []owner {
 	members := []owner{b.owner}
-	all, err := r.services.Services(b.owner.namespace).List(labels.Everything())
-	if err != nil {
-		return members // a lister's List does not fail
+	if b.intent.Pool == "" {
+		return members
 	}
-	for _, svc := range all {
+	r.indexed(byPool, b.owner.namespace+"/"+b.intent.Pool, func(svc *servingv1.Service) {
 		in, _ := r.intent(svc)
-		if in != nil && in.Pool != "" && in.Pool == b.intent.Pool && svc.UID != b.owner.uid && svc.DeletionTimestamp == nil {
+		if in != nil && in.Pool == b.intent.Pool && svc.UID != b.owner.uid && svc.DeletionTimestamp == nil {
 			members = append(members, ownerOf(svc))
 		}
-	}
+	})
 	sortOwners(members)
 	return members
 }

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/network"
 	"knative.dev/serving/pkg/apis/serving"
@@ -42,23 +42,12 @@ func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.W
 }
 
 // hostOwners finds the Knative Services that hosts belong to, in any namespace
-// and whether they are bound or not.
+// and whether they are bound or not: the oldest, if several have a host.
 func (r *Reconciler) hostOwners(hosts []string) map[string]binding.Name {
-	if len(hosts) == 0 {
-		return nil
-	}
-	all, err := r.ingresses.List(labels.Everything())
-	if err != nil {
-		return nil // a lister's List does not fail
-	}
 	owners := map[string]binding.Name{}
-	for _, ing := range all {
-		for _, rule := range ing.Spec.Rules {
-			for _, host := range rule.Hosts {
-				if slices.Contains(hosts, host) {
-					owners[host] = binding.Name{Namespace: ing.Namespace, Name: serviceOf(ing)}
-				}
-			}
+	for _, host := range hosts {
+		if ingresses := r.knativeIngresses(host); len(ingresses) > 0 {
+			owners[host] = binding.Name{Namespace: ingresses[0].Namespace, Name: serviceOf(ingresses[0])}
 		}
 	}
 	return owners
@@ -140,34 +129,54 @@ func (r *Reconciler) liveRules(svc *servingv1.Service) (names []string) {
 	return slices.Compact(names)
 }
 
-// neighbours are the other bindings that share the pool or the Gateway.
+// neighbours are the other bindings that manifest.Build needs to know.
 func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out []manifest.Neighbour) {
-	all, err := r.services.List(labels.Everything())
-	if err != nil {
-		return nil // a lister's List does not fail
+	seen := map[types.UID]bool{svc.UID: true}
+	add := func(list []*servingv1.Service) (models []manifest.Neighbour) {
+		for _, other := range list {
+			if seen[other.UID] || other.DeletionTimestamp != nil {
+				continue
+			}
+			seen[other.UID] = true
+			if n, ok := r.neighbour(other); ok && near(in, n.Intent) {
+				out = append(out, n)
+				if sharesFilter(in, n.Intent) {
+					models = append(models, n)
+				}
+			}
+		}
+		return models
 	}
-	for _, other := range all {
-		if other.UID == svc.UID || other.DeletionTimestamp != nil {
-			continue
-		}
-		theirs, problems := r.intent(other)
-		if theirs == nil || refused(problems) != nil || !near(in, *theirs) {
-			continue
-		}
-		main, tags := r.traffic(other)
-		hosts := slices.Clone(main.Hosts)
-		for _, t := range tags {
-			hosts = append(hosts, t.Hosts...)
-		}
-		out = append(out, manifest.Neighbour{
-			Intent: *theirs, UID: other.UID, Created: other.CreationTimestamp.Time, Hosts: hosts,
-			Revision: r.largest(other, main),
-		})
+	// Who may have a host in the body-based router's filter is decided for all of its
+	// Services alike, so that those that contend for one of their hosts count, too.
+	for _, n := range add(r.sharing(in, r.hosts(svc, in))) {
+		add(r.sharing(binding.Intent{}, append(n.Hosts, manifest.Claims(n.Intent, n.Hosts)...)))
 	}
 	slices.SortFunc(out, func(a, b manifest.Neighbour) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.UID, b.UID))
 	})
 	return out
+}
+
+// neighbour is a Service as manifest.Build needs to know it; false for one that is not bound.
+func (r *Reconciler) neighbour(svc *servingv1.Service) (manifest.Neighbour, bool) {
+	in, problems := r.intent(svc)
+	if in == nil || refused(problems) != nil {
+		return manifest.Neighbour{}, false
+	}
+	main, tags := r.traffic(svc)
+	return manifest.Neighbour{
+		Intent: *in, UID: svc.UID, Created: svc.CreationTimestamp.Time, Hosts: hostsOfTraffic(main, tags),
+		Revision: r.largest(svc, main),
+	}, true
+}
+
+func hostsOfTraffic(main manifest.Traffic, tags []manifest.Traffic) []string {
+	hosts := slices.Clone(main.Hosts)
+	for _, t := range tags {
+		hosts = append(hosts, t.Hosts...)
+	}
+	return hosts
 }
 
 func near(a, b binding.Intent) bool {

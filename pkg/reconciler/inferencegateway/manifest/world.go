@@ -31,7 +31,9 @@ type World struct {
 	// the neighbours' too, that one has.
 	HostOwners map[string]binding.Name
 
-	// Neighbours are the other bindings: all that share the pool, and all on the same Gateway, in any namespace.
+	// Neighbours are the other bindings, in any namespace: all that share the pool, all on the same
+	// Gateway that have a host in common with the Service, and, for a Service in the body-based
+	// router's filter, all others in the filter with those that have a host in common with them.
 	Neighbours []Neighbour
 	// Pool is the pool that the annotation names, if it exists; nil otherwise.
 	Pool *Pool
