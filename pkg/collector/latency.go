@@ -1,122 +1,62 @@
 package collector
 
 import (
-	"math"
-	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
-// latencySteps is about how many points of a pod's histograms are kept per window.
-const latencySteps = 12
+// latencies are one pod's latency histograms over the stable window.
+type latencies struct{ ttft, itl window.Histogram }
 
-// latencies keeps a pod's histograms over the stable window, so that the
-// percentiles of what ended within it can be told.
-type latencies struct{ points []latencyPoint }
-
-type latencyPoint struct {
-	at        time.Time
-	ttft, itl decider.Histogram
+// add appends the histograms of a page.
+func (l *latencies) add(at time.Time, t decider.Totals, stable time.Duration) {
+	l.ttft.Add(windowSample(at, t.TTFT), stable)
+	l.itl.Add(windowSample(at, t.ITL), stable)
 }
 
-// add appends a page's histograms. Counts that fell are a restarted engine's:
-// what came before is dropped.
-func (l *latencies) add(at time.Time, t decider.Totals, window time.Duration) {
-	p := latencyPoint{at, t.TTFT, t.ITL}
-	n := len(l.points)
-	if n > 0 && !(continued(l.points[n-1].ttft, p.ttft) && continued(l.points[n-1].itl, p.itl)) {
-		l.points, n = l.points[:0], 0
-	}
-	if n > 1 && at.Sub(l.points[n-2].at) < window/latencySteps {
-		l.points[n-1] = p
-	} else {
-		l.points = append(l.points, p)
-	}
-	drop := 0
-	for len(l.points)-drop > 2 && l.points[drop+1].at.Before(at.Add(-window)) {
-		drop++
-	}
-	l.points = append(l.points[:0], l.points[drop:]...)
+func windowSample(at time.Time, h decider.Histogram) window.Sample {
+	return window.Sample{Time: at, Bounds: h.Bounds, Counts: h.Counts, Total: float64(h.Count)}
 }
 
-func continued(a, b decider.Histogram) bool {
-	return len(a.Counts) == len(b.Counts) && a.Count.Known() == b.Count.Known() && !(b.Count < a.Count)
+func (l *latencies) reset() { *l = latencies{} }
+
+// latencyMetrics are the percentiles that the metrics API offers, with where they come from.
+var latencyMetrics = map[decider.Metric]func(*latencies) *window.Histogram{
+	decider.TTFTP95: func(l *latencies) *window.Histogram { return &l.ttft },
+	decider.ITLP95:  func(l *latencies) *window.Histogram { return &l.itl },
 }
 
-func (l *latencies) reset() { l.points = nil }
-
-// gained is what ended within the window of one latency, by bucket with the one
-// above all bounds; nil when nothing is known.
-func (l *latencies) gained(of func(latencyPoint) decider.Histogram) (bounds, counts []float64) {
-	if len(l.points) < 2 {
-		return nil, nil
+// latency is one latency over some pods, with the time of the oldest sample and the
+// window that is covered: values of all pods are added up before the percentile is
+// taken, because the percentile of a revision is not the mean of those of its pods.
+func latency(pods []*latencies, of func(*latencies) *window.Histogram) (l decider.Latency, oldest time.Time, covered time.Duration) {
+	l = decider.UnknownLatency()
+	var g window.Gains
+	for _, p := range pods {
+		h := of(p)
+		if !h.IsKnown() {
+			continue
+		}
+		g.Add(h)
+		from, to := h.Covers()
+		if oldest.IsZero() || to.Before(oldest) {
+			oldest = to
+		}
+		l.Known, covered = true, max(covered, to.Sub(from))
 	}
-	a, b := of(l.points[0]), of(l.points[len(l.points)-1])
-	if !a.Count.Known() || !b.Count.Known() || len(a.Counts) != len(b.Counts) {
-		return nil, nil
+	if l.Count = decider.Reading(g.Count()); l.Count > 0 {
+		l.P95 = decider.Reading(1000 * g.Percentile(.95))
 	}
-	counts = make([]float64, len(b.Counts)+1)
-	below := 0.0
-	for i := range b.Counts {
-		gain := b.Counts[i] - a.Counts[i]
-		counts[i], below = max(gain-below, 0), max(gain, below)
-	}
-	counts[len(b.Counts)] = max(float64(b.Count-a.Count)-below, 0)
-	return b.Bounds, counts
-}
-
-// merged adds up the pods' gains before a percentile is taken: the percentile of
-// a revision is not the mean of its pods' percentiles. Pods whose buckets differ
-// from the first one's are left out.
-type merged struct {
-	bounds, counts []float64
-	oldest         time.Time
-	window         time.Duration
-}
-
-func (m *merged) add(l *latencies, of func(latencyPoint) decider.Histogram) {
-	bounds, counts := l.gained(of)
-	if counts == nil || m.counts != nil && !slices.Equal(bounds, m.bounds) {
-		return
-	}
-	newest := l.points[len(l.points)-1].at
-	if m.counts == nil {
-		m.bounds, m.counts, m.oldest = bounds, make([]float64, len(counts)), newest
-	}
-	for i, c := range counts {
-		m.counts[i] += c
-	}
-	if newest.Before(m.oldest) {
-		m.oldest = newest
-	}
-	m.window = max(m.window, newest.Sub(l.points[0].at))
-}
-
-// percentile is in seconds; NaN when nothing ended.
-func (m *merged) percentile(q float64) float64 {
-	seconds, count := decider.Percentile(m.bounds, m.counts, q)
-	if count == 0 {
-		return math.NaN()
-	}
-	return seconds
-}
-
-// latencyMetrics are the percentiles that the metrics API offers, in ms.
-var latencyMetrics = map[decider.Metric]func(latencyPoint) decider.Histogram{
-	decider.TTFTP95: func(p latencyPoint) decider.Histogram { return p.ttft },
-	decider.ITLP95:  func(p latencyPoint) decider.Histogram { return p.itl },
+	return l, oldest, covered
 }
 
 // putLatencies adds the percentiles over some pods to their values.
 func putLatencies(values map[decider.Metric]Sample, pods []*latencies) {
 	for metric, of := range latencyMetrics {
-		var m merged
-		for _, l := range pods {
-			m.add(l, of)
-		}
-		if p95 := m.percentile(.95); known(p95) {
-			values[metric] = Sample{decider.Reading(1000 * p95), m.oldest, m.window}
+		if l, oldest, covered := latency(pods, of); l.P95.Known() {
+			values[metric] = Sample{l.P95, oldest, covered}
 		} else {
 			delete(values, metric)
 		}

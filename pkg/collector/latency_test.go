@@ -8,52 +8,52 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// hist is a histogram with bounds at 0.1, 1 and 10 s and some counts up to each, and all.
-func hist(upTo ...float64) decider.Totals {
-	h := decider.Histogram{Bounds: []float64{.1, 1, 10}, Counts: upTo[:3], Count: decider.Reading(upTo[3])}
+// firstTokens are counters with a histogram of 41 buckets that end at 0.1 s to 4.1 s:
+// so many first tokens came after 3.0 to 3.1 s.
+func firstTokens(n float64) decider.Totals {
+	h := decider.Histogram{Count: decider.Reading(n), Sum: decider.Reading(3 * n)}
+	for i := range 41 {
+		h.Bounds, h.Counts = append(h.Bounds, float64(i+1)/10), append(h.Counts, 0)
+		if i >= 30 {
+			h.Counts[i] = n
+		}
+	}
 	none := decider.Histogram{Count: decider.Unknown(), Sum: decider.Unknown()}
 	return decider.Totals{Known: true, TTFT: h, ITL: none, E2E: none}
 }
 
-func TestLatencies_percentile(t *testing.T) {
+func TestLatency_overManyPodsAndBuckets(t *testing.T) {
 	at := time.Unix(1000, 0)
-	ttft := latencyMetrics[decider.TTFTP95]
-	for _, tt := range []struct {
-		name string
-		pods [][]decider.Totals // each a pod's pages, 10 s apart
-		want float64
-	}{
-		{"nothing ended", [][]decider.Totals{{hist(5, 5, 5, 5), hist(5, 5, 5, 5)}}, math.NaN()},
-		{"one page is no window", [][]decider.Totals{{hist(5, 5, 5, 5)}}, math.NaN()},
-		{"what was before does not count", [][]decider.Totals{{hist(1000, 1000, 1000, 1000), hist(1000, 1100, 1100, 1100)}}, .1 + .9*.95},
-		{"merged before the percentile", [][]decider.Totals{{hist(0, 0, 0, 0), hist(90, 90, 90, 90)}, {hist(0, 0, 0, 0), hist(0, 0, 10, 10)}}, 1 + 9*.5},
-		{"above all bounds is the last", [][]decider.Totals{{hist(0, 0, 0, 0), hist(0, 0, 0, 10)}}, 10},
-		{"a restart begins anew", [][]decider.Totals{{hist(500, 500, 500, 500), hist(0, 0, 0, 0), hist(100, 100, 100, 100)}}, .095},
-		{"unknown pages", [][]decider.Totals{{{}, {}}}, math.NaN()},
-	} {
-		var m merged
-		for _, pages := range tt.pods {
-			var l latencies
-			for i, p := range pages {
-				l.add(at.Add(time.Duration(i)*10*time.Second), p, time.Minute)
-			}
-			m.add(&l, ttft)
-		}
-		if got := m.percentile(.95); math.Abs(got-tt.want) > 1e-9 && !(math.IsNaN(got) && math.IsNaN(tt.want)) {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-		}
+	var pods []*latencies
+	for range 100 {
+		l := &latencies{}
+		l.add(at, firstTokens(0), time.Minute)
+		l.add(at.Add(20*time.Second), firstTokens(50), time.Minute)
+		pods = append(pods, l)
+	}
+	l, oldest, covered := latency(pods, latencyMetrics[decider.TTFTP95])
+	if !l.Known || l.Count != 5000 || math.Abs(float64(l.P95)-3095) > 1e-6 || !oldest.Equal(at.Add(20*time.Second)) || covered != 20*time.Second {
+		t.Errorf("%+v as of %v over %v, want 5000 with 3095 ms", l, oldest, covered)
+	}
+	if l, _, _ := latency(pods, latencyMetrics[decider.ITLP95]); l.Known || l.P95.Known() {
+		t.Errorf("a histogram that no page has is %+v", l)
+	}
+	values := map[decider.Metric]Sample{decider.ITLP95: {}}
+	putLatencies(values, pods)
+	if _, itl := values[decider.ITLP95]; itl || values[decider.TTFTP95].Value != l.P95 {
+		t.Errorf("values for the API: %v", values)
 	}
 }
 
-func TestLatencies_are_bounded(t *testing.T) {
-	var l latencies
-	at := time.Unix(1000, 0)
-	for i := range 4000 {
-		n := float64(i)
-		l.add(at.Add(time.Duration(i)*250*time.Millisecond), hist(n, n, n, n), time.Minute)
+// Histograms without a value in the window are known, and there is no percentile.
+func TestLatency_nothingEnded(t *testing.T) {
+	l := &latencies{}
+	l.add(time.Unix(1000, 0), firstTokens(7), time.Minute)
+	got, _, _ := latency([]*latencies{l}, latencyMetrics[decider.TTFTP95])
+	if !got.Known || got.Count != 0 || got.P95.Known() {
+		t.Errorf("%+v", got)
 	}
-	covered := l.points[len(l.points)-1].at.Sub(l.points[0].at)
-	if len(l.points) > latencySteps+3 || covered < time.Minute || covered > 75*time.Second {
-		t.Errorf("%d points over %v, want about %d over a minute", len(l.points), covered, latencySteps)
+	if got, _, _ = latency(nil, latencyMetrics[decider.TTFTP95]); got.Known {
+		t.Errorf("without pods: %+v", got)
 	}
 }

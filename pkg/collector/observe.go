@@ -27,10 +27,14 @@ func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
 		Pods: make([]decider.Pod, 0, len(r.pods)),
 	}
 	inFlight := 0.0
+	var readable []*latencies
 	for _, p := range r.pods {
 		if p.Ready {
 			o.Ready++
 			inFlight += p.inFlight(now)
+		}
+		if p.targets[enginePage].fresh(now) {
+			readable = append(readable, &p.latencies)
 		}
 		d := p.observe(now)
 		d.Age = p.age + now.Sub(p.seen)
@@ -39,6 +43,8 @@ func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
 	// Decisions follow some pods of a large fleet only: always the same ones.
 	slices.SortFunc(o.Pods, func(a, b decider.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	o.InFlight = reading(inFlight)
+	o.TTFT, _, _ = latency(readable, latencyMetrics[decider.TTFTP95])
+	o.ITL, _, _ = latency(readable, latencyMetrics[decider.ITLP95])
 	return o, true
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // fleet is a fluid model of engines, enough for stories of the metric SLO:
@@ -55,6 +57,7 @@ type node struct {
 	ttft                   [len(ttftBounds)]float64 // cumulative
 	prompt, gen, gaps, sum float64
 	steps                  float64
+	firstTokens            window.Histogram
 }
 
 func newFleet() fleet {
@@ -213,6 +216,7 @@ func (f *fleet) observe(rate float64) Observation {
 		o.RPS = Windowed{Reading(rate), Reading(rate)}
 	}
 	busy := 0.0
+	var first window.Gains
 	for _, p := range f.pods {
 		pod := Pod{
 			Name: p.name, Age: f.now - p.created, Running: Unknown(), Waiting: Unknown(), KVCache: Unknown(),
@@ -226,14 +230,25 @@ func (f *fleet) observe(rate float64) Observation {
 			pod.ReadyAfter = p.ready - p.created
 			if int(o.Ready) > f.stale {
 				f.page(p, &pod)
+				o.TTFT.Known = o.TTFT.Known || f.follow95(p, pod.Totals.TTFT, o.Time, &first)
 			}
 		}
 		o.Pods = append(o.Pods, pod)
+	}
+	if o.TTFT.Count = Reading(first.Count()); o.TTFT.Count > 0 {
+		o.TTFT.P95 = Reading(1000 * first.Percentile(.95))
 	}
 	if f.concurrency {
 		o.Concurrency = Windowed{Reading(busy), Reading(busy)}
 	}
 	return o
+}
+
+// follow95 adds what one pod's histogram gained within a minute; it is false without a histogram.
+func (f *fleet) follow95(p *node, h Histogram, now time.Time, to *window.Gains) bool {
+	p.firstTokens.Add(window.Sample{Time: now, Bounds: h.Bounds, Counts: h.Counts, Total: float64(h.Count)}, time.Minute)
+	to.Add(&p.firstTokens)
+	return p.firstTokens.IsKnown()
 }
 
 // page fills in what an engine reports.

@@ -81,35 +81,6 @@ func TestObjective_knobs(t *testing.T) {
 	}
 }
 
-func TestLatency_mergesPodsBeforeThePercentile(t *testing.T) {
-	spec, obs := steady(2, TTFTP95)
-	spec.Targets[0].Value = 1000
-	page := func(i int, fast, slow float64) {
-		obs.Pods[i].Totals = Totals{Known: true, TTFT: Histogram{
-			Bounds: []float64{0.1, 1, 10}, Counts: []float64{fast, fast, fast + slow}, Count: Reading(fast + slow),
-		}}
-	}
-	var st State
-	step := func() (d Decision) {
-		obs.Time = obs.Time.Add(2 * time.Second)
-		d, st, _ = Decide(spec, st, obs)
-		return d
-	}
-	page(0, 0, 0)
-	page(1, 0, 0)
-	step()
-	// One pod has 990 fast requests, the other 10 slow ones: 1 % of all are slow.
-	page(0, 990, 0)
-	page(1, 0, 10)
-	if w := step().Wants[0]; !(w.Observed > 90 && w.Observed < 100) {
-		t.Errorf("p95 of %v ms, want within the first bucket", w.Observed)
-	}
-	page(1, 0, 400)
-	if w := step().Wants[0]; !(w.Observed > 1000) {
-		t.Errorf("p95 of %v ms, want above 1 s", w.Observed)
-	}
-}
-
 // TestSLO_oneWrongPage: whatever the engines report, their three replicas do not
 // become more than the requests in flight, which the queue-proxies see too.
 func TestSLO_oneWrongPage(t *testing.T) {

@@ -44,8 +44,6 @@ type TargetState struct {
 	// decision made before pods had been starting for long; Waiting only.
 	Ordered    int32   `json:"ordered,omitempty"`
 	OrderedRPS Reading `json:"orderedRPS,omitzero"`
-	// Latency is the memory of a latency metric, nil of others. It is never written.
-	Latency *latencyState `json:"latency,omitempty"`
 }
 
 // forTargets returns the state with one TargetState per target of the spec, in a new

@@ -104,6 +104,18 @@ type Windowed struct {
 	Stable, Panic Reading
 }
 
+// Latency is what the latencies of all Ready pods that can be read were over the stable window.
+type Latency struct {
+	// Known is false while no such pod reports a histogram of it.
+	Known bool
+	// Count is the number of latencies, P95 their 95th percentile in milliseconds; P95 is
+	// unknown without any.
+	Count, P95 Reading
+}
+
+// UnknownLatency returns a latency of which nothing could be measured.
+func UnknownLatency() Latency { return Latency{Count: Unknown(), P95: Unknown()} }
+
 // Phase is the state of a pod.
 type Phase int
 
@@ -166,6 +178,10 @@ type Observation struct {
 	// Queued is the number of requests that wait in front of the engines now: in the
 	// activator, the queue-proxies, and the endpoint picker.
 	Queued Reading
+	// TTFT and ITL are the time to the first token and the time between two tokens. The
+	// zero value is one of which nothing is known.
+	TTFT Latency `json:",omitzero"`
+	ITL  Latency `json:",omitzero"`
 	// Pods holds every pod that is not being deleted, in any order.
 	Pods []Pod
 }

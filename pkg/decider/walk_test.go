@@ -103,6 +103,9 @@ func (p *picks) observation(now time.Time, replicas int32) Observation {
 	if p.n(16) == 0 {
 		o.Arrivals = p.reading(1e6)
 	}
+	for _, l := range []*Latency{&o.TTFT, &o.ITL} {
+		*l = Latency{Known: p.n(4) > 0, Count: p.reading(1e4), P95: p.reading(1e5)}
+	}
 	for i := range p.n(6) {
 		o.Pods = append(o.Pods, Pod{
 			Name: string(rune('a' + i + p.n(2))), ReadyAfter: time.Duration(p.n(256)-20) * time.Second, Totals: p.totals(step),

@@ -41,6 +41,7 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 	}
 	o.Concurrency, o.RPS = f.demand.windowed(f.now)
 	f.observed.pods = f.observed.pods[:0]
+	var ttft, itl latency
 	for _, p := range f.pods {
 		if p.phase == Draining {
 			continue
@@ -48,11 +49,14 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 		if p.phase == Ready {
 			o.InFlight += p.samples.inFlight(f.now, f.cfg)
 		}
-		f.observed.pods = append(f.observed.pods, f.observePod(p))
+		d := f.observePod(p)
+		f.hiding.of(&d)
+		f.observed.pods = append(f.observed.pods, d)
+		at := f.demand.begin.Add(p.samples.at)
+		ttft.add(&p.samples.ttft, d.Totals.TTFT, at, f.cfg.StableWindow)
+		itl.add(&p.samples.itl, d.Totals.ITL, at, f.cfg.StableWindow)
 	}
-	for i := range f.observed.pods {
-		f.hiding.of(&f.observed.pods[i])
-	}
+	o.TTFT, o.ITL = ttft.result(), itl.result()
 	if f.hiding.inFlight {
 		o.InFlight = decider.Unknown()
 	}

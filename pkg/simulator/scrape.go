@@ -6,6 +6,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // scrapes is the order in which pods are read: each at its own phase of the
@@ -59,6 +60,7 @@ type samples struct {
 	// totals is last as a policy sees it, once it was asked for.
 	totals     decider.Totals
 	totalsAt   time.Duration
+	ttft, itl  window.Histogram
 	readyAfter time.Duration
 	// late is a page that is still on its way; busy is until when the endpoint answers nobody else.
 	late *late

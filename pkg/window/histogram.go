@@ -1,0 +1,204 @@
+package window
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// histogramSteps is about how many samples of a histogram are kept per window.
+const histogramSteps = 12
+
+// Histogram follows one cumulative histogram, such as that of one pod, over a window
+// of time. The zero value is ready for use.
+type Histogram struct{ samples []Sample }
+
+// Sample is a cumulative histogram at one instant: Counts[i] values were at most
+// Bounds[i], Total in all. Bounds ascend from 0 and end before infinity.
+type Sample struct {
+	Time           time.Time
+	Bounds, Counts []float64
+	Total          float64
+}
+
+// Sound reports whether the sample is a cumulative histogram.
+func (s Sample) Sound() bool {
+	n := len(s.Bounds)
+	if n == 0 || n != len(s.Counts) || !(s.Total >= s.Counts[n-1]) || math.IsInf(s.Total, 0) {
+		return false
+	}
+	for i, c := range s.Counts {
+		if !(c >= 0) || !(s.Bounds[i] >= 0) || math.IsInf(s.Bounds[i], 0) || i > 0 && (c < s.Counts[i-1] || s.Bounds[i] <= s.Bounds[i-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// follows reports whether the sample is of the same histogram as an earlier one, and
+// not that of a program which has restarted.
+func (s Sample) follows(earlier Sample) bool {
+	if !slices.Equal(s.Bounds, earlier.Bounds) || s.Total < earlier.Total {
+		return false
+	}
+	for i, c := range s.Counts {
+		if c < earlier.Counts[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Add appends a sample, whose slices the histogram keeps. A sample that is not sound
+// makes the histogram unknown; one that falls begins anew.
+func (h *Histogram) Add(s Sample, window time.Duration) {
+	if !s.Sound() {
+		h.Reset()
+		return
+	}
+	n := len(h.samples)
+	if n > 0 && !s.follows(h.samples[n-1]) {
+		h.samples, n = h.samples[:0], 0
+	}
+	if n > 1 && s.Time.Sub(h.samples[n-2].Time) < window/histogramSteps {
+		h.samples[n-1] = s
+	} else {
+		h.samples = append(h.samples, s)
+	}
+	drop := 0
+	for len(h.samples)-drop > 2 && h.samples[drop+1].Time.Before(s.Time.Add(-window)) {
+		drop++
+	}
+	h.samples = slices.Delete(h.samples, 0, drop)
+}
+
+// Reset forgets all samples.
+func (h *Histogram) Reset() { h.samples = nil }
+
+// IsKnown reports whether the newest sample was sound.
+func (h *Histogram) IsKnown() bool { return len(h.samples) > 0 }
+
+// Covers returns the times of the oldest and the newest sample of the window.
+func (h *Histogram) Covers() (from, to time.Time) {
+	if len(h.samples) == 0 {
+		return from, to
+	}
+	return h.samples[0].Time, h.samples[len(h.samples)-1].Time
+}
+
+// Gains are the values that several histograms gained within their windows, by
+// bucket. The zero value has none.
+type Gains struct{ groups []gains }
+
+// gains are of all histograms with the same bounds: counts[i] values lie in the bucket
+// that ends at bounds[i], counts[len(bounds)] above all.
+type gains struct{ bounds, counts []float64 }
+
+// Add adds what a histogram gained.
+func (g *Gains) Add(h *Histogram) {
+	n := len(h.samples)
+	if n < 2 {
+		return
+	}
+	first, last := h.samples[0], h.samples[n-1]
+	counts := g.of(last.Bounds)
+	below := 0.0
+	for i, c := range last.Counts {
+		gain := c - first.Counts[i]
+		counts[i] += max(gain-below, 0)
+		below = max(gain, below)
+	}
+	counts[len(last.Bounds)] += max(last.Total-first.Total-below, 0)
+}
+
+// of returns the counts of all histograms with the bounds.
+func (g *Gains) of(bounds []float64) []float64 {
+	for _, one := range g.groups {
+		if slices.Equal(one.bounds, bounds) {
+			return one.counts
+		}
+	}
+	counts := make([]float64, len(bounds)+1)
+	g.groups = append(g.groups, gains{bounds, counts})
+	return counts
+}
+
+// Count is the number of values.
+func (g *Gains) Count() (n float64) {
+	for _, one := range g.groups {
+		for _, c := range one.counts {
+			n += c
+		}
+	}
+	return n
+}
+
+// Percentile returns the value below which the share q of the values lies, 0..1, taken
+// as spread evenly through their buckets; 0 without any. What is above all bounds counts
+// as the last bound. Histograms with different bounds are added as they are.
+func (g *Gains) Percentile(q float64) float64 {
+	rank := q * g.Count()
+	if !(rank > 0) {
+		return 0
+	}
+	walks := make([]walk, len(g.groups))
+	from, below := 0.0, 0.0
+	for _, to := range g.bounds() {
+		upTo, at := 0.0, 0.0
+		for i := range walks {
+			b, a := walks[i].to(g.groups[i], to)
+			upTo, at = upTo+b, at+a
+		}
+		switch {
+		case rank <= upTo && upTo > below:
+			return from + (to-from)*max(rank-below, 0)/(upTo-below)
+		case rank <= at:
+			return to
+		}
+		from, below = to, at
+	}
+	return from
+}
+
+// bounds are those of all groups, ascending, each once.
+func (g *Gains) bounds() []float64 {
+	if len(g.groups) == 1 {
+		return g.groups[0].bounds
+	}
+	var all []float64
+	for _, one := range g.groups {
+		all = append(all, one.bounds...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// walk goes up through the buckets of one group.
+type walk struct {
+	// i is the first bucket that ends above, sum what the buckets before hold.
+	i   int
+	sum float64
+}
+
+// to returns how many values lie below x, and how many up to x: they differ at the last
+// bound, where what is above all bounds is counted.
+func (w *walk) to(g gains, x float64) (below, upTo float64) {
+	last := len(g.bounds)
+	for w.i < last && g.bounds[w.i] <= x {
+		w.sum += g.counts[w.i]
+		w.i++
+	}
+	if w.i == last {
+		whole := w.sum + g.counts[last]
+		if g.bounds[last-1] < x {
+			return whole, whole
+		}
+		return w.sum, whole
+	}
+	from := 0.0
+	if w.i > 0 {
+		from = g.bounds[w.i-1]
+	}
+	part := w.sum + g.counts[w.i]*(x-from)/(g.bounds[w.i]-from)
+	return part, part
+}
