@@ -20,6 +20,7 @@ const (
 func totals(st *engine.Stat, last decider.Totals) decider.Totals {
 	return decider.Totals{
 		Known:            true,
+		Ranks:            st.Ranks,
 		Steps:            total(st.Steps, maxTokens),
 		Preemptions:      total(st.Preemptions, maxTokens),
 		Finished:         total(st.Finished, maxTokens),

@@ -12,13 +12,14 @@ type observed struct {
 	pods           []decider.Pod
 	ttft, itl, e2e []float64 // bounds in seconds
 	capacity       decider.Reading
+	ranks          int
 }
 
 func newObserved(cfg Config) observed {
 	p := cfg.Engine
 	return observed{
 		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()),
-		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize * max(cfg.Ranks, 1)),
+		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize * max(cfg.Ranks, 1)), ranks: max(cfg.Ranks, 1),
 	}
 }
 
@@ -112,7 +113,7 @@ func (o *observed) totals(c *engine.Counters) decider.Totals {
 		return h
 	}
 	return decider.Totals{
-		Known: true, Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions), Finished: decider.Reading(c.Completed),
+		Known: true, Ranks: o.ranks, Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions), Finished: decider.Reading(c.Completed),
 		PromptTokens: decider.Reading(c.PromptTokens), CachedTokens: decider.Reading(c.CachedTokens),
 		GenerationTokens: decider.Reading(c.GenerationTokens), KVCapacity: o.capacity,
 		TTFT: histogram(o.ttft, &c.TTFTs, c.TTFT), ITL: histogram(o.itl, &c.TokenGaps, c.TokenGap), E2E: histogram(o.e2e, &c.E2Es, c.E2E),

@@ -20,6 +20,8 @@ type bin struct {
 	// startups is the seconds from creation to Ready of pods that became Ready.
 	startups []float64
 
+	// ranks is the data-parallel ranks of a pod, at least 1.
+	ranks int
 	// ttft is the bound on the time to the first token, in seconds.
 	ttft float64
 	// request, startupTime, limits, replica and capacity are estimates; startupTime is seconds.
@@ -35,6 +37,16 @@ type bin struct {
 func newBin(o Objective, in Input, arrivals []float32) *bin {
 	return &bin{
 		objective: o, end: in.Time, replicas: in.Replicas, ready: in.Ready, unschedulable: in.Unschedulable, queued: in.Queued, arrivals: arrivals,
+	}
+}
+
+// complete makes what the engines report comparable: one gap for a token, and an estimate for
+// what they do not report.
+func (b *bin) complete(tokensPerOutput float64, mean request) {
+	for i, d := range b.samples {
+		d = d.perToken(tokensPerOutput)
+		d.seconds = d.elapsed(d.seconds)
+		b.samples[i] = d.completed(mean)
 	}
 }
 

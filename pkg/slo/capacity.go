@@ -12,6 +12,8 @@ type capacity struct {
 	// limit names what limits the rate: compute, ITL, KV or sequences, or
 	// "queue" when a queue showed that the rate is less.
 	limit string
+	// ranks is how many engines share the rate, at least 1; work, base and prompt are those of one.
+	ranks float64
 }
 
 // limits is what was learned of a replica besides its step time.
@@ -59,7 +61,7 @@ type replica struct {
 //
 // Worked: base 11 ms, work 0.1 s, ITL 100 ms: (1-11/100)/0.1 = 8.9 requests/s, limited by ITL.
 func (m replica) capacity(r request, l limits) capacity {
-	c := capacity{base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
+	c := capacity{ranks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
 	c.work = max(c.prompt+r.Output*m.step.token(r.context()), minWork)
 	c.rate, c.limit = maxComputeLoad/c.work, "compute"
 	switch free := 1 - c.base/m.itl; {
@@ -85,10 +87,17 @@ func (m replica) capacity(r request, l limits) capacity {
 	return c
 }
 
+// times is the capacity of a replica with so many ranks like this one.
+func (c capacity) times(ranks int) capacity {
+	c.ranks *= float64(ranks)
+	c.rate *= float64(ranks)
+	return c
+}
+
 // running is the mean requests in one replica at a rate: the concurrency to
 // which Knative's own autoscaler would have to be set for the same load.
 func (c capacity) running(rate float64) float64 {
-	rho := min(rate*c.work, maxComputeLoad)
+	rho := min(rate/c.ranks*c.work, maxComputeLoad)
 	// A request is there for a step per token, and for its prompt's share of them.
 	seconds := (c.output*c.base + c.work) / (1 - rho)
 	return max(rate*seconds, 0.1)

@@ -50,10 +50,13 @@ type Totals struct {
 	Steps, Preemptions, Finished Reading
 	// PromptTokens includes CachedTokens, which came from the prefix cache.
 	PromptTokens, CachedTokens, GenerationTokens Reading
-	// KVCapacity is the size of the KV cache in tokens.
+	// KVCapacity is the size of the KV cache in tokens, of all ranks.
 	KVCapacity Reading
 	// TTFT, ITL and E2E are latencies in seconds.
 	TTFT, ITL, E2E Histogram
+	// Ranks is the data-parallel ranks whose sums these are: engines of their own, with a
+	// queue and a KV cache each; 0 is one.
+	Ranks int `json:",omitzero"`
 }
 
 // Histogram is a latency histogram since the engine began. Counts[i] is the

@@ -78,11 +78,12 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 	late := queuedTooLong(b)
 	for _, d := range b.samples {
 		seen, missed := d.misses(b.objective, b.capacity)
+		seen, missed = seen*d.ranks, missed*d.ranks
 		if late || d.queueTooLong(b.ttft) {
 			missed = seen
 		}
 		t.countAll(seen, missed)
-		load, last := fleet+d.waitingBefore/perPod, find(loads, d.pod)
+		load, last := fleet+d.waitingBefore*d.ranks/perPod, find(loads, d.pod)
 		if missed > episodeThreshold*seen {
 			load = max(load, last[1])
 		}

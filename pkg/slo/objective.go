@@ -74,6 +74,15 @@ func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	}
 }
 
+// rankConcurrency is the requests that each of so many engines in a pod runs at once: what
+// queue-proxies let in is shared, what engines take each has.
+func (o Objective) rankConcurrency(ranks int) int {
+	if o.MaxNumSeqs >= defaultConcurrency {
+		return o.MaxNumSeqs
+	}
+	return (o.MaxNumSeqs + ranks - 1) / ranks
+}
+
 // WithDefaults fills in what was left at zero.
 func (o Objective) WithDefaults() Objective {
 	if o.StartupTime == 0 {

@@ -14,25 +14,25 @@ type podCounters struct {
 	// Counters since the engine began.
 	steps, prompt, cached, generated, finished, preempted float64
 	firsts, firstTokensBelowLower, firstTokensBelowUpper  float64
-	gaps, gapSum                                          float64
+	gaps, gapSum, ended, endedSum                         float64
 	waiting, running                                      float64 // requests, not counters
 	at                                                    float64 // when the pod was read, in Unix seconds
 }
 
 // firstCounter and endCounter are the part of fields that only grows.
-const firstCounter, endCounter = 2, 13
+const firstCounter, endCounter = 2, 15
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [16]*float64 {
+func (c *podCounters) fields() [18]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
-		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.waiting, &c.running, &c.at,
+		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.waiting, &c.running, &c.at,
 	}
 }
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [16]float64
+	var list [18]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -80,7 +80,7 @@ func countersOf(p Pod, ttft float64) podCounters {
 		pod: PodHash(p.Name), steps: total(t.Steps), prompt: total(t.PromptTokens), cached: total(t.CachedTokens),
 		generated: total(t.GenerationTokens), finished: total(t.Finished), preempted: total(t.Preemptions),
 		firsts: total(t.TTFT.Count), firstTokensBelowLower: lower, firstTokensBelowUpper: upper,
-		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), waiting: total(p.Waiting), running: total(p.Running),
+		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), ended: total(t.E2E.Count), endedSum: total(t.E2E.Sum), waiting: total(p.Waiting), running: total(p.Running),
 	}
 }
 
@@ -126,9 +126,10 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 		pod: c.pod, steps: gained.steps, prompt: gained.prompt, cached: max(gained.cached, 0), generated: gained.generated,
 		finished: gained.finished, preempted: max(gained.preempted, 0), firsts: gained.firsts,
 		firstTokensBelowLower: gained.firstTokensBelowLower, firstTokensBelowUpper: gained.firstTokensBelowUpper,
-		gaps: gained.gaps, gapSum: gained.gapSum, waitingBefore: max(before.waiting, 0),
-		waitingThroughout: max(min(before.waiting, c.waiting), 0),
-	}.perToken(), true
+		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum, waitingBefore: max(before.waiting, 0),
+		waiting: c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
+		runningBefore: before.running, running: c.running,
+	}, true
 }
 
 // steadyWithQueue reports whether a pod ran as many requests as before, and let others
@@ -157,7 +158,7 @@ func (s *sampler) find(hash float64) (podCounters, bool) {
 
 // read samples every pod that is followed into a bin, and notes what it read. The
 // counters of a pod that cannot be read are kept for its next reading.
-func (s *sampler) read(pods []Pod, b *bin, mean request) {
+func (s *sampler) read(pods []Pod, b *bin) {
 	at := float64(b.end.UnixMilli()) / 1000
 	moved := s.TTFT != b.ttft
 	read := make([]podCounters, 0, min(len(pods), maxFollowedPods))
@@ -187,9 +188,8 @@ func (s *sampler) read(pods []Pod, b *bin, mean request) {
 		}
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
-			d.seconds = d.elapsed(max(at-before.at, 0.1))
-			d.running, d.steadyWithQueue = now.running, now.steadyWithQueue(before, p.KVCache)
-			b.samples = append(b.samples, d.completed(mean))
+			d.seconds, d.steadyWithQueue = max(at-before.at, 0.1), now.steadyWithQueue(before, p.KVCache)
+			b.samples = append(b.samples, d.perRank(p.ranks()))
 		}
 	}
 	for _, c := range read {

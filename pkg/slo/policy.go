@@ -21,6 +21,8 @@ func Next(o Objective, old *State, in Input) (Need, *State) {
 // closeBin learns from the bins that ended and plans anew.
 func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	b := newBin(o, in, arrived)
+	s.Ranks = ranksOf(in, s.Ranks)
+	b.ranks = max(s.Ranks, 1)
 
 	// 1. Another engine begins with what is believed of any.
 	if !s.sameEngine(in) {
@@ -29,7 +31,9 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 
 	// 2. What each pod did since it was read last.
 	b.ttft = s.Sampler.bound(o, s.Lengths.estimate().Prompt)
-	s.Sampler.read(in.Pods, b, s.Lengths.estimate())
+	s.Sampler.read(in.Pods, b)
+	s.Outputs.observe(b)
+	b.complete(s.Outputs.estimate(), s.Lengths.estimate())
 
 	// 3. How many requests come, and how long they are.
 	s.Arrivals.observe(b)
@@ -45,7 +49,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 
 	// 5. How many requests run at once, and whether a queue refutes what the steps promise.
 	s.Concurrency.observe(b)
-	b.limits.Concurrency = s.Concurrency.estimate(o.MaxNumSeqs)
+	b.limits.Concurrency = s.Concurrency.estimate(o.rankConcurrency(b.ranks))
 	s.Queue.observe(b)
 	if b.learns() {
 		b.limits.QueueShare = s.Queue.estimate()
@@ -61,7 +65,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	s.Missing.observe(b)
 
 	// 8. What a replica sustains, and which share of the requests missed at which load.
-	b.capacity = b.replica.capacity(b.request, b.limits)
+	b.capacity = b.replica.capacity(b.request, b.limits).times(b.ranks)
 	s.Misses.observe(b)
 
 	// 9. The plan.

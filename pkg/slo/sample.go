@@ -10,20 +10,28 @@ type sample struct {
 
 	steps, prompt, cached, generated, finished, preempted float64
 	firsts, gaps, gapSum                                  float64
+	// outputs is the steps that brought a request a token: as many as gaps, or fewer where an
+	// output brings several tokens.
+	outputs float64
+	// ended and endedSum are the requests that the end-to-end histogram saw, and their seconds.
+	ended, endedSum float64
 	// firstTokensBelowLower and firstTokensBelowUpper are the first tokens not above the
 	// edges of the bucket that contains the TTFT objective; bucketPosition is where in
 	// that bucket the objective lies, 0 to 1.
 	firstTokensBelowLower, firstTokensBelowUpper, bucketPosition float64
-	// waitingBefore is the requests in the engine's queue at the first reading,
-	// waitingThroughout those at both readings, whichever is less.
-	waitingBefore, waitingThroughout float64
-	// running is the requests that the engine ran at the second reading; steadyWithQueue is
-	// set when it ran as many at the first and others waited both times, with room in
-	// the KV cache.
-	running         float64
-	steadyWithQueue bool
+	// waitingBefore and waiting are the requests in the engine's queue at the first and at
+	// the second reading, waitingThroughout whichever is less.
+	waitingBefore, waiting, waitingThroughout float64
+	// runningBefore and running are the requests that the engine ran at the first and at the
+	// second reading; steadyWithQueue is set when they are equal and others waited both
+	// times, with room in the KV cache.
+	runningBefore, running float64
+	steadyWithQueue        bool
 	// seconds is the time between the readings.
 	seconds float64
+	// ranks is the data-parallel ranks of the pod. Every other number is that of one rank, in
+	// the mean.
+	ranks float64
 }
 
 // lateFirstTokens is the share of requests whose first token came after the bound.
@@ -38,13 +46,45 @@ func (d sample) lateFirstTokens() float64 {
 	return aboveLower * math.Pow(aboveUpper/max(aboveLower, 1e-12), d.bucketPosition)
 }
 
-// perToken makes gaps of requests' means: TGI and TensorRT-LLM observe one mean
-// per request that ended, which stands for all of its tokens.
-func (d sample) perToken() sample {
-	further := d.generated - max(d.firsts, d.finished, 0) // a first token ends no gap
-	if d.gaps > 0 && further > maxTokensPerGap*d.gaps {
+// perRank makes a sample of one of so many ranks, in the mean.
+func (d sample) perRank(ranks int) sample {
+	d.ranks = float64(max(ranks, 1))
+	if d.ranks == 1 {
+		return d
+	}
+	for _, f := range [...]*float64{
+		&d.steps, &d.prompt, &d.cached, &d.generated, &d.finished, &d.preempted, &d.firsts, &d.gaps, &d.gapSum, &d.outputs,
+		&d.ended, &d.endedSum, &d.firstTokensBelowLower, &d.firstTokensBelowUpper,
+		&d.waitingBefore, &d.waiting, &d.waitingThroughout, &d.runningBefore, &d.running,
+	} {
+		if *f != unknownCount {
+			*f /= d.ranks
+		}
+	}
+	return d
+}
+
+// further is the tokens that end a gap: all but first tokens.
+func (d sample) further() float64 { return d.generated - max(d.firsts, d.finished, 0) }
+
+// observesRequests reports whether the gaps are requests' means, one for each request that
+// ended (TGI and TensorRT-LLM), and not one for each output.
+func (d sample) observesRequests() bool {
+	further := d.further()
+	return further > maxTokensPerGap*d.gaps || further > d.gaps && d.finished >= d.gaps
+}
+
+// perToken makes gaps of one token out of requests' means, which stand for all of their
+// tokens, and out of outputs of so many tokens (speculative decoding).
+func (d sample) perToken(tokensPerOutput float64) sample {
+	d.outputs = d.gaps
+	switch further := d.further(); {
+	case !(d.gaps > 0):
+	case d.observesRequests():
 		d.gapSum *= further / d.gaps
-		d.gaps = further
+		d.gaps, d.outputs = further, further
+	case tokensPerOutput > 1:
+		d.gaps *= tokensPerOutput
 	}
 	return d
 }
@@ -64,7 +104,7 @@ func (d sample) completed(r request) sample {
 		d.generated = d.gaps + max(begun, 0)
 	}
 	if d.steps < 0 && d.gapSum > 0 {
-		d.steps = d.seconds * d.gaps / d.gapSum
+		d.steps = d.seconds * d.outputs / d.gapSum
 	}
 	return d
 }
@@ -87,8 +127,8 @@ func (d sample) queueLasted(seconds float64) bool {
 // elapsed is the time in which a sample was gained: that between the readings, or
 // where an engine was busy all of that time, that of its steps.
 func (d sample) elapsed(readings float64) float64 {
-	if !(d.gaps > 0 && d.steps > 0 && d.gapSum > alwaysBusy*readings) {
+	if !(d.outputs > 0 && d.steps > 0 && d.gapSum > alwaysBusy*readings) {
 		return readings
 	}
-	return min(max(d.steps*d.gapSum/d.gaps, readings/maxDrift), readings*maxDrift)
+	return min(max(d.steps*d.gapSum/d.outputs, readings/maxDrift), readings*maxDrift)
 }

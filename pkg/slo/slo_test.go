@@ -104,8 +104,11 @@ func TestCurve_followsWhatWasMissed(t *testing.T) {
 // judged is what a curve makes of a bin on one engine that sustains 5 requests/s.
 func (t *missCurve) judged(b bin) {
 	b.objective = b.objective.WithDefaults()
-	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100}
+	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100, ranks: 1}
 	b.followed = []float64{0}
+	for i := range b.samples {
+		b.samples[i].ranks = 1
+	}
 	t.observe(&b)
 }
 
@@ -227,7 +230,7 @@ func (t *startupTimes) read(pods ...Pod) {
 	var s sampler
 	for i, p := range pods {
 		b := &bin{end: time.Unix(int64(10*i), 0), ttft: 2}
-		s.read([]Pod{p}, b, request{})
+		s.read([]Pod{p}, b)
 		t.observe(b)
 	}
 }
@@ -335,10 +338,10 @@ func TestSample_elapsed(t *testing.T) {
 		d    sample
 		want float64
 	}{
-		{"busy, a page of 14 s", sample{steps: 280, gaps: 2800, gapSum: 140}, 14},
-		{"busy, absurd", sample{steps: 1e6, gaps: 2800, gapSum: 140}, 25},
-		{"often idle", sample{steps: 100, gaps: 200, gapSum: 10}, 10},
-		{"steps unknown", sample{steps: unknownCount, gaps: 2800, gapSum: 140}, 10},
+		{"busy, a page of 14 s", sample{steps: 280, outputs: 2800, gapSum: 140}, 14},
+		{"busy, absurd", sample{steps: 1e6, outputs: 2800, gapSum: 140}, 25},
+		{"often idle", sample{steps: 100, outputs: 200, gapSum: 10}, 10},
+		{"steps unknown", sample{steps: unknownCount, outputs: 2800, gapSum: 140}, 10},
 		{"nothing", sample{}, 10},
 	} {
 		if got := c.d.elapsed(10); math.Abs(got-c.want) > 1e-9 {
@@ -475,7 +478,7 @@ func TestSample_completed(t *testing.T) {
 		t.Errorf("out of nothing: %+v", got)
 	}
 	d := none
-	d.firsts, d.gaps, d.gapSum = 7, 400, 8
+	d.firsts, d.gaps, d.outputs, d.gapSum = 7, 400, 400, 8
 	if got := d.completed(request{Prompt: 30}); got.finished != 7 || got.prompt != 210 || got.generated != 407 || got.steps != 500 {
 		t.Errorf("out of first tokens and gaps: %+v", got)
 	}
@@ -498,23 +501,25 @@ func TestSample_queueTooLong(t *testing.T) {
 	}
 }
 
-// An engine that observes one mean per request tells the same of its steps as
-// one that observes every gap.
+// An engine that observes one mean per request, or one gap for several tokens, shows the
+// same of its steps as one that observes every gap.
 func TestSample_perToken(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		d        sample
+		tokens   float64
 		gaps, of float64
 	}{
-		{"a gap per token", sample{generated: 2000, gaps: 1990, gapSum: 40}, 1990, 40},
-		{"drafts of four taken", sample{generated: 2000, gaps: 500, gapSum: 10}, 500, 10},
-		{"a mean per request", sample{generated: 2000, gaps: 10, gapSum: .2}, 2000, 40},
-		{"a mean per request, and what began", sample{generated: 2010, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 2000, 40},
-		{"answers of one token", sample{generated: 2100, firsts: 2005, gaps: 95, gapSum: 1.9}, 95, 1.9},
-		{"tokens unknown", sample{generated: unknownCount, gaps: 10, gapSum: .2}, 10, .2},
-		{"nothing ended", sample{generated: 2000}, 0, 0},
+		{"a gap per token", sample{generated: 2000, gaps: 1990, gapSum: 40}, 1, 1990, 40},
+		{"drafts of four accepted", sample{generated: 2000, gaps: 500, gapSum: 10}, 4, 2000, 10},
+		{"a mean per request", sample{generated: 2000, gaps: 10, gapSum: .2}, 4, 2000, 40},
+		{"a mean per short answer", sample{generated: 50, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 1, 40, .8},
+		{"a mean per request, and what began", sample{generated: 2010, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 1, 2000, 40},
+		{"answers of one token", sample{generated: 2100, firsts: 2005, gaps: 95, gapSum: 1.9}, 1, 95, 1.9},
+		{"tokens unknown", sample{generated: unknownCount, gaps: 10, gapSum: .2}, 1, 10, .2},
+		{"nothing ended", sample{generated: 2000}, 1, 0, 0},
 	} {
-		if got := c.d.perToken(); got.gaps != c.gaps || math.Abs(got.gapSum-c.of) > 1e-9 {
+		if got := c.d.perToken(c.tokens); got.gaps != c.gaps || math.Abs(got.gapSum-c.of) > 1e-9 {
 			t.Errorf("%s: %g gaps of %g s, want %g of %g s", c.name, got.gaps, got.gapSum, c.gaps, c.of)
 		}
 	}
@@ -553,5 +558,68 @@ func TestMissingReplicas(t *testing.T) {
 		if n := spare(need); n != want {
 			t.Errorf("%v spares for pods that can never be Ready and a need of %v, want %v", n, need, want)
 		}
+	}
+}
+
+// TestTokensPerOutput: the tokens of an output show over many samples, also where an engine
+// counts them when a request ends.
+func TestTokensPerOutput(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    sample
+		want float64
+	}{
+		{"one", sample{generated: 200, firsts: 1, finished: 1, gaps: 199, gapSum: 2}, 1},
+		{"three", sample{generated: 200, firsts: 2, finished: 2, gaps: 66, gapSum: 2}, 3},
+		{"a mean per request", sample{generated: 200, firsts: 2, finished: 2, gaps: 2, gapSum: .02}, 1},
+		{"tokens unknown", sample{generated: unknownCount, gaps: 66, gapSum: 2}, 1},
+		{"too few", sample{generated: 2, gaps: .1, gapSum: .02}, 1},
+	} {
+		var k tokensPerOutput
+		for range 20 {
+			k.observe(&bin{samples: []sample{c.d}})
+		}
+		if got := k.estimate(); math.Abs(got-c.want) > .01 || !k.valid() {
+			t.Errorf("%s: %v tokens, want %v", c.name, got, c.want)
+		}
+	}
+	var late tokensPerOutput
+	for i := range 200 {
+		late.observe(&bin{samples: []sample{{generated: float64(1000 * (i / 10 % 2)), gaps: 500, gapSum: 5}}})
+	}
+	if got := late.estimate(); got != 1 {
+		t.Errorf("%v tokens of an engine that counts them late", got)
+	}
+}
+
+// TestRanks: a pod of four engines is a replica with four times the capacity of one.
+func TestRanks(t *testing.T) {
+	one := sample{steps: 100, gaps: 900, outputs: 900, gapSum: 9, waiting: 3, running: 32, firsts: 5, cached: unknownCount}
+	pod := one
+	for _, f := range []*float64{&pod.steps, &pod.gaps, &pod.outputs, &pod.gapSum, &pod.waiting, &pod.running, &pod.firsts} {
+		*f *= 4
+	}
+	one.ranks = 4
+	if got := pod.perRank(4); got != one {
+		t.Errorf("%+v, want %+v", got, one)
+	}
+	if got := pod.perRank(0); got.ranks != 1 || got.gaps != pod.gaps {
+		t.Errorf("one rank: %+v", got)
+	}
+	m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: .1}
+	c := m.capacity(newLengths().request, limits{Concurrency: 256})
+	if four := c.times(4); four.rate != 4*c.rate || math.Abs(four.running(4)-4*c.running(1)) > 1e-9 {
+		t.Errorf("%+v of %+v", four, c)
+	}
+	pods := []Pod{{Totals: &Totals{Known: true, KVCapacity: 4000, Ranks: 4}}, {Totals: &Totals{}}}
+	if ranksOf(Input{Pods: pods}, 0) != 4 || ranksOf(Input{Pods: pods[1:]}, 2) != 2 || kvTokens(Input{Pods: pods}, 0) != 1000 {
+		t.Error("ranks or their KV cache are not those of the pod")
+	}
+	o := Objective{}.WithDefaults()
+	if o.rankConcurrency(4) != 256 {
+		t.Errorf("%d requests in a rank", o.rankConcurrency(4))
+	}
+	if o.LimitConcurrency(10); o.rankConcurrency(4) != 3 {
+		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4))
 	}
 }

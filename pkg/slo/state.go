@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// StateVersion changes with the meaning of State. 3: each learner keeps its own
-// memory. A state of another version is not used: the policy begins anew.
-const StateVersion = 3
+// StateVersion changes with the meaning of State. A state of another version
+// is not used: the policy begins anew. Every change of what is stored raises it.
+const StateVersion = 4
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below
@@ -27,6 +27,7 @@ type State struct {
 	// The learners. None of them sees another's memory.
 	Arrivals    arrivals         `json:"arrivals"`
 	Lengths     lengths          `json:"lengths"`
+	Outputs     tokensPerOutput  `json:"outputs,omitzero"`
 	StepTime    regression       `json:"stepTime"`
 	Concurrency concurrencyLimit `json:"concurrency,omitzero"`
 	Queue       queueEvidence    `json:"queue,omitzero"`
@@ -35,8 +36,10 @@ type State struct {
 	Startups    startupTimes     `json:"startups,omitzero"`
 	Missing     missingReplicas  `json:"missing,omitzero"`
 
-	// KV is the size of one replica's KV cache in tokens, 0 when not known.
-	KV float64 `json:"kv,omitempty"`
+	// KV is the size of one rank's KV cache in tokens, 0 when not known; Ranks is the
+	// data-parallel ranks of a pod, 0 is one.
+	KV    float64 `json:"kv,omitempty"`
+	Ranks int     `json:"ranks,omitempty"`
 	// Plan is that of the last closed bin, with the parts that it came from.
 	Plan Parts `json:"plan"`
 	// EngineSeen is set once an engine's metrics were read, NoEngine while pods were Ready
@@ -78,7 +81,7 @@ func (s *State) Valid() error {
 		return nil
 	case s.Version != StateVersion:
 		return errors.New("state of the SLO policy: another version; it begins anew")
-	case !s.valid(), !s.Plan.valid(), !(s.KV >= 0 && s.KV < 1e15):
+	case !s.valid(), !s.Plan.valid(), !(s.KV >= 0 && s.KV < 1e15), !(s.Ranks >= 0 && s.Ranks <= maxRanks):
 		return errors.New("state of the SLO policy: numbers out of range; it begins anew")
 	}
 	return nil
@@ -87,7 +90,7 @@ func (s *State) Valid() error {
 // valid reports whether everything that learns can use its stored memory.
 func (s *State) valid() bool {
 	for _, l := range [...]interface{ valid() bool }{
-		&s.Counter, &s.Sampler, &s.Arrivals, &s.Lengths, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
+		&s.Counter, &s.Sampler, &s.Arrivals, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
 	} {
 		if !l.valid() {
 			return false
@@ -126,12 +129,29 @@ func (s *State) sameEngine(in Input) bool {
 	return !(before > 0 && math.Abs(s.KV/before-1) > sameKV)
 }
 
-// kvTokens is the smallest KV cache of the Ready pods, or what was known before.
+// ranks is the data-parallel ranks of a pod, at least 1.
+func (p Pod) ranks() int { return min(max(p.Totals.Ranks, 1), maxRanks) }
+
+// ranksOf is the most ranks of the Ready pods that report anything, or what was known before.
+func ranksOf(in Input, before int) int {
+	ranks := 0
+	for _, p := range in.Pods {
+		if p.Totals.Known {
+			ranks = max(ranks, p.ranks())
+		}
+	}
+	if ranks == 0 {
+		return before
+	}
+	return ranks
+}
+
+// kvTokens is the smallest KV cache of the Ready pods' ranks, or what was known before.
 func kvTokens(in Input, before float64) float64 {
 	smallest := math.Inf(1)
 	for _, p := range in.Pods {
 		if kv := p.Totals.KVCapacity.Within(1e12); p.Totals.Known && kv >= 1 {
-			smallest = min(smallest, float64(kv))
+			smallest = min(smallest, float64(kv)/float64(p.ranks()))
 		}
 	}
 	if math.IsInf(smallest, 1) {

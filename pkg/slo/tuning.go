@@ -112,6 +112,10 @@ const (
 	// maxTokensPerGap is the most tokens that one gap brings, with drafts that are all
 	// accepted. Origin: speculative decoding proposes 3 to 8 tokens. Not measured.
 	maxTokensPerGap = 10
+	// severalTokens is tokens by outputs: less is rounding. Not measured.
+	severalTokens = 1.1
+	// maxRanks is the most believable ranks of a pod. Not tuned.
+	maxRanks = 1024
 	// alwaysBusy is the mean requests running from which an engine has no idle moment, and
 	// maxDrift how many times the time between two readings may be that between the two
 	// pages: pages are read at their own times, and some readings fail. Not measured.

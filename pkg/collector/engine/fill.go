@@ -13,12 +13,16 @@ func (p *Parser) fill(s *Stat) {
 	s.reset(p.current.name)
 	p.cache = unknownCache()
 	var known [engines.Fields]bool
+	s.Ranks = 0
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
 		if t.n == 0 || known[r.Field] && !r.Plus {
 			continue
 		}
 		p.set(s, r, t)
+		if r.Field == engines.Running && !r.Plus {
+			s.Ranks = t.rankCount()
+		}
 		known[r.Field] = true
 	}
 	p.cache.complete(s)

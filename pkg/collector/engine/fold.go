@@ -29,7 +29,9 @@ type total struct {
 	// its identity.
 	ranks     []float64
 	rankIndex map[uint64]int
-	hist      Histogram
+	// labelled is the series that were added up and whose label names a rank.
+	labelled int
+	hist     Histogram
 	// lists are copies of the label values of the newest lora series.
 	lists [2][]byte
 }
@@ -59,6 +61,9 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 	switch f {
 	case engines.Sum, engines.Mean:
 		t.value += v
+		if rank != 0 {
+			t.labelled++
+		}
 	case engines.Largest:
 		if t.n == 1 {
 			t.value = v
@@ -103,6 +108,18 @@ func (t *total) result(f engines.Fold) float64 {
 	default:
 		return t.value
 	}
+}
+
+// rankCount is the data-parallel ranks among the series, 0 unless there are several.
+func (t *total) rankCount() int {
+	n := len(t.ranks)
+	if n == 0 {
+		n = t.labelled
+	}
+	if n > 1 {
+		return n
+	}
+	return 0
 }
 
 // inHistogram tells what the series is for that is a part of a histogram: a bucket with

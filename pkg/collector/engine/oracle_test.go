@@ -170,6 +170,9 @@ func oracleScalar(s *Stat, c *compiled, r engines.Row, kept []series) {
 			kept[i].value = oracleProduct(kept[i].labels, r.Product)
 		}
 	}
+	if r.Field == engines.Running && !r.Plus {
+		s.Ranks = oracleRanks(c, r.Fold, kept)
+	}
 	v := oracleFold(c, r.Fold, kept)
 	switch {
 	case r.Field == engines.Awake:
@@ -179,6 +182,24 @@ func oracleScalar(s *Stat, c *compiled, r engines.Row, kept []series) {
 	default:
 		*s.scalar(r.Field) = v
 	}
+}
+
+// oracleRanks counts the ranks; one is none.
+func oracleRanks(c *compiled, f engines.Fold, kept []series) int {
+	ranks, n := map[string]bool{}, 0
+	for _, x := range kept {
+		ranks[x.labels[c.rank]] = true
+		if c.rank != "" && x.labels[c.rank] != "" {
+			n++
+		}
+	}
+	if f == engines.SumRanks || f == engines.MeanRanks {
+		n = len(ranks)
+	}
+	if n < 2 {
+		return 0
+	}
+	return n
 }
 
 func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {

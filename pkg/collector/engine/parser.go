@@ -290,18 +290,22 @@ func (p *Parser) add(s slot) error {
 	case engines.Info:
 		u.what, u.number = foldsNumber, product(&p.sample, r.Product)
 	default:
-		u.rank = p.rank(r.Fold)
+		u.rank = p.rank(r)
 	}
 	p.note(u)
 	return p.use(u, p.sample.value)
 }
 
-// rank identifies the data-parallel rank of the lexed sample; 0 when the fold
-// does not ask for the rank.
-func (p *Parser) rank(f engines.Fold) uint64 {
-	if f != engines.SumRanks && f != engines.MeanRanks {
+// rank identifies the data-parallel rank of the lexed sample; 0 when neither the fold
+// nor the count of ranks asks for the rank, or no label names one to be counted.
+func (p *Parser) rank(r *engines.Row) uint64 {
+	folded := r.Fold == engines.SumRanks || r.Fold == engines.MeanRanks
+	if !folded && r.Field != engines.Running {
 		return 0
 	}
-	rank, _ := p.sample.label(p.current.rank)
-	return maphash.Bytes(p.tables.seed, rank)
+	rank, ok := p.sample.label(p.current.rank)
+	if !folded && (!ok || len(rank) == 0) {
+		return 0
+	}
+	return maphash.Bytes(p.tables.seed, rank) | 1
 }

@@ -13,6 +13,9 @@ type Stat struct {
 	Engine string
 	// Running and Waiting are requests in the batch and in the engine's queue.
 	Running, Waiting float64
+	// Ranks is the data-parallel ranks that report requests, each an engine of its own, where
+	// there are several; otherwise 0.
+	Ranks int
 	// KVUsage is the used share of the KV cache, 0..1 (mean over ranks).
 	KVUsage float64
 	// KVCapacity is the size of the KV cache in tokens (sum over ranks).
