@@ -5,6 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"knative.dev/pkg/controller"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -67,5 +73,49 @@ func TestForgetUID(t *testing.T) {
 	r.forgetUID("a")
 	if len(r.starts.known) != 0 || len(r.deadlines.told) != 0 {
 		t.Errorf("%d starts and %d deadlines are left", len(r.starts.known), len(r.deadlines.told))
+	}
+}
+
+// Nothing is remembered of a PodAutoscaler whose reconciliation ends after it was
+// deleted, or after another one took its name.
+func TestReconcileKind_remembersNothingOfTheDeleted(t *testing.T) {
+	gone := autoscaler("llm-1", 1, knautoscaling.InitialScaleAnnotationKey, "3")
+	again := gone.DeepCopy()
+	again.UID = "again"
+	for name, objects := range map[string][]any{"deleted": nil, "made anew": {again}} {
+		b := newBench(t, 1, append(objects, target("llm-1", 1))...)
+		_, _ = b.serving.AutoscalingV1alpha1().PodAutoscalers("default").Create(t.Context(), gone.DeepCopy(), metav1.CreateOptions{}) // deleted a moment later
+		b.reconcile(gone)
+		if err := b.ObserveKind(b.ctx, gone.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		if _, known := b.starts.get(gone.UID); known {
+			t.Errorf("%s: its start is remembered", name)
+		}
+	}
+}
+
+// The events of a PodAutoscaler that is deleted, or leaves our class, end what is remembered of it.
+func TestEvents_forgetUID(t *testing.T) {
+	mine := autoscaler("llm-1", 1)
+	other := mine.DeepCopy()
+	other.Annotations[knautoscaling.ClassAnnotationKey] = knautoscaling.KPA
+	for name, event := range map[string]func(cache.ResourceEventHandler){
+		"deleted":             func(h cache.ResourceEventHandler) { h.OnDelete(mine) },
+		"deleted, event lost": func(h cache.ResourceEventHandler) { h.OnDelete(cache.DeletedFinalStateUnknown{Obj: mine}) },
+		"another class":       func(h cache.ResourceEventHandler) { h.OnUpdate(mine, other) },
+		"replaced": func(h cache.ResourceEventHandler) {
+			next := mine.DeepCopy()
+			next.UID = "next"
+			h.OnUpdate(mine, next)
+		},
+	} {
+		b := newBench(t, 1)
+		b.starts.set(mine.UID, start{replicas: 3})
+		b.deadlines.seen(mine.UID, time.Now())
+		event(b.autoscalerEvents(controller.NewContext(b.ctx, nil, controller.ControllerOptions{WorkQueueName: name, Logger: zap.NewNop().Sugar()})))
+		if len(b.starts.known) != 0 || len(b.deadlines.told) != 0 {
+			t.Errorf("%s: %d starts and %d deadlines are left", name, len(b.starts.known), len(b.deadlines.told))
+		}
 	}
 }

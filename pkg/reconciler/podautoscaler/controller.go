@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	appsv1listers "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/cache"
@@ -130,17 +131,7 @@ type handlers struct {
 func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 	controlled := controller.FilterController(&v1alpha1.PodAutoscaler{})
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		h.pas: cache.ResourceEventHandlerFuncs{
-			AddFunc: func(obj any) { r.paAdded(impl, obj.(*v1alpha1.PodAutoscaler)) },
-			UpdateFunc: func(old, obj any) {
-				was, pa := old.(*v1alpha1.PodAutoscaler), obj.(*v1alpha1.PodAutoscaler)
-				if Observed(was) && (was.Class() != pa.Class() || !Observed(pa)) {
-					r.forget(revisionOf(pa))
-				}
-				r.paChanged(impl, pa)
-			},
-			DeleteFunc: r.paDeleted(impl),
-		},
+		h.pas:         r.autoscalerEvents(impl),
 		h.sks:         cache.FilteringResourceEventHandler{FilterFunc: reconciler.ChainFilterFuncs(h.ours, controlled), Handler: controller.HandleAll(impl.EnqueueControllerOf)},
 		h.deployments: controller.HandleAll(func(obj any) { r.revisionChanged(impl, obj) }),
 		h.pods:        controller.HandleAll(func(obj any) { r.podChanged(impl, obj) }),
@@ -150,6 +141,24 @@ func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 		}
 	}
 	return nil
+}
+
+func (r *Reconciler) autoscalerEvents(impl *controller.Impl) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(obj any) { r.paAdded(impl, obj.(*v1alpha1.PodAutoscaler)) },
+		UpdateFunc: func(old, obj any) {
+			was, pa := old.(*v1alpha1.PodAutoscaler), obj.(*v1alpha1.PodAutoscaler)
+			if Observed(was) && (was.Class() != pa.Class() || !Observed(pa)) {
+				r.forget(revisionOf(pa))
+				r.forgetUID(was.UID)
+			}
+			if was.UID != pa.UID { // deleted and made anew between two looks
+				r.forgetUID(was.UID)
+			}
+			r.paChanged(impl, pa)
+		},
+		DeleteFunc: r.paDeleted(impl),
+	}
 }
 
 // paAdded also looks at the revisions that are still being started: a new one
@@ -192,6 +201,15 @@ func (r *Reconciler) forgetUID(uid types.UID) {
 	r.deadlines.forget(uid)
 	r.activations.forget(uid)
 	r.writers.forget(uid)
+}
+
+// forgetGone ends each reconciliation: one that ran while its PodAutoscaler was deleted
+// may have remembered it after the event had it forgotten.
+func (r *Reconciler) forgetGone(pa *v1alpha1.PodAutoscaler) {
+	live, err := r.autoscalers.PodAutoscalers(pa.Namespace).Get(pa.Name)
+	if apierrs.IsNotFound(err) || err == nil && live.UID != pa.UID {
+		r.forgetUID(pa.UID)
+	}
 }
 
 // podChanged tells the collector at once which pods a revision has now.

@@ -77,6 +77,7 @@ var (
 // ReconcileKind acts for one PodAutoscaler; only the leader of its bucket gets here.
 func (r *Reconciler) ReconcileKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) (err pkgreconciler.Event) {
 	defer r.contain(pa, &err)
+	defer r.forgetGone(pa)
 	return r.reconcile(ctx, pa)
 }
 
@@ -119,6 +120,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 // ObserveKind keeps a standby's windows warm: it collects and decides, and writes nothing.
 func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler) (err pkgreconciler.Event) {
 	defer r.contain(pa, &err)
+	defer r.forgetGone(pa)
 	target, err := r.scaleTarget(pa)
 	if err != nil {
 		return err
