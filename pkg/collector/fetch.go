@@ -89,16 +89,20 @@ func cause(err error) string {
 }
 
 // fetch reads the target's page into s.body and returns when the response
-// came. No redirect is followed.
+// came. A redirect on the same address is followed once.
 func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error) {
 	s.body.Reset()
 	err := t.connection.Get(within.deadline, &s.response)
+	if err == nil {
+		err = c.follow(within, t, s)
+	}
 	at := c.clock.now()
 	if err != nil {
 		return at, steady(err)
 	}
 	defer t.connection.Done(&s.response)
 	if s.response.Status != http.StatusOK {
+		t.connection.Ask(t.uri)
 		return at, statusFailure(&s.response)
 	}
 	body, err := unpacked(&s.response)

@@ -38,9 +38,11 @@ type target struct {
 	rev    *revision
 	pod    *pod
 	// podName and engine are those of the target's making; engine "" detects.
-	podName    string
-	engine     string
-	connection *httpget.Connection
+	podName string
+	engine  string
+	// connection asks for uri of address, or for what a redirect on the same address led to.
+	connection   *httpget.Connection
+	uri, address string
 	// hash spreads targets over the interval.
 	hash uint64
 	// started is true once the scheduler has the target; guarded by Collector.mu.
@@ -93,7 +95,8 @@ func newTarget(s source, r *revision, p *pod) *target {
 	if !strings.HasPrefix(uri, "/") {
 		uri = "/" + uri
 	}
-	t.connection = httpget.New(r.c.o.Dial, net.JoinHostPort(p.IP, strconv.Itoa(port)), uri, header)
+	t.uri, t.address = uri, net.JoinHostPort(p.IP, strconv.Itoa(port))
+	t.connection = httpget.New(r.c.o.Dial, t.address, uri, header)
 	return t
 }
 

@@ -58,13 +58,19 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 		problems = append(problems, j.autoscaling(s)...)
 		problems = append(problems, j.unbounded(s)...)
 	}
+	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
+	if class(s) != autoscaling.Class {
+		problems = append(problems, w.otherClass()...)
+	}
+	if class(s) == autoscaling.Class || in != nil {
+		problems = append(problems, w.ofEngine()...)
+	}
 	if in == nil {
 		return problems
 	}
 	problems = append(problems, binding.CheckHosts(in)...)
-	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	problems = append(problems, j.poolConflicts(s, old, in)...)
-	return append(problems, w.all()...)
+	return append(problems, w.ofGateway()...)
 }
 
 // notInstalled warns of a wish that no process of the cluster acts upon.

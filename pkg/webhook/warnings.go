@@ -2,8 +2,10 @@ package webhook
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -27,10 +29,28 @@ type warner struct {
 	cluster *Cluster
 }
 
-func (w warner) all() []binding.Problem {
-	problems := slices.Concat(w.zero(), w.features())
-	if c := userContainer(w.service); c != nil {
-		problems = slices.Concat(w.shutdown(c), w.timeout(c), w.batch(c), problems)
+// ofEngine warns of what the engine and Knative would do to requests.
+func (w warner) ofEngine() []binding.Problem {
+	c := userContainer(w.service)
+	if c == nil {
+		return nil
+	}
+	return slices.Concat(w.shutdown(c), w.timeout(c), w.batch(c))
+}
+
+// ofGateway warns of what only a Service behind an inference gateway has to fear.
+func (w warner) ofGateway() []binding.Problem { return slices.Concat(w.zero(), w.features()) }
+
+// otherClass warns of annotations that only our class reads: with another one they do nothing.
+func (w warner) otherClass() (problems []binding.Problem) {
+	if class(w.service) == "" && w.cluster.autoscaler.Load().PodAutoscalerClass == autoscaling.Class {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.service.Spec.Template.Annotations)) {
+		if strings.HasPrefix(key, autoscaling.Domain+"/slo-") || key == autoscaling.StartScaleKey {
+			problems = append(problems, warn("spec.template.metadata.annotations["+key+"]",
+				"does nothing: the class of this Service is not %s; set %s under spec.template.metadata.annotations, or remove it", autoscaling.Class, knautoscaling.ClassAnnotationKey)...)
+		}
 	}
 	return problems
 }

@@ -31,6 +31,7 @@ const idleFor = 10 * time.Second
 type Connection struct {
 	dial    Dial
 	address string
+	header  string
 	request string
 
 	mu      sync.Mutex
@@ -44,7 +45,14 @@ type Connection struct {
 // first needed. uri is the target of the request line, with its query, and header
 // the lines after Host, each ended by "\r\n".
 func New(dial Dial, address, uri, header string) *Connection {
-	return &Connection{dial: dial, address: address, request: "GET " + uri + " HTTP/1.1\r\nHost: " + address + "\r\n" + header + "\r\n"}
+	c := &Connection{dial: dial, address: address, header: header}
+	c.Ask(uri)
+	return c
+}
+
+// Ask makes uri the target of the next requests. It is for the goroutine that calls Get.
+func (c *Connection) Ask(uri string) {
+	c.request = "GET " + uri + " HTTP/1.1\r\nHost: " + c.address + "\r\n" + c.header + "\r\n"
 }
 
 // URL is what is asked.

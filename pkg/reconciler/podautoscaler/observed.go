@@ -24,7 +24,8 @@ func servedToHPA(pa *v1alpha1.PodAutoscaler) bool {
 // servedMetric reports whether the custom metrics API serves a metric by this name.
 func servedMetric(name string) bool {
 	switch decider.Metric(name) {
-	case decider.Concurrency, decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens:
+	case decider.Concurrency, decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
+		decider.TTFTP95, decider.ITLP95:
 		return true
 	}
 	return name == autoscaling.RequestsPerSecond
