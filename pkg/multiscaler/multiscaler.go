@@ -18,6 +18,11 @@ const (
 	// settle is the shortest: samples of several pods that arrive together are
 	// decided on together.
 	settle = 20 * time.Millisecond
+	// spacing for each revision, at most longestSpacing, is the time between two
+	// decisions between ticks: with many revisions, samples arrive all the time, and a
+	// decision takes about 50 µs of CPU. All of them take an eighth of a core so.
+	spacing        = 400 * time.Microsecond
+	longestSpacing = 500 * time.Millisecond
 	// quiet is the shortest time between two notices that tell only of a new reason.
 	quiet = 10 * time.Second
 	// refresh is the same of notices that tell only of new numbers.
@@ -168,6 +173,15 @@ func (m *MultiScaler) Poke(r collector.Revision) {
 	if ok {
 		run.poke()
 	}
+}
+
+// untilDecision is how long after a poke to decide when the last decision was made so
+// long ago.
+func (m *MultiScaler) untilDecision(ago time.Duration) time.Duration {
+	m.mu.RLock()
+	n := len(m.runners)
+	m.mu.RUnlock()
+	return max(settle, min(time.Duration(n)*spacing, longestSpacing)-ago)
 }
 
 // Last returns the newest decision of a revision.

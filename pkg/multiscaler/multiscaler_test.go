@@ -2,6 +2,7 @@ package multiscaler
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -238,4 +239,50 @@ func TestLoop_fallsOnTicksOnly(t *testing.T) {
 			t.Errorf("the new count was lowered at once: %v", got.Decision)
 		}
 	})
+}
+
+// However often samples of many revisions arrive, decisions of each are spaced, and a
+// sample after a pause is decided on at once.
+func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
+	tests := []struct {
+		revisions   int
+		least, most float64 // decisions of one revision in 10 s, besides the ticks
+	}{
+		{1, 400, 510}, {100, 200, 255}, {1000, 18, 27}, {3000, 15, 22},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.revisions), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &world{running: 5, replicas: 1, observed: true}
+				m, metrics := start(ctx, w)
+				for i := range tt.revisions {
+					m.runner(collector.Revision{Name: fmt.Sprint(i)}) // which only count
+				}
+				m.Ensure(rev, spec(8), w.replicas)
+				time.Sleep(tick - time.Millisecond)
+				made := func() float64 {
+					return testutil.ToFloat64(metrics.decisions.WithLabelValues(string(m.runners[rev].last().Decision.Reason)))
+				}
+				before := made()
+				m.Poke(rev)
+				time.Sleep(settle)
+				synctest.Wait()
+				if got := made() - before; got < 1 {
+					t.Errorf("no decision %v after a poke that came after a pause", settle)
+				}
+				before = made()
+				for range 1000 {
+					m.Poke(rev)
+					time.Sleep(10 * time.Millisecond)
+				}
+				synctest.Wait()
+				if got := made() - before - 5; got < tt.least || got > tt.most {
+					t.Errorf("%v decisions between ticks in 10 s, want %v to %v", got, tt.least, tt.most)
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
+	}
 }

@@ -90,6 +90,7 @@ func (r *runner) poke() {
 func (r *runner) loop() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	decided := time.Now()
 	for {
 		mayFall := false
 		select {
@@ -98,10 +99,12 @@ func (r *runner) loop() {
 		case <-ticker.C:
 			mayFall = true
 		case <-r.pokes:
-			if !r.wait(settle) {
-				return
-			}
+			mayFall = r.wait(ticker.C, r.m.untilDecision(time.Since(decided)))
 		}
+		if r.ctx.Err() != nil {
+			return
+		}
+		decided = time.Now()
 		if r.step(time.Now(), mayFall) {
 			r.m.changed(r.revision)
 		}
@@ -109,16 +112,17 @@ func (r *runner) loop() {
 	}
 }
 
-// wait sleeps for d and reports false when the loop has ended meanwhile.
-func (r *runner) wait(d time.Duration) bool {
+// wait sleeps for d, or until the loop ends or a tick comes, which it reports.
+func (r *runner) wait(ticks <-chan time.Time, d time.Duration) (ticked bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-r.ctx.Done():
-		return false
 	case <-timer.C:
+	case <-ticks:
 		return true
 	}
+	return false
 }
 
 // ensure takes the spec and decides at once when the last decision was made
