@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -69,8 +71,13 @@ func (f *fleet) serve(ctx context.Context) error {
 func (f *fleet) accept(l net.Listener, answer func(*fakePod, []byte, []byte) []byte) {
 	for {
 		c, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "benchscale: a pod cannot accept:", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
 		}
 		go f.converse(c, answer)
 	}

@@ -59,9 +59,20 @@ func main() {
 	if os.Getenv(inNamespace) == "" {
 		os.Exit(reexec())
 	}
+	exitOn(allowFiles(o.pods))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exitOn(run(ctx, o))
+}
+
+// allowFiles makes room for two connections to each pod, at both ends.
+func allowFiles(pods int) error {
+	n := uint64(4*pods + 10_000)
+	limit := syscall.Rlimit{Cur: n, Max: n}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("allowing %d open files: %w", n, err)
+	}
+	return nil
 }
 
 func exitOn(err error) {

@@ -43,10 +43,13 @@ func (l largePages) acquire(within turn) error {
 func (l largePages) release() { <-l }
 
 // readBody reads the page into s.body. A page beyond smallBody takes a permit,
-// which release of the scratch gives back.
+// which reset of the room gives back.
 func (c *Collector) readBody(within turn, t *target, s *scratch, body io.Reader) error {
 	if t.source == pickerPage {
 		return c.readPicker(within, s, body)
+	}
+	if n := s.response.Length; n > 0 && n < smallBody {
+		s.body.Grow(int(n) + bytes.MinRead) // at once, without doubling
 	}
 	n, err := s.body.ReadFrom(io.LimitReader(body, smallBody))
 	if err != nil || n < smallBody {

@@ -142,9 +142,10 @@ type Collector struct {
 	metrics *metrics
 	clock   clock
 	large   largePages
-	// scheduler has every target that was started; scratches are for its workers.
+	// scheduler has every target that was started; scratches and rooms are for its workers.
 	scheduler *scheduler
-	scratches scratches
+	scratches kept[scratch]
+	rooms     kept[room]
 
 	mu sync.Mutex
 	// ctx is nil until Run.
@@ -165,7 +166,7 @@ func New(o Options) *Collector {
 	o = o.withDefaults()
 	return &Collector{
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
-		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), scratches: make(scratches, keptScratches), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
+		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
 }
 

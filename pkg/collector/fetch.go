@@ -91,7 +91,6 @@ func cause(err error) string {
 // fetch reads the target's page into s.body and returns when the response
 // came. A redirect on the same address is followed once.
 func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error) {
-	s.body.Reset()
 	err := t.connection.Get(within.deadline, &s.response)
 	if err == nil {
 		err = c.follow(within, t, s)
@@ -101,6 +100,10 @@ func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error)
 		return at, steady(err)
 	}
 	defer t.connection.Done(&s.response)
+	if s.room == nil {
+		s.room = c.rooms.get(newRoom)
+	}
+	s.body.Reset()
 	if s.response.Status != http.StatusOK {
 		t.connection.Ask(t.uri)
 		return at, statusFailure(&s.response)
@@ -151,7 +154,7 @@ func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 	if within.dropped() {
 		return false
 	}
-	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.body.Len())
+	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.size())
 	return c.settle(t, s, outcome{at, time.Since(start), err})
 }
 
@@ -180,10 +183,12 @@ func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 		if p := recover(); p != nil {
 			err := failed(causePanic, "a fault of the autoscaler: %v", p)
 			c.metrics.panics.Inc()
-			c.metrics.observe(t.source, causePanic, time.Since(start), s.body.Len())
+			c.metrics.observe(t.source, causePanic, time.Since(start), s.size())
 			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", p, "stack", string(debug.Stack()))
 			confirm = c.settle(t, s, outcome{c.clock.now(), time.Since(start), err})
-			s.parsers = map[string]*engine.Parser{}
+			if s.room != nil {
+				s.parsers = map[string]*engine.Parser{}
+			}
 		}
 	}()
 	return c.scrape(t, s)

@@ -39,9 +39,9 @@ func addrTarget(o Options, addr string) (*Collector, *target) {
 }
 
 func scrapeOnce(c *Collector, t *target) {
-	s := c.scratches.get()
+	s := c.takeScratch()
 	c.scrapeSafely(t, s)
-	c.scratches.put(s)
+	c.giveScratch(s)
 }
 
 func TestScrape_overHTTP(t *testing.T) {

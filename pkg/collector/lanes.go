@@ -9,13 +9,19 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
 )
 
-// scratch is what one scrape needs, handed from scrape to scrape.
+// scratch is what one scrape needs, handed from scrape to scrape. The room for the page
+// is taken when its response begins: most of the time of a scrape is that of the pod.
 type scratch struct {
 	response httpget.Response
-	body     bytes.Buffer
-	parsers  map[string]*engine.Parser
-	stat     engine.Stat
-	report   asmetrics.Stat
+	*room
+}
+
+// room is what reading and decoding one page needs.
+type room struct {
+	body    bytes.Buffer
+	parsers map[string]*engine.Parser
+	stat    engine.Stat
+	report  asmetrics.Stat
 	// requests and engine are the decoded sample of the one or the other source.
 	requests requestSample
 	engine   engineSample
@@ -23,45 +29,67 @@ type scratch struct {
 	large largePages
 }
 
-func newScratch() *scratch { return &scratch{parsers: map[string]*engine.Parser{}} }
+func newRoom() *room { return &room{parsers: map[string]*engine.Parser{}} }
 
-// reset makes the scratch ready for another scrape. After a page beyond smallBody
-// the scratch is made anew: buffer and parsers have grown to the size of the page,
-// and one pod with such a page visits every scratch in turn.
-func (s *scratch) reset() {
-	large := s.large
-	if s.body.Cap() > 2*smallBody+bytes.MinRead {
-		*s = *newScratch()
+// size is that of the page in bytes.
+func (s *scratch) size() int {
+	if s.room == nil {
+		return 0
 	}
-	s.body.Reset()
+	return s.body.Len()
+}
+
+// reset makes the room ready for another page. After a page beyond smallBody it is made
+// anew: buffer and parsers have grown to the size of the page, and one pod with such a
+// page visits every room in turn.
+func (r *room) reset() {
+	large := r.large
+	if r.body.Cap() > 2*smallBody+bytes.MinRead {
+		*r = *newRoom()
+	}
+	r.body.Reset()
 	if large != nil {
-		s.large = nil
+		r.large = nil
 		large.release()
 	}
 }
 
-// scratches keeps scratches that are not in use, as many as it has room for.
-type scratches chan *scratch
+// kept keeps what is not in use, as many as it has room for.
+type kept[T any] chan *T
 
-// keptScratches is the number of scratches that are kept: more than scrape at
-// once on a machine with a few cores while no target is slow.
-const keptScratches = 64
-
-func (k scratches) get() *scratch {
+func (k kept[T]) get(make func() *T) *T {
 	select {
-	case s := <-k:
-		return s
+	case v := <-k:
+		return v
 	default:
-		return newScratch()
+		return make()
 	}
 }
 
-func (k scratches) put(s *scratch) {
-	s.reset()
+func (k kept[T]) put(v *T) {
 	select {
-	case k <- s:
+	case k <- v:
 	default:
 	}
+}
+
+// keptRooms is the number of rooms that are kept: more than pages are decoded at once
+// on a machine with a few cores.
+const keptRooms = 64
+
+// takeScratch returns a scratch without a room.
+func (c *Collector) takeScratch() *scratch {
+	return c.scratches.get(func() *scratch { return &scratch{} })
+}
+
+// giveScratch takes it back with its room.
+func (c *Collector) giveScratch(s *scratch) {
+	if s.room != nil {
+		s.room.reset()
+		c.rooms.put(s.room)
+		s.room = nil
+	}
+	c.scratches.put(s)
 }
 
 // lane bounds the scrapes under way and shares them fairly between namespaces: each

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
 // longPage returns an 8 MiB metrics page: the beginning of a vLLM page and then
@@ -98,7 +96,7 @@ func TestScrape_largePagesShareABudget(t *testing.T) {
 	var scrapes sync.WaitGroup
 	for _, p := range c.revisions[rev].pods {
 		scrapes.Go(func() {
-			s := &scratch{parsers: map[string]*engine.Parser{}}
+			s := &scratch{room: newRoom()}
 			defer s.reset()
 			c.scrape(p.targets[enginePage], s)
 		})
@@ -130,7 +128,7 @@ func TestScrape_pickerOfManyClients(t *testing.T) {
 	c.Watch(Target{Revision: rev, Engine: Picker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
 	pods.set("10.0.0.1", func(p *fakePod) { p.statPage = p.enginePage })
-	s := &scratch{parsers: map[string]*engine.Parser{}}
+	s := &scratch{room: newRoom()}
 	c.scrape(c.revisions[rev].pods["u1"].targets[pickerPage], s)
 	if got := c.revisions[rev].waiting(time.Now()); got != 3 {
 		t.Errorf("waiting = %v, want 3; problems: %+v", got, c.Problems(rev, time.Now()))

@@ -68,7 +68,7 @@ func TestDecodeRequests_refusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &scratch{response: httpget.Response{ContentType: tt.kind}}
+			s := &scratch{response: httpget.Response{ContentType: tt.kind}, room: newRoom()}
 			s.body.Write(body)
 			if got := cause(decodeRequests(s, "p1")); got != tt.want {
 				t.Errorf("result = %s, want %s", got, tt.want)
@@ -84,7 +84,7 @@ func FuzzDecodeRequests(f *testing.F) {
 	f.Add(body)
 	f.Add([]byte("# TYPE queue_average_concurrent_requests gauge\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s := &scratch{response: httpget.Response{ContentType: "application/protobuf"}}
+		s := &scratch{response: httpget.Response{ContentType: "application/protobuf"}, room: newRoom()}
 		s.body.Write(body)
 		if decodeRequests(s, "p1") != nil {
 			return

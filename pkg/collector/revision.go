@@ -204,7 +204,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, err := o.at, o.err
-	t.took, t.extra = o.took, extra(s.body.Len())
+	t.took, t.extra = o.took, extra(s.size())
 	p := t.pod
 	if p.targets[t.source] != t {
 		return false, false // the pod left while it answered

@@ -141,9 +141,9 @@ func (c *Collector) startWorkers(ctx context.Context, lane int) {
 // work scrapes a target, and then others of the lane as long as any waits.
 func (c *Collector) work(ctx context.Context, t *target, lane int) {
 	for t != nil {
-		s := c.scratches.get()
+		s := c.takeScratch()
 		confirm := c.scrapeSafely(t, s)
-		c.scratches.put(s)
+		c.giveScratch(s)
 		c.scheduler.done(t, lane, c.nextTurn(t, confirm))
 		if ctx.Err() != nil {
 			return

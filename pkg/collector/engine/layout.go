@@ -148,6 +148,7 @@ func (p *Parser) end() {
 	case r.draft != nil && len(r.draft.lines) > maxLines:
 		r.layout.learned(&known{engine: p.current}) // nothing is known of long pages
 	case r.draft != nil:
+		r.draft.lines, r.draft.uses = slices.Clone(r.draft.lines), slices.Clone(r.draft.uses) // without room to grow
 		r.layout.learned(r.draft)
 	case r.layout != nil:
 		r.layout.parsed(r.slow > maxSlow)

@@ -25,6 +25,8 @@ type Response struct {
 	// ContentType, ContentEncoding and Location are headers as they were sent, the
 	// first of several; empty without one.
 	ContentType, ContentEncoding, Location string
+	// Length is that of the body in bytes as it is sent, -1 when the server did not say.
+	Length int64
 
 	conn net.Conn
 	buf  [bufferSize]byte
@@ -286,6 +288,10 @@ func (r *Response) readConnection(f *framing, value []byte) {
 
 // frame begins the body.
 func (r *Response) frame(f framing) error {
+	r.Length = -1
+	if f.hasLength {
+		r.Length = f.length
+	}
 	r.close = r.close || f.old && !f.keepAlive || r.Status == 101
 	switch {
 	case f.chunked && f.hasLength:
