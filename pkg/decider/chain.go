@@ -1,7 +1,6 @@
 package decider
 
 import (
-	"math"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
@@ -18,9 +17,9 @@ const (
 	jumpLimit
 	scaleUpLimit
 	activationScale
-	startingCapacity
 	stabilization
 	scaleDownLimit
+	giveBackSlowly
 	capUnschedulable
 )
 
@@ -29,7 +28,7 @@ const (
 	demandRules  = scaleUpLimit | activationScale | scaleDownLimit
 	latencyRules = demandRules | stabilization
 	engineRules  = latencyRules | secondSample | jumpLimit
-	waitingRules = engineRules | startingCapacity
+	backlogRules = engineRules&^stabilization | giveBackSlowly
 	sloRules     = latencyRules | jumpLimit | oneIfBusy | holdUnlessKnown | capUnschedulable
 )
 
@@ -69,8 +68,8 @@ func (w *Want) shape(picked wantRule, a wantInput, ts TargetState) TargetState {
 		{jumpLimit, "jump limit", limitJump},
 		{scaleUpLimit, "scale-up limit", limitGrowth},
 		{activationScale, "activation scale", activate},
-		{startingCapacity, "starting capacity", awaitStarting},
 		{stabilization, "stabilization", stabilize},
+		{giveBackSlowly, "give back slowly", giveBack},
 		{scaleDownLimit, "scale-down limit", limitShrinking},
 		{capUnschedulable, "unschedulable pods", awaitNodes},
 	} {
@@ -155,22 +154,6 @@ func activate(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{max(n, a.spec.ActivationScale), ActivationScale}, ts
-}
-
-// awaitStarting keeps a slow model load from multiplying the want. The queue grows
-// while the new pods load. Once a pod has been starting for longer than a stable
-// window, the want is limited to the count that was ordered before, times the growth
-// of arrivals since then. The limit is never below the present replicas.
-//
-// Worked: 4 replicas were ordered at 2 requests/s. With 3 requests/s now the
-// want is at most ceil(4*3/2) = 6, however long the queue has become.
-func awaitStarting(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
-	if !loadingLong(a.spec, a.obs) {
-		ts.Ordered, ts.OrderedRPS = n, a.obs.RPS.Panic
-		return outcome{replicas: n}, ts
-	}
-	limit := toCount(math.Ceil(float64(ts.Ordered) * growth(ts.OrderedRPS, a.obs.RPS.Panic)))
-	return outcome{min(n, max(limit, a.obs.Replicas)), StartingCapacity}, ts
 }
 
 // stabilize keeps the largest want of the hold-down time. An engine metric without a

@@ -49,21 +49,6 @@ func TestBelievable(t *testing.T) {
 	f(math.Inf(-1), false)
 }
 
-func TestGrowth(t *testing.T) {
-	f := func(then, now Reading, want float64) {
-		t.Helper()
-		if got := growth(then, now); got != want {
-			t.Errorf("growth(%v, %v) = %v, want %v", then, now, got, want)
-		}
-	}
-	f(2, 3, 1.5)
-	f(3, 2, 1) // less demand takes no order back
-	f(0, 5, 1) // nothing to compare with
-	f(Unknown(), 5, 1)
-	f(2, Unknown(), 1)
-	f(2, 1e300, 1)
-}
-
 func TestToCount(t *testing.T) {
 	f := func(in float64, want int32) {
 		t.Helper()

@@ -24,30 +24,36 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	if pods.known == 0 {
 		return unknownWant(t), ts
 	}
-	n := pods.count(spec, t, obs)
-	w := newWant(t, pods.observed(t.Metric), n)
 	picked := engineRules
 	if t.Metric == Waiting {
-		picked = waitingRules
+		picked = backlogRules
+		ts.Backlog = ts.Backlog.observe(obs, pods.sum, t.Value, spec.StableWindow)
 	}
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
+	n := ts.count(pods, spec, t, obs)
+	w := newWant(t, pods.observed(t.Metric), n)
 	a := wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
 	if n > obs.Replicas {
-		a.confirmed = confirmedCount(spec, t, obs)
+		a.confirmed = ts.count(survey(spec, t.Metric, obs, confirmed), spec, t, obs)
 		a.seenOutside = countSeenOutside(t, obs)
+	}
+	if t.Metric == Waiting && !ts.Backlog.measured() {
+		a.seenOutside = 0 // nobody knows yet how many replicas these requests need
 	}
 	ts = w.shape(picked, a, ts)
 	return w, ts
 }
 
-// confirmedCount is the count for the smaller of each pod's last two samples, or the
-// present replicas if no pod has two.
-func confirmedCount(spec Spec, t Target, obs Observation) int32 {
-	pods := survey(spec, t.Metric, obs, confirmed)
-	if pods.known == 0 {
+// count is the number of replicas for what a metric is over the pods; the present replicas
+// if it is known of none.
+func (ts TargetState) count(pods podSum, spec Spec, t Target, obs Observation) int32 {
+	switch {
+	case pods.known == 0:
 		return obs.Replicas
+	case t.Metric == Waiting:
+		return ts.Backlog.count(pods, spec, t, obs)
 	}
 	return pods.count(spec, t, obs)
 }
@@ -172,26 +178,6 @@ func (s podSum) hold(obs Observation) int32 {
 		return max(1, obs.Replicas)
 	}
 	return obs.Replicas
-}
-
-// loadingLong reports whether an expected pod has been starting for longer than a
-// stable window.
-func loadingLong(spec Spec, obs Observation) bool {
-	for _, p := range obs.Pods {
-		if coming(spec, p) && p.Age > spec.StableWindow {
-			return true
-		}
-	}
-	return false
-}
-
-// growth is the ratio of the arrivals now to those then, at least 1; 1 if either is
-// unknown or then is 0.
-func growth(then, now Reading) float64 {
-	if !believable(then, maxDemand) || !believable(now, maxDemand) || then <= 0 {
-		return 1
-	}
-	return max(1, float64(now)/float64(then))
 }
 
 // reading is one pod's value of an engine metric, unknown if it is not believable.

@@ -40,10 +40,8 @@ type TargetState struct {
 	PanicPods  int32     `json:"panicPods,omitempty"`
 	// Recent has the wants of the past StableWindow; engine metrics only.
 	Recent window.Max `json:"recent,omitzero"`
-	// Ordered is the want, and OrderedRPS the rate of arrivals, of the last
-	// decision made before pods had been starting for long; Waiting only.
-	Ordered    int32   `json:"ordered,omitempty"`
-	OrderedRPS Reading `json:"orderedRPS,omitzero"`
+	// Backlog is the memory of Waiting.
+	Backlog backlogState `json:"backlog,omitzero"`
 }
 
 // forTargets returns the state with one TargetState per target of the spec, in a new
@@ -73,7 +71,7 @@ func newTargetState(m Metric, obs Observation) TargetState {
 	ts := TargetState{Metric: m}
 	switch {
 	case m == Waiting:
-		ts.Ordered, ts.OrderedRPS = obs.Replicas, obs.RPS.Panic
+		ts.Backlog = newBacklog(obs)
 	case m.demand():
 		ts.PanicPods = obs.Ready
 		if obs.Ready > 1 {

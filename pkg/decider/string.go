@@ -127,8 +127,8 @@ func (r Reason) text() string {
 		return "scale-down-delay"
 	case ActivationScale:
 		return "activation-scale"
-	case StartingCapacity:
-		return "pods that are starting will take the queue"
+	case GivenBackSlowly:
+		return "a tenth of the replicas per stable window: an empty queue does not show how many are too many"
 	case InFlightRequests:
 		return "requests are or may be in flight"
 	case Unreachable:

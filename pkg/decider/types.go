@@ -203,7 +203,7 @@ const (
 	ScaleDownStabilized Reason = "ScaleDownStabilized" // an engine metric was higher within the stable window
 	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay
 	ActivationScale     Reason = "ActivationScale"     // activation-scale
-	StartingCapacity    Reason = "StartingCapacity"    // pods that are starting will take the queue
+	GivenBackSlowly     Reason = "GivenBackSlowly"     // replicas that a backlog brought are removed one by one
 	InFlightRequests    Reason = "InFlightRequests"    // requests are in flight, or may be in an unreachable revision
 	Unreachable         Reason = "Unreachable"         // no route and no request: the pods are removed
 	Unschedulable       Reason = "Unschedulable"       // pods find no node, and more would not either

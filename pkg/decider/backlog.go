@@ -1,0 +1,246 @@
+package decider
+
+import (
+	"math"
+	"time"
+)
+
+// Requests that wait in the engines are a backlog, not a level: none wait while there are
+// enough replicas, whether one or ten could be taken away, and more and more wait while
+// ordered replicas load, however few are missing. So the count for num_requests_waiting is
+// not the backlog over the target. It is what the demand needs, and on top of it what works
+// off the part of the backlog that the target does not tolerate within one stable window:
+//
+//	demand / (utilization * capacity) + max(0, waiting - target * replicas) / (capacity * window)
+//
+// Demand (requests per second that come) and capacity (those that one replica begins while
+// requests wait in it) are learned from the engines' own counters. ADR 9 has the figures.
+const (
+	// backlogBin is the time between two readings of the counters. Origin: about the shortest in
+	// which an engine with 8 slots and answers of a minute begins a request. Not measured.
+	backlogBin = 10 * time.Second
+	// utilization is the share of its capacity that a replica is planned to use: at 1 a queue
+	// never ends. Origin: rise.csv at four startup times; 0.9 kept 94.8 % of the requests within
+	// the objective at the worst of them, 0.8 99.8 %, 0.7 the same for 3 % more.
+	utilization = 0.8
+	// capacityWeight is the weight of a new measurement of the capacity: three bins (30 s) take
+	// two thirds of a change. Not measured.
+	capacityWeight = 0.3
+	// capacityRegain is how fast a capacity that no queue confirms is believed to be larger
+	// again, per minute: 0.2 % is 13 % in an hour, after which a new queue corrects it. With
+	// 0.5 % a flat load of just one replica went from 1 to 2 and back nine times in two hours.
+	capacityRegain = 0.002
+	// backlogPods bounds the pods whose counters are remembered; the mean of these stands for
+	// the others.
+	backlogPods = 64
+	// giveBackShare is the share of the replicas that goes per stable window. Not measured.
+	giveBackShare = 0.1
+)
+
+// backlogState is what num_requests_waiting remembers: the beginning of the present bin, and
+// what was learned. The slice is never written.
+type backlogState struct {
+	At       time.Time    `json:"at,omitzero"`
+	Waiting  Reading      `json:"waiting"`
+	Arrivals Reading      `json:"arrivals"`
+	Pods     []backlogPod `json:"pods,omitempty"`
+	// Demand is requests per second, unknown until it was measured; Capacity those that one
+	// replica begins while requests wait in it, 0 until it was measured.
+	Demand   Reading `json:"demand"`
+	Capacity Reading `json:"capacity"`
+	// Lowered is when the want was last lowered, or last asked for no less than there was.
+	Lowered time.Time `json:"lowered,omitzero"`
+	// IdleSince is since when no engine runs or queues a request; zero while one does or may.
+	IdleSince time.Time `json:"idleSince,omitzero"`
+}
+
+// backlogPod is one engine's requests begun so far, and whether a queue stood in it.
+type backlogPod struct {
+	Name   string  `json:"name"`
+	Begun  Reading `json:"begun"`
+	Queued bool    `json:"queued,omitempty"`
+}
+
+// newBacklog knows nothing and gives nothing back for a stable window.
+func newBacklog(obs Observation) backlogState {
+	return backlogState{Demand: Unknown(), Lowered: obs.Time}
+}
+
+func (st backlogState) measured() bool { return st.Capacity > 0 && st.Demand.Known() }
+
+// observe returns the state after an observation with so many requests waiting, of a target
+// per replica.
+func (st backlogState) observe(obs Observation, waiting, target float64, window time.Duration) backlogState {
+	next := st
+	switch {
+	case !enginesIdle(obs):
+		next.IdleSince = time.Time{}
+	case next.IdleSince.IsZero():
+		next.IdleSince = obs.Time
+	}
+	passed := obs.Time.Sub(st.At)
+	if passed >= 0 && passed < backlogBin {
+		return next
+	}
+	next.At, next.Waiting, next.Arrivals = obs.Time, Reading(waiting), obs.Arrivals.Within(math.MaxFloat64)
+	next.Pods = backlogPodsOf(obs, target)
+	if passed > 0 && passed <= 6*backlogBin { // otherwise there is nothing to compare with
+		m := st.measure(next, readyPods(obs), passed.Seconds())
+		next.Demand = m.demand(st.Demand, passed.Seconds()/window.Seconds())
+		next.Capacity = m.capacity(st.Capacity, next.Demand, passed)
+	}
+	return next
+}
+
+func backlogPodsOf(obs Observation, target float64) (pods []backlogPod) {
+	for _, p := range obs.Pods {
+		if p.Phase != Ready || len(pods) == backlogPods {
+			continue
+		}
+		wait := reading(p, Waiting)
+		pods = append(pods, backlogPod{p.Name, begun(p.Totals), wait.Known() && float64(wait) >= max(1, target/2)})
+	}
+	return pods
+}
+
+// begun is the requests that an engine has begun to answer; those that it has finished, where
+// it does not say; unknown without both.
+func begun(t Totals) Reading {
+	switch {
+	case !t.Known:
+		return Unknown()
+	case t.TTFT.Count.Known():
+		return t.TTFT.Count
+	}
+	return t.Finished
+}
+
+// binRates are requests per second in one bin: begun by a replica on average, by a replica
+// with a queue, and added to the backlog of all. A rate that was not measured is unknown.
+type binRates struct {
+	replicas                 float64
+	each, queued, accumulate Reading
+}
+
+// measure compares the beginning of a bin with its end. Engines without counters are measured
+// by what came and does not wait.
+func (st backlogState) measure(end backlogState, replicas, seconds float64) binRates {
+	m := binRates{replicas: replicas, each: Unknown(), queued: Unknown(), accumulate: (end.Waiting - st.Waiting) / Reading(seconds)}
+	var all, busy, pods, full float64
+	for _, p := range end.Pods {
+		before, ok := st.pod(p.Name)
+		if n := float64(p.Begun - before.Begun); ok && n >= 0 { // false for unknown, and after a restart
+			all, pods = all+n, pods+1
+			if p.Queued && before.Queued {
+				busy, full = busy+n, full+1
+			}
+		}
+	}
+	came := float64(end.Arrivals - st.Arrivals)
+	switch {
+	case pods > 0:
+		m.each = Reading(all / pods / seconds)
+		if full > 0 {
+			m.queued = Reading(busy / full / seconds)
+		}
+	case came >= 0:
+		m.each = Reading(max(0, came-float64(end.Waiting-st.Waiting)) / replicas / seconds)
+		if float64(min(st.Waiting, end.Waiting)) >= replicas {
+			m.queued = m.each
+		}
+	}
+	return m
+}
+
+func (st backlogState) pod(name string) (backlogPod, bool) {
+	for _, p := range st.Pods {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return backlogPod{}, false
+}
+
+// capacity is the capacity after a bin. An engine that begins nothing while requests wait is
+// stuck, which says nothing of its capacity. Without a queue the demand that each replica
+// serves, a mean over a stable window, shows the least that the capacity can be.
+func (m binRates) capacity(old, demand Reading, passed time.Duration) Reading {
+	switch {
+	case m.queued > 0 && old > 0:
+		return old + capacityWeight*(m.queued-old)
+	case m.queued > 0:
+		return m.queued
+	case !(old > 0):
+		return 0
+	}
+	regained := old * Reading(1+capacityRegain*passed.Minutes())
+	if served := demand / Reading(m.replicas); m.accumulate <= 0 && served > regained {
+		return served
+	}
+	return regained
+}
+
+// demand is the demand after a bin, a mean over about a stable window.
+func (m binRates) demand(old Reading, share float64) Reading {
+	come := m.each*Reading(m.replicas) + m.accumulate
+	if !come.Known() {
+		return old
+	}
+	come = max(0, come)
+	if !old.Known() {
+		return come
+	}
+	return old + Reading(min(1, share))*(come-old)
+}
+
+// count is the number of replicas for the backlog. Until the capacity was measured it is HPA's,
+// the backlog over the target, and no more than there are while replicas start.
+//
+// Worked: 2 replicas begin 1.5 requests/s each, 4 come, 60 wait, the target is 5 and the
+// window a minute: 4 / (0.8*1.5) + (60 - 2*5) / (1.5*60) = 3.33 + 0.56, so 4 replicas, where
+// the backlog over the target is 12.
+func (st backlogState) count(pods podSum, spec Spec, t Target, obs Observation) int32 {
+	if !st.measured() {
+		n := pods.count(spec, t, obs)
+		if anyComing(spec, obs) {
+			return min(n, obs.Replicas)
+		}
+		return n
+	}
+	tolerated := t.Value * float64(pods.known+pods.missing)
+	need := float64(st.Demand) / (utilization * float64(st.Capacity))
+	if pods.sum <= tolerated*(1+spec.Tolerance) {
+		return toCount(math.Ceil(need * (1 - epsilon)))
+	}
+	need += (pods.sum - tolerated) / (float64(st.Capacity) * spec.StableWindow.Seconds())
+	return max(obs.Replicas, toCount(math.Ceil(need*(1-epsilon))))
+}
+
+// anyComing reports whether a pod is starting that is expected to become Ready.
+func anyComing(spec Spec, obs Observation) bool {
+	for _, p := range obs.Pods {
+		if coming(spec, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// giveBack lowers a want step by step: a tenth of the replicas per stable window, one at least.
+// That no request waits does not say how many replicas are too many. A revision whose engines
+// run nothing needs none.
+func giveBack(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	now, window := a.obs.Time, a.spec.StableWindow
+	idle := !ts.Backlog.IdleSince.IsZero() && now.Sub(ts.Backlog.IdleSince) >= window
+	switch {
+	case n >= a.obs.Replicas:
+		ts.Backlog.Lowered = now
+	case idle:
+	case now.Sub(ts.Backlog.Lowered).Abs() < window:
+		n = a.obs.Replicas
+	default:
+		ts.Backlog.Lowered = now
+		n = max(n, a.obs.Replicas-max(1, toCount(giveBackShare*float64(a.obs.Replicas))))
+	}
+	return outcome{n, GivenBackSlowly}, ts
+}
