@@ -18,7 +18,7 @@ const maxMain = 60
 // and the cluster run the same code.
 func isPure(file string) bool {
 	dir := path.Dir(file)
-	return slices.Contains([]string{"pkg/decider", "pkg/slo", "pkg/window"}, dir)
+	return slices.Contains([]string{"pkg/decider", "pkg/slo", "pkg/window", "pkg/drain"}, dir)
 }
 
 // clock lists the functions of package time that read or follow the clock.
