@@ -26,6 +26,9 @@ type Pod struct {
 	ReadyAfter time.Duration
 	// Unschedulable tells that the scheduler has found no node for it.
 	Unschedulable bool
+	// Draining pods get no new requests and work off those that they have. They are read
+	// as long as they are there, Ready or not: their requests count, their capacity does not.
+	Draining bool
 }
 
 // Target says what to collect for one revision.
@@ -268,8 +271,8 @@ func (c *Collector) Watch(t Target) {
 	c.start(r)
 }
 
-// SetPods gives the revision's current pods. Scrapes of pods that left or are
-// no longer Ready stop at once. It does nothing for a revision that is not watched.
+// SetPods gives the revision's current pods. Scrapes of pods that left, or neither are
+// Ready nor drain, stop at once. It does nothing for a revision that is not watched.
 func (c *Collector) SetPods(key Revision, pods []Pod) {
 	c.mu.Lock()
 	r, ok := c.revisions[key]

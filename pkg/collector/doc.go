@@ -1,4 +1,4 @@
-// Package collector reads every Ready pod of every watched revision, twice:
+// Package collector reads every pod that is Ready or drains of every watched revision, twice:
 // Knative's own Stat from the queue-proxy, which reports concurrency and
 // request rate once a second, and the metrics page of the inference engine
 // itself. It never asks through the queue-proxy's serving port: that would

@@ -29,9 +29,12 @@ func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
 	inFlight := 0.0
 	var readable []*latencies
 	for _, p := range r.pods {
-		if p.Ready {
+		switch n := p.inFlight(now); {
+		case p.serves():
 			o.Ready++
-			inFlight += p.inFlight(now)
+			inFlight += n
+		case p.Draining && known(n):
+			inFlight += n
 		}
 		if p.targets[enginePage].fresh(now) {
 			readable = append(readable, &p.latencies)
@@ -56,7 +59,10 @@ func (p *pod) observe(now time.Time) decider.Pod {
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
 		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable,
 	}
-	if p.Ready {
+	switch {
+	case p.Draining:
+		d.Phase = decider.Draining
+	case p.Ready:
 		d.Phase = decider.Ready
 	}
 	if !p.targets[enginePage].fresh(now) {

@@ -114,6 +114,9 @@ func (r *revision) problems(found []Problem, now time.Time) []Problem {
 	defer r.mu.Unlock()
 	ready, begin := 0, len(found)
 	for _, p := range r.pods {
+		if p.Draining {
+			continue // it goes anyway; what it holds is unknown until its timeout
+		}
 		if p.Ready {
 			ready++
 		}

@@ -26,6 +26,8 @@ type revision struct {
 	listed time.Time
 	demand demand
 	held   held
+	// engineSeen is true once a metrics page of some engine was read.
+	engineSeen bool
 }
 
 // pod is one pod with the readings of its two targets.
@@ -39,6 +41,8 @@ type pod struct {
 	age  time.Duration
 	// unborn says that it was never Ready.
 	unborn bool
+	// left is when a draining pod was first seen not Ready; zero before.
+	left time.Time
 
 	requests requestSample
 	// engine is the last sample, before the one before it.
@@ -81,8 +85,8 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 		if p == nil {
 			p, changed = r.firstSeen(now, at), true
 		}
-		changed = changed || p.Ready != now.Ready
-		if !now.Ready || now.IP != p.IP {
+		changed = changed || p.Ready != now.Ready || p.Draining != now.Draining
+		if !now.Ready && !(now.Draining && !p.unborn) || now.IP != p.IP {
 			p.dropAll()
 		}
 		if p.ReadyAfter > 0 {
@@ -113,7 +117,14 @@ func (r *revision) firstSeen(now Pod, at time.Time) *pod {
 	return &pod{seen: at, age: age, unborn: age < seenBegin}
 }
 
+// noteReady keeps since when the pod has been Ready, or has been out of routing.
 func (p *pod) noteReady(now time.Time) {
+	switch {
+	case !p.Draining || p.Ready:
+		p.left = time.Time{}
+	case p.left.IsZero():
+		p.left = now
+	}
 	switch {
 	case !p.Ready:
 		p.since = time.Time{}
@@ -134,9 +145,15 @@ func (p *pod) isNew(now time.Time) bool {
 	return t != nil && t.good.IsZero() && now.Sub(p.since) <= t.patience()
 }
 
-// aim gives a Ready pod the targets it lacks.
+// read reports whether the pod is to be read: it may hold requests.
+func (p *pod) read() bool { return p.IP != "" && (p.Ready || p.Draining && !p.unborn) }
+
+// serves reports whether the pod gets new requests.
+func (p *pod) serves() bool { return p.Ready && !p.Draining }
+
+// aim gives a pod that is to be read the targets it lacks.
 func (r *revision) aim(p *pod) {
-	if !p.Ready || p.IP == "" {
+	if !p.read() {
 		return
 	}
 	if p.targets[queueProxy] == nil && !r.target.EngineOnly {
@@ -219,9 +236,11 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
 	}
 	t.misses, t.good, t.trouble = 0, at, nil
+	t.noteQuiet(s, at)
 	if t.source == queueProxy {
 		changed = r.storeRequests(p, s.requests, at)
 	} else {
+		r.engineSeen = r.engineSeen || t.source == enginePage
 		s.engine.totals = totals(&s.stat, p.engine.totals)
 		changed, confirm = r.storeEngine(p, s.engine, at)
 	}
@@ -308,15 +327,21 @@ func (r *revision) flush() {
 	}
 }
 
-// record sums concurrency and rps over the Ready pods, adds what is held in front
-// of them, and writes the sums into the bucket of now. As in Knative, pods that
-// could not be read count as the mean of those that could; when none could,
-// nothing is written, unless what is held is all that there can be.
+// record sums concurrency and rps over the pods that serve, adds what pods hold that
+// drain and what is held in front of them, and writes the sums into the bucket of now.
+// As in Knative, pods that could not be read count as the mean of those that could; when
+// none could, nothing is written, unless what is held is all that there can be. A pod
+// that drains is no pattern for the others, nor they for it.
 func (r *revision) record(now time.Time) {
-	var sum requestSample
-	ready, known := 0, 0
+	var sum, leaving requestSample
+	ready, known, drained := 0, 0, 0
 	for _, p := range r.pods {
-		if !p.Ready || p.isNew(now) {
+		if p.Draining && p.targets[queueProxy].fresh(now) {
+			drained++
+			leaving.concurrency += p.requests.concurrency
+			leaving.rps += p.requests.rps
+		}
+		if !p.serves() || p.isNew(now) {
 			continue
 		}
 		ready++
@@ -327,10 +352,10 @@ func (r *revision) record(now time.Time) {
 		}
 	}
 	switch held := r.held.sum(now); {
-	case known > 0:
-		share := float64(ready) / float64(known)
-		reached := sum.rps * share
-		r.demand.set(now, requestSample{sum.concurrency*share + held, r.held.rps(reached)}, reached)
+	case known > 0 || ready == 0 && drained > 0:
+		share := float64(ready) / float64(max(known, 1))
+		reached := sum.rps*share + leaving.rps
+		r.demand.set(now, requestSample{sum.concurrency*share + leaving.concurrency + held, r.held.rps(reached)}, reached)
 	case held > 0 && r.unborn():
 		r.demand.set(now, requestSample{held, r.held.rate}, 0)
 	}

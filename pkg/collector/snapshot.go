@@ -22,8 +22,8 @@ type PodSnapshot struct {
 
 // Snapshot is what is known of one revision. Its values are, for concurrency
 // and rps, averages over the stable window of the sum over pods; for engine
-// metrics sums over the Ready pods that are known, for KV-cache usage their
-// mean, for latencies the percentile of all that ended within the stable
+// metrics sums over the pods that are known, for KV-cache usage the mean of those
+// that serve, for latencies the percentile of all that ended within the stable
 // window, with the time of the oldest sample. A value of which nothing is known
 // is absent.
 type Snapshot struct {
@@ -52,6 +52,9 @@ func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
 		one := p.snapshot(now)
 		s.Pods = append(s.Pods, one)
 		for m, v := range one.Values {
+			if m == decider.KVCache && p.Draining {
+				continue // of a mean over the pods that serve
+			}
 			count[m]++
 			s.Values[m] = combine(s.Values[m], v, count[m])
 		}

@@ -63,6 +63,9 @@ type target struct {
 	// took is the time of the last scrape, and extra what the size of its page adds
 	// to the interval.
 	took, extra time.Duration
+	// quiet is the time of the first of the good samples without an open request that
+	// end with the last one; zero when the last one had any.
+	quiet time.Time
 	// trouble is why and since when scrapes fail; nil after a good one.
 	trouble *trouble
 	// known is what was last told about the target's state.

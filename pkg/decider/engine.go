@@ -101,6 +101,10 @@ func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading
 	for _, p := range obs.Pods {
 		r := read(p, m)
 		switch {
+		case p.Phase == Draining:
+			if m != KVCache && r.Known() {
+				s.sum += float64(r)
+			}
 		case p.Phase != Ready:
 			if coming(spec, p) {
 				s.missing++

@@ -125,6 +125,9 @@ const (
 	Ready Phase = iota
 	// Starting pods exist but are not Ready: scheduling, pulling, loading, or broken.
 	Starting
+	// Draining pods get no new requests and work off those that they have: their load
+	// counts, their capacity does not. They can be Ready again at once.
+	Draining
 )
 
 // Pod is one pod's engine at the time of the observation. Fields that could
@@ -162,14 +165,15 @@ type PreviousSample struct {
 // Observation is all that is known of one revision at one time.
 type Observation struct {
 	Time time.Time
-	// Replicas is spec.replicas of the scale target now.
+	// Replicas is spec.replicas of the scale target now, without the pods that are given up
+	// and drain.
 	Replicas int32
-	// Ready is the number of Ready pods, as Kubernetes counts them.
+	// Ready is the number of Ready pods, as Kubernetes counts them, without those that drain.
 	Ready int32
 	// Concurrency and RPS come from the queue-proxies.
 	Concurrency, RPS Windowed
 	// InFlight is the number of requests inside the engines right now (running
-	// and waiting, all Ready pods, the smaller of each pod's last two samples);
+	// and waiting, all Ready pods and those that drain and are known, the smaller of each pod's last two samples);
 	// unknown unless every Ready pod is known.
 	InFlight Reading
 	// Arrivals counts the requests that the queue-proxies have seen since some fixed
