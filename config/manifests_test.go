@@ -312,9 +312,9 @@ func checkContainer(t *testing.T, c corev1.Container) {
 func TestManifests_parts(t *testing.T) {
 	all := load(t)
 	for account, never := range map[string][]string{
-		program:              {"create deployments", "patch deployments", "patch pods", "create serviceaccounts", "create rolebindings", "bind clusterroles", "update mutatingwebhookconfigurations"},
-		program + "-webhook": {"create deployments", "patch pods", "patch deployments/scale", "create serviceaccounts", "create rolebindings", "create apiservices", "update podautoscalers/status"},
-		program + "-gateway": {"patch deployments/scale", "create apiservices", "update podautoscalers/status", "update secrets", "get secrets", "create roles", "update mutatingwebhookconfigurations", "create leases"},
+		program:              {"create deployments", "patch deployments", "update pods", "delete pods", "create pods", "create pods/eviction", "create serviceaccounts", "create rolebindings", "bind clusterroles", "update mutatingwebhookconfigurations"},
+		program + "-webhook": {"create deployments", "patch pods", "patch pods/status", "patch deployments/scale", "create serviceaccounts", "create rolebindings", "create apiservices", "update podautoscalers/status"},
+		program + "-gateway": {"patch deployments/scale", "patch pods/status", "create apiservices", "update podautoscalers/status", "update secrets", "get secrets", "create roles", "update mutatingwebhookconfigurations", "create leases"},
 	} {
 		rules := clusterRulesOf(all, account)
 		if len(rules) == 0 {

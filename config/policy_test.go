@@ -40,8 +40,9 @@ func (r request) attributes(t *testing.T) *admission.VersionedAttributes {
 		}
 	}
 	kind, who := head.GroupVersionKind(), &user.DefaultInfo{Name: "system:serviceaccount:" + namespace + ":" + r.account}
-	resource := schema.GroupVersionResource{Group: kind.Group, Version: kind.Version, Resource: r.resource}
-	a := admission.NewAttributesRecord(object, old, kind, r.namespace, r.name, resource, "", operation, nil, false, who)
+	name, sub, _ := strings.Cut(r.resource, "/")
+	resource := schema.GroupVersionResource{Group: kind.Group, Version: kind.Version, Resource: name}
+	a := admission.NewAttributesRecord(object, old, kind, r.namespace, r.name, resource, sub, operation, nil, false, who)
 	return &admission.VersionedAttributes{Attributes: a, VersionedKind: kind, VersionedObject: object, VersionedOldObject: old}
 }
 
@@ -107,6 +108,12 @@ func evaluate(t *testing.T, compiled cel.ConditionEvaluator, r request) (out []b
 }
 
 const (
+	costs      = `, annotations: {controller.kubernetes.io/pod-deletion-cost: "-1"`
+	running    = `phase: Running, podIP: 10.0.0.1`
+	kubelets   = `{type: Ready, status: "True"}`
+	gateOpen   = `{type: knative-inference.dev/serving, status: "True"}`
+	gateClosed = `{type: knative-inference.dev/serving, status: "False"}`
+
 	autoscaler, webhookAccount, gateway = program, program + "-webhook", program + "-gateway"
 
 	ours     = `labels: {app.kubernetes.io/managed-by: knative-inference-gateway}`
@@ -126,6 +133,14 @@ func webhooks(rules, ca string) string {
 
 func pod(labels, image, extra string) string {
 	return `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: team, labels: {` + labels + `}` + extra + `}, spec: {containers: [{name: c, image: ` + image + `}]}}`
+}
+
+// status is a pod with these fields of its status, and these conditions.
+func status(fields string, conditions ...string) string {
+	if len(conditions) > 0 {
+		fields += ", conditions: [" + strings.Join(conditions, ", ") + "]"
+	}
+	return strings.TrimSuffix(pod(revision, "i", ""), "}") + `, status: {` + fields + `}}`
 }
 
 func deployment(name, meta, spec string) string {
@@ -205,6 +220,26 @@ func TestPolicies(t *testing.T) {
 		{"another's config map", request{gateway, "kube-system", "c", "configmaps", configMap("c", ours), configMap("c", "")}, "takes over only"},
 		{"a Service of the outside", request{gateway, "team", "q", "services", `{apiVersion: v1, kind: Service, metadata: {name: q, ` + ours + `}, spec: {externalIPs: [1.2.3.4]}}`, ""}, "inside the cluster only"},
 		{"a ServiceAccount with a Secret", request{gateway, "team", "q", "serviceaccounts", `{apiVersion: v1, kind: ServiceAccount, metadata: {name: q, ` + ours + `}, secrets: [{name: s}]}`, ""}, "no ServiceAccount a Secret"},
+		{"a deletion cost", request{autoscaler, "team", "p", "pods", pod(revision, "i", costs+", a: b}"), pod(revision, "i", ", annotations: {a: b}")}, ""},
+		{"the first annotation", request{autoscaler, "team", "p", "pods", pod(revision, "i", costs+"}"), pod(revision, "i", "")}, ""},
+		{"a deletion cost goes", request{autoscaler, "team", "p", "pods", pod(revision, "i", ""), pod(revision, "i", costs+"}")}, ""},
+		{"another annotation", request{autoscaler, "team", "p", "pods", pod(revision, "i", costs+", a: b}"), pod(revision, "i", "")}, "no annotation of a pod but"},
+		{"an annotation goes", request{autoscaler, "team", "p", "pods", pod(revision, "i", costs+"}"), pod(revision, "i", ", annotations: {a: b}")}, "no annotation of a pod but"},
+		{"a label of a pod by the autoscaler", request{autoscaler, "team", "p", "pods", pod(revision+", a: b", "i", ""), pod(revision, "i", "")}, "nothing of a pod but"},
+		{"the image of a pod by the autoscaler", request{autoscaler, "team", "p", "pods", pod(revision, "evil", ""), pod(revision, "i", "")}, "nothing of a pod but"},
+		{"a finalizer of a pod by the autoscaler", request{autoscaler, "team", "p", "pods", pod(revision, "i", ", finalizers: [a/b]"), pod(revision, "i", "")}, "nothing of a pod but"},
+		{"a pod of others by the autoscaler", request{autoscaler, "kube-system", "p", "pods", pod("a: b", "i", costs+"}"), pod("a: b", "i", "")}, "only pods of Knative revisions"},
+		{"the readiness gate", request{autoscaler, "team", "p", "pods/status", status(running, kubelets, gateOpen), status(running, kubelets)}, ""},
+		{"the readiness gate closes", request{autoscaler, "team", "p", "pods/status", status(running, gateClosed, kubelets), status(running, kubelets, gateOpen)}, ""},
+		{"the first condition", request{autoscaler, "team", "p", "pods/status", status(running, gateOpen), status(running)}, ""},
+		{"readiness itself", request{autoscaler, "team", "p", "pods/status", status(running, strings.Replace(kubelets, "True", "False", 1), gateOpen), status(running, kubelets)}, "nothing of a pod's status but"},
+		{"a condition goes", request{autoscaler, "team", "p", "pods/status", status(running, gateOpen), status(running, kubelets)}, "nothing of a pod's status but"},
+		{"the address of a pod", request{autoscaler, "team", "p", "pods/status", status("phase: Running, podIP: 10.0.0.66", kubelets), status(running, kubelets)}, "nothing of a pod's status but"},
+		{"a field of the status goes", request{autoscaler, "team", "p", "pods/status", status("phase: Running", kubelets), status(running, kubelets)}, "nothing of a pod's status but"},
+		{"a field of a newer Kubernetes", request{autoscaler, "team", "p", "pods/status", status(running+", novel: {a: b}", kubelets), status(running, kubelets)}, "nothing of a pod's status but"},
+		{"the status of a pod of others", request{autoscaler, "kube-system", "p", "pods/status", strings.Replace(status(running, gateOpen), revision, "a: b", 1), strings.Replace(status(running), revision, "a: b", 1)}, "only pods of Knative revisions"},
+		{"a label by way of the status", request{autoscaler, "team", "p", "pods/status", strings.Replace(status(running, gateOpen), revision, revision+", a: b", 1), status(running)}, "nothing of a pod but"},
+		{"a deletion cost by way of the status", request{autoscaler, "team", "p", "pods/status", strings.Replace(status(running), revision+"}", revision+"}"+costs+"}", 1), status(running)}, "no annotation of a pod but"},
 		{"somebody else", request{"another", "team", "p", "pods", pod(revision, "evil", ""), pod(revision, "i", "")}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -226,8 +261,9 @@ func TestPolicies(t *testing.T) {
 
 // matches reports whether a policy is about the request's resource and operation.
 func (p policy) matches(a *admission.VersionedAttributes) bool {
+	resource := strings.TrimSuffix(a.GetResource().Resource+"/"+a.GetSubresource(), "/")
 	return slices.ContainsFunc(p.spec.MatchConstraints.ResourceRules, func(r admissionregistrationv1.NamedRuleWithOperations) bool {
-		return slices.Contains(r.APIGroups, a.GetResource().Group) && slices.Contains(r.Resources, a.GetResource().Resource) &&
+		return slices.Contains(r.APIGroups, a.GetResource().Group) && slices.Contains(r.Resources, resource) &&
 			slices.Contains(r.Operations, admissionregistrationv1.OperationType(a.GetOperation()))
 	})
 }

@@ -114,10 +114,10 @@ func TestAnnotations_everyKey(t *testing.T) {
 	mentions(t, "annotations.md", "annotation", keys)
 	mentions(t, "annotations.md", "annotation", []string{
 		autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey,
-		autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOMarginKey,
+		autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOMarginKey, autoscaling.DrainTimeoutKey,
 	})
 	// register.go has a constant for each of ours; a new one must be listed above.
-	const known = 10
+	const known = 11
 	ours := 0
 	for _, f := range sources(t, "../pkg/apis/autoscaling") {
 		for name := range f.Scope.Objects {

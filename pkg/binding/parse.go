@@ -128,5 +128,5 @@ func serviceKeys() []string {
 // templateKeys are those under spec.template.
 func templateKeys() []string {
 	return []string{autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey,
-		autoscaling.SLOTTFTKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOMarginKey}
+		autoscaling.SLOTTFTKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOMarginKey, autoscaling.DrainTimeoutKey}
 }

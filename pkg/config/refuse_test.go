@@ -103,6 +103,9 @@ func TestResolve_refused(t *testing.T) {
 	for _, port := range []string{"8008", "8013", "8022", "8112", "9090", "9091"} {
 		f(says("queue-proxy", "the engine itself"), ours+"metrics-port", port)
 	}
+	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "0s")
+	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "300")
+	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "25h")
 	f(says("percent-encode"), ours+"metrics-path", "/a b")
 	f(says(`single "/"`), ours+"metrics-path", "//host/metrics")
 	f(says("optional query"), ours+"metrics-path", "/%zz")

@@ -38,6 +38,9 @@ type Settings struct {
 	Engine      string
 	MetricsPort int
 	MetricsPath string
+	// DrainTimeout is how long a pod that is given up may work off its requests; 0 is the
+	// revision's own timeout.
+	DrainTimeout time.Duration
 	// KeptAtOne says which annotations ask for zero replicas while this class
 	// keeps one; empty when none does.
 	KeptAtOne string
@@ -63,11 +66,29 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	s.PanicWindow = aresources.MakeMetric(pa, "", r.Knative).Spec.PanicWindow
 	s.InitialScale = kparesources.GetInitialScale(r.Knative, pa)
 	s.StartAtPredecessor = pa.Annotations[autoscaling.StartScaleKey] != StartAtInitial
+	if s.DrainTimeout, err = drainTimeout(pa); err != nil {
+		return Settings{}, err
+	}
 	if s.Spec, err = r.spec(pa); err != nil {
 		return Settings{}, err
 	}
 	s.keepOne(pa, r.Knative)
 	return s, nil
+}
+
+// The range of knative-inference.dev/drain-timeout.
+const minDrainTimeout, maxDrainTimeout = time.Second, 24 * time.Hour
+
+func drainTimeout(pa *v1alpha1.PodAutoscaler) (time.Duration, error) {
+	v, ok := pa.Annotations[autoscaling.DrainTimeoutKey]
+	if !ok {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < minDrainTimeout || d > maxDrainTimeout {
+		return 0, fmt.Errorf("%s: %q must be a duration from %v to %v, such as 10m", autoscaling.DrainTimeoutKey, v, minDrainTimeout, maxDrainTimeout)
+	}
+	return d, nil
 }
 
 // ResolveAccepted reads annotations that were accepted before. A limit of the

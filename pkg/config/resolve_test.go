@@ -150,6 +150,7 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(kn+"metric-aggregation-algorithm", "linear", int32(1), minReplicas) // what this class does anyway
 	f(ours+"start-scale", "initial", false, func(s Settings) any { return s.StartAtPredecessor })
 	f(ours+"start-scale", "predecessor", true, func(s Settings) any { return s.StartAtPredecessor })
+	f(ours+"drain-timeout", "10m", 10*time.Minute, func(s Settings) any { return s.DrainTimeout })
 	f(ours+"engine", "sglang", "sglang", func(s Settings) any { return s.Engine })
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })

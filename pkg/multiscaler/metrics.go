@@ -16,6 +16,7 @@ type Metrics struct {
 	errors    prometheus.Counter
 	desired   *prometheus.GaugeVec
 	ready     *prometheus.GaugeVec
+	draining  *prometheus.GaugeVec
 	want      *prometheus.GaugeVec
 	slo       *prometheus.GaugeVec
 	actuation prometheus.Histogram
@@ -38,6 +39,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		ready: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ipa_ready_replicas", Help: "Ready pods the newest decision was made from.",
 		}, revision),
+		draining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ipa_draining_replicas", Help: "Pods that are given up and work off their requests, as of the newest decision.",
+		}, revision),
 		want: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ipa_want_replicas", Help: "Replicas that one signal asks for; absent while the signal is unknown.",
 		}, append(revision, "metric")),
@@ -50,7 +54,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		panics: collector.Panics(reg),
 	}
-	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.want, m.slo, m.actuation)
+	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.draining, m.want, m.slo, m.actuation)
 	return m
 }
 
@@ -87,10 +91,20 @@ func (m *Metrics) decided(r collector.Revision, before, rec Record) {
 	m.decisions.WithLabelValues(string(rec.Decision.Reason)).Inc()
 	m.desired.WithLabelValues(r.Namespace, r.Name).Set(float64(rec.Decision.Replicas))
 	m.ready.WithLabelValues(r.Namespace, r.Name).Set(float64(rec.Observation.Ready))
+	m.draining.WithLabelValues(r.Namespace, r.Name).Set(float64(drainingPods(rec.Observation)))
 	for _, w := range rec.Decision.Wants {
 		m.wanted(r, w)
 	}
 	m.objective(r, rec.Decision.SLO)
+}
+
+func drainingPods(obs decider.Observation) (n int) {
+	for _, p := range obs.Pods {
+		if p.Phase == decider.Draining {
+			n++
+		}
+	}
+	return n
 }
 
 // objective publishes the parts of a decision on the metric slo.
@@ -131,6 +145,7 @@ func (m *Metrics) forget(r collector.Revision) {
 	match := prometheus.Labels{"namespace": r.Namespace, "revision": r.Name}
 	m.desired.DeletePartialMatch(match)
 	m.ready.DeletePartialMatch(match)
+	m.draining.DeletePartialMatch(match)
 	m.want.DeletePartialMatch(match)
 	m.slo.DeletePartialMatch(match)
 }

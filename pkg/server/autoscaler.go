@@ -61,6 +61,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 				return controller.StartAll(leading, ctrl.Impl)
 			},
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
+			func(ctx context.Context) error { ctrl.OpenStrays(ctx); return nil },
 			api.Run,
 		)
 	}}, nil

@@ -26,7 +26,7 @@ func informersOf(p Part) []any {
 	case Autoscaler:
 		return []any{painformer.Key{}, sksinformer.Key{}, revisioninformer.Key{}, pods, deploymentinformer.Key{Selector: podautoscaler.Selector}}
 	case Webhook:
-		return []any{serviceinformer.Key{}, ingressinformer.Key{}}
+		return []any{serviceinformer.Key{}, ingressinformer.Key{}, revisioninformer.Key{}}
 	default:
 		return []any{serviceinformer.Key{}, ingressinformer.Key{}, revisioninformer.Key{}, pods}
 	}

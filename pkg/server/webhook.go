@@ -19,9 +19,13 @@ func newWebhook(b *base) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
+	heartbeat, err := webhook.NewHeartbeat(kubeclient.Get(b.ctx), b.Namespace, viewsLease)
+	if err != nil {
+		return part{}, err
+	}
 	admission, err := webhook.New(b.ctx, webhook.Options{
 		Cluster: cluster, Own: b.own.get, Engines: engines.Names(), Defaults: b.defaults.get,
-		Foreign: foreign(b.reader), KeptOut: b.reader.KeptOut, Installed: b.reader.Installed,
+		Foreign: foreign(b.reader), KeptOut: b.reader.KeptOut, Installed: b.reader.Installed, Heartbeat: heartbeat,
 		Namespace: b.Namespace, Registerer: b.reg, Log: b.log,
 		Serve: func(ctx context.Context, h http.Handler, t *tls.Config) error {
 			return serveTLS(ctx, b.WebhookPort, h, t)

@@ -26,12 +26,14 @@ import (
 // caches holds what the informers would hold.
 func caches(t *testing.T, objects ...any) Caches {
 	t.Helper()
-	services, ingresses := newIndexer(), newIndexer()
+	services, ingresses, revisions := newIndexer(), newIndexer(), newIndexer()
 	for _, o := range objects {
 		var err error
 		switch o := o.(type) {
 		case *servingv1.Service:
 			err = services.Add(o)
+		case *servingv1.Revision:
+			err = revisions.Add(o)
 		case *netv1alpha1.Ingress:
 			err = ingresses.Add(o)
 		default:
@@ -42,9 +44,10 @@ func caches(t *testing.T, objects ...any) Caches {
 		}
 	}
 	return Caches{
-		Services: servinglisters.NewServiceLister(services), Ingresses: netlisters.NewIngressLister(ingresses),
+		Services: servinglisters.NewServiceLister(services), Ingresses: netlisters.NewIngressLister(ingresses), Revisions: servinglisters.NewRevisionLister(revisions),
 		Defaults: func() binding.Defaults { d, _ := binding.ParseDefaults(nil); return d },
 		KeptOut:  func(string, string) bool { return false }, Installed: func() bool { return true },
+		DefaultClass: func() string { return "kpa.autoscaling.knative.dev" }, Opened: func() bool { return true },
 		Foreign: func(_, pool string) map[string]string {
 			return map[string]map[string]string{"theirs": {"app": "x", "serving.knative.dev/service": "y", "pod-template-hash": "7d5b9c", "pool": "theirs"}}[pool]
 		},

@@ -51,6 +51,9 @@ func (c *Cluster) builtin() error {
 	return nil
 }
 
+// defaultClass is the autoscaler class of revisions that name none.
+func (c *Cluster) defaultClass() string { return c.autoscaler.Load().PodAutoscalerClass }
+
 func follow[T any](c *Cluster, to *atomic.Pointer[T], m *corev1.ConfigMap, read func(*corev1.ConfigMap) (*T, error)) {
 	v, err := read(m)
 	if err != nil {

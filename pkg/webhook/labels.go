@@ -17,6 +17,7 @@ import (
 type Caches struct {
 	Services  servinglisters.ServiceLister
 	Ingresses netlisters.IngressLister
+	Revisions servinglisters.RevisionLister
 	// Defaults returns the current config-inference-gateway.
 	Defaults func() binding.Defaults
 	// Foreign returns the selector of a pool that is not ours, nil where there is none.
@@ -25,6 +26,10 @@ type Caches struct {
 	KeptOut func(namespace, service string) bool
 	// Installed reports whether the gateway's part is installed in the cluster.
 	Installed func() bool
+	// DefaultClass is the autoscaler class of revisions that name none.
+	DefaultClass func() string
+	// Opened reports whether an autoscaler is there that opens the gates of new pods.
+	Opened func() bool
 }
 
 // marks are what a new pod gets.

@@ -12,8 +12,9 @@ import (
 // PodsPath is where Pods are labelled.
 const PodsPath = "/pods"
 
-// pods labels new pods. Only their metadata is decoded. A pod is never refused: one whose
-// labels are not known here is left to the reconciler, which labels live pods.
+// pods labels new pods and gives them their readiness gate. Only their metadata and gates
+// are decoded. A pod is never refused: one whose labels are not known here is left to the
+// reconciler, which labels live pods.
 func (c Caches) pods(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	if r.Operation != admissionv1.Create || r.SubResource != "" {
 		return allow()
@@ -30,6 +31,9 @@ func (c Caches) pods(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResp
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.annotations)) {
 		p.set(m.annotations[key], "metadata", "annotations", key)
+	}
+	if c.gated(r.Namespace, head.Metadata.Labels) {
+		p.gate(head.Spec)
 	}
 	return allowWith(p)
 }

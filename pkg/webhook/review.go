@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,6 +110,27 @@ func values(of map[string]string) map[string]any {
 // podHead is what is read of a Pod.
 type podHead struct {
 	Metadata *metadata `json:"metadata"`
+	Spec     *podSpec  `json:"spec"`
+}
+
+// podSpec is what is read of a Pod's spec.
+type podSpec struct {
+	ReadinessGates []readinessGate `json:"readinessGates"`
+}
+
+type readinessGate struct {
+	ConditionType string `json:"conditionType"`
+}
+
+func (s *podSpec) has(gate string) bool {
+	return slices.Contains(s.ReadinessGates, readinessGate{gate})
+}
+
+// UnmarshalJSON implements json.Unmarshaler; JSON that is too large is an error.
+func (s *podSpec) UnmarshalJSON(raw []byte) error {
+	type plain podSpec
+	*s = podSpec{} // of two fields of one name the last one counts
+	return bounded(raw, (*plain)(s))
 }
 
 // serviceHead is what the class of a Knative Service is read from.

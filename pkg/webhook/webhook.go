@@ -21,6 +21,7 @@ import (
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/reconciler"
+	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -57,6 +58,8 @@ type Options struct {
 	KeptOut func(namespace, service string) bool
 	// Installed reports whether the gateway's part is installed in the cluster.
 	Installed func() bool
+	// Heartbeat is that of the autoscalers.
+	Heartbeat *Heartbeat
 	Engines   []string
 	// Namespace is our own: that of the Service and of the Secret.
 	Namespace string
@@ -69,23 +72,28 @@ type Options struct {
 
 // Server answers admission reviews, and keeps its certificate and its CA bundles.
 type Server struct {
-	serve   func(context.Context, http.Handler, *tls.Config) error
-	handler http.Handler
-	certs   *servingcert.Certificates
-	bundles *bundles
-	factory informers.SharedInformerFactory
-	impl    *controller.Impl
+	serve     func(context.Context, http.Handler, *tls.Config) error
+	handler   http.Handler
+	heartbeat *Heartbeat
+	certs     *servingcert.Certificates
+	bundles   *bundles
+	factory   informers.SharedInformerFactory
+	impl      *controller.Impl
 }
 
 // New builds the server on the informers in ctx.
 func New(ctx context.Context, o Options) (*Server, error) {
-	caches := Caches{Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed}
+	caches := Caches{
+		Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Revisions: revisioninformer.Get(ctx).Lister(),
+		Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed,
+		DefaultClass: o.Cluster.defaultClass, Opened: func() bool { return o.Heartbeat.alive(time.Now()) },
+	}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
 	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass, ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{serve: o.Serve, handler: h}
+	s := &Server{serve: o.Serve, handler: h, heartbeat: o.Heartbeat}
 	s.certs = servingcert.New(kubeclient.Get(ctx).CoreV1().Secrets(o.Namespace), Name+"-tls", Name+"."+o.Namespace+".svc", o.Log)
 	if err := s.watchBundles(ctx, o.Namespace); err != nil {
 		return nil, err
@@ -143,6 +151,7 @@ func (s *Server) Ready() bool { return s.bundles.ready() }
 // to New run already; ctx carries the leader election of the CA bundles.
 func (s *Server) Run(ctx context.Context) error {
 	s.factory.Start(ctx.Done())
+	s.heartbeat.factory.Start(ctx.Done()) // until it is synced new pods get no gate
 	for kind, ok := range s.factory.WaitForCacheSync(ctx.Done()) {
 		if !ok && ctx.Err() == nil {
 			return fmt.Errorf("webhook: the cache of %v did not sync", kind)

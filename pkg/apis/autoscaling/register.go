@@ -31,6 +31,9 @@ const (
 	SLOTTFTPerTokenKey = Domain + "/slo-ttft-per-token"
 	// SLOMarginKey multiplies the demand that is planned for, e.g. 2 for a fleet that a first jump to twice the load does not surprise.
 	SLOMarginKey = Domain + "/slo-margin"
+	// DrainTimeoutKey is the longest time that a pod which is given up works off its requests;
+	// without it the revision's timeoutSeconds.
+	DrainTimeoutKey = Domain + "/drain-timeout"
 )
 
 // What we write on a PodAutoscaler.
@@ -46,6 +49,8 @@ const (
 	// ConditionScaleToZero is False while annotations ask for zero replicas,
 	// which this class does not do yet for a reachable revision.
 	ConditionScaleToZero = "ScaleToZero"
+	// ConditionDraining is True while pods that were given up work off their requests.
+	ConditionDraining = "Draining"
 	// ConditionEngineReadable is False while the metrics endpoint of some engine, or
 	// of an endpoint picker, cannot be read; the reason is the cause.
 	ConditionEngineReadable = "EngineReadable"
@@ -63,7 +68,15 @@ const (
 	ReasonPageTooLarge     = "EnginePageTooLarge"
 	ReasonInternalError    = "InternalError"
 	ReasonAnotherWriter    = "AnotherWriter"
+	ReasonDraining         = "Draining"
+	ReasonRescued          = "Rescued"
+	ReasonDrainTimeout     = "DrainTimeout"
+	ReasonNothingDrains    = "NothingDrains"
 )
+
+// ServingGate is the readiness gate of pods of our class, and the type of its condition in
+// the pod's status: True lets the pod become Ready, False takes it out of routing.
+const ServingGate = Domain + "/serving"
 
 // RequestsPerSecond is the custom metrics API's name of the metric rps.
 const RequestsPerSecond = "requests_per_second"

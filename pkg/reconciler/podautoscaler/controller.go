@@ -66,7 +66,8 @@ type Controller struct {
 	// Scaler holds the decision of every revision.
 	Scaler *multiscaler.MultiScaler
 	// Resync reconciles every PodAutoscaler of the class, after a change of configuration.
-	Resync func()
+	Resync     func()
+	openStrays func(context.Context)
 }
 
 // Leads reports whether this process acts for a revision.
@@ -87,6 +88,7 @@ func (c *Controller) LeadsAny() bool {
 // NewController builds the class's controller on the informers in ctx.
 func NewController(ctx context.Context, o Options) (*Controller, error) {
 	paInformer, sksInformer := painformer.Get(ctx), sksinformer.Get(ctx)
+	pods := podIndex{podinformer.Get(ctx, Selector).Informer().GetIndexer(), &written{}}
 	podInformer, deployments := podinformer.Get(ctx, Selector).Informer(), deploymentinformer.Get(ctx, Selector)
 	if err := podInformer.AddIndexers(revisionIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing pods by revision: %w", err)
@@ -99,7 +101,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		deployments: deployments.Lister(),
 		autoscalers: paInformer.Lister(),
 		revisions:   revisioninformer.Get(ctx).Lister(),
-		pods:        podIndex{podInformer.GetIndexer()},
+		pods:        pods,
 		collector:   o.Collector,
 		own:         o.Own,
 		engines:     o.Engines,
@@ -114,8 +116,9 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		store.WatchConfigs(o.Knative)
 		return controller.Options{ConfigStore: store}
 	})
+	c.openStrays = func(ctx context.Context) { r.openStrays(ctx, c.Leads) }
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
-		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister()}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
 	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
@@ -245,10 +248,11 @@ func keyOf(rev collector.Revision) types.NamespacedName {
 	return types.NamespacedName{Namespace: rev.Namespace, Name: rev.Name}
 }
 
-// scales reads spec.replicas of a revision's Deployment from the cache.
+// scales reads from the caches how many replicas a revision has that are not given up.
 type scales struct {
 	deployments appsv1listers.DeploymentLister
 	autoscalers palisters.PodAutoscalerLister
+	pods        podIndex
 }
 
 // Replicas implements multiscaler.Scales.
@@ -261,5 +265,5 @@ func (s scales) Replicas(rev collector.Revision) (int32, bool) {
 	if err != nil {
 		return 0, false
 	}
-	return replicasOf(d), true
+	return s.pods.serving(rev, d), true
 }

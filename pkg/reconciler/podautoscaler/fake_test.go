@@ -58,6 +58,7 @@ type bench struct {
 	answer   int32 // -1: no decision yet
 	requeued time.Duration
 	problems []collector.Problem
+	loads    map[string]collector.Load
 }
 
 func (b *bench) Watch(t collector.Target)                    { b.watched[t.Revision] = t }
@@ -65,6 +66,7 @@ func (b *bench) SetPods(collector.Revision, []collector.Pod) {}
 func (b *bench) Problems(collector.Revision, time.Time) []collector.Problem {
 	return b.problems
 }
+func (b *bench) Loads(collector.Revision) map[string]collector.Load { return b.loads }
 func (b *bench) Last(collector.Revision) (multiscaler.Record, bool) { return b.record(), true }
 func (b *bench) Forget(r collector.Revision) {
 	delete(b.watched, r)
@@ -111,6 +113,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 			_, _ = b.kube.AppsV1().Deployments(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *corev1.Pod:
 			err = pods.Add(o)
+			_, _ = b.kube.CoreV1().Pods(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *servingv1.Revision:
 			err = indexers["revision"].Add(o)
 		case *servingv1.Service:
@@ -128,7 +131,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		},
 		kube: b.kube, deployments: appsv1listers.NewDeploymentLister(indexers["deployment"]), autoscalers: palisters.NewPodAutoscalerLister(indexers["pa"]),
 		revisions: servinglisters.NewRevisionLister(indexers["revision"]),
-		pods:      podIndex{pods}, collector: b, scaler: b, own: config.Default, engines: []string{"vllm"},
+		pods:      podIndex{Indexer: pods}, collector: b, scaler: b, own: config.Default, engines: []string{"vllm"},
 		requeue: func(_ types.NamespacedName, d time.Duration) { b.requeued = d },
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

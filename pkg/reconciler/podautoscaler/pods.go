@@ -10,16 +10,26 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/drain"
 )
 
 // byRevision is the name of the pod informer's index on namespace/revision.
 const byRevision = "knative-inference.dev/revision"
 
-// podIndex answers which pods a revision has, from the informer's index.
-type podIndex struct{ cache.Indexer }
+// podIndex answers which pods a revision has, from the informer's index and what this
+// process wrote since.
+type podIndex struct {
+	cache.Indexer
+	written *written
+}
 
-// podCounts counts a revision's pods that are not being deleted.
-type podCounts struct{ ready, unschedulable int32 }
+// podCounts counts a revision's pods that are not being deleted. Ready are those that
+// serve, and draining those that are given up; returning ones are not Ready any more, or
+// not yet, for their gate alone.
+type podCounts struct{ ready, unschedulable, draining, returning int32 }
+
+// available are the pods that serve or can at once.
+func (c podCounts) available() int32 { return c.ready + c.returning }
 
 // revisionIndexer adds the index that podIndex reads.
 func revisionIndexer() cache.Indexers {
@@ -39,7 +49,7 @@ func (p podIndex) list(rev collector.Revision) []*corev1.Pod {
 	}
 	var pods []*corev1.Pod
 	for _, obj := range objs {
-		if pod := obj.(*corev1.Pod); alive(pod) {
+		if pod := p.written.newest(obj.(*corev1.Pod)); alive(pod) {
 			pods = append(pods, pod)
 		}
 	}
@@ -53,7 +63,7 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 		pods = append(pods, collector.Pod{
 			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
 			Ready: isReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
-			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod),
+			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod), Draining: isDraining(pod),
 		})
 	}
 	return pods
@@ -62,9 +72,16 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 func (p podIndex) counts(rev collector.Revision) podCounts {
 	var c podCounts
 	for _, pod := range p.list(rev) {
+		gate, _ := gateOf(pod)
+		closed := gate == drain.Closed
+		if closed {
+			c.draining++
+		}
 		switch {
-		case isReady(pod):
+		case isReady(pod) && !closed:
 			c.ready++
+		case gate != drain.None && gate != drain.Unset && containersReady(pod):
+			c.returning++
 		case isUnschedulable(pod):
 			c.unschedulable++
 		}
@@ -116,8 +133,10 @@ func Slim(obj any) (any, error) {
 		return obj, nil
 	}
 	pod.ManagedFields = nil
-	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool { return !strings.HasSuffix(key, activePorts) })
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, Conditions: pod.Status.Conditions}
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool {
+		return !strings.HasSuffix(key, activePorts) && key != corev1.PodDeletionCost
+	})
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, StartTime: pod.Status.StartTime, Conditions: pod.Status.Conditions}
 	return pod, nil
 }

@@ -34,6 +34,7 @@ type Collector interface {
 	SetPods(r collector.Revision, pods []collector.Pod)
 	Forget(r collector.Revision)
 	Problems(r collector.Revision, wall time.Time) []collector.Problem
+	Loads(r collector.Revision) map[string]collector.Load
 }
 
 // Scaler is what the reconciler asks of the decision loops.
@@ -85,6 +86,9 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	ctx, cancel := context.WithTimeout(ctx, pkgreconciler.DefaultTimeout)
 	defer cancel()
 
+	if err := r.openNew(ctx, revisionOf(pa)); err != nil {
+		return err
+	}
 	target, err := r.scaleTarget(pa)
 	if err != nil {
 		return err
@@ -104,7 +108,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	if rep.failed() {
 		rep.want = 0
 	}
-	if err := r.scale(ctx, pa, target, rep.want); err != nil {
+	if err := r.act(ctx, pa, &rep); err != nil {
 		return err
 	}
 	// 0 activators means all of them, as Knative's hpa class has it.
@@ -187,7 +191,7 @@ func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, targe
 	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && start == 0 {
 		s.Spec.Reachable = false // started, and no route ever pointed to it
 	}
-	record := r.scaler.Ensure(rev, s.Spec, replicasOf(target))
+	record := r.scaler.Ensure(rev, s.Spec, r.pods.serving(rev, target))
 	if record.Time.IsZero() {
 		return -1
 	}

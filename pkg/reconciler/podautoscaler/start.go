@@ -79,7 +79,7 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 			r.starts.set(pa.UID, began)
 		}
 		return max(s.InitialScale, began.replicas)
-	case replicasOf(d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable: // routed to again
+	case r.pods.serving(revisionOf(pa), d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable: // routed to again
 		if !known || now.After(began.until) {
 			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
 			r.starts.set(pa.UID, began)
@@ -92,7 +92,7 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 		if left <= 0 {
 			return 0
 		}
-		began = start{replicas: max(s.InitialScale, replicasOf(d)), until: now.Add(left)}
+		began = start{replicas: max(s.InitialScale, r.pods.serving(revisionOf(pa), d)), until: now.Add(left)}
 		r.starts.set(pa.UID, began)
 	}
 	left := began.until.Sub(now)
@@ -135,7 +135,7 @@ func (r *Reconciler) predecessorReplicas(pa *v1alpha1.PodAutoscaler) int32 {
 	if err != nil {
 		return newest.Status.GetDesiredScale()
 	}
-	return replicasOf(d)
+	return r.pods.serving(revisionOf(newest), d)
 }
 
 // peers are the PodAutoscalers of the other revisions of the same Configuration.

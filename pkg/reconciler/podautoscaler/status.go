@@ -26,6 +26,8 @@ type report struct {
 	want, start int32
 	target      *appsv1.Deployment
 	counts      podCounts
+	// drain says which pods are given up and which requests they hold.
+	drain draining
 	// late is true when the start took longer than the progress deadline.
 	late bool
 }
@@ -33,7 +35,7 @@ type report struct {
 // failed reports whether a start has come to nothing: it took too long and not
 // even the pods that Knative itself would ask for are Ready.
 func (rep report) failed() bool {
-	return rep.late && rep.counts.ready < max(rep.settings.Spec.MinReplicas, rep.settings.InitialScale, 1)
+	return rep.late && rep.counts.available() < max(rep.settings.Spec.MinReplicas, rep.settings.InitialScale, 1)
 }
 
 // report writes the status as Knative's own class does, plus our conditions.
@@ -54,6 +56,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 		pa.Status.DesiredScale = ptr.Int32(rep.want)
 	}
 	markActive(pa, rep)
+	markDraining(pa, rep)
 	r.markAnnotations(ctx, pa, rep.refused)
 	markScaleToZero(pa, rep.settings)
 	r.markReadable(ctx, pa, rep.settings)
@@ -64,8 +67,11 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 // pkg/reconciler/autoscaling/kpa/kpa.go v0.50: want 0 is inactive, too few
 // ready pods is activating, enough is active.
 func markActive(pa *v1alpha1.PodAutoscaler, rep report) {
-	threshold, counts := activeThreshold(pa, rep), rep.counts
-	if counts.ready >= threshold && pa.Status.ServiceName != "" && rep.want != 0 {
+	threshold, ready := activeThreshold(pa, rep), rep.counts.ready
+	if pa.Status.IsScaleTargetInitialized() {
+		ready = rep.counts.available() // a pod that drains, or comes back, is there
+	}
+	if ready >= threshold && pa.Status.ServiceName != "" && rep.want != 0 {
 		pa.Status.MarkScaleTargetInitialized()
 	}
 	switch {
@@ -73,9 +79,9 @@ func markActive(pa *v1alpha1.PodAutoscaler, rep report) {
 		pa.Status.MarkInactive(timedOut, "The target could not be activated.")
 	case rep.want == 0:
 		pa.Status.MarkInactive("NoTraffic", "The target is not receiving traffic.")
-	case counts.ready < threshold && (rep.want > 0 || !pa.Status.IsInactive()):
+	case ready < threshold && (rep.want > 0 || !pa.Status.IsInactive()):
 		pa.Status.MarkActivating("Queued", "Requests to the target are being buffered as resources are provisioned.")
-	case counts.ready >= threshold && (rep.want > 0 || !pa.Status.IsInactive()):
+	case ready >= threshold && (rep.want > 0 || !pa.Status.IsInactive()):
 		pa.Status.MarkActive()
 	default:
 		pa.Status.MarkInactive("NoTraffic", "The target is not receiving traffic.")
@@ -180,6 +186,9 @@ func (r *Reconciler) refuse(ctx context.Context, pa *v1alpha1.PodAutoscaler, tar
 
 // warnProgressDeadline names the annotation that a slow model load needs.
 func (r *Reconciler) warnProgressDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report) {
+	if rep.counts.draining > 0 {
+		return // Kubernetes counts them as replicas that do not become Ready
+	}
 	for _, c := range rep.target.Status.Conditions {
 		if c.Type != appsv1.DeploymentProgressing || c.Reason != "ProgressDeadlineExceeded" {
 			continue
