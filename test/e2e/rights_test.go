@@ -53,7 +53,7 @@ func TestRights(t *testing.T) {
 		"patch pods", "create,patch events",
 	}
 	scaler := []string{
-		"create,patch events", "patch deployments/scale.apps", "patch podautoscalers.autoscaling.internal.knative.dev",
+		"create,patch events", "patch pods", "patch pods/status", "patch deployments/scale.apps", "patch podautoscalers.autoscaling.internal.knative.dev",
 		"update podautoscalers/status.autoscaling.internal.knative.dev", "update podautoscalers/finalizers.autoscaling.internal.knative.dev",
 		"create,update serverlessservices.networking.internal.knative.dev",
 		"create apiservices.apiregistration.k8s.io", "update apiservices.apiregistration.k8s.io of 2 names",
@@ -148,6 +148,12 @@ func TestRightsDenied(t *testing.T) {
 			return err
 		}
 	}
+	patchStatus := func(patch string) func(context.Context, kubernetes.Interface) error {
+		return func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.CoreV1().Pods(tenant).Patch(ctx, "bait", types.StrategicMergePatchType, []byte(patch), dryPatch, "status")
+			return err
+		}
+	}
 	readSecret := func(ctx context.Context, c kubernetes.Interface) error {
 		_, err := c.CoreV1().Secrets(tenant).Get(ctx, "bait", metav1.GetOptions{})
 		return err
@@ -175,8 +181,19 @@ func TestRightsDenied(t *testing.T) {
 			return err
 		}, rbac},
 		{"the role of a picker", scaler, bind("autoscaler-adapter-picker"), rbac},
-		{"a pod's image", scaler, patchPod(image), rbac},
-		{"a pod's label", scaler, patchPod(label), rbac},
+		{"a pod's image", scaler, patchPod(image), "nothing of a pod but"},
+		{"a pod's label", scaler, patchPod(label), "nothing of a pod but"},
+		{"a pod's annotation", scaler, patchPod(`{"metadata":{"annotations":{"a":"b"}}}`), "no annotation of a pod but"},
+		{"a pod's deletion cost", scaler, patchPod(`{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"-1"}}}`), ""},
+		{"a pod's readiness gate", scaler, patchStatus(`{"status":{"conditions":[{"type":"knative-inference.dev/serving","status":"False"}]}}`), ""},
+		{"a pod's readiness", scaler, patchStatus(`{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`), "nothing of a pod's status but"},
+		{"a pod's address", scaler, patchStatus(`{"status":{"podIP":"10.1.2.3","podIPs":[{"ip":"10.1.2.3"}]}}`), "nothing of a pod's status but"},
+		{"a pod's label by its status", scaler, patchStatus(label), "nothing of a pod but"},
+		{"a pod goes", scaler, func(ctx context.Context, c kubernetes.Interface) error {
+			return c.CoreV1().Pods(tenant).Delete(ctx, "bait", dryDelete)
+		}, rbac},
+		{"a pod's readiness gate", admission, patchStatus(`{"status":{"conditions":[{"type":"knative-inference.dev/serving","status":"False"}]}}`), rbac},
+		{"a pod's readiness gate", gateway, patchStatus(`{"status":{"conditions":[{"type":"knative-inference.dev/serving","status":"False"}]}}`), rbac},
 		{"a Secret of a tenant", scaler, readSecret, rbac},
 		{"a token of the gateway", scaler, func(ctx context.Context, c kubernetes.Interface) error {
 			_, err := c.CoreV1().Secrets(ownNamespace).Create(ctx, &corev1.Secret{

@@ -33,6 +33,8 @@ type Shape struct {
 	Prompt int
 	// Tokens is the number of tokens to generate; exactly so many make an answer whole.
 	Tokens int
+	// Stream asks for the tokens one by one, as server-sent events.
+	Stream bool
 }
 
 // Sender sends requests over kept connections. It is safe for concurrent use.
@@ -55,6 +57,13 @@ type completion struct {
 	Prompt    string `json:"prompt"`
 	MaxTokens int    `json:"max_tokens"`
 	IgnoreEOS bool   `json:"ignore_eos"`
+	Stream    bool   `json:"stream,omitempty"`
+	// StreamOptions asks for the number of tokens at the end of a stream.
+	StreamOptions *streamOptions `json:"stream_options,omitempty"`
+}
+
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
 }
 
 type answer struct {
@@ -70,7 +79,11 @@ type answer struct {
 // finish_reason stop or length, and every token that was asked for. A server
 // that is cut off may still say 200 and end its stream in good order.
 func (s *Sender) Send(ctx context.Context, shape Shape) error {
-	body, err := json.Marshal(completion{s.target.Model, prompt(shape.Prompt), shape.Tokens, true})
+	ask := completion{Model: s.target.Model, Prompt: prompt(shape.Prompt), MaxTokens: shape.Tokens, IgnoreEOS: true, Stream: shape.Stream}
+	if shape.Stream {
+		ask.StreamOptions = &streamOptions{IncludeUsage: true}
+	}
+	body, err := json.Marshal(ask)
 	if err != nil {
 		return err
 	}
@@ -89,7 +102,36 @@ func (s *Sender) Send(ctx context.Context, shape Shape) error {
 	if err != nil {
 		return fmt.Errorf("answer cut off after %d bytes: %w", len(text), err)
 	}
+	if shape.Stream && resp.StatusCode == http.StatusOK {
+		if text, err = joined(text); err != nil {
+			return err
+		}
+	}
 	return whole(resp.StatusCode, text, shape.Tokens)
+}
+
+// joined makes one answer of the events of a stream: the last reason to finish and the
+// last number of tokens. A stream without its end is cut off.
+func joined(stream []byte) ([]byte, error) {
+	var all answer
+	for line := range strings.Lines(string(stream)) {
+		data, ok := strings.CutPrefix(strings.TrimSpace(line), "data: ")
+		if !ok {
+			continue
+		}
+		if data == "[DONE]" {
+			return json.Marshal(all)
+		}
+		var one answer
+		if err := json.Unmarshal([]byte(data), &one); err != nil {
+			return nil, fmt.Errorf("event is not JSON: %s", firstLine([]byte(data)))
+		}
+		if len(one.Choices) > 0 && one.Choices[0].FinishReason != "" {
+			all.Choices = one.Choices
+		}
+		all.Usage.CompletionTokens = max(all.Usage.CompletionTokens, one.Usage.CompletionTokens)
+	}
+	return nil, fmt.Errorf("answer cut off without [DONE]: %d bytes", len(stream))
 }
 
 func whole(status int, text []byte, tokens int) error {

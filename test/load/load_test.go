@@ -29,6 +29,27 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+func TestJoined(t *testing.T) {
+	const token, end = `data: {"choices":[{"text":"a","finish_reason":null}]}` + "\n\n", `data: {"choices":[{"text":"b","finish_reason":"length"}]}` + "\n\n"
+	const usage, done = `data: {"choices":[],"usage":{"completion_tokens":2}}` + "\n\n", "data: [DONE]\n\n"
+	for _, c := range []struct{ name, stream, want string }{
+		{"whole", token + end + usage + done, ""},
+		{"no end", token + end + usage, "without [DONE]"},
+		{"aborted in good order", token + strings.Replace(end, "length", "abort", 1) + usage + done, `finish_reason "abort"`},
+		{"too few tokens", token + end + strings.Replace(usage, "2", "1", 1) + done, "1 tokens in place of 2"},
+		{"an error in between", token + "data: oops\n\n" + done, "not JSON"},
+		{"nothing", "", "without [DONE]"},
+	} {
+		body, err := joined([]byte(c.stream))
+		if err == nil {
+			err = whole(200, body, 2)
+		}
+		if (c.want == "") != (err == nil) || !strings.Contains(text(err), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
 func TestClientsCountEveryAnswerOnce(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "model.example.com" {
