@@ -100,7 +100,9 @@ func TestScrape_overHTTP(t *testing.T) {
 		{"long line", "parse", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte("# " + strings.Repeat("x", 70<<10) + "\n" + page))
 		}},
-		{"redirect", "status", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com/other", http.StatusFound) }},
+		{"redirect", "status", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.com/other", http.StatusFound)
+		}},
 		{"not found", "status", http.NotFound},
 		{"html", "not_engine", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>\n")) }},
 		{"another program", "not_engine", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("go_info 1\n")) }},

@@ -28,10 +28,10 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 				return decider.Objective{}, fmt.Errorf("%s: %q is for the metric %s; add it to %s, or remove this annotation", key, v, decider.SLO, knautoscaling.MetricAnnotationKey)
 			}
 		}
-		return decider.Objective{}, nil
+		return decider.Objective{FallbackConcurrency: r.fallbackConcurrency(pa)}, nil
 	}
 	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, StartupTime: r.Own.LeadTime}
-	o.FallbackConcurrency = r.knativeTarget(pa, target{Metric: decider.Concurrency})
+	o.FallbackConcurrency = r.fallbackConcurrency(pa)
 	o.LimitConcurrency(int(pa.Spec.ContainerConcurrency))
 	for _, l := range []struct {
 		key string
@@ -50,6 +50,16 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 		return o, err
 	}
 	return o, readNumber(pa, autoscaling.SLOMarginKey, &o.Margin, bounds{decider.MinMargin, decider.MaxMargin, "a multiple of the demand", "1.5"})
+}
+
+// fallbackConcurrency is the requests in flight for each replica while no engine was ever
+// read: Knative's own target without the annotation target, which is of another metric.
+func (r Resolver) fallbackConcurrency(pa *v1alpha1.PodAutoscaler) float64 {
+	plain := pa.DeepCopy()
+	for _, key := range knautoscaling.TargetAnnotation {
+		delete(plain.Annotations, key)
+	}
+	return r.knativeTarget(plain, target{Metric: decider.Concurrency})
 }
 
 // A goal lies in [lowestGoal, highestGoal]; all requests cannot be promised.

@@ -21,6 +21,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 		d.Wants[i], next.Targets[i] = targetWant(spec, t, next.Targets[i], obs)
 		d.Panicking = d.Panicking || !next.Targets[i].PanicSince.IsZero()
 	}
+	d.markNeverKnown(spec, next, obs)
 	d.largestWant(obs)
 
 	// The rules, in order: each moves the count or leaves it.

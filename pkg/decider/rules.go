@@ -10,10 +10,10 @@ import (
 const delayGranularity = 2 * time.Second
 
 // partialData keeps the count from falling while a metric is unknown, because that
-// metric might need more.
+// metric might need more. A metric that was never known does not count.
 func partialData(d Decision, obs Observation) outcome {
 	for _, w := range d.Wants {
-		if w.Replicas < 0 {
+		if w.Replicas < 0 && w.Reason != NeverKnown {
 			return outcome{max(d.Replicas, obs.Replicas), PartialData}
 		}
 	}

@@ -42,6 +42,10 @@ type TargetState struct {
 	Recent window.Max `json:"recent,omitzero"`
 	// Backlog is the memory of Waiting.
 	Backlog backlogState `json:"backlog,omitzero"`
+	// Known is true once the metric was known. UnknownSince is the first decision with Ready
+	// pods before that.
+	Known        bool      `json:"known,omitempty"`
+	UnknownSince time.Time `json:"unknownSince,omitzero"`
 }
 
 // forTargets returns the state with one TargetState per target of the spec, in a new

@@ -61,6 +61,10 @@ func (d Decision) bounded() bool {
 func (w Want) String() string {
 	target := " (target " + number(w.Target) + w.Metric.perReplica() + ")"
 	switch {
+	case w.Reason == NeverKnown:
+		return string(w.Metric) + " was never known and does not count" + target + "."
+	case math.IsNaN(float64(w.Observed)) && w.Replicas >= 0 && w.Reason == NoEngineMetrics:
+		return string(w.Metric) + " was never known" + target + "; by the requests in flight the revision needs " + replicas(w.Asked) + "."
 	case w.Replicas < 0 && w.Metric == SLO:
 		return "slo cannot say yet how many replicas it needs."
 	case w.Replicas < 0:
@@ -115,6 +119,10 @@ func (r Reason) text() string {
 		return "panic mode: the largest count since it began"
 	case ScaleUpLimit:
 		return "max-scale-up-rate"
+	case NeverKnown:
+		return "the metric was never known"
+	case NoEngineMetrics:
+		return "no metric of the engines was ever known: requests in flight decide"
 	case UnconfirmedJump:
 		return "only the last sample asks for more"
 	case JumpLimit:

@@ -201,6 +201,8 @@ const (
 	PodLost             Reason = "PodLost"             // a Ready pod was lost: its load was not measured
 	Panicking           Reason = "Panicking"           // panic mode: the largest count since it began
 	ScaleUpLimit        Reason = "ScaleUpLimit"        // max-scale-up-rate
+	NeverKnown          Reason = "NeverKnown"          // the metric was never known: it does not count
+	NoEngineMetrics     Reason = "NoEngineMetrics"     // no metric was ever known: requests in flight decide
 	UnconfirmedJump     Reason = "UnconfirmedJump"     // only the last sample of an engine asks for more
 	JumpLimit           Reason = "JumpLimit"           // an engine alone asks for many times the Ready pods
 	ScaleDownLimit      Reason = "ScaleDownLimit"      // max-scale-down-rate

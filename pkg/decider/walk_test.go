@@ -198,7 +198,7 @@ func broken(spec Spec, st State, obs Observation, d Decision) string {
 	}
 	largest, unknown := int32(-1), false
 	for _, w := range d.Wants {
-		largest, unknown = max(largest, w.Replicas), unknown || w.Replicas < 0
+		largest, unknown = max(largest, w.Replicas), unknown || w.Replicas < 0 && w.Reason != NeverKnown
 		if msg := brokenWant(spec, obs, w); msg != "" {
 			return string(w.Metric) + ": " + msg
 		}

@@ -1,0 +1,61 @@
+package decider
+
+import (
+	"math"
+	"time"
+)
+
+// noteKnown remembers whether a metric of the engines was ever known, and since when it
+// has not been although pods were Ready.
+func (ts TargetState) noteKnown(w Want, obs Observation) TargetState {
+	switch {
+	case w.Replicas >= 0:
+		ts.Known, ts.UnknownSince = true, time.Time{}
+	case !ts.Known && obs.Ready > 0 && ts.UnknownSince.IsZero():
+		ts.UnknownSince = obs.Time
+	}
+	return ts
+}
+
+// neverKnown reports whether a metric of the engines was never known, for a stable
+// window with Ready pods: the engine does not report it, or cannot be read. An unknown
+// metric that was known before is another matter: it will be again.
+func (ts TargetState) neverKnown(spec Spec, obs Observation) bool {
+	return !ts.Metric.demand() && ts.Metric != SLO && !ts.Known && !ts.UnknownSince.IsZero() &&
+		obs.Time.Sub(ts.UnknownSince) >= spec.StableWindow
+}
+
+// markNeverKnown gives the wants of metrics that were never known a reason of their own:
+// they do not keep the count from falling. Where no target has any other metric, requests
+// in flight decide, as for slo without an engine.
+func (d *Decision) markNeverKnown(spec Spec, next State, obs Observation) {
+	all := true
+	for i := range d.Wants {
+		next.Targets[i] = next.Targets[i].noteKnown(d.Wants[i], obs)
+		if d.Wants[i].Replicas < 0 && next.Targets[i].neverKnown(spec, obs) {
+			d.Wants[i].Reason = NeverKnown
+			continue
+		}
+		all = false
+	}
+	if all {
+		d.Wants[0], next.Targets[0] = wantWithoutEngine(spec, d.Wants[0], next.Targets[0], obs)
+	}
+}
+
+// wantWithoutEngine is the want of a revision all of whose metrics were never known. It
+// stays unknown while the queue-proxies report nothing either.
+func wantWithoutEngine(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
+	need := needWithoutEngine(spec, obs)
+	if math.IsNaN(need) {
+		return w, ts
+	}
+	n := max(toCount(math.Ceil(need-rounding)), minOneIfBusy(obs))
+	w.Asked, w.Replicas, w.Reason = n, n, NoEngineMetrics
+	picked := latencyRules
+	if !spec.Reachable {
+		picked &^= stabilization
+	}
+	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: w.Metric, replicas: n, holdDown: spec.StableWindow}, ts)
+	return w, ts
+}
