@@ -36,7 +36,9 @@ type draining struct {
 }
 
 // act brings the pods and the scale target to what the decision asks for: pods that are
-// not needed leave routing first, and the count is lowered when they have ended.
+// not needed leave routing first, and the count is lowered when they have ended. Where pods
+// cannot be written the count is raised all the same; a plan lowers it for what the cache
+// shows, and not for what it writes.
 func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *report) error {
 	rev := revisionOf(pa)
 	in := drain.Input{
@@ -45,10 +47,9 @@ func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *r
 	}
 	plan := drain.Next(in)
 	rep.drain = tally(in, plan)
-	if err := r.writePods(ctx, pa, plan); err != nil {
-		return err
+	if rep.unwritten = r.writePods(ctx, pa, plan); rep.unwritten == nil {
+		r.tellDrain(ctx, pa, in, plan)
 	}
-	r.tellDrain(ctx, pa, in, plan)
 	if plan.Again > 0 {
 		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, plan.Again)
 	}

@@ -1,6 +1,7 @@
 package podautoscaler
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 	"knative.dev/pkg/ptr"
@@ -115,6 +117,23 @@ func TestReconcile_drains(t *testing.T) {
 				t.Errorf("events %q, want %q", events, tt.event)
 			}
 		})
+	}
+}
+
+// Without the right to write pods the count is raised all the same, and the error is told.
+func TestReconcile_podsThatCannotBeWritten(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	b := newBench(t, 4, pa, readySKS(pa), target("llm-1", 2), gated("a", "", 0), gated("b", corev1.ConditionTrue, 0))
+	b.kube.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("not allowed")
+	})
+	pa = pa.DeepCopy()
+	pa.Status.InitializeConditions()
+	if err := b.ReconcileKind(b.ctx, pa); err == nil || !strings.Contains(err.Error(), "not allowed") {
+		t.Errorf("error %v", err)
+	}
+	if b.patched() != `{"spec":{"replicas":4}}` || *pa.Status.DesiredScale != 4 {
+		t.Errorf("patched %s, desired %v; want 4", b.patched(), pa.Status.DesiredScale)
 	}
 }
 

@@ -92,9 +92,14 @@ func (p podIndex) drainPods(rev collector.Revision, loads map[string]collector.L
 	return out
 }
 
-// serving is spec.replicas without the pods that are given up.
+// serving is spec.replicas without the pods that are given up. Every decision asks for it,
+// so that it costs little while no pod drains.
 func (p podIndex) serving(rev collector.Revision, d *appsv1.Deployment) int32 {
 	replicas := replicasOf(d)
+	closed := func(pod *corev1.Pod) bool { gate, _ := gateOf(pod); return gate == drain.Closed }
+	if !slices.ContainsFunc(p.list(rev), closed) {
+		return replicas
+	}
 	return max(replicas-drain.GivenUp(p.drainPods(rev, nil), replicas), 0)
 }
 

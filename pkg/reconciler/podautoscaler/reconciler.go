@@ -2,6 +2,7 @@ package podautoscaler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -86,9 +87,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	ctx, cancel := context.WithTimeout(ctx, pkgreconciler.DefaultTimeout)
 	defer cancel()
 
-	if err := r.openNew(ctx, revisionOf(pa)); err != nil {
-		return err
-	}
+	opened := r.openNew(ctx, revisionOf(pa)) // a pod that cannot be written stops nothing else
 	target, err := r.scaleTarget(pa)
 	if err != nil {
 		return err
@@ -118,7 +117,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	}
 	rep.sks = sks
 	r.report(ctx, pa, rep)
-	return nil
+	return errors.Join(opened, rep.unwritten)
 }
 
 // ObserveKind keeps a standby's windows warm: it collects and decides, and writes nothing.

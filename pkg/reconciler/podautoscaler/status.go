@@ -28,6 +28,8 @@ type report struct {
 	counts      podCounts
 	// drain says which pods are given up and which requests they hold.
 	drain draining
+	// unwritten is why pods could not be written.
+	unwritten error
 	// late is true when the start took longer than the progress deadline.
 	late bool
 }
