@@ -71,7 +71,7 @@ func architecture() []rule {
 	}
 }
 
-// goPackage is what `go list -json` tells.
+// goPackage is the output of `go list -json`.
 type goPackage struct {
 	ImportPath string
 	Standard   bool
@@ -144,7 +144,7 @@ func (r rule) check(p goPackage) (findings []string) {
 	return findings
 }
 
-// isStandard tells the standard library by its first element, which has no dot.
+// isStandard recognises the standard library by the first element, which has no dot.
 func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")

@@ -123,7 +123,7 @@ func choose(all []single, family string) (best single) {
 	return best
 }
 
-// undominated are a family's settings of which no other is as good and cheaper, from the cheapest on.
+// undominated are the settings of a family that no other beats in both quality and cost, cheapest first.
 func undominated(all []single, family string) (kept []single) {
 	for _, one := range all {
 		worse := slices.ContainsFunc(all, func(o single) bool {

@@ -12,14 +12,14 @@ type load struct {
 	args []string
 	// file is what must be there, in the folder of the traces; empty for our own loads.
 	file string
-	// chosen tells that the defaults of our policy were chosen on this load.
+	// chosen is true if the defaults of our policy were chosen on this load.
 	chosen bool
 	// run and bound are what a run, and the oracle's bound, take about, in
 	// seconds of a core: what the estimate of the time left begins with.
 	run, bound float64
 }
 
-// long tells a load that gets fewer seeds.
+// long is true for a load that gets fewer seeds.
 func (l load) long() bool { return l.run > 0.8 }
 
 // rank orders loads for running.

@@ -111,7 +111,7 @@ func (o options) there(tables []table) []table {
 	return tables
 }
 
-// asked tells whether a policy is one to run.
+// asked reports whether a policy is one to run.
 func (o options) asked(policy string) bool {
 	switch name := maker(policy); o.only {
 	case "":
@@ -125,7 +125,7 @@ func (o options) asked(policy string) bool {
 	}
 }
 
-// wanted tells whether a table's cell is one to run.
+// wanted reports whether a table's cell is one to run.
 func (o options) wanted(t table, c call) bool {
 	if o.tables != "" && !slices.Contains(strings.Split(o.tables, ","), t.kind) {
 		return false

@@ -52,7 +52,7 @@ func (s *store) file(c cell, policy string) (string, error) {
 	return filepath.Join(s.dir, fmt.Sprintf("%s_%s_%s_%s.json", c.name(), name, version, hex.EncodeToString(args[:3]))), nil
 }
 
-// of are a policy's runs in a cell, seeds 1 to n as far as there are any.
+// of are a policy's runs in a cell, seeds 1 to n, those that exist.
 func (s *store) of(c cell, policy string, n int) ([]figures, error) {
 	all, err := s.load(c, policy)
 	if err != nil {

@@ -17,7 +17,7 @@ type outcome struct {
 	table table
 	// points has, per family and load, those settings that were run.
 	points [][][]point
-	// frozen is our policy as it comes, by load; known tells where it was run.
+	// frozen is our policy with default settings, by load; known says where it was run.
 	frozen []mean
 	known  []bool
 }

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// versions tell which runs are still what the present program would give. Of
-// a policy it is what a few probes give, on each engine: a change of the
+// versions show which runs the present program would still give. The version of
+// a policy is the result of a few probes, on each engine: a change of the
 // simulator that leaves all figures as they are makes no run anew. Ours has the
 // sources of the decider in it too, for probes are few and it has many parts.
 type versions struct {

@@ -211,7 +211,7 @@ func (r *readings) end(goal time.Duration) (s spread) {
 	return s
 }
 
-// read counts the pods of which engine and queue-proxy were both read after a time.
+// read counts the pods whose engine and queue-proxy were both read after a time.
 func (f *fleet) read(after time.Duration) (n int) {
 	for i := range f.pods {
 		if p := &f.pods[i]; p.engineAt.Load() > int64(after) && p.queueAt.Load() > int64(after) {

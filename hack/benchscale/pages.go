@@ -23,7 +23,7 @@ type response struct{ plain, gzipped []byte }
 // pageSet is the pages of one second: of resting pods and of pods with a burst.
 type pageSet struct{ steady, burst [variants]response }
 
-// template is a page of which values are replaced.
+// template is a page whose values are replaced.
 type template struct{ lines []templateLine }
 
 type templateLine struct {

@@ -90,7 +90,7 @@ func show(ctx context.Context, c *cluster, m model) error {
 	return t.conclude(clients.Stop())
 }
 
-// steady is done when more than one replica serves and the count held for six lines.
+// steady is done when more than one replica serves and the count stayed for six lines.
 func steady() func(view) bool {
 	last, lines := 0, 0
 	return func(v view) bool {

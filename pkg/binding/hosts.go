@@ -74,7 +74,7 @@ func (in *Intent) patternsFor(pattern string) (out []string) {
 	return out
 }
 
-// domainWithNamespace is a served domain of which the namespace's own name is a
+// domainWithNamespace is a served domain that has the namespace's own name as a
 // label, or the pattern where that is in its fixed part: below such a namespace
 // lie the hosts of other namespaces. Namespace prod and the domains example.com
 // and prod.example.com, for example: chat.demo.prod.example.com is that of

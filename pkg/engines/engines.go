@@ -33,7 +33,7 @@ type Engine struct {
 	Path string
 	// Port serves the metrics endpoint, 0 for the port of the requests.
 	Port int
-	// Rank is the label that tells data-parallel ranks of one pod apart, for the
+	// Rank is the label that distinguishes data-parallel ranks of one pod, for the
 	// folds that need it.
 	Rank string
 	// Rows say how the metrics become the fields of a sample.
@@ -57,8 +57,8 @@ const (
 	KServeV2
 )
 
-// Picker is what an endpoint picker can use of an engine. Its metrics are told to
-// the picker when it does not know the engine itself; "" is a metric that is not there.
+// Picker is what an endpoint picker can use of an engine. The picker gets
+// these names when it does not know the engine itself; "" is a metric that is not there.
 type Picker struct {
 	// Scorers are plugins of the picker whose input the engine has.
 	Scorers []string
@@ -93,7 +93,7 @@ func (e Engine) Has(f Field) bool {
 	return slices.ContainsFunc(e.Rows, func(r Row) bool { return r.Field == f })
 }
 
-// registered holds every engine in the order in which pages are held against them.
+// registered has every engine in the order in which pages are compared with them.
 var registered []Engine
 
 // register adds an engine. It is called while the program's variables are set.
@@ -115,7 +115,7 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// All lists the engines in the order in which a page is held against them.
+// All lists the engines in the order in which a page is compared with them.
 func All() []Engine { return slices.Clone(registered) }
 
 // Names lists the names of all engines, sorted.

@@ -15,7 +15,7 @@ import (
 )
 
 // One value is all that a new engine takes: the annotation accepts it, its container and
-// its page are recognised, its metrics are read, and a picker is told of them.
+// its page are recognised, its metrics are read, and a picker gets their names.
 func TestAll_aMadeUpEngineIsOneValue(t *testing.T) {
 	engines.Register(t, engines.Engine{
 		Name: "made-up", Prefix: "madeup_", Path: "/stats", Port: 9999,

@@ -4,7 +4,7 @@ import "slices"
 
 // Row maps one metric to one field of a sample. When several rows name the same
 // field, the first whose metric has a series on the page wins: newer names
-// stand before older ones. A counter is looked for with and without _total.
+// come before older ones. A counter may have the suffix _total or not.
 type Row struct {
 	Field Field
 	// Family is the metric's name on the page.
@@ -84,7 +84,7 @@ func (f Filter) Keeps(value string) bool {
 	return !slices.Contains(f.Not, value)
 }
 
-// Field names what a row tells of an engine. The fields of a sample are documented
+// Field names what a row gives of an engine. The fields of a sample are documented
 // where they are used, in pkg/collector/engine.
 type Field int
 

@@ -2,9 +2,9 @@ package engines
 
 var _ = register(tgi())
 
-// tgi reads Hugging Face's Text Generation Inference, of which one router with
-// one batch stands for the pod. It tells no time to the first token, and no share
-// of the KV cache: that is the tokens which the batch may grow to, of those that
+// tgi reads Hugging Face's Text Generation Inference, one router with
+// one batch in the pod. It reports no time to first token, and no share of the
+// KV cache: that is the tokens which the batch may grow to, of those that
 // fit. Names are from its documentation; no page of a real one was at hand.
 func tgi() Engine {
 	return Engine{

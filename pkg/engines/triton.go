@@ -12,7 +12,7 @@ const tritonPort = 8002
 const tritonPending = "nv_inference_pending_request_count"
 
 // tritonTensorRTLLM reads Triton Inference Server with the TensorRT-LLM backend,
-// whose gauges tell their meaning in a label. It serves them on a port of its
+// whose gauges have their meaning in a label. It serves them on a port of its
 // own. Names are those of the backend's custom metrics and of the Inference
 // Extension's table; no page of a real one was at hand.
 func tritonTensorRTLLM() Engine {
@@ -28,7 +28,7 @@ func tritonTensorRTLLM() Engine {
 		}},
 		Rows: []Row{
 			{Field: Running, Family: "nv_trt_llm_request_metrics", Fold: Sum, Where: requests("scheduled"), Fixed: true},
-			// Old backends do not tell who waits: unknown, not none.
+			// Old backends do not report waiting requests: unknown, not none.
 			{Field: Waiting, Family: "nv_trt_llm_request_metrics", Fold: Sum, Where: requests("waiting"), Fixed: true},
 			{Field: KVUsage, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Mean, Where: blocks("fraction"), Fixed: true},
 			{Field: KVUsed, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Sum, Where: blocks("used"), Fixed: true},

@@ -13,7 +13,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
-// Holder is told which pickers hold requests of a revision.
+// Holder takes the pickers in which requests of a revision are queued.
 type Holder interface {
 	SetHeld(r collector.Revision, shares []collector.Share)
 }
@@ -23,7 +23,7 @@ func (p Pool) pickerKey() collector.Revision {
 	return collector.Revision{Namespace: p.Namespace, Name: "picker/" + p.Name}
 }
 
-// Ours tells that we made the pool, and with it its picker, whose page we know.
+// Ours is true if we made the pool, and with it its picker, whose metrics we know.
 func (p Pool) Ours() bool { return p.Labels[inference.ManagedByKey] == inference.ManagedBy }
 
 // followPickers has the pickers of our pools read, and says whose requests wait
@@ -71,7 +71,7 @@ func (w *Watcher) readPicker(p Pool) {
 	}
 }
 
-// share tells each revision's shares, and those that lost theirs that they have none.
+// share passes on each revision's shares, and none for revisions that lost theirs.
 func (w *Watcher) share(shares map[collector.Revision][]collector.Share) {
 	for r, s := range shares {
 		w.o.Held.SetHeld(r, s)

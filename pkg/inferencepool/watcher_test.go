@@ -71,7 +71,7 @@ spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"ap
 	}
 }
 
-// recorder keeps what the collector was told last.
+// recorder keeps the last calls to the collector.
 type recorder struct {
 	mu      sync.Mutex
 	targets map[collector.Revision]collector.Target

@@ -74,7 +74,7 @@ func ofVersion(t *testing.T, config *rest.Config, version string) custom_metrics
 	return client
 }
 
-// mapper knows the kinds that have metrics, as a cluster's discovery would tell.
+// mapper knows the kinds that have metrics, as a cluster's discovery lists them.
 func mapper() meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Version: "v1"}, {Group: "serving.knative.dev", Version: "v1"}})
 	for _, resource := range resources() {

@@ -25,7 +25,7 @@ type report struct {
 	at    time.Time
 }
 
-// isForeign tells whether an APIService leads to somebody else. Only where it leads
+// isForeign reports whether an APIService leads to somebody else. Only where it leads
 // counts: labels and owners of ours stay behind when another adapter is applied over us.
 func (r *Registrar) isForeign(object *unstructured.Unstructured) bool {
 	return owner(object) != r.o.Namespace+"/"+r.o.Name
@@ -41,7 +41,7 @@ func owner(object *unstructured.Unstructured) string {
 	return namespace + "/" + name
 }
 
-// report names the owners of what is not ours, and tells whether there are any.
+// report names the owners of what is not ours, and reports whether there are any.
 func (r *Registrar) report(live []*unstructured.Unstructured, now time.Time) (foreign bool) {
 	for i, version := range versions() {
 		name, object := apiServiceName(version), live[i]

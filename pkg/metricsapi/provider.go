@@ -23,7 +23,7 @@ func newProvider(view View) viewProvider { return viewProvider{view, &discoveryC
 
 var _ provider.CustomMetricsProvider = viewProvider{}
 
-// GetMetricByName answers 404 for an unknown object, metric or value alike.
+// GetMetricByName answers 404 for an unknown object, metric or value.
 func (p viewProvider) GetMetricByName(_ context.Context, name types.NamespacedName, info provider.CustomMetricInfo, metricSelector labels.Selector) (*custom_metrics.MetricValue, error) {
 	gvk, err := check(info, metricSelector)
 	if err != nil {

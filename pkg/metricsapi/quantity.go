@@ -11,7 +11,7 @@ import (
 // the quantity in milli units, as the HorizontalPodAutoscaler does, would overflow.
 const maxValue = float64(math.MaxInt64 / 1000)
 
-// isKnown tells a real value from a broken one; every metric here counts something,
+// isKnown reports whether a value is real; every metric here counts something,
 // so none is ever negative.
 func isKnown(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
 

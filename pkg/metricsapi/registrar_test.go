@@ -49,7 +49,7 @@ func newDynamic(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
 
 func newCluster(t *testing.T, objects ...runtime.Object) *cluster {
 	c := &cluster{t: t, client: newDynamic(objects...), events: record.NewFakeRecorder(100), log: &strings.Builder{}, bundle: "CA one"}
-	// The fake keeps no resource versions, without which a create and an update look alike.
+	// The fake keeps no resource versions, without which a create and an update look the same.
 	c.client.PrependReactor("create", "apiservices", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		a.(clienttesting.CreateAction).GetObject().(*unstructured.Unstructured).SetResourceVersion("1")
 		return false, nil, nil

@@ -95,7 +95,7 @@ func newServer(o Options, c clients) (*Server, error) {
 	return s, nil
 }
 
-// Ready tells whether the API is being served. Being registered is no part of it:
+// Ready reports whether the API is being served. Being registered is no part of it:
 // another adapter may have the API.
 func (s *Server) Ready() bool { return s.ready.Load() }
 

@@ -20,21 +20,21 @@ const (
 	settle = 20 * time.Millisecond
 	// spacing for each revision, at most longestSpacing, is the time between two
 	// decisions between ticks: with many revisions, samples arrive all the time, and a
-	// decision takes about 50 µs of CPU. All of them take an eighth of a core so.
+	// decision takes about 50 µs of CPU. Together they take an eighth of a core.
 	spacing        = 400 * time.Microsecond
 	longestSpacing = 500 * time.Millisecond
-	// quiet is the shortest time between two notices that tell only of a new reason.
+	// quiet is the shortest time between two notices of a new reason alone.
 	quiet = 10 * time.Second
-	// refresh is the same of notices that tell only of new numbers.
+	// refresh is the same for notices of new numbers alone.
 	refresh = time.Minute
 )
 
-// Observer tells what is known about a revision; replicas are not its business.
+// Observer returns what is known about a revision, except its replicas.
 type Observer interface {
 	Observe(r collector.Revision) (decider.Observation, bool)
 }
 
-// Scales tells what a revision's scale target asks for now (spec.replicas);
+// Scales returns the replicas of a revision's scale target now (spec.replicas);
 // false when there is no such target yet.
 type Scales interface {
 	Replicas(r collector.Revision) (int32, bool)
@@ -87,7 +87,7 @@ func New(ctx context.Context, o Options, changed func(collector.Revision)) *Mult
 // Ensure starts or updates a revision's loop and returns the decision that
 // holds under the spec. State is kept when the spec changes. A decision made
 // from another count than the scale target's present one is made again, so
-// that a count held on old knowledge never undoes a newer one.
+// that a count of old knowledge never undoes a newer one.
 func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas int32) Record {
 	run, ok := m.runner(r)
 	record := run.ensure(time.Now(), spec, replicas)

@@ -186,7 +186,7 @@ func TestNotice_untilTheScaleTargetFollows(t *testing.T) {
 	})
 }
 
-// Numbers that move under one count and reason are told once a minute; those that stand still never.
+// Numbers that change while count and reason stay are published once a minute; equal numbers never.
 func TestNotice_ofNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{running: 40, replicas: 4, observed: true}

@@ -26,11 +26,11 @@ type runner struct {
 	spec   decider.Spec
 	state  decider.State
 	record Record
-	// told is the reason that changed was last called with, at toldAt, and toldText
-	// the decision's line.
-	told     decider.Reason
-	toldAt   time.Time
-	toldText string
+	// notified is the reason that changed was last called with, at notifiedAt, and
+	// notifiedText the text of that decision.
+	notified     decider.Reason
+	notifiedAt   time.Time
+	notifiedText string
 }
 
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
@@ -143,7 +143,7 @@ func (r *runner) step(now time.Time, mayFall bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.record
-	return r.decide(now, mayFall) && r.worthTelling(before)
+	return r.decide(now, mayFall) && r.worthNotice(before)
 }
 
 // decide makes one decision; r.mu is held. After a panic the count stays as it is, and
@@ -211,22 +211,22 @@ func untilTick(d decider.Decision, replicas int32) decider.Decision {
 	return d
 }
 
-// worthTelling reports whether the new record differs from the scale target,
-// from the record before it, or in its reason from what was told last; a mere
-// change of reason is told at most every quiet period, of numbers at most every
-// refresh period, the first known signals at once.
-func (r *runner) worthTelling(before Record) bool {
+// worthNotice reports whether the new record differs from the scale target,
+// from the record before it, or in its reason from the last notice. A new reason
+// alone is worth a notice at most every quiet period, new numbers at most every refresh
+// period, and the first known metrics at once.
+func (r *runner) worthNotice(before Record) bool {
 	now, d := r.record.Time, r.record.Decision
 	moved := before.Time.IsZero() || d.Replicas != before.Decision.Replicas
 	if moved {
 		r.m.Log.Info("decided", "namespace", r.revision.Namespace, "revision", r.revision.Name,
 			"replicas", r.record.Observation.Replicas, "decision", d.Explain())
 	}
-	reason := d.Reason != r.told && (r.told == decider.NoData || now.Sub(r.toldAt) >= quiet)
-	numbers := now.Sub(r.toldAt) >= refresh && d.String() != r.toldText
+	reason := d.Reason != r.notified && (r.notified == decider.NoData || now.Sub(r.notifiedAt) >= quiet)
+	numbers := now.Sub(r.notifiedAt) >= refresh && d.String() != r.notifiedText
 	if !moved && !reason && !numbers && d.Replicas == r.record.Observation.Replicas {
 		return false
 	}
-	r.told, r.toldAt, r.toldText = d.Reason, now, d.String()
+	r.notified, r.notifiedAt, r.notifiedText = d.Reason, now, d.String()
 	return true
 }

@@ -63,7 +63,7 @@ func (e exit) ExitCode() int { return e.code }
 // Unwrap returns what went wrong.
 func (e exit) Unwrap() error { return e.error }
 
-// greeting tells where everything is; %[1]s is the address.
+// greeting says where everything is; %[1]s is the address.
 const greeting = `Playground: http://%[1]s
   a pod's page: http://%[1]s/pods/pod-00000/metrics
   metrics API:  http://%[1]s/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/revisions.serving.knative.dev/playground-00001/num_requests_running

@@ -10,7 +10,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// watch tells the collector where the pages are.
+// watch gives the collector the addresses of the metrics endpoints.
 func (w *World) watch() {
 	w.collector.Watch(collector.Target{Revision: revision, Engine: "vllm", Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 }

@@ -19,9 +19,9 @@ type Frame struct {
 	Running  int     `json:"running"`
 	Waiting  int     `json:"waiting"`
 	Queued   int     `json:"queued"`
-	// KV is the mean share in use, 0..1, null while no pod has told it.
+	// KV is the mean share in use, 0..1, null while no pod has reported it.
 	KV *float64 `json:"kv"`
-	// TTFT and ITL are seconds, null while no request has told them.
+	// TTFT and ITL are seconds, null while no request has finished.
 	TTFT     *float64 `json:"ttft_p95"`
 	ITL      *float64 `json:"itl_p95"`
 	Met      int64    `json:"met"`

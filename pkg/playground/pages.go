@@ -14,7 +14,7 @@ import (
 )
 
 // The ports of a pod, as in a cluster. One real server answers for all pods: it
-// tells them apart by the address that the collector asked for.
+// distinguishes them by the address that the collector asked for.
 const (
 	queueProxyPort = "9090"
 	enginePort     = "8000"

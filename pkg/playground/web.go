@@ -170,7 +170,7 @@ func decode(body io.Reader, c *Control) error {
 	return nil
 }
 
-// serveChoices tells the page what its controls offer.
+// serveChoices lists what the controls of the page offer.
 func serveChoices(rw http.ResponseWriter, _ *http.Request) {
 	type shape struct{ Name, Says string }
 	var shapes []shape

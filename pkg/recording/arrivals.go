@@ -19,7 +19,7 @@ const lengthPeriod = time.Minute
 //
 // What samples keep is the number of requests between two decisions and the
 // tokens that engines counted; when each request came, how long it was, and
-// which prompts were alike is lost. So requests are spread evenly at random
+// which prompts share a prefix is lost. So requests are spread evenly at random
 // over the time between two decisions (an error of up to that time, mostly 2 s,
 // plus the second that a queue-proxy's report is old), and lengths are drawn
 // around the mean of their minute with a coefficient of variation of 1.
@@ -29,7 +29,7 @@ type Arrivals struct {
 	Counted, Finished float64
 	// Gaps is the part of the time in which arrivals were not known: it is replayed as silence.
 	Gaps, Span time.Duration
-	// Lengths tells whether engines told tokens; without, every request is 512 in and 128 out.
+	// Lengths is true if engines reported tokens; if not, every request is 512 in and 128 out.
 	Lengths bool
 }
 

@@ -43,7 +43,7 @@ type Entry struct {
 	// Replicas and Reason are what Decide answered.
 	Replicas int32          `json:"replicas"`
 	Reason   decider.Reason `json:"reason"`
-	// Discarded tells that the answer was not taken: between two ticks a count
+	// Discarded is true if the answer was not used: between two ticks a count
 	// may only rise. The state of before then goes on.
 	Discarded bool `json:"discarded,omitempty"`
 }

@@ -19,7 +19,7 @@ const flushEvery = 5 * time.Second
 // Writer appends to one file. When the file has reached its limit it becomes
 // FILE.1, whose predecessor goes, and a new one begins: at most twice the limit
 // is kept. A Writer is safe for concurrent use. After an error it writes no
-// more, and Err tells why: a full disk must not stop decisions.
+// more, and Err returns why: a full disk must not stop decisions.
 type Writer struct {
 	path    string
 	adapter string
@@ -37,7 +37,7 @@ type Writer struct {
 }
 
 // Create begins a recording. limit is bytes after compression. A file of before
-// a restart becomes FILE.1: it tells why the program ended.
+// a restart becomes FILE.1: it may show why the program ended.
 func Create(path, adapter string, limit int64) (*Writer, error) {
 	w := &Writer{path: path, adapter: adapter, limit: limit}
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {

@@ -90,7 +90,7 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	return b, nil
 }
 
-// build makes the parts, none of which runs yet.
+// build makes the parts; none runs yet.
 func (b *base) build(rec *recording.Writer) ([]part, error) {
 	var all []part
 	for _, entry := range []struct {

@@ -45,7 +45,7 @@ func recorder(w *recording.Writer) multiscaler.Recorder {
 	return w
 }
 
-// watchRecording ends the recording with ctx, and tells once when it fails:
+// watchRecording ends the recording with ctx, and logs once when it fails:
 // decisions go on without it.
 func watchRecording(ctx context.Context, w *recording.Writer, log *slog.Logger) error {
 	if w == nil {

@@ -40,7 +40,7 @@ type certificate struct {
 	notAfter  time.Time
 }
 
-// due tells whether the certificate should be replaced: at two thirds of its life,
+// due reports whether the certificate should be replaced: at two thirds of its life,
 // about 4 months before it ends.
 func (c certificate) due(now time.Time) bool {
 	life := c.notAfter.Sub(c.notBefore)

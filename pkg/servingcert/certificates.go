@@ -86,7 +86,7 @@ func (c *Certificates) TrustedBy(bundle []byte) bool {
 	return err == nil
 }
 
-// AddListener tells l when the served certificate changes.
+// AddListener notifies l when the served certificate changes.
 func (c *Certificates) AddListener(l dynamiccertificates.Listener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,7 +122,7 @@ func (c *Certificates) Sync(ctx context.Context, now time.Time) error {
 func (c *Certificates) renew(ctx context.Context, secret *corev1.Secret, now time.Time, create bool) (certificate, error) {
 	oldBundle := secret.Data[bundleKey]
 	if len(valid(oldBundle, now)) == 0 {
-		oldBundle = c.Bundle() // somebody emptied the Secret: replicas still serve what it held
+		oldBundle = c.Bundle() // somebody emptied the Secret: replicas still serve its certificate
 	}
 	fresh, err := issue(c.host, oldBundle, now)
 	if err != nil {

@@ -225,7 +225,7 @@ func TestCertificates_ended_while_asleep(t *testing.T) {
 	}
 }
 
-// counter counts what it is told; tests use it from one goroutine.
+// counter counts; tests use it from one goroutine.
 type counter int
 
 func (c *counter) Enqueue() { *c++ }

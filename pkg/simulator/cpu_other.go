@@ -4,5 +4,5 @@ package simulator
 
 import "time"
 
-// threadCPU is 0 where the system does not tell the time of a thread.
+// threadCPU is 0 where the system does not report the time of a thread.
 func threadCPU() time.Duration { return 0 }

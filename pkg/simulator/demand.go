@@ -19,9 +19,9 @@ type demand struct {
 	begin                               time.Time
 	stableConcurrency, panicConcurrency *window.Mean
 	stableRPS, panicRPS                 *window.Mean
-	// held and arrived are the totals at the last record.
-	held    float64
-	arrived int64
+	// requestSeconds (of requests in flight) and arrived are the totals at the last record.
+	requestSeconds float64
+	arrived        int64
 }
 
 func newDemand(cfg Config) demand {
@@ -34,10 +34,10 @@ func newDemand(cfg Config) demand {
 
 // record takes the totals at the end of a second: requests times seconds in
 // flight, and requests that arrived.
-func (d *demand) record(end time.Duration, held float64, arrived int64) {
+func (d *demand) record(end time.Duration, requestSeconds float64, arrived int64) {
 	at := d.begin.Add(end)
-	concurrency, rps := max(held-d.held, 0), float64(arrived-d.arrived)
-	d.held, d.arrived = held, arrived
+	concurrency, rps := max(requestSeconds-d.requestSeconds, 0), float64(arrived-d.arrived)
+	d.requestSeconds, d.arrived = requestSeconds, arrived
 	d.stableConcurrency.Set(at, concurrency)
 	d.panicConcurrency.Set(at, concurrency)
 	d.stableRPS.Set(at, rps)

@@ -56,6 +56,6 @@
 // engine's profiles.go. Arrivals are those of the client, put on the engine's
 // clock by the quickest of them. Not modelled are asynchronous scheduling,
 // the padding of CUDA graphs, the first steps of a cold engine, and a prefix cache
-// without hashes: a request of which no prompt hashes are known computes all its
+// without hashes: a request without prompt hashes computes all its
 // tokens again when it was thrown out, and what engines generate is never found again.
 package simulator

@@ -13,7 +13,7 @@ import (
 )
 
 // Fleet is the pods of one revision on a simulated clock, with the router and
-// the queue in front of them. It moves when it is told to: submit requests in
+// the queue in front of them. The caller moves the clock: submit requests in
 // the order of arrival, advance, observe, scale. Run does so for a whole
 // trace, a playground in pieces. It is not safe for concurrent use. After an
 // error it is of no more use.
@@ -184,7 +184,7 @@ func (f *Fleet) happen(e event) error {
 
 // advanceEngines moves the engines to a time, those that have something to do.
 // While requests queue, an end makes room for one of them, so that each end
-// has to be looked at in turn.
+// has to be handled in turn.
 func (f *Fleet) advanceEngines(to time.Duration) {
 	for f.due.first() <= to && f.err == nil {
 		p := f.due[0]

@@ -10,7 +10,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
-// fleetOf is a fleet of so many Ready pods; leads are exact.
+// fleetOf is a fleet of n Ready pods; startup times are exact.
 func fleetOf(t *testing.T, replicas int32, change func(*Config)) *Fleet {
 	t.Helper()
 	cfg := NewConfig()
@@ -173,7 +173,7 @@ func TestFleet_containerConcurrency(t *testing.T) {
 func TestFleet_overload(t *testing.T) {
 	f := fleetOf(t, 1, func(c *Config) { c.QueueTimeout = 30 * time.Second; c.Engine.MaxNumSeqs = 2 })
 	for at := range 120 {
-		submit(t, f, time.Duration(at)*time.Second, 3, 100) // of which it can do 1.8 a second
+		submit(t, f, time.Duration(at)*time.Second, 3, 100) // the engine does 1.8 a second
 	}
 	p, err := f.Point(2 * time.Minute)
 	must(t, err)

@@ -47,10 +47,10 @@ func (h *httpRequests) until(at time.Duration) {
 	}
 }
 
-// arrived is the HTTP requests of so many prompts, the others included.
+// arrived is the HTTP requests of a number of prompts, the others included.
 func (h *httpRequests) arrived(prompts int64) int64 { return h.of(prompts) + h.others }
 
-// of is the HTTP requests that carry so many prompts.
+// of is the HTTP requests with a number of prompts.
 func (h *httpRequests) of(prompts int64) int64 {
 	n := int64(h.prompts)
 	return (prompts + n - 1) / n

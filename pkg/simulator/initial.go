@@ -11,7 +11,7 @@ import (
 const (
 	// firstMinutes is the part of the load that the first size is for.
 	firstMinutes = 5 * time.Minute
-	// firstRequests bounds what is held of it.
+	// firstRequests bounds what is kept of it.
 	firstRequests = 200_000
 	// headroom is for what the means do not show.
 	headroom = 1.25

@@ -77,7 +77,7 @@ func (f *Fleet) choose(prefix *engine.Prefix) *pod {
 	return p
 }
 
-// full tells whether a pod's queue-proxy holds requests back.
+// full reports whether a pod's queue-proxy queues requests.
 func (f *Fleet) full(p *pod) bool {
 	return f.cfg.ContainerConcurrency > 0 && p.inFlight >= f.cfg.ContainerConcurrency*f.http.prompts
 }
@@ -181,7 +181,7 @@ func (f *Fleet) again(r engine.Request) error {
 }
 
 // sent remembers, for the few requests that did not go straight from the
-// client to an engine, what the engine is not told. IDs are above 0.
+// client to an engine, what the engine does not see. IDs are above 0.
 type sent struct {
 	entries []sentEntry
 	free    []int32

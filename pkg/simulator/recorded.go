@@ -89,7 +89,7 @@ func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 const longestRun = 90 * 24 * time.Hour
 
 // aligned puts arrivals and engine times on one clock. The quickest way into
-// the engine's queue tells how far the clocks are apart: it waited for nothing.
+// the engine's queue gives the offset of the clocks: this request waited for nothing.
 func aligned(requests []recordedRequest) []engine.Completion {
 	slices.SortStableFunc(requests, func(a, b recordedRequest) int { return cmp.Compare(*a.ArrivalTime, *b.ArrivalTime) })
 	apart := math.Inf(1)
@@ -157,7 +157,7 @@ func readMeta(file string) (m meta, err error) {
 	return m, nil
 }
 
-// apply puts the limits that the run tells into a profile.
+// apply puts the limits that the run names into a profile.
 func (m meta) apply(p engine.Profile) engine.Profile {
 	p.MaxNumSeqs = cmp.Or(m.Asked.MaxNumSeqs, m.Resolved.Scheduler.MaxNumSeqs, p.MaxNumSeqs)
 	p.MaxNumBatchedTokens = cmp.Or(m.Asked.MaxNumBatchedTokens, m.Resolved.Scheduler.MaxNumBatchedTokens, p.MaxNumBatchedTokens)

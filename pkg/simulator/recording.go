@@ -51,14 +51,14 @@ func ReadRecordings(source string) ([]Recording, error) {
 	return all, nil
 }
 
-// Limit puts the limits that the run tells into a profile; what it does not
-// tell stays as the profile has it.
+// Limit puts the limits that the run names into a profile; the others stay as in
+// the profile.
 func (r Recording) Limit(p engine.Profile) engine.Profile { return r.meta.apply(p) }
 
 // KnownProfile is the profile of the run's GPU, model and tensor parallelism, if one is known.
 func (r Recording) KnownProfile() (engine.Profile, error) { return knownProfile(r.Name, r.meta) }
 
-// Ran says what the recording tells of its engine: the GPU and the model by
+// Ran returns what the recording says of its engine: the GPU and the model by
 // the words of the known profile that it fits, or else of its meta file, which
 // may leave them empty. Runs of one engine thus have the same words.
 func (r Recording) Ran() (gpu, model string, tensorParallel int) {

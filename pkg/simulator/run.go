@@ -18,8 +18,8 @@ const grace = 10 * time.Minute
 // Run replays requests on a fleet that a policy sizes, and returns what that
 // cost and gave. The policy is asked every Period, from one Period on; the
 // run ends with the last arrival. The same arguments give the same Result, CPU
-// aside. An error of the trace or the policy ends the run; who wants to know
-// how far it is, or to stop it, wraps the requests.
+// aside. An error of the trace or the policy ends the run. To follow
+// the progress or to stop the run, wrap the requests.
 func Run(cfg Config, requests trace.Requests, policy Policy) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -197,7 +197,7 @@ func (p switchPolicy) Want(o decider.Observation) (Want, error) {
 	return Want{Replicas: p.after}, nil
 }
 
-// steady is requests at equal distances, all alike.
+// steady is equal requests at equal distances.
 func steady(every time.Duration, n int) trace.Requests {
 	return func(yield func(trace.Request, error) bool) {
 		for i := range n {

@@ -148,7 +148,7 @@ func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
 	s.points = append(s.points[:0], s.points[drop:]...)
 }
 
-// fresh tells whether the page is not older than three scrapes, and the time that it takes to come.
+// fresh reports whether the page is not older than three scrapes, and the time that it takes to come.
 func (s *samples) fresh(at time.Duration, cfg Config) bool {
 	return s.some && at-s.at <= 3*cfg.Scrape+cfg.MetricsDelay
 }

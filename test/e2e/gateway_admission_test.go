@@ -25,8 +25,8 @@ const (
 	gatewayLease = "autoscaler-adapter-gateway-00-of-01"
 )
 
-// admitted is a Service that names no class and runs a vLLM that nobody told to
-// finish what it generates.
+// admitted is a Service that names no class and runs a vLLM without
+// --shutdown-timeout.
 const admitted = `apiVersion: serving.knative.dev/v1
 kind: Service
 metadata:

@@ -20,7 +20,7 @@ var bindings = schema.GroupVersionResource{Group: "knative-inference.dev", Versi
 
 var destinationRules = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"}
 
-// gatewayKinds are those of which the product makes objects in a Service's namespace.
+// gatewayKinds are the kinds of objects that the product makes in a Service's namespace.
 var gatewayKinds = []schema.GroupVersionResource{
 	bindings, inferencePools, objectives, httpRoutes,
 	{Group: "inference.networking.x-k8s.io", Version: "v1alpha2", Resource: "inferencemodelrewrites"},

@@ -41,7 +41,7 @@ func (e *environment) hasGatewayKinds(ctx context.Context) bool {
 	return true
 }
 
-// bystanderKinds are those of which there is a bystander.
+// bystanderKinds are the kinds that have a bystander.
 func (e *environment) bystanderKinds(ctx context.Context) []schema.GroupVersionResource {
 	if !e.hasGatewayKinds(ctx) {
 		return bystanders

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// CCE's walk-through: two models behind one host, and a LoRA of the first, told
-// apart by the JSON body alone through the real body-based router; another model
+// CCE's walk-through: two models behind one host, and a LoRA of the first,
+// distinguished by the JSON body alone through the real body-based router; another model
 // gets a clear 404; a canary by the model's name: another name of the same host.
 //
 // Sequential: it switches the router on, which every request of the Gateway's

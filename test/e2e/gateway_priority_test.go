@@ -78,7 +78,7 @@ type round struct {
 
 // The requests of a round. What fills the pod takes 9 s. The picker reads the
 // pod's queue every 100 ms and lets a request go each millisecond until then, so
-// the order of a few cannot be told at the pod; vip's are as many as it lets go.
+// the order of a few cannot be seen at the pod; vip's are as many as it lets go.
 const filling, fillTokens, held, heldVIP = 30, 10, 6, 100
 
 // newRound fills the only pod, then lets requests of all three wait in the

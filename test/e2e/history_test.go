@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// change is one value of spec.replicas and when the API server told us.
+// change is one value of spec.replicas and when the API server reported it.
 type change struct {
 	at       time.Time
 	replicas int32
@@ -71,7 +71,7 @@ func (h *history) add(n int32) {
 	h.woken = make(chan struct{})
 }
 
-// since returns the value that held at t and all later ones.
+// since returns the value at t and all later ones.
 func (h *history) since(t time.Time) []change {
 	h.mu.Lock()
 	defer h.mu.Unlock()

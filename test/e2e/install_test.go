@@ -205,7 +205,7 @@ func (e *environment) removeAndCompare(ctx context.Context, before state) error 
 	var diff []string
 	err = poll(ctx, time.Second, func() (bool, string) {
 		after, err := e.snapshot(ctx)
-		if err != nil { // of the deadline, perhaps: what was seen before tells more
+		if err != nil { // of the deadline, perhaps: what was seen before says more
 			return false, strings.Join(append(diff, err.Error()), "\n")
 		}
 		diff = before.objects.diff(after)

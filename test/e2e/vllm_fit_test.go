@@ -127,8 +127,8 @@ func predicted(t *testing.T, p engine.Profile, requests []request) latencies {
 }
 
 // expectPrediction wants every mean within a factor. Where nothing waits, the
-// first token's time is mostly the API server's, of which a recording tells
-// nothing: it is told and not judged.
+// first token's time is mostly the API server's, which a recording does
+// not show: it is printed and not judged.
 func expectPrediction(t *testing.T, load string, measured, predicted latencies, factor float64) {
 	t.Helper()
 	text := "real vLLM fit, " + load

@@ -22,7 +22,7 @@ type stage struct {
 	together                bool
 }
 
-// alike tells whether two stages differ in their length at most.
+// alike reports whether two stages differ in their length at most.
 func (s stage) alike(o stage) bool {
 	s.during = o.during
 	return s == o
@@ -80,7 +80,7 @@ func (l *tokenLoad) eachClient(st stage, work func()) {
 	wg.Wait()
 }
 
-// send sends one request and tells whether its answer was whole.
+// send sends one request and reports whether its answer was whole.
 func (l *tokenLoad) send(began time.Time, st stage) bool {
 	q := request{at: time.Since(began), prompt: around(st.prompt), answer: around(st.answer)}
 	err := l.ask(q)
@@ -146,7 +146,7 @@ type sumCount [2]float64
 
 func meanBetween(a, b sumCount) float64 { return (b[0] - a[0]) / (b[1] - a[1]) }
 
-// histograms are those of vLLM's page that tell means of requests.
+// histograms are vLLM's that give means of requests.
 type histograms struct {
 	ttft, tpot, e2e sumCount
 	count           float64

@@ -115,7 +115,7 @@ func expectSignalsOfThePage(t *testing.T, r revision) {
 	}
 }
 
-// pageHistory is what a page told, with its times.
+// pageHistory is the values of a metrics endpoint, with their times.
 type pageHistory []struct {
 	at time.Time
 	signals
@@ -237,8 +237,8 @@ func expectQuiet(t *testing.T, r revision) {
 }
 
 // expectAskedByCache expects that the cache asked for the second replica, with a
-// usage which the engine's page tells under this load too, and concurrency did
-// not. What that wants may be 0 or 1: a cache fills within a second, and a
+// usage that the engine reports under this load too, and concurrency did
+// not. The need of concurrency may be 0 or 1: a cache fills within a second, and a
 // queue-proxy reports once a second.
 func expectAskedByCache(t *testing.T, r revision, pod corev1.Pod) {
 	t.Helper()

@@ -28,7 +28,7 @@ func (r Report) String() string {
 	return s
 }
 
-// Clients is a number of clients, each of which sends its next request as soon
+// Clients is a number of clients; each sends its next request as soon
 // as its last one was answered. It is safe for concurrent use.
 type Clients struct {
 	sender *Sender

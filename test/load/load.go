@@ -31,7 +31,7 @@ type Shape struct {
 	// Prompt is the length of the prompt in words, at least 1. Words are random,
 	// so that no prompt shares cache blocks with another.
 	Prompt int
-	// Tokens is the number of tokens to generate; exactly so many make an answer whole.
+	// Tokens is the number of tokens to generate; a whole answer has exactly this number.
 	Tokens int
 	// Stream asks for the tokens one by one, as server-sent events.
 	Stream bool

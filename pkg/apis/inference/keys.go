@@ -28,7 +28,7 @@ const (
 	// GatewayKey is namespace/name, ListenerKey the listener's name.
 	GatewayKey  = Domain + "/gateway"
 	ListenerKey = Domain + "/listener"
-	// ProviderKey overrides what the GatewayClass's controller name tells.
+	// ProviderKey overrides what the GatewayClass's controller name says.
 	ProviderKey = Domain + "/provider"
 	// HostnamesKey lists hosts besides those of the Knative route.
 	HostnamesKey = Domain + "/hostnames"
@@ -86,7 +86,7 @@ const (
 const (
 	// RoutedKey is "true" on pods of revisions that the pool serves.
 	RoutedKey = Domain + "/routed"
-	// ComponentKey tells our objects apart: pool, picker, route, objective, filter, body-router.
+	// ComponentKey distinguishes our objects: pool, picker, route, objective, filter, body-router.
 	ComponentKey = Domain + "/component"
 	// PickerPodKey is on the picker's pods; its value is the pool's name.
 	PickerPodKey = Domain + "/picker"

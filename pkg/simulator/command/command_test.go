@@ -356,7 +356,7 @@ func TestRun_fitThenFidelity(t *testing.T) {
 	}
 }
 
-// TestRun_unknownEngine: a run whose meta file tells nothing takes what it is
+// TestRun_unknownEngine: a run whose meta file says nothing takes what it is
 // given, without a word too many or an error.
 func TestRun_unknownEngine(t *testing.T) {
 	dir := t.TempDir()

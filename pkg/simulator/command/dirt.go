@@ -17,7 +17,7 @@ import (
 // hideList is the value of --hide that lists the others.
 const hideList = "list"
 
-// dirtFlags say what is not as tidy as the rest of the simulation, for every policy alike. Their defaults change nothing.
+// dirtFlags say what is not as tidy as the rest of the simulation, for every policy. Their defaults change nothing.
 func (o *options) dirtFlags(f *pflag.FlagSet) {
 	c := &o.config
 	f.Float64Var(&o.tokensPerStep, "tokens-per-step", 1, "tokens of a request that the engine makes at once (speculative decoding); the time of a token stays")

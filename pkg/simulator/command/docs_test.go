@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestDocs_commandsWork: what docs/simulate.md tells to type works as it stands.
+// TestDocs_commandsWork: the commands of docs/simulate.md work.
 func TestDocs_commandsWork(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/simulate.md")
 	if err != nil {

@@ -50,7 +50,7 @@ func profiles(name string) ([]engine.Profile, error) {
 	return all, nil
 }
 
-// ofKnownGPU tells whether a name begins with the GPU of a profile.
+// ofKnownGPU reports whether a name begins with the GPU of a profile.
 func ofKnownGPU(name string) bool {
 	gpu, _, _ := strings.Cut(name, "-")
 	return slices.ContainsFunc(engine.Profiles(), func(p engine.Profile) bool { return p.GPU == gpu })
@@ -126,9 +126,9 @@ func wellFormed(raw []byte) error {
 // origins are where coefficients come from, in words short enough for a column:
 // each stands for the sources that begin as it says.
 var origins = []struct{ begins, short, long string }{
-	{"kernel times", "kernels", "times of vLLM 0.19's kernels; those of Llama-3.1-8B were held against real runs (--fidelity)"},
-	{"BLIS", "BLIS", "fitted by BLIS on whole runs, prompts and sequences corrected; with several GPUs no exchange per prompt token; not held against real engines here"},
-	{"Vidur", "Vidur", "its linear layers were measured; attention, KV cache, memory and exchanges are derived from data sheets; not held against real engines here"},
+	{"kernel times", "kernels", "times of vLLM 0.19's kernels; those of Llama-3.1-8B were compared with real runs (--fidelity)"},
+	{"BLIS", "BLIS", "fitted by BLIS on whole runs, prompts and sequences corrected; with several GPUs no exchange per prompt token; not compared with real engines here"},
+	{"Vidur", "Vidur", "its linear layers were measured; attention, KV cache, memory and exchanges are derived from data sheets; not compared with real engines here"},
 }
 
 // origin is the short word for a profile's source.

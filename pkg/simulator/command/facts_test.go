@@ -109,7 +109,7 @@ func TestLoad_stdin(t *testing.T) {
 	}
 }
 
-// TestCounted: reading that takes long says how far it is, reading that does not says nothing.
+// TestCounted: long reading reports its progress, short reading says nothing.
 func TestCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []int64

@@ -27,8 +27,8 @@ const longLoad = 5_000_000
 // trial makes a run of a size.
 type trial func(n int32) (simulator.Result, error)
 
-// alike is a share of requests that tells no two runs apart.
-const alike = 0.001
+// negligible is a difference in the share of requests at which two runs count as equal.
+const negligible = 0.001
 
 // least returns the run of the smallest n that holds the goal. Where not even
 // the largest does, it is the smallest that is as good as the largest.
@@ -38,7 +38,7 @@ func (t trial) least(from, most int32, goal float64) (simulator.Result, error) {
 		return best, err
 	}
 	if best.SLOShare() < goal {
-		goal = best.SLOShare() - alike
+		goal = best.SLOShare() - negligible
 	}
 	for from < most {
 		n := from + (most-from)/2
@@ -117,7 +117,7 @@ func letIn(c simulator.Config) int {
 	return (c.ContainerConcurrency*c.PromptsPerRequest + c.Ranks - 1) / c.Ranks
 }
 
-// schedule is the oracle's, to be replayed, for so many times the work.
+// schedule is the oracle's, to be replayed, for a factor on the work.
 func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64, at func(time.Duration)) ([]simulator.Change, error) {
 	more, let := 1.0, letIn(config)
 	if let > 0 && let < divisible {
@@ -134,7 +134,7 @@ func (c *comparison) schedule(ctx context.Context, config simulator.Config, fact
 	return times(kept(b.Replicas, c.size.span-lastMinutes), more), err
 }
 
-// times is a schedule with so many times the replicas.
+// times is a schedule with a factor on the replicas.
 func times(schedule []simulator.Change, factor float64) []simulator.Change {
 	for i := range schedule {
 		schedule[i].Replicas = int32(math.Ceil(float64(schedule[i].Replicas) * factor))
@@ -148,17 +148,17 @@ const lastMinutes = 2 * time.Minute
 
 // kept is a schedule that does not shrink from a time on.
 func kept(schedule []simulator.Change, from time.Duration) []simulator.Change {
-	var held []simulator.Change
+	var kept []simulator.Change
 	for _, c := range schedule {
-		if n := len(held); n == 0 || c.At < from || c.Replicas > held[n-1].Replicas {
-			held = append(held, c)
+		if n := len(kept); n == 0 || c.At < from || c.Replicas > kept[n-1].Replicas {
+			kept = append(kept, c)
 		}
 	}
-	return held
+	return kept
 }
 
-// harder is an engine for which every request is so many times the work, and
-// takes so many times the room.
+// harder is an engine for which every request is times the work, and takes times
+// the room.
 func harder(p engine.Profile, factor float64) engine.Profile {
 	p.PerSequence, p.PerToken = p.PerSequence*factor, p.PerToken*factor
 	p.PerKVToken, p.PerTokenPair = p.PerKVToken*factor, p.PerTokenPair*factor

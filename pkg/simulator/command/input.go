@@ -46,9 +46,9 @@ func pipe(name string) ([]byte, error) {
 // patience is how long the reading of a load may go on without a word.
 const patience = 5 * time.Second
 
-// told is the load with a word now and then about how far its reading is: huge
+// announced is the load with reports about the progress of reading: huge
 // loads take minutes to read before the first run begins.
-func (l load) told(out *output) load {
+func (l load) announced(out *output) load {
 	return load{l.title, func(seed uint64) (trace.Requests, error) {
 		requests, err := l.requests(seed)
 		return counted(requests, func(n int64, at time.Duration) {
@@ -73,13 +73,13 @@ func counted(requests trace.Requests, say func(n int64, at time.Duration)) trace
 	}
 }
 
-// remarks tells what one should know of the load before one believes the figures.
+// remarks returns what a reader of the figures should know of the load.
 func (c *comparison) remarks(out *output) {
 	if n := c.size.tooLong; n > 0 {
 		out.say("%d of %d requests are longer than the %d tokens that the KV cache of %s holds: each is refused, and a miss", n, c.size.requests, c.config.Engine.KVTokens, c.config.Engine.Name)
 	}
 	if (c.config.PrefixCache || c.config.Routing == simulator.PrefixAware) && !c.size.prefixes {
-		out.say("the load does not say which prompts are alike (block hashes, as Mooncake's traces have): --prefix-cache and --routing prefix-aware change nothing")
+		out.say("the load does not say which prompts share a prefix (block hashes, as Mooncake's traces have): --prefix-cache and --routing prefix-aware change nothing")
 	}
 	if c.size.span < c.config.Lead {
 		out.say("the load lasts %v, and a pod takes %v to start (--lead): no policy can help it", c.size.span.Round(time.Second), c.config.Lead)

@@ -35,7 +35,7 @@ func TestRun_settings(t *testing.T) {
 			t.Errorf("exit %d: %q is not said in\n%s", code, want, stdout)
 		}
 	}
-	if !strings.Contains(stderr, "does not say which prompts are alike") {
+	if !strings.Contains(stderr, "does not say which prompts share a prefix") {
 		t.Errorf("%q", stderr)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // load is where the requests of every run come from. Each run reads them
-// anew, so that none is held in memory.
+// anew, so that none stays in memory.
 type load struct {
 	title    string
 	requests func(seed uint64) (trace.Requests, error)
@@ -69,7 +69,7 @@ type size struct {
 	span     time.Duration
 }
 
-// measure reads a load once, for its errors and its size; an engine holds so many tokens.
+// measure reads a load once, for its errors and its size; tokens is what an engine has room for.
 func (l load) measure(ctx context.Context, seed uint64, holds int) (s size, err error) {
 	requests, err := l.requests(seed)
 	if err != nil {
@@ -121,9 +121,9 @@ func emptyRange(ctx context.Context, o options, err error) error {
 // heldRequests is how many requests are kept in memory: about 250 MB.
 const heldRequests = 4_000_000
 
-// held is the load with the requests of every seed in memory once they were
+// inMemory is the load with the requests of every seed in memory once they were
 // read, for many runs read them.
-func (l load) held(of size) load {
+func (l load) inMemory(of size) load {
 	var guard sync.Mutex
 	read := map[uint64]func() ([]trace.Request, error){}
 	return load{l.title, func(seed uint64) (trace.Requests, error) {
@@ -161,7 +161,7 @@ func (l load) all(seed uint64, of size) ([]trace.Request, error) {
 	return all, nil
 }
 
-// watched tells how far a run is, and ends it with the context.
+// watched reports the progress of a run, and ends the run with the context.
 func watched(ctx context.Context, requests trace.Requests, at func(time.Duration)) trace.Requests {
 	return func(yield func(trace.Request, error) bool) {
 		n := 0

@@ -36,7 +36,7 @@ type options struct {
 	tokensPerStep, abort float64
 
 	config simulator.Config
-	// changed tells which flags were given.
+	// changed reports which flags were given.
 	changed func(name string) bool
 }
 
@@ -123,7 +123,7 @@ func (o *options) outputFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.out, "out", "", "write the learned profile to `FILE`")
 }
 
-// modes are the flags of which exactly one has to be given, with what each does.
+// modes are the flags of which exactly one is needed, with what each does.
 func (o options) modes() []string {
 	var given []string
 	for _, m := range []struct {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// progress tells on stderr how far long work is; work of less than a second
+// progress reports the progress of long work on stderr; work of less than a second
 // says nothing. Its clock never touches a simulation.
 type progress struct {
 	out     io.Writer
@@ -21,14 +21,14 @@ type progress struct {
 	end     sync.WaitGroup
 }
 
-// newProgress watches work of so many equal parts.
+// newProgress watches work of a number of equal parts.
 func newProgress(out io.Writer, parts int) *progress {
 	p := &progress{out: out, live: isTerminal(out), begun: time.Now(), parts: make([]atomic.Int64, max(parts, 1)), stop: make(chan struct{})}
 	p.end.Go(p.watch)
 	return p
 }
 
-// at records how far a part is, 0..1. It is safe for concurrent use.
+// at records the progress of a part, 0..1. It is safe for concurrent use.
 func (p *progress) at(part int, share float64) {
 	p.parts[part].Store(int64(1000 * min(max(share, 0), 1)))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
-// replayRecorded makes every recorded decision again, and says how many came out alike.
+// replayRecorded makes every recorded decision again, and says how many came out the same.
 func replayRecorded(o options, out *output) (*report.Recorded, error) {
 	if o.recorded == "" {
 		return nil, nil
@@ -34,7 +34,7 @@ func replayRecorded(o options, out *output) (*report.Recorded, error) {
 		Counted: arrivals.Counted, Finished: arrivals.Finished, Unknown: arrivals.Gaps.Seconds(), Span: arrivals.Span.Seconds(),
 	}
 	if !arrivals.Lengths {
-		out.say("%s: no engine told how many tokens it computed; every request is taken for 512 tokens in and 128 out", o.recorded)
+		out.say("%s: no engine reported how many tokens it computed; every request is taken for 512 tokens in and 128 out", o.recorded)
 	}
 	return recorded, nil
 }

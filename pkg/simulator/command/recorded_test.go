@@ -90,7 +90,7 @@ func replaysRecorded(t *testing.T, file string, came size) {
 		t.Fatal(err)
 	}
 	if r.Recorded.Decisions < 700 || r.Recorded.Identical != r.Recorded.Decisions {
-		t.Errorf("%d of %d decisions alike", r.Recorded.Identical, r.Recorded.Decisions)
+		t.Errorf("%d of %d decisions are the same", r.Recorded.Identical, r.Recorded.Decisions)
 	}
 	truth := figures(t, append(args, "--synthetic", "ramp", "--from", "15m", "--to", "40m")...)
 	for i, run := range r.Runs {

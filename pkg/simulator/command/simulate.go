@@ -75,14 +75,14 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.recorded, err = replayRecorded(o, out); err != nil {
 		return nil, err
 	}
-	if c.size, err = c.load.told(out).measure(ctx, o.seed, c.config.Engine.KVTokens); err != nil || c.size.requests == 0 {
+	if c.size, err = c.load.announced(out).measure(ctx, o.seed, c.config.Engine.KVTokens); err != nil || c.size.requests == 0 {
 		err = emptyRange(ctx, o, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if c.size.requests*int64(o.seeds) <= heldRequests {
-		c.load = c.load.held(c.size)
+		c.load = c.load.inMemory(c.size)
 	}
 	c.remarks(out)
 	c.config.Warmup = warmup(c.config.Warmup, c.size.span, o.changed("warmup"), out)

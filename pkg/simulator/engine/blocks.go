@@ -53,8 +53,8 @@ func (b *blocks) used(step int64) int64 {
 	return b.whole + b.count*u + some + more
 }
 
-// held is the number of tokens once step is done.
-func (b *blocks) held(step int64) int64 { return b.tokens + b.count*step }
+// tokensAfter is the number of tokens once step is done.
+func (b *blocks) tokensAfter(step int64) int64 { return b.tokens + b.count*step }
 
 // divide cuts tokens into whole blocks and a rest. It rounds down, so that the
 // rest is never negative: a request that starts late has a negative base.

@@ -60,7 +60,7 @@ func (c cost) kv(prompt int64) picos {
 	return c.kvToken
 }
 
-// series is a run of steps of which each takes grow longer than the one before.
+// series is a run of steps; each takes grow longer than the step before.
 type series struct{ first, grow picos }
 
 // span is the time of the first m steps.

@@ -57,13 +57,13 @@ func (c *Counters) Add(o Counters) {
 	}
 }
 
-// Load is what the engine held after the last Advance.
+// Load is the requests and tokens in the engine after the last Advance.
 type Load struct {
 	Running, Waiting int
 	KVUsage          float64 // 0..1
 }
 
-// Load returns what the engine held when something last changed in it; unlike
+// Load returns the engine's load when something last changed; unlike
 // Counters it costs nothing, and counts requests still in the API server as waiting.
 func (e *Engine) Load() Load {
 	return Load{Running: e.running, Waiting: e.queue.size, KVUsage: float64(e.usedBlocks(e.steps)) / float64(e.capacity)}

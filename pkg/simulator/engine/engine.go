@@ -13,7 +13,7 @@ import (
 type Request struct {
 	// ID is the caller's; it comes back in the Completion.
 	ID int32
-	// HangsUp tells that the client leaves with the last token of Output, which is then not the whole answer:
+	// HangsUp is true if the client leaves with the last token of Output, which is then not the whole answer:
 	// the engine has done the work and counts no completion.
 	HangsUp bool
 	// Arrival is when the API server receives it, at least 0 and not before that of the last request submitted.
@@ -160,7 +160,7 @@ func (e *Engine) Submit(r Request) error {
 	return nil
 }
 
-// holds tells whether the whole KV cache is enough for a request. Its last
+// holds reports whether the whole KV cache is enough for a request. Its last
 // token is never read again, so it needs no place.
 func (e *Engine) holds(r Request) bool {
 	all := e.capacity * e.blocks.size
@@ -236,7 +236,7 @@ func (e *Engine) Expire(at, limit time.Duration) []Request {
 	return e.expired
 }
 
-// hasExpired tells whether the head of the queue waits since before a limit;
+// hasExpired reports whether the head of the queue waits since before a limit;
 // one that was preempted after its first token does not.
 func (e *Engine) hasExpired(limit time.Duration) bool {
 	if e.queue.size == 0 {

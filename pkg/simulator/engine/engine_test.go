@@ -42,7 +42,7 @@ func anyRequests(r *rand.Rand, p Profile, n int) (requests []Request) {
 	return requests
 }
 
-// sharePrefixes lets prompts begin alike: hashes are of a small alphabet, so
+// sharePrefixes gives prompts common beginnings: hashes are of a small alphabet, so
 // that they are equal for a while and then part. Some requests have none.
 func sharePrefixes(r *rand.Rand, p Profile, requests []Request) {
 	tokens := 1 + r.IntN(2*p.BlockSize)

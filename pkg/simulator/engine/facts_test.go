@@ -117,7 +117,7 @@ func TestEngine_abort(t *testing.T) {
 func TestEngine_expire(t *testing.T) {
 	ended := map[int32]Completion{}
 	e, _ := New(small(), func(c Completion) { ended[c.ID] = c })
-	for id := range int32(6) { // of which two run
+	for id := range int32(6) { // two of them run
 		if err := e.Submit(Request{ID: id, Arrival: time.Duration(id) * time.Millisecond, Prompt: 20, Output: 50}); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@ import "math"
 
 // outputs bundles tokens as speculative decoding does: the engine makes
 // TokensPerStep tokens of a request at once. The times of a profile are those of
-// a token, so a step of such an engine is as long as so many steps of the
+// a token, so a step of such an engine is as long as TokensPerStep steps of the
 // profile, and the client waits as long for a token on average. What changes is
 // what the engine counts: one gap an output, which is that many times as long,
 // and fewer steps. The outputs of different requests are spread evenly over the

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// drafted is an engine whose tokens take 9 ms each, and of which an output brings several.
+// drafted is an engine whose tokens take 9 ms each and come several at a time.
 func drafted(tokens float64) Profile {
 	p := small()
 	p.StepBase, p.ComputeBase, p.PerKVToken, p.KVTokens, p.TokensPerStep = 9000, 0, 0, 10_000, tokens

@@ -2,7 +2,7 @@ package engine
 
 import "math"
 
-// Prefix is the hashes of a prompt's whole blocks of so many tokens each; an
+// Prefix is the hashes of a prompt's whole blocks of equal size; an
 // equal beginning of hashes is an equal beginning of prompts.
 type Prefix struct {
 	Hashes []int64
@@ -16,7 +16,7 @@ type prefixCache struct {
 	chunks map[uint64]*chunk
 	// head is taken first, tail was given back last.
 	head, tail *chunk
-	// used is the blocks in use when the queue was last looked at; until blocks
+	// used is the blocks in use when the queue was last handled; until blocks
 	// are given back they only grow, so that takings can be made up for later.
 	used int64
 }
@@ -37,9 +37,9 @@ type reuse struct {
 	keys []uint64
 	// tokens and blocks are of one chunk.
 	tokens, blocks int64
-	// held are the chunks that its computed tokens fill, nil for one that
-	// somebody else had computed meanwhile: two copies, of which one is kept.
-	held []*chunk
+	// chunks are those that its computed tokens fill, nil for one that
+	// another request had computed meanwhile: of two copies one is kept.
+	chunks []*chunk
 	// cached is the tokens that it found at its last admission.
 	cached int64
 }
@@ -198,32 +198,32 @@ func (e *Engine) reusePrefix(s *slot) {
 			e.shared += k.blocks
 		}
 		k.holders++
-		r.held = append(r.held, k)
+		r.chunks = append(r.chunks, k)
 	}
-	r.cached = int64(len(r.held)) * r.tokens
+	r.cached = int64(len(r.chunks)) * r.tokens
 	s.computed = r.cached
-	e.promptBlocks += int64(len(r.held)) * r.blocks
+	e.promptBlocks += int64(len(r.chunks)) * r.blocks
 }
 
-// untilChunk is the steps of so many tokens until the next chunk is full.
+// untilChunk is the steps of a number of tokens until the next chunk is full.
 func (r *reuse) untilChunk(computed, tokens int64) int64 {
-	if len(r.held) == len(r.keys) {
+	if len(r.chunks) == len(r.keys) {
 		return math.MaxInt64
 	}
-	return blocksOf(int64(len(r.held)+1)*r.tokens-computed, tokens)
+	return blocksOf(int64(len(r.chunks)+1)*r.tokens-computed, tokens)
 }
 
 // keepPrefix names the chunks that a request's computed tokens fill at a step.
 func (e *Engine) keepPrefix(s *slot, step int64) {
 	e.takeBlocks(step)
 	r := s.reuse
-	for i := len(r.held); i < len(r.keys) && int64(i+1)*r.tokens <= s.computed; i++ {
+	for i := len(r.chunks); i < len(r.keys) && int64(i+1)*r.tokens <= s.computed; i++ {
 		var k *chunk
 		if e.cache.chunks[r.keys[i]] == nil {
 			k = &chunk{key: r.keys[i], cached: true, blocks: r.blocks, holders: 1}
 			e.cache.chunks[k.key] = k
 		}
-		r.held = append(r.held, k)
+		r.chunks = append(r.chunks, k)
 	}
 }
 
@@ -240,11 +240,11 @@ func (e *Engine) giveBlocks(s *slot, blocks int64) {
 		c.give(&chunk{blocks: blocks})
 		return
 	}
-	tail := blocks - int64(len(r.held))*r.blocks
+	tail := blocks - int64(len(r.chunks))*r.blocks
 	c.used -= tail
 	c.give(&chunk{blocks: tail})
-	for i := len(r.held) - 1; i >= 0; i-- {
-		k := r.held[i]
+	for i := len(r.chunks) - 1; i >= 0; i-- {
+		k := r.chunks[i]
 		switch {
 		case k == nil:
 			k = &chunk{blocks: r.blocks}
@@ -258,5 +258,5 @@ func (e *Engine) giveBlocks(s *slot, blocks int64) {
 		c.used -= k.blocks
 		c.give(k)
 	}
-	r.held = r.held[:0]
+	r.chunks = r.chunks[:0]
 }

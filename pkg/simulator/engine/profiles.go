@@ -43,7 +43,7 @@ const (
 	fromVidur   = "Vidur's profile of the linear layers; the KV cache, 131,072 bytes a token, read at 89 % of 2.039 TB/s"
 )
 
-// Profiles returns the engines that are known by name, the first of which is the default.
+// Profiles returns the engines that are known by name; the first is the default.
 func Profiles() []Profile {
 	return slices.Concat(first(), blis(), vidur())
 }

@@ -60,7 +60,7 @@ func (m model) weights() float64 {
 // kvBytes is one token's keys and values in all layers.
 func (m model) kvBytes() float64 { return 2 * m.layers * m.kvHeads * m.headDim * bf16 }
 
-// replica is a model on so many GPUs.
+// replica is a model on a number of GPUs.
 type replica struct {
 	gpu
 	model

@@ -37,7 +37,7 @@ type referenceRequest struct {
 	scheduled, reused             int
 	blocks                        []int
 	prefix                        []string // the contents of its prompt's whole chunks
-	chunk, named                  int      // tokens of each, and how many of them it has looked at
+	chunk, named                  int      // tokens of each, and how many of them were compared
 	first, last                   picos
 }
 
@@ -71,7 +71,7 @@ func (r *reference) release(q *referenceRequest) {
 	q.blocks = nil
 }
 
-// hit is the cached blocks of a request's prompt, of which at least one token stays to be computed.
+// hit is the cached blocks of a request's prompt; at least one token is always computed.
 func (r *reference) hit(q *referenceRequest) (blocks []int, idle int) {
 	for i, content := range q.prefix {
 		chunk, ok := r.cached[content]
@@ -209,7 +209,7 @@ func (r *reference) execute() {
 	r.running = slices.DeleteFunc(r.running, r.output)
 }
 
-// output gives a request its token, and tells whether it was the last.
+// output gives a request its token, and reports whether it was the last.
 func (r *reference) output(q *referenceRequest) bool {
 	q.computed += q.scheduled
 	if q.computed < q.tokens {

@@ -24,7 +24,7 @@ func (e *Engine) plan() (steps int64, times series) {
 		return 0, series{}
 	}
 	times = series{
-		first: e.cost.step(n, e.blocks.held(e.steps+1), chunk, chunk*(2*computed+chunk)),
+		first: e.cost.step(n, e.blocks.tokensAfter(e.steps+1), chunk, chunk*(2*computed+chunk)),
 		grow:  e.cost.kv(chunk)*picos(n) + e.cost.halfPair*picos(2*chunk*chunk),
 	}
 	if e.partial == none {
@@ -36,7 +36,7 @@ func (e *Engine) plan() (steps int64, times series) {
 // lastStep keeps sums of picoseconds from overflowing: a step lasts at most an hour.
 const lastStep = never - 3600*1e12
 
-// admits tells whether the next step admits the head of the queue.
+// admits reports whether the next step admits the head of the queue.
 func (e *Engine) admits() bool {
 	if e.queue.size == 0 || e.partial != none || e.running >= e.profile.MaxNumSeqs {
 		return false
@@ -56,7 +56,7 @@ func (e *Engine) untilAdmission(steps int64, times series) int64 {
 	if head.queued <= e.now {
 		return steps
 	}
-	// It is looked at by the first step that begins at its arrival or later.
+	// The first step that begins at its arrival or later admits it.
 	return min(steps, times.within(head.queued-e.now-1, steps)+1)
 }
 
@@ -94,8 +94,8 @@ func (e *Engine) repeat(steps int64, times series) {
 	e.finish()
 }
 
-// fillFor computes the prompt in progress for so many steps, with a stop where
-// it fills a chunk: what the queue of free blocks still holds then decides who keeps it.
+// fillFor computes the prompt in progress for a number of steps, and stops where the
+// prompt fills a chunk: the queue of free blocks then decides who keeps the chunk.
 func (e *Engine) fillFor(steps int64) {
 	s := &e.slots[e.partial]
 	chunk := int64(e.profile.MaxNumBatchedTokens) - e.blocks.count

@@ -32,7 +32,7 @@ func (e *Engine) beginStep() {
 		fill(e.admit())
 	}
 	e.stepping = true
-	e.next = e.now + e.cost.step(e.blocks.count, e.blocks.held(e.steps+1), prompt, pairs)
+	e.next = e.now + e.cost.step(e.blocks.count, e.blocks.tokensAfter(e.steps+1), prompt, pairs)
 }
 
 // makeRoom preempts the newest requests until the tokens that this step adds
@@ -59,7 +59,7 @@ func (e *Engine) partialNeed(budget int64) int64 {
 	return e.blocks.of(to) - e.blocks.of(s.computed)
 }
 
-// admissible tells whether the head of the queue may run, with the blocks of
+// admissible reports whether the head of the queue may run, with the blocks of
 // this step's tokens already taken.
 func (e *Engine) admissible() bool {
 	if e.queue.size == 0 || e.running >= e.profile.MaxNumSeqs {
@@ -73,7 +73,7 @@ func (e *Engine) admissible() bool {
 	return e.fits(s, e.steps+1)
 }
 
-// fits tells whether the whole prompt finds room at a step.
+// fits reports whether the whole prompt finds room at a step.
 func (e *Engine) fits(s *slot, step int64) bool {
 	return e.blocks.of(s.target)-e.sharable(s) <= e.capacity-e.usedBlocks(step)
 }

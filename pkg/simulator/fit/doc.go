@@ -6,7 +6,7 @@
 // decoding times, and at the known profiles that, made slower or faster as a
 // whole, come nearest. From each it moves every coefficient by a factor
 // (Nelder and Mead's simplex on the logarithms), and the best end wins. A run
-// does not tell all coefficients apart, so leaving the beginning costs a
+// does not determine every coefficient alone, so leaving the start costs a
 // little: what the data do not show stays as it was. The engine's limits are
 // the recording's and not learned. Nothing is random, so the same recording
 // gives the same profile.

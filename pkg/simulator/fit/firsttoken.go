@@ -7,10 +7,9 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
-// The time to a first token tells what a prompt costs more plainly than the time
-// between tokens, where a prompt is one of many things in a step, and it is the
-// only thing that tells of the API server's own time. It says so only where no
-// request waits for others.
+// The time to first token shows the cost of a prompt more clearly than the time
+// between tokens, where a prompt is one of many things in a step. Nothing else shows
+// the API server's own time. Both hold only where no request waits for others.
 
 // fewestFirsts is the windows from which on first tokens are learned from.
 const fewestFirsts = 5
@@ -32,7 +31,7 @@ func firstToken(w window, p engine.Profile) float64 {
 	return w.busy*(met/2+prefill(1+others, w, p)) + (1-w.busy)*prefill(1, idle, p)
 }
 
-// prefill is the steps that compute so many prompts of a window's length beside
+// prefill is the steps that compute a number of prompts of a window's length beside
 // what it decodes.
 func prefill(prompts float64, w window, p engine.Profile) float64 {
 	tokens := prompts * w.length
@@ -42,7 +41,7 @@ func prefill(prompts float64, w window, p engine.Profile) float64 {
 
 // overhead is the part of the measured times to the first token, in microseconds,
 // that the engine's steps do not explain: the median window's. It is false where
-// too few windows tell of it.
+// too few windows show it.
 func overhead(windows []window, p engine.Profile) (micros float64, ok bool) {
 	var rest []float64
 	for _, w := range windows {
@@ -57,7 +56,7 @@ func overhead(windows []window, p engine.Profile) (micros float64, ok bool) {
 	return min(max(rest[len(rest)/2], 0), mostOverhead), true
 }
 
-// firstTokenCost is how far a profile is from the measured times to the first
+// firstTokenCost is the difference between a profile and the measured times to first
 // token, given the best overhead: the mean square of the logarithms, as for steps.
 func firstTokenCost(windows []window, p engine.Profile) float64 {
 	o, ok := overhead(windows, p)
@@ -67,7 +66,7 @@ func firstTokenCost(windows []window, p engine.Profile) float64 {
 	sum, n := 0.0, 0.0
 	for _, w := range windows {
 		if w.ttft > 0 {
-			sum, n = sum+farOff(firstToken(w, p)+o, w.ttft), n+1
+			sum, n = sum+squaredLogRatio(firstToken(w, p)+o, w.ttft), n+1
 		}
 	}
 	return sum / n

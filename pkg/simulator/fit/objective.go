@@ -28,7 +28,7 @@ func metrics() [3]metric {
 	}
 }
 
-// mismatch is how far a profile is from the runs: 0 is no difference at all.
+// mismatch is the difference between a profile and the runs: 0 is none.
 func mismatch(runs []Run, p engine.Profile) float64 {
 	sum := 0.0
 	for _, r := range runs {

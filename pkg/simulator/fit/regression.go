@@ -102,7 +102,7 @@ func regressed(runs []Run) (engine.Profile, bool) {
 	return p, p.Validate() == nil
 }
 
-// add adds a row, weighted so that all count alike, to the normal equations.
+// add adds a row, weighted so that all count equally, to the normal equations.
 func add(normal *[4][5]float64, row [5]float64, size float64) {
 	for i := range 4 {
 		for j := range 5 {
@@ -112,7 +112,7 @@ func add(normal *[4][5]float64, row [5]float64, size float64) {
 }
 
 // nonNegative solves the normal equations under x >= 0, one coordinate after
-// the other; it is slow where columns are alike, and exact enough to begin a search.
+// the other; it is slow where columns are similar, and exact enough to begin a search.
 func nonNegative(normal [4][5]float64) (x [4]float64) {
 	for range 20_000 {
 		for i := range x {

@@ -21,7 +21,7 @@ import (
 //	time = a + b*n + c*p + d*KV
 //
 // are where the search for a profile begins, whose maximum a sum cannot have.
-// What the windows do not tell stays near the known profile that, made slower
+// What the windows do not show stays near the known profile that, made slower
 // or faster, fits best.
 
 // A window is long enough that counters read at slightly different times do not matter.
@@ -29,7 +29,7 @@ const (
 	windowLength = 10 * time.Second
 	windowSteps  = 20
 	windowTokens = 50
-	// tokenBudget is vLLM's default of max_num_batched_tokens, which no page tells.
+	// tokenBudget is vLLM's default of max_num_batched_tokens, which engines do not report.
 	tokenBudget = 2048
 	// windowPrompts are enough for a mean time to the first token.
 	windowPrompts = 5
@@ -53,7 +53,7 @@ type window struct {
 	ttft, length, busy float64
 }
 
-// seen is what the recording tells of one revision's engines.
+// seen is what the recording shows of one revision's engines.
 type seen struct {
 	revision string
 	windows  []window
@@ -70,10 +70,10 @@ type opened struct {
 	totals  decider.Totals
 	kv      float64
 	samples float64
-	// waited tells that requests were seen waiting, or may have been.
+	// waited is true if requests were seen waiting, or may have been.
 	waited bool
-	// looked is when the pod was last looked at.
-	looked time.Time
+	// observed is the time of the pod's last observation.
+	observed time.Time
 }
 
 // LearnRecorded returns a profile for each revision of a recording, or for the
@@ -124,11 +124,11 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	s.look(p)
 	o := s.open[p.Name]
 	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens ||
-		at.Before(o.looked) || at.Sub(o.looked) > windowLength {
+		at.Before(o.observed) || at.Sub(o.observed) > windowLength {
 		s.open[p.Name] = begin(at, p)
 		return
 	}
-	o.looked = at
+	o.observed = at
 	o.waited = o.waited || p.Waiting != 0 // unknown is not zero
 	if p.KVCache.Known() && t.KVCapacity.Known() {
 		o.kv, o.samples = o.kv+float64(p.KVCache)/100*float64(t.KVCapacity), o.samples+1
@@ -142,7 +142,7 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 
 // begin opens a window with a look at a pod.
 func begin(at time.Time, p decider.Pod) *opened {
-	return &opened{at: at, totals: p.Totals, waited: p.Waiting != 0, looked: at}
+	return &opened{at: at, totals: p.Totals, waited: p.Waiting != 0, observed: at}
 }
 
 // look keeps how full an engine was.
@@ -159,7 +159,7 @@ func (s *seen) look(p decider.Pod) {
 	}
 }
 
-// limited tells whether the engine stopped at most requests, again and again,
+// limited reports whether the engine stopped at most requests, again and again,
 // although others waited. A request that waits for the next step proves nothing.
 func (s *seen) limited() bool { return s.most >= 1 && s.full >= 5 && s.full >= .8*s.atMost }
 
@@ -180,21 +180,21 @@ func (s *seen) close(o *opened, t decider.Totals) {
 		prompts = steps
 	}
 	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
-	w.busy = min(steps*w.step*1e-6/o.looked.Sub(o.at).Seconds(), 1)
+	w.busy = min(steps*w.step*1e-6/o.observed.Sub(o.at).Seconds(), 1)
 	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 && w.filling <= fewPrompts {
 		w.ttft, w.length = 1e6*sum/prompts, prompt/prompts
 	}
 	s.windows = append(s.windows, w)
 }
 
-// learn makes the profile, and judges it by what two thirds of the time tell of the rest.
+// learn makes the profile, and judges it by how two thirds of the time predict the rest.
 func (s *seen) learn() (Learned, error) {
 	if len(s.windows) < fewestWindows {
 		return Learned{}, fmt.Errorf("revision %s: %d windows of %v in which an engine was busy; a profile needs %d at least: record for longer, or under more load",
 			s.revision, len(s.windows), windowLength, fewestWindows)
 	}
 	if s.capacity < 1 {
-		return Learned{}, fmt.Errorf("revision %s: no engine told the size of its KV cache (vllm:cache_config_info)", s.revision)
+		return Learned{}, fmt.Errorf("revision %s: no engine reported the size of its KV cache (vllm:cache_config_info)", s.revision)
 	}
 	p, prior, speed := profileOf(s.windows)
 	l := Learned{Profile: s.complete(p, prior), Start: prior.Name, Speed: speed, Fit: judge(s.revision, s.windows, p)}
@@ -224,7 +224,7 @@ func profileOf(windows []window) (p, prior engine.Profile, speed float64) {
 		now := s.at(at)
 		sum := firstTokenCost(windows, now)
 		for _, w := range windows {
-			sum += farOff(predict(w, now), w.step) / float64(len(windows))
+			sum += squaredLogRatio(predict(w, now), w.step) / float64(len(windows))
 		}
 		for _, v := range at {
 			sum += 1e-5 * v * v
@@ -268,7 +268,7 @@ func predict(w window, p engine.Profile) float64 {
 	return (1-w.filling)*stepTime(0, w, p) + w.filling*stepTime(w.prompt/w.filling, w, p)
 }
 
-// stepTime is a step that decodes what a window does, and computes so many prompt tokens.
+// stepTime is a step that decodes what a window does, and computes a number of prompt tokens.
 func stepTime(tokens float64, w window, p engine.Profile) float64 {
 	kv := w.kv
 	if tokens > 0 {
@@ -277,14 +277,14 @@ func stepTime(tokens float64, w window, p engine.Profile) float64 {
 	return max(p.StepBase+p.PerSequence*w.n, p.ComputeBase+p.PerToken*(w.n+tokens)) + p.PerKVToken*kv
 }
 
-// farOff is the square of the logarithm of how many times as long, as far as it
-// counts: one odd window cannot lead the search.
-func farOff(simulated, measured float64) float64 {
+// squaredLogRatio is the squared logarithm of the ratio of two times, limited so that one odd
+// window cannot lead the search.
+func squaredLogRatio(simulated, measured float64) float64 {
 	off := min(math.Abs(math.Log(simulated/measured)), .3)
 	return off * off
 }
 
-// nearest is the known profile that fits best when all of it is so many times as slow.
+// nearest is the known profile that fits best with one common factor on all its times.
 func nearest(windows []window) (best engine.Profile, speed float64) {
 	least := math.Inf(1)
 	for _, p := range append(engine.Profiles(), neutral()) {
@@ -323,7 +323,7 @@ func (s *seen) complete(p, prior engine.Profile) engine.Profile {
 	return p
 }
 
-// judge compares the mean step time and, where windows tell of it, the mean time
+// judge compares the mean step time and, where windows have it, the mean time
 // to the first token, in seconds, and the median window of each.
 func judge(run string, windows []window, p engine.Profile) []Error {
 	step, first := Error{Run: run, Metric: "step"}, Error{Run: run, Metric: "ttft"}
@@ -342,14 +342,14 @@ func judge(run string, windows []window, p engine.Profile) []Error {
 	return []Error{step, first}
 }
 
-// note adds one window, in microseconds, and returns how far off it is.
+// note adds one window, in microseconds, and returns its error.
 func (e *Error) note(measured, simulated float64) float64 {
 	e.Measured += 1e-6 * measured
 	e.Simulated += 1e-6 * simulated
 	return math.Abs(simulated/measured - 1)
 }
 
-// settle makes means of the sums over windows that are so far off.
+// settle turns the sums of errors over windows into means.
 func (e *Error) settle(off []float64) {
 	n := float64(len(off))
 	slices.Sort(off)

@@ -54,7 +54,7 @@ func sequence(entries []recording.Entry) iter.Seq2[recording.Entry, error] {
 // TestLearnRecorded: from two pods' pages every 2 s, the latencies at this load and at half of it.
 func TestLearnRecorded(t *testing.T) {
 	for i, truth := range append(secrets(), engine.Profiles()[5]) {
-		truth.RequestOverhead = []time.Duration{3, 40, 8}[i] * time.Millisecond // nothing but first tokens tells
+		truth.RequestOverhead = []time.Duration{3, 40, 8}[i] * time.Millisecond // only first tokens show it
 		scale := .4
 		if truth.Name == "cpu" {
 			scale = .3

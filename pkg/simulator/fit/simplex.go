@@ -14,7 +14,7 @@ type corner struct {
 
 // minimize is Nelder and Mead's simplex, "A simplex method for function
 // minimization", 1965, from start with first steps of the given size, for at
-// most so many evaluations.
+// most a number of evaluations.
 func minimize(cost func([]float64) float64, start []float64, step float64, evaluations int) corner {
 	s := simplex{cost: cost, left: evaluations}
 	s.corners = append(s.corners, s.corner(slices.Clone(start)))

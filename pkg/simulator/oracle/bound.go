@@ -111,8 +111,8 @@ func (d *Demand) schedule(replicas []int, bin time.Duration, warm int32) []simul
 	return changes
 }
 
-// withStarts begins every added replica the lead early, in so far as none that
-// ends then could have stayed. Replicas of the beginning are there.
+// withStarts begins every added replica the lead early, unless one that ends
+// then could have stayed. Replicas of the beginning are there.
 func withStarts(ready []simulator.Change, lead time.Duration) []simulator.Change {
 	type delta struct {
 		at time.Duration

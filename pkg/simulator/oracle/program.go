@@ -6,7 +6,7 @@ import (
 )
 
 // program is the dynamic program over bins: how many replicas in each, so that
-// what is due is done. Work is in whole units, of which a replica does perBin
+// what is due is done. Work is in whole units; a replica does perBin of them
 // in a bin; costs are whole seconds.
 type program struct {
 	// came is the units that arrive in a bin, spare those that may be left at its end.
@@ -195,7 +195,7 @@ func (p *program) step(k int, from layer, buffer []int64) layer {
 }
 
 // solve returns the cheapest replicas of every bin and their cost in seconds.
-// Layers are kept at every so many bins and computed again in between, so that
+// Layers are kept at regular bins and computed again in between, so that
 // memory grows with the root of the bins.
 func (p *program) solve() (replicas []int, cost int64) {
 	bins := len(p.came)

@@ -82,7 +82,7 @@ func TestProgram_isTheCheapestOfAll(t *testing.T) {
 	}
 }
 
-// TestProgram_boundsLoseNothing compares with a program that may use far more replicas.
+// TestProgram_boundsLoseNothing compares with a program that may use many more replicas.
 func TestProgram_boundsLoseNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 60 {

@@ -33,7 +33,7 @@ func limits(p engine.Profile, itl float64) ([]limit, error) {
 	return all, nil
 }
 
-// over is the limit of a replica of so many engines: work is in seconds of the replica, of which each engine does a part.
+// over is the limit of a replica of several engines: work is in seconds of the replica, and each engine does a part.
 func (l limit) over(engines float64) limit {
 	l.prompt, l.pair, l.decode, l.read = l.prompt/engines, l.pair/engines, l.decode/engines, l.read/engines
 	return l

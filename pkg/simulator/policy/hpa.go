@@ -129,7 +129,7 @@ func (h *hpa) ofPods(obs decider.Observation, pods podGroups) int32 {
 
 func (s hpaSettings) within(ratio float64) bool { return math.Abs(1-ratio) <= s.tolerance }
 
-// podGroups are the pods as groupPods tells them apart.
+// podGroups are the pods in the groups of groupPods.
 type podGroups struct {
 	values           []float64
 	unready, missing int

@@ -12,7 +12,7 @@ func engineMetrics() []string {
 	}
 }
 
-// allMetrics are engineMetrics and those of the queue-proxies, of which only the sum is known.
+// allMetrics are engineMetrics and those of the queue-proxies; of the latter only the sum is known.
 func allMetrics() []string {
 	return append(engineMetrics(), string(decider.Concurrency), string(decider.RPS))
 }

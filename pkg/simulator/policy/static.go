@@ -29,8 +29,8 @@ func (s static) Want(decider.Observation) (simulator.Want, error) {
 	return simulator.Want{Replicas: int32(s)}, nil
 }
 
-// Schedule replays changes, in order of time, of which the first is the run's
-// beginning: pods are started the config's lead early, so that they are Ready
+// Schedule replays changes in order of time; the first is the beginning of the
+// run: pods are started the config's lead early, so that they are Ready
 // when the schedule has them, and stopped on time. A run asks first one period
 // after its beginning.
 func Schedule(changes []simulator.Change) simulator.NewPolicy {

@@ -189,7 +189,7 @@ func (pod *wvaPod) read(now time.Time, p decider.Pod) {
 	}
 }
 
-// readyPods are the replicas of which something is known, in the observation's order.
+// readyPods are the replicas with a known metric, in the observation's order.
 func (w *wva) readyPods(obs decider.Observation) (replicas []wvaReplica) {
 	for _, p := range obs.Pods {
 		pod := w.pods[p.Name]

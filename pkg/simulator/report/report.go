@@ -16,7 +16,7 @@ type Report struct {
 	Settings []Setting `json:"settings"`
 	// Goal is the share of requests that should meet the latencies.
 	Goal float64 `json:"goal"`
-	// Recorded tells of the recording that the load was made from; nil for others.
+	// Recorded describes the recording that the load was made from; nil for others.
 	Recorded *Recorded `json:"recorded,omitempty"`
 	// Runs are in the order of policies, and of seeds within one policy. In JSON those of Sweep follow.
 	Runs []Run `json:"runs"`
@@ -80,9 +80,9 @@ type Run struct {
 	// Knob is the setting that a sweep changed, such as target=20, of the policy SweepOf.
 	Knob    string `json:"knob,omitempty"`
 	SweepOf string `json:"sweep_of,omitempty"`
-	// Hindsight tells that its size was chosen with the trace known.
+	// Hindsight is true if its size was chosen with the trace known.
 	Hindsight bool `json:"hindsight,omitempty"`
-	// Unsearched tells that only one such size was tried, for the load is long.
+	// Unsearched is true if only one such size was tried, because the load is long.
 	Unsearched bool `json:"unsearched,omitempty"`
 	// SLO is the share of requests that met both latencies, 0..1.
 	SLO             float64 `json:"slo"`

@@ -95,7 +95,7 @@ func (s Summary) hindsight(goal float64) string {
 	return "the oracle's schedule for as much more work as helps, for the goal is not reachable by it"
 }
 
-// cell is a mean, with its interval where there are several seeds, both alike.
+// cell is a mean, with its interval where there are several seeds, both with the same digits.
 func (s Summary) cell(e Estimate, as format) string {
 	write, unit := as(e)
 	if s.Seeds < 2 {

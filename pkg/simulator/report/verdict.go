@@ -133,7 +133,7 @@ func hours(x float64) string {
 	return fixed(x, 1)
 }
 
-// percents keeps the digits that tell 99 from 99.9; it never rounds up to 100.
+// percents keeps the digits that distinguish 99 from 99.9; it never rounds up to 100.
 func percents(share float64) string {
 	p := 100 * share
 	text := fmt.Sprintf("%.1f %%", p)

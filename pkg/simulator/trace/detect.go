@@ -26,7 +26,7 @@ func tables() map[string]table {
 	}
 }
 
-// detect tells the format by the first line, without taking it.
+// detect returns the format by the first line, without consuming it.
 func detect(in *bufio.Reader, o Options) (string, error) {
 	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		in.Discard(3) // cannot fail: they are in the buffer

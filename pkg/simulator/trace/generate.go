@@ -41,7 +41,7 @@ func generate(points curve, lengths lengths, scale float64, seed uint64) Request
 type segment struct{ at, rate, slope, end float64 }
 
 // spend moves to where the area since at is need, or to the end with the rest
-// of need; it tells which.
+// of need; it returns which.
 func (s *segment) spend(need *float64) bool {
 	left := s.end - s.at
 	if area := left * (s.rate + s.slope*left/2); area <= *need {

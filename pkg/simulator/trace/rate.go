@@ -19,7 +19,7 @@ type point struct {
 
 type curve = iter.Seq2[point, error]
 
-// rateColumns are the names of the rate, of which the first there is counts.
+// rateColumns are the names of the rate; the first that the file has counts.
 func rateColumns() []string { return []string{"rate_rps", "rpm", "rpm_mid"} }
 
 // Bounds of a curve: a rate that a run can still end with, and gaps that are not all 0.

@@ -26,14 +26,14 @@ type rows struct {
 	plain  int
 	// last is the line on which the last row ends.
 	last int
-	// byPlain tells that the last row was a plain one.
+	// byPlain is true if the last row was a plain one.
 	byPlain bool
 	lately  lately
 }
 
 // newRows reads the header. A smaller buffer than csv's own would be read ahead of.
 func newRows(in *bufio.Reader) (*rows, error) {
-	first, _ := in.Peek(1 << 16) // what cannot be read is told by the read below
+	first, _ := in.Peek(1 << 16) // the read below reports an error
 	r := &rows{in: in, csv: csv.NewReader(in), comma: separator(first)}
 	r.csv.ReuseRecord, r.csv.Comma = true, rune(r.comma)
 	if err := r.nextQuoted(); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // ordered starts at 0 with the first request and refuses one that comes before
-// the last. To sort, all of them would have to be held.
+// the last. Sorting would need all of them in memory.
 func ordered(requests Requests) Requests {
 	return func(yield func(Request, error) bool) {
 		var first, last time.Duration
@@ -122,7 +122,7 @@ type arrival struct {
 	place int32
 }
 
-// due tells whether one comes by a time.
+// due reports whether one comes by a time.
 func (a *arrivals) due(by time.Duration) bool { return len(a.heap) > 0 && a.heap[0].at <= by }
 
 func (a *arrivals) push(q Request) {

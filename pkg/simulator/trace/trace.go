@@ -18,7 +18,7 @@ type Request struct {
 	Input, Output int
 	// Tenant numbers the sender, 0 where it is not known.
 	Tenant int32
-	// HangsUp tells that the client leaves after Output tokens, before its answer is whole (see Aborted).
+	// HangsUp is true if the client leaves after Output tokens, before its answer is whole (see Aborted).
 	HangsUp bool
 	// Blocks are the hashes of the prompt's blocks of BlockTokens tokens each;
 	// equal leading hashes are an equal prefix. Nil where they are not known.
@@ -75,7 +75,7 @@ func Open(file string, o Options) Requests {
 }
 
 // Read returns the requests of an open file, once. Its name is for errors,
-// which tell the line, the field and what to do.
+// which name the line, the field and the fix.
 func Read(r io.Reader, name string, o Options) Requests {
 	return func(yield func(Request, error) bool) {
 		requests, err := read(r, o)

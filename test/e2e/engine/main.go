@@ -4,7 +4,7 @@
 // metric. It answers completions (OpenAI's paths and Triton's) after a fixed
 // time, whole or streamed, and says in headers who answered and whom the
 // gateway's endpoint picker had named. Its page, which has vLLM's names, says
-// what POST /set told it to say.
+// what POST /set has set.
 //
 // It also fetches a URL on behalf of a test (POST /fetch), because the test runs
 // outside the cluster's network.

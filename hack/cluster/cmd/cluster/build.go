@@ -134,7 +134,7 @@ func goBuild(p paths, m module, g group, dir string, say *progress) error {
 	return nil
 }
 
-// buildLog counts what go build -v tells and keeps its last lines.
+// buildLog counts the lines of go build -v and keeps the last ones.
 type buildLog struct {
 	packages, downloads atomic.Int64
 	last                atomic.Pointer[string]

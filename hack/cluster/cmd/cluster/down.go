@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// down ends the cluster, removes every trace and says what it looked at.
+// down ends the cluster, removes every trace and says what it checked.
 func down(p paths) error {
 	if os.Getenv("IPA_CLUSTER") == "existing" {
 		return errors.New("IPA_CLUSTER=existing: that cluster is yours, nothing is done to it")

@@ -70,7 +70,7 @@ func (n *starting) established() error {
 	return nil
 }
 
-// deployments waits for every Deployment and tells of each as it becomes available.
+// deployments waits for every Deployment and prints each that becomes available.
 func (n *starting) deployments() error {
 	told := map[string]bool{}
 	err := poll(n.ctx, "deployments", func() error {

@@ -70,7 +70,7 @@ func missingCapabilities(mask uint64) []string {
 	return missing
 }
 
-// tryNamespaces catches what capabilities do not tell: seccomp filters and read-only cgroups.
+// tryNamespaces catches what capabilities do not show: seccomp filters and read-only cgroups.
 func tryNamespaces() error {
 	cmd := exec.Command("true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}

@@ -34,7 +34,7 @@ func serveSocks(path string) error {
 	return nil
 }
 
-// Replies of RFC 1928, section 6; the bound address is always told as 0.0.0.0:0.
+// Replies of RFC 1928, section 6; the bound address is always given as 0.0.0.0:0.
 const (
 	socksOK          = 0
 	socksUnreachable = 4

@@ -60,7 +60,7 @@ func up(p paths) error {
 	return status(p)
 }
 
-// noteOlderBuild tells when the running cluster is not what the sources would build now.
+// noteOlderBuild says when the running cluster is older than the sources.
 func noteOlderBuild(p paths, say *progress) {
 	s, err := p.load()
 	if err != nil || p.src == "" {

@@ -1,4 +1,4 @@
-// Command pause holds a pod's namespaces open until it is told to stop, and reaps orphans.
+// Command pause keeps a pod's namespaces open until it gets a signal, and reaps orphans.
 package main
 
 import (
