@@ -39,7 +39,7 @@ func TestPlan_names(t *testing.T) {
 		specs[spec] = true
 	}
 	if !specs[ours] {
-		t.Error("ours as it comes is not among the settings")
+		t.Error("ours with default settings is not among the settings")
 	}
 }
 
@@ -175,7 +175,7 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// TestSweepTables: the cheapest setting that holds the goal, and who matches ours as it comes.
+// TestSweepTables: the cheapest setting that holds the goal, and who matches ours with default settings.
 func TestSweepTables(t *testing.T) {
 	s := kept(t)
 	l := load{name: "a", run: .1}
@@ -194,8 +194,8 @@ func TestSweepTables(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| ipa margin | **3.00 (1.50)** 0.8 [11 settings not run] |", "| kpa target | 3.50 (1.75) 28 [16 settings not run] |",
-		"| apa kv % | none (50.0 % at 1.00: as it comes) [6 settings not run] |", "Of the 1 loads on which all were run, some policy holds the goal on 1. Cheapest is ipa margin on 1.",
-		"| `ipa` as it comes | **99.5 @ 4.00 (2.00)** |", "| 5.00: +25 % (kpa target 20) |",
+		"| apa kv % | none (50.0 % at 1.00: default) [6 settings not run] |", "Of the 1 loads on which all were run, some policy holds the goal on 1. Cheapest is ipa margin on 1.",
+		"| `ipa` with default settings | **99.5 @ 4.00 (2.00)** |", "| 5.00: +25 % (kpa target 20) |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("it lacks %s:\n%s", want, b.String())
@@ -233,8 +233,8 @@ func TestAcrossTables(t *testing.T) {
 		t.Errorf("the document lacks it: %v", err)
 	}
 	for _, want := range []string{
-		"2 cells of all sweeps, 1 of them without ¹", "| **ipa margin** | as it comes | 2 | 1 | 2 | 99.5 | 99.5 | 1.50 |",
-		"| **kpa target** | 8 | 2 | 1 | 2 | 99.5 | 99.5 | 2.00 |", "| **wva up/down** | as it comes | 1 | 0 | 1 | 74.7 | 50.0 | 2.00 |",
+		"2 cells of all sweeps, 1 of them without ¹", "| **ipa margin** | default | 2 | 1 | 2 | 99.5 | 99.5 | 1.50 |",
+		"| **kpa target** | 8 | 2 | 1 | 2 | 99.5 | 99.5 | 2.00 |", "| **wva up/down** | default | 1 | 0 | 1 | 74.7 | 50.0 | 2.00 |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("it lacks %s:\n%s", want, b.String())

@@ -12,10 +12,10 @@ const (
 	oracleName = "oracle"
 )
 
-// ours is our policy as it comes.
+// ours is our policy with default settings.
 const ours = "ipa"
 
-// policies of the main table: ours as it comes, each rival as it comes and
+// policies of the main table: ours with default settings, each rival with default settings and
 // tuned by hand, and what hindsight would have done.
 func policies() []string {
 	return []string{
@@ -55,12 +55,12 @@ func families() []family {
 		swept("kpa:target=%s,scale-down-delay=300s", " +300s", "1", "2", "4", "8", "12", "16", "20", "28", "40")...)
 	mine := swept("ipa:margin=%s", "", "0.5", "0.6", "0.7", "0.8", "0.9", "1.1", "1.25", "1.5", "1.75", "2", "2.5", "3", "4")
 	return []family{
-		{"ipa margin", slices.Insert(mine, 5, setting{ours, "as it comes"})},
-		{"kpa target", append(kpa, setting{"kpa", "as it comes"})},
+		{"ipa margin", slices.Insert(mine, 5, setting{ours, "default"})},
+		{"kpa target", append(kpa, setting{"kpa", "default"})},
 		{"hpa concurrency", swept("hpa:metric=concurrency,target=%s", "", "1", "2", "4", "8", "12", "16", "20", "28", "40")},
 		{"hpa kv %", swept("hpa:metric=kv_cache_usage_percent,target=%s", "", "1", "2", "5", "10", "20", "30", "50")},
-		{"apa kv %", append(swept("apa:target=%s", "", "1", "2", "5", "10", "20", "30"), setting{"apa", "as it comes"})},
-		{"wva up/down", append(pairs("0.08/0.04", "0.15/0.08", "0.25/0.15", "0.3/0.2", "0.4/0.25", "0.5/0.35", "0.6/0.45", "0.7/0.55"), setting{"wva", "as it comes"})},
+		{"apa kv %", append(swept("apa:target=%s", "", "1", "2", "5", "10", "20", "30"), setting{"apa", "default"})},
+		{"wva up/down", append(pairs("0.08/0.04", "0.15/0.08", "0.25/0.15", "0.3/0.2", "0.4/0.25", "0.5/0.35", "0.6/0.45", "0.7/0.55"), setting{"wva", "default"})},
 	}
 }
 

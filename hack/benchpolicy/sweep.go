@@ -89,11 +89,11 @@ func sweepTables(b *strings.Builder, t table, s *store) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(b, "| `ipa` as it comes |")
+	fmt.Fprintf(b, "| `ipa` with default settings |")
 	for i, l := range o.table.loads {
 		fmt.Fprintf(b, " %s |", t.text(ours, l, o.frozen[i], o.known[i]))
 	}
-	b.WriteString("\n| cheapest rival with the SLO of `ipa` as it comes (-0.2 pt) |")
+	b.WriteString("\n| cheapest rival with the SLO of `ipa` with default settings (-0.2 pt) |")
 	for i := range o.table.loads {
 		fmt.Fprintf(b, " %s |", o.match(i))
 	}
@@ -160,7 +160,7 @@ func (o outcome) count() string {
 }
 
 // match is what the cheapest of all rivals' settings costs that gives what
-// ours gives as it comes.
+// ours gives with default settings.
 func (o outcome) match(l int) string {
 	if !o.known[l] {
 		return "-"

@@ -36,7 +36,7 @@ func (t table) verdict(b *strings.Builder, s *store) error {
 	if compared == 0 {
 		return nil
 	}
-	fmt.Fprintf(b, "`ipa` as it comes holds %.0f %% on %d of %d loads", 100*goal, held, compared)
+	fmt.Fprintf(b, "`ipa` with default settings holds %.0f %% on %d of %d loads", 100*goal, held, compared)
 	if held > 0 {
 		fmt.Fprintf(b, ", on %d of those for fewer GPU-hours than every rival of this table that holds it too", first)
 	}
