@@ -46,8 +46,7 @@ func startAdapter(ctx context.Context, o options, kubeconfig, log string) (*adap
 	args := []string{"-n", strconv.Itoa(o.nice), self, adapterRole, program, "--kubeconfig=" + kubeconfig}
 	cmd := exec.CommandContext(ctx, "nice", append(args, strings.Fields(o.args)...)...)
 	cmd.Stdout, cmd.Stderr = file, file
-	// As in config/400-deployment.yaml.
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=450MiB", "SYSTEM_NAMESPACE=knative-inference", "POD_NAME=bench-0")
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+o.memory, "SYSTEM_NAMESPACE=knative-inference", "POD_NAME=bench-0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	wait, err := cmd.StdinPipe()
 	if err != nil {
@@ -104,8 +103,11 @@ func (a *adapter) ready() bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// alive reports whether the process still runs.
-func (a *adapter) alive() bool { return syscall.Kill(a.cmd.Process.Pid, 0) == nil && a.usage().rss > 0 }
+// alive reports whether the process still runs: one that ended has no memory.
+func (a *adapter) alive() bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(a.cmd.Process.Pid) + "/statm")
+	return err == nil && len(b) > 0 && b[0] != '0'
+}
 
 // usage is what the kernel and the program report of it.
 type usage struct {

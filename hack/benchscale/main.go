@@ -27,6 +27,7 @@ type options struct {
 	duration, warmup              time.Duration
 	probes, lists                 int
 	metric                        string
+	memory                        string
 	adapter, k8s, out, args       string
 	profile, relist               bool
 	nice                          int
@@ -65,12 +66,19 @@ func main() {
 	exitOn(run(ctx, o))
 }
 
-// allowFiles makes room for two connections to each pod, at both ends.
+// allowFiles makes room for two connections to each pod, in the adapter and in this
+// process, which plays the pods. Only CAP_SYS_RESOURCE may raise a hard limit.
 func allowFiles(pods int) error {
-	n := uint64(4*pods + 10_000)
-	limit := syscall.Rlimit{Cur: n, Max: n}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("allowing %d open files: %w", n, err)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	n := uint64(2*pods + 150)
+	if limit.Max >= n {
+		return nil // the runtime of Go raised the soft limit already
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
+		return fmt.Errorf("%d pods need %d open files and %d are allowed (ulimit -Hn): %w", pods, n, limit.Max, err)
 	}
 	return nil
 }
@@ -91,6 +99,7 @@ func parseFlags() (o options) {
 	flag.IntVar(&o.probes, "probes", 30, "changes whose decision is timed")
 	flag.IntVar(&o.lists, "lists", 500, "lists a second of the metrics API; 0 leaves the API alone")
 	flag.StringVar(&o.metric, "metric", "slo", "metric of the revisions; one in twenty has num_requests_running=50, to time decisions")
+	flag.StringVar(&o.memory, "gomemlimit", "450MiB", "GOMEMLIMIT of the adapter; the default is that of config/400-deployment.yaml")
 	flag.StringVar(&o.adapter, "adapter", "_output/bin/autoscaler-adapter", "binary that is measured")
 	flag.StringVar(&o.args, "adapter-args", "", "further arguments of the adapter, separated by spaces")
 	flag.StringVar(&o.k8s, "k8s", "", "binary of etcd and kube-apiserver (default: the newest that make cluster-build made)")

@@ -20,9 +20,9 @@ const (
 	settle = 20 * time.Millisecond
 	// spacing for each revision, at most longestSpacing, is the time between two
 	// decisions between ticks: with many revisions, samples arrive all the time, and a
-	// decision takes about 50 µs of CPU. Together they take an eighth of a core.
-	spacing        = 400 * time.Microsecond
-	longestSpacing = 500 * time.Millisecond
+	// decision takes 50 to 160 µs of CPU. Together they take a tenth of a core.
+	spacing        = time.Millisecond
+	longestSpacing = time.Second
 	// quiet is the shortest time between two notices of a new reason alone.
 	quiet = 10 * time.Second
 	// refresh is the same for notices of new numbers alone.

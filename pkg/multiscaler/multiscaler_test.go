@@ -248,7 +248,7 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 		revisions   int
 		least, most float64 // decisions of one revision in 10 s, besides the ticks
 	}{
-		{1, 400, 510}, {100, 200, 255}, {1000, 18, 27}, {3000, 15, 22},
+		{1, 400, 510}, {100, 80, 105}, {1000, 4, 12}, {3000, 4, 12},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.revisions), func(t *testing.T) {
