@@ -1,6 +1,7 @@
 package podautoscaler
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -103,10 +104,14 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 	return began.replicas
 }
 
-// inherited is what the revision takes over from the one it replaces.
+// inherited is what the revision takes over: its share of the traffic, or the replicas
+// of the revision that it replaces where the shares are not known.
 func (r *Reconciler) inherited(pa *v1alpha1.PodAutoscaler, s config.Settings) int32 {
 	if !s.StartAtPredecessor {
 		return 0
+	}
+	if n, known := r.replicasForShare(pa); known {
+		return n
 	}
 	return r.predecessorReplicas(pa)
 }
@@ -119,23 +124,37 @@ func initializedAt(pa *v1alpha1.PodAutoscaler) time.Time {
 // predecessorReplicas returns what the newest other routed revision of the
 // same Configuration asks for now, 0 when there is none.
 func (r *Reconciler) predecessorReplicas(pa *v1alpha1.PodAutoscaler) int32 {
-	var newest *v1alpha1.PodAutoscaler
-	for _, peer := range r.peers(pa) {
-		if r.reachability(peer) != v1alpha1.ReachabilityReachable || !peer.Status.IsScaleTargetInitialized() {
-			continue
-		}
-		if newest == nil || generationOf(peer) > generationOf(newest) {
-			newest = peer
-		}
-	}
+	newest := newestOf(r.routed(pa))
 	if newest == nil {
 		return 0
 	}
-	d, err := r.deployments.Deployments(newest.Namespace).Get(newest.Spec.ScaleTargetRef.Name)
-	if err != nil {
-		return newest.Status.GetDesiredScale()
+	return r.replicasAsked(newest)
+}
+
+// routed are the peers that are routed to and have reached their start scale.
+func (r *Reconciler) routed(pa *v1alpha1.PodAutoscaler) []*v1alpha1.PodAutoscaler {
+	return slices.DeleteFunc(r.peers(pa), func(peer *v1alpha1.PodAutoscaler) bool {
+		return r.reachability(peer) != v1alpha1.ReachabilityReachable || !peer.Status.IsScaleTargetInitialized()
+	})
+}
+
+// newestOf returns the revision of the highest generation, nil of none.
+func newestOf(all []*v1alpha1.PodAutoscaler) (newest *v1alpha1.PodAutoscaler) {
+	for _, pa := range all {
+		if newest == nil || generationOf(pa) > generationOf(newest) {
+			newest = pa
+		}
 	}
-	return r.pods.serving(revisionOf(newest), d)
+	return newest
+}
+
+// replicasAsked is what a revision asks for now.
+func (r *Reconciler) replicasAsked(pa *v1alpha1.PodAutoscaler) int32 {
+	d, err := r.deployments.Deployments(pa.Namespace).Get(pa.Spec.ScaleTargetRef.Name)
+	if err != nil {
+		return pa.Status.GetDesiredScale()
+	}
+	return r.pods.serving(revisionOf(pa), d)
 }
 
 // peers are the PodAutoscalers of the other revisions of the same Configuration.
