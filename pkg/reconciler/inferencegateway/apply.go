@@ -123,8 +123,8 @@ func (r *Reconciler) write(ctx context.Context, b bound, res resource, want *uns
 	return outcome{}
 }
 
-// refusedBy tells why the API server did not take an object. A conflict is not
-// told: the next look finds what came in between.
+// refusedBy returns why the API server refused an object. A conflict is left out:
+// the next reconciliation reads the newer object.
 func refusedBy(err error, res resource, want *unstructured.Unstructured) outcome {
 	err = fmt.Errorf("applying %s %s/%s: %w", res.kind, want.GetNamespace(), want.GetName(), err)
 	if apierrs.IsConflict(err) {

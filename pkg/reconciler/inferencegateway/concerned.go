@@ -74,7 +74,7 @@ func (r *Reconciler) unowned() (keys []types.NamespacedName) {
 	return keys
 }
 
-// keeper is the key under which an object of a whole Gateway is looked after when
+// keeper is the key under which an object of a whole Gateway is reconciled when
 // no Service asks any more: a Service of that name need not exist.
 func keeper(u *unstructured.Unstructured) types.NamespacedName {
 	return types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetLabels()[inference.GatewayNameKey]}

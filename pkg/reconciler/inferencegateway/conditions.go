@@ -28,7 +28,7 @@ type result struct {
 }
 
 // readyConditions are those that Ready is made of, in the order in which their
-// reasons are told.
+// reasons are reported.
 func readyConditions() []string {
 	return []string{
 		inference.ConditionAnnotationsAccepted, inference.ConditionEndpointPickerReady, inference.ConditionPoolAccepted,
@@ -109,7 +109,7 @@ func summary(conditions []metav1.Condition) metav1.Condition {
 	return condition(inference.ConditionReady, metav1.ConditionTrue, "Ready", "Requests to the hosts in status.urls are served through the inference gateway.")
 }
 
-// accepted tells warnings too, which refuse nothing.
+// accepted reports warnings too, which refuse nothing.
 func accepted(problems []binding.Problem) metav1.Condition {
 	if err := refused(problems); err != nil {
 		return condition(inference.ConditionAnnotationsAccepted, metav1.ConditionFalse, inference.ReasonRefused,
@@ -153,7 +153,7 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 	return condition(kind, metav1.ConditionTrue, "Available", "Available: "+strings.Join(names, ", ")+".")
 }
 
-// available tells whether a Deployment of ours is; the picker's is what routes wait
+// available reports whether a Deployment of ours is; the picker's is what routes wait
 // for. One that is rolling keeps its old pods until the new ones answer.
 func (r *Reconciler) available(namespace, name string) bool {
 	d := typed[appsv1.Deployment](r.watches, deployments, namespace, name)
@@ -221,7 +221,7 @@ func ofGateway(parents []parentStatus, b bound) []parentStatus {
 }
 
 // settling is how long a Gateway may say no to something new before that is
-// told: it sees pools, Services and routes one after the other.
+// reported: it sees pools, Services and routes one after the other.
 const (
 	settling       = 5 * time.Second
 	reasonSettling = "Settling"

@@ -12,7 +12,7 @@ import (
 // engineOf is what the template says of its engine, completed by what the
 // container shows. Without any sign the name stays empty: the default holds.
 func engineOf(annotations map[string]string, c *corev1.Container) binding.Engine {
-	// Problems of a template are told where they are written, by the webhook.
+	// Problems of a template are reported where they are written, by the webhook.
 	e, _ := binding.ParseTemplate(annotations)
 	if e.Name == "" && c != nil {
 		e.Name = engines.Detect(slices.Concat([]string{c.Image}, c.Command, c.Args)...)

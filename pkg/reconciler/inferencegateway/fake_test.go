@@ -356,7 +356,7 @@ func (c *cluster) condition(name, kind string) metav1.Condition {
 	return metav1.Condition{}
 }
 
-// told drains the events.
+// told returns the events, and empties them.
 func (c *cluster) told() (out []string) {
 	for {
 		select {

@@ -35,7 +35,7 @@ func (r *Reconciler) gateway(in binding.Intent) manifest.Gateway {
 	return out
 }
 
-// allowed tells whether a listener lets HTTPRoutes of a namespace attach; by
+// allowed reports whether a listener lets HTTPRoutes of a namespace attach; by
 // default only those of the Gateway's own namespace.
 func (r *Reconciler) allowed(listener gatewayv1.Listener, own, namespace string) bool {
 	routes := value(listener.AllowedRoutes)

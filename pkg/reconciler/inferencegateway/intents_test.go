@@ -73,7 +73,7 @@ func TestServiceChanged_allocationsDoNotGrow(t *testing.T) {
 	}
 }
 
-// Only neighbours that share something with a Service are looked at when it changes.
+// Only neighbours that share something with a Service are reconciled when it changes.
 func TestAffected(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		svc := c.service("qwen", with(map[string]string{inference.HostnamesKey: "llm.default.example.com", inference.PoolKey: "gpus", inference.ModelKey: "qwen"}))

@@ -30,13 +30,13 @@ func (r *Reconciler) leave(ctx context.Context, pods []*corev1.Pod, plan manifes
 	return next, errors.Join(errs...)
 }
 
-// leaves tells of a pod that is still in the pool and should not be.
+// leaves reports a pod that is still in the pool and should not be.
 func leaves(pod *corev1.Pod, plan manifest.Plan) bool {
 	return plan.Hold > 0 && plan.Pools[""] != "" && len(plan.PodLabelKeys) > 0 &&
 		has(pod.Labels, inference.RoutedKey) && !plan.Routed[pod.Labels[serving.RevisionLabelKey]]
 }
 
-// replaced tells whether the picker can pick a pod that has traffic now.
+// replaced reports whether the picker can pick a pod that has traffic now.
 func replaced(pods []*corev1.Pod, plan manifest.Plan) bool {
 	for _, pod := range pods {
 		if _, ready := readySince(pod); ready && !hidden(pod) && has(pod.Labels, inference.RoutedKey) && plan.Routed[pod.Labels[serving.RevisionLabelKey]] {

@@ -102,7 +102,7 @@ func (c *cluster) podLabel(name, key string) string {
 	return c.livePod(name).Labels[key]
 }
 
-// hides tells whether a pod is hidden from the picker.
+// hides reports whether a pod is hidden from the picker.
 func (c *cluster) hides(name string) bool {
 	c.Helper()
 	return hidden(c.livePod(name))

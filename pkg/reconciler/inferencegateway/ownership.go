@@ -49,7 +49,7 @@ const (
 	leaving
 )
 
-// claimOn tells whether o may write the live object in the way of the ownership.
+// claimOn reports whether o may write the live object in the way of the ownership.
 func (o owner) claimOn(live *unstructured.Unstructured, as manifest.Ownership) claim {
 	if live.GetDeletionTimestamp() != nil {
 		return leaving

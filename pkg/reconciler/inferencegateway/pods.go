@@ -137,7 +137,7 @@ func boolean(b bool) int {
 }
 
 // labelChange is the merge patch from have to want; nil removes. Only keys and
-// those of want are looked at.
+// those of want are compared.
 func labelChange(have, want map[string]string, keys []string) map[string]any {
 	change := map[string]any{}
 	for _, key := range keys {

@@ -98,7 +98,7 @@ func (r *Reconciler) remove(ctx context.Context, c child) error {
 
 // pruneGateways removes what serves a whole Gateway and no Service has needed for
 // the drain: a filter that comes or goes makes the gateway drain its connections,
-// everybody's. Until every Service has been looked at once, nothing is known to be unneeded.
+// everybody's. Until every Service has been reconciled once, nothing is known to be unneeded.
 func (r *Reconciler) pruneGateways(ctx context.Context) (time.Duration, error) {
 	var unwanted []child
 	for _, c := range r.gatewayWide() {

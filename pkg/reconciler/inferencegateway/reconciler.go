@@ -31,7 +31,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
-// syncRetry is when a Service is looked at again while a cache is still
+// syncRetry is when a Service is reconciled again while a cache is still
 // filling; absentRetry when something without an event of its own is missing.
 const (
 	syncRetry   = time.Second
@@ -215,7 +215,7 @@ func known(in binding.Intent, g manifest.Gateway) bool {
 }
 
 // inTheWay is true when somebody else's object has a name that we need. Not all
-// of those are watched, so that only another look tells when it has gone.
+// of those are watched, so only another reconciliation shows that it has gone.
 func inTheWay(findings []manifest.Finding) bool {
 	return slices.ContainsFunc(findings, func(f manifest.Finding) bool { return f.Reason == inference.ReasonNotOwned })
 }
@@ -357,7 +357,7 @@ func (r *Reconciler) gone(ctx context.Context, o owner) error {
 	return again(wait)
 }
 
-// pickerService tells whether the Service of an external picker exists.
+// pickerService reports whether the Service of an external picker exists.
 func (r *Reconciler) pickerService(ctx context.Context, in binding.Intent) bool {
 	if in.Picker.Mode != binding.PickerExternal {
 		return false

@@ -18,7 +18,7 @@ import (
 // with one Service, so that a change of one costs the same whatever the number of
 // the others. Services are indexed by what their annotations name, whether the
 // cluster's settings allow it or not: the settings change without an event of the
-// Services. What an index finds is therefore held against the Intent.
+// Services. What an index finds is therefore compared with the Intent.
 const (
 	// byPool finds Services by namespace/name of the pool that they name.
 	byPool = "ipa-pool"

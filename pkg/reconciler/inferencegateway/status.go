@@ -20,7 +20,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
-// report writes the InferenceBinding and tells what changed.
+// report writes the InferenceBinding and notes what changed.
 func (r *Reconciler) report(ctx context.Context, b bound, w manifest.World, res result) error {
 	status := v1alpha1.InferenceBindingStatus{
 		ObservedGeneration: b.svc.Generation,
@@ -100,7 +100,7 @@ func (r *Reconciler) publish(ctx context.Context, b bound, status v1alpha1.Infer
 	status.Conditions = r.dated(b, old.Conditions, status.Conditions)
 	r.tell(b, old.Conditions, status.Conditions)
 	if !r.watches.serves(bindings) {
-		return nil // events have told it; the CRD comes with our own manifests
+		return nil // events have reported it; the CRD comes with our own manifests
 	}
 	live := r.watches.get(bindings, b.owner.namespace, b.owner.name)
 	if live != nil && metav1.IsControlledBy(live, b.svc) && equality.Semantic.DeepEqual(old, status) {
@@ -166,7 +166,7 @@ func find(conditions []metav1.Condition, kind string) *metav1.Condition {
 	return &conditions[i]
 }
 
-// tell puts on the Service what has become False, and that Ready has become True.
+// tell writes events on the Service: conditions that became False, and Ready that became True.
 func (r *Reconciler) tell(b bound, old, conditions []metav1.Condition) {
 	if e, ok := r.ledger.get(b.key()); ok && e.conditions != nil {
 		old = e.conditions // newer than the cache

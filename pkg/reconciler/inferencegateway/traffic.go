@@ -16,8 +16,8 @@ import (
 
 // trafficOf reads a KIngress: who serves the external hosts, and in which
 // shares; those of the cluster-local host without an external one. Unlike a
-// Route's status it follows a gradual rollout. Which hosts are a tag's is told by
-// the Service's own status.
+// Route's status it follows a gradual rollout. The Service's own status says which
+// hosts are a tag's.
 func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Traffic, tags []manifest.Traffic) {
 	if ing == nil {
 		return main, nil

@@ -27,7 +27,7 @@ type watches struct {
 	log    *slog.Logger
 	// resources are what is watched.
 	resources []resource
-	// changed is told of every change of an object, served when a kind comes or goes.
+	// changed is called for every change of an object, served when a kind comes or goes.
 	changed func(resource, *unstructured.Unstructured)
 	served  func()
 
@@ -221,13 +221,13 @@ func (w *watches) cache(r schema.GroupVersionResource) *watched {
 	return w.caches[r]
 }
 
-// serves tells whether the API server has the resource, and lets us list it.
+// serves reports whether the API server has the resource, and lets us list it.
 func (w *watches) serves(r schema.GroupVersionResource) bool {
 	c := w.cache(r)
 	return c != nil && c.usable()
 }
 
-// defines tells whether the API server has the resource, even if we cannot list
+// defines reports whether the API server has the resource, even if we cannot list
 // it now. What has one form with a kind and another one without it goes by this:
 // a cache that is late must not change what serves.
 func (w *watches) defines(r schema.GroupVersionResource) bool { return w.cache(r) != nil }

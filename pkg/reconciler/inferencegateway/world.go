@@ -148,7 +148,7 @@ func (r *Reconciler) neighbours(svc *servingv1.Service, in binding.Intent) (out 
 		return models
 	}
 	// Who may have a host in the body-based router's filter is decided for all of its
-	// Services alike, so that those that contend for one of their hosts count, too.
+	// Services together, so that those that contend for one of their hosts count, too.
 	for _, n := range add(r.sharing(in, r.hosts(svc, in))) {
 		add(r.sharing(binding.Intent{}, append(n.Hosts, manifest.Claims(n.Intent, n.Hosts)...)))
 	}

@@ -146,7 +146,7 @@ func TestReconcile_theGatewaysWordIsTold(t *testing.T) {
 }
 
 // What a Gateway said of an object before it was changed is not its word on what
-// it is now; one that does not tell of which generation it speaks is believed.
+// it is now; one without a generation is believed.
 func TestReconcile_anEarlierWordDoesNotCount(t *testing.T) {
 	for _, kind := range []struct {
 		res       schema.GroupVersionResource

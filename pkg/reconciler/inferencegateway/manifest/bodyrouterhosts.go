@@ -26,7 +26,7 @@ type asker struct {
 }
 
 // modelRequests holds for the requests of all Services of the Gateway that are
-// told apart by model: those for the paths of a Service on the hosts that it has
+// distinguished by model: those for the paths of a Service on the hosts that it has
 // a right to. It is nil without any. Every Service of the Gateway must come to the same.
 func (b *builder) modelRequests() fields {
 	all := b.askers()
@@ -54,7 +54,7 @@ func (b *builder) modelRequests() fields {
 	return anyOf(or)
 }
 
-// askers are the Services of the Gateway that models tell apart, the oldest first.
+// askers are the Services of the Gateway that models distinguish, the oldest first.
 func (b *builder) askers() (out []asker) {
 	all := append([]Neighbour{b.self()}, b.w.Neighbours...)
 	claims := map[string][]Neighbour{}

@@ -24,7 +24,7 @@ type builder struct {
 	routeRules []string
 }
 
-// group is a set of hosts whose requests are split alike.
+// group is a set of hosts whose requests are split in the same way.
 type group struct {
 	// name is main, tag-<tag> or obj-<objective>.
 	name  string

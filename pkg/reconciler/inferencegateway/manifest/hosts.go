@@ -149,7 +149,7 @@ func (b *builder) self() Neighbour {
 
 // keeps says whether a Service keeps another from a host of a Gateway: by a better
 // right, or by the same one and age. Services of one namespace may share a host
-// that models tell apart.
+// if models distinguish them.
 func keeps(by, from Neighbour, host string) bool {
 	if by.Intent.Gateway != from.Intent.Gateway || !slices.Contains(hostsOf(by), host) {
 		return false
@@ -160,7 +160,7 @@ func keeps(by, from Neighbour, host string) bool {
 	return contend && (mine < theirs || mine == theirs && younger(from, by))
 }
 
-// apart is true when model names or headers tell the requests of two Services apart.
+// apart is true when model names or headers distinguish the requests of two Services.
 func apart(a, b binding.Intent) bool {
 	if len(a.Models) == 0 != (len(b.Models) == 0) {
 		return true
@@ -192,7 +192,7 @@ func allHosts(in binding.Intent, knative []string) []string {
 	})
 }
 
-// mayOffer tells whether a Service may have the host of an objective: one made of
+// mayOffer reports whether a Service may have the host of an objective: one made of
 // a host that it names must be such a host itself.
 func mayOffer(in binding.Intent, knative []string, host string) bool {
 	return slices.Contains(withObjectives(knative, in.Objectives), host) || in.MayName(host)

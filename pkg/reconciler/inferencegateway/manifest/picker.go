@@ -41,7 +41,7 @@ func (b *builder) renderPicker(pool string, r Revision) {
 	b.renderDestinationRule(id("networking.istio.io/v1", "DestinationRule"))
 }
 
-// renderDestinationRule tells Istio to speak TLS to a server whose certificate nobody signed.
+// renderDestinationRule makes Istio speak TLS to a server whose certificate nobody signed.
 func (b *builder) renderDestinationRule(id identity) {
 	if !b.can.envoyFilters {
 		return

@@ -73,7 +73,7 @@ func (b *builder) selector() map[string]string {
 	return s
 }
 
-// checkPorts finds revisions whose pods one pool cannot serve alike.
+// checkPorts finds revisions whose pods cannot be in one pool.
 func (b *builder) checkPorts() {
 	mine := traitsOf(member{intent: b.in, revision: b.revision})
 	for _, name := range slices.Sorted(maps.Keys(b.plan.Routed)) {

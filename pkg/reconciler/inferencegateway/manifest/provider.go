@@ -5,7 +5,7 @@ import "strings"
 // Provider is the implementation behind a GatewayClass.
 type Provider string
 
-// The providers that we tell apart.
+// The providers that we distinguish.
 const (
 	Istio        Provider = "istio"
 	AgentGateway Provider = "agentgateway"
@@ -55,7 +55,7 @@ type capabilities struct {
 	weightedPools bool
 	// regexPaths and timeouts are those of HTTPRoute.
 	regexPaths, timeouts bool
-	// slowEndpoints: it may be told of a pod by the picker before it knows it.
+	// slowEndpoints: the picker may name a pod before the gateway knows the pod.
 	slowEndpoints bool
 }
 

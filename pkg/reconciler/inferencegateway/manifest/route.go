@@ -89,7 +89,7 @@ func (b *builder) checkModels() bool {
 	return true
 }
 
-// rules are those of one group: two and more pools are told apart by fractions
+// rules are those of one group: two and more pools share the requests by fractions
 // on Istio, by weights elsewhere.
 func (b *builder) rules(g group, paths []pathMatch) []gatewayv1.HTTPRouteRule {
 	matches := b.matches(paths)
@@ -143,7 +143,7 @@ func (b *builder) weightedRule(g group, matches []gatewayv1.HTTPRouteMatch) gate
 	return b.rule(g, g.shares, matches, b.ruleName(g, what, 100))
 }
 
-// what tells a share's rule apart from the others of its group.
+// what distinguishes a share's rule from the others of its group.
 func (s share) what() string {
 	if s.revision == "" {
 		return "inference"
