@@ -205,7 +205,8 @@ func TestDrainCutsNoStream(t *testing.T) {
 	ended := time.Now()
 	r.waitReplicas(settle, "given back when the streams had ended", exactly(1))
 	stop()
-	t.Logf("given up %v after the edit's streams began; the count fell %v after the last stream (streams of %v to %v)", time.Since(given).Round(time.Second), time.Since(ended).Round(time.Second/10), shortest, longest)
+	figure(t, fmt.Sprintf("%s: pods drained for %v; the count fell %v after the last stream (streams of %v to %v)", t.Name(),
+		ended.Sub(given).Round(time.Second), time.Since(ended).Round(time.Second/10), shortest, longest))
 	fresh.expectWhole(t, 5)
 	if n := len(r.readyPods()); n != 1 {
 		t.Errorf("%d Ready pods, want 1", n)
