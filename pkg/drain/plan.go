@@ -67,6 +67,7 @@ func rolled(pods []Pod) bool {
 	return slices.ContainsFunc(pods, func(p Pod) bool { return p.Template != pods[0].Template })
 }
 
+// closed is the number of pods whose gate is closed.
 func closed(pods []Pod) (n int) {
 	for _, p := range pods {
 		if p.Gate == Closed {
@@ -76,6 +77,7 @@ func closed(pods []Pod) (n int) {
 	return n
 }
 
+// openUnset lets the pods in whose condition was not written yet.
 func (p *Plan) openUnset(pods []Pod) {
 	for _, pod := range pods {
 		if pod.Gate == Unset {
