@@ -70,3 +70,33 @@ func TestArchitecture_twoPrograms(t *testing.T) {
 		}
 	}
 }
+
+// An allowance that nobody uses is a finding; a pure package may use one through another.
+func TestCheckUnused(t *testing.T) {
+	var packages []goPackage
+	for _, r := range architecture() {
+		p := goPackage{ImportPath: module + r.pkg}
+		for _, allowed := range r.repo {
+			p.Imports, p.Deps = append(p.Imports, module+allowed), append(p.Deps, module+allowed)
+		}
+		if r.pure {
+			p.Imports = nil
+		}
+		packages = append(packages, p)
+	}
+	if got := checkUnused(packages); len(got) > 0 {
+		t.Errorf("all are used: %v", got)
+	}
+	for i := range packages {
+		packages[i].Deps = nil
+		if packages[i].ImportPath == module+"pkg/config" {
+			packages[i].Imports = nil
+		}
+	}
+	got := strings.Join(checkUnused(packages[1:]), "\n")
+	for _, want := range []string{"pkg/config: may import pkg/binding and does not", "pkg/decider: may import pkg/slo and does not", architecture()[0].pkg + ": there is no such package"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+}

@@ -54,18 +54,18 @@ func architecture() []rule {
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine", "pkg/collector/httpget", "pkg/engines"}, never: kubernetes, why: "it is told which pods there are"},
 		{pkg: "pkg/config", repo: []string{"pkg/binding", "pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
 		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
-		{pkg: "pkg/playground", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/simulator", "pkg/simulator/engine", "pkg/simulator/policy", "pkg/simulator/trace"}, never: []string{"k8s.io/client-go"}, why: "the product on a simulated fleet, live"},
+		{pkg: "pkg/playground", repo: []string{"pkg/collector", "pkg/decider", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/simulator", "pkg/simulator/engine", "pkg/simulator/policy", "pkg/simulator/trace"}, never: []string{"k8s.io/client-go"}, why: "the product on a simulated fleet, live"},
 		{pkg: "pkg/checkpoint", repo: []string{"pkg/collector", "pkg/decider"}, why: "the decider's states over restarts"},
 		{pkg: "pkg/recording", repo: []string{"pkg/decider", "pkg/simulator/trace"}, never: kubernetes, why: "what was decided, on disk"},
 		{pkg: "pkg/drain", pure: true, why: "pods in, plan out"},
 		{pkg: "pkg/handover", pure: true, why: "values in, decision out"},
 		{pkg: "pkg/servingcert", why: "a certificate in a Secret"},
-		{pkg: "pkg/metricsapi", repo: []string{"pkg/apis/autoscaling", "pkg/servingcert"}, why: "it serves a view and knows no collector"},
+		{pkg: "pkg/metricsapi", repo: []string{"pkg/servingcert"}, why: "it serves a view and knows no collector"},
 		{pkg: "pkg/metricsapi/samples", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/decider", "pkg/metricsapi"}, never: kubernetes, why: "names and units of what is published"},
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/drain", "pkg/multiscaler"}, why: "it acts and never aggregates"},
 		{pkg: "pkg/inferencepool", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/collector"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config", "pkg/engines", "pkg/servingcert"}, why: "it answers from caches and never acts"},
-		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/apis/inference", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/engines", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/engines", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/webhook"}, why: "the composition root"},
 		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals of what runs in the cluster"},
 		{pkg: "cmd/ipa", repo: []string{"pkg/playground", "pkg/simulator/command"}, never: kubernetes, why: "the commands that people type"},
 	}
@@ -112,6 +112,27 @@ func checkImports(packages []goPackage) (findings []string) {
 			continue
 		}
 		findings = append(findings, rules[i].check(p)...)
+	}
+	return findings
+}
+
+// checkUnused finds rules that allow what nobody imports any more.
+func checkUnused(packages []goPackage) (findings []string) {
+	for _, r := range architecture() {
+		i := slices.IndexFunc(packages, func(p goPackage) bool { return p.ImportPath == module+r.pkg })
+		if i < 0 {
+			findings = append(findings, r.pkg+": there is no such package; take it out of hack/archcheck/imports.go")
+			continue
+		}
+		used := packages[i].Imports
+		if r.pure {
+			used = packages[i].Deps // what it reaches through others must be allowed, too
+		}
+		for _, allowed := range r.repo {
+			if !slices.Contains(used, module+allowed) {
+				findings = append(findings, fmt.Sprintf("%s: may import %s and does not; take it out of hack/archcheck/imports.go", r.pkg, allowed))
+			}
+		}
 	}
 	return findings
 }

@@ -32,7 +32,7 @@ func run(args []string) ([]string, error) {
 	switch args[0] {
 	case "imports":
 		packages, err := listPackages()
-		return checkImports(packages), err
+		return append(checkImports(packages), checkUnused(packages)...), err
 	case "sources":
 		return checkSources(os.DirFS("."))
 	}
