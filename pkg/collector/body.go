@@ -14,7 +14,7 @@ const (
 	// the budget. A page of real vLLM 0.32 has 48 to 75 KiB; 128 scrapes at once hold
 	// at most 2*128*128 KiB, or 32 MiB, in buffers that grow by doubling.
 	smallBody = 128 << 10
-	// maxPickerPage bounds in bytes what is read of a picker's page, of which few
+	// maxPickerPage bounds in bytes what is read of a picker's page; few
 	// lines are kept: 5,000 fairness ids of 6.1 KB each.
 	maxPickerPage = 32 << 20
 )

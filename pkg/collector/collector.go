@@ -24,7 +24,7 @@ type Pod struct {
 	Created       time.Time
 	// ReadyAfter is the time from Created to the pod's becoming Ready; 0 while it is not.
 	ReadyAfter time.Duration
-	// Unschedulable tells that the scheduler has found no node for it.
+	// Unschedulable is true while the scheduler finds no node for it.
 	Unschedulable bool
 	// Draining pods get no new requests and work off those that they have. They are read
 	// as long as they are there, Ready or not: their requests count, their capacity does not.
@@ -79,7 +79,7 @@ type Options struct {
 	BodyBudget int64
 	// Registerer takes the collector's own metrics [a private one].
 	Registerer prometheus.Registerer
-	// Log tells of targets that become stale or readable again [discarded].
+	// Log reports targets that become stale or readable again [discarded].
 	Log *slog.Logger
 	// Clock is the wall clock [time.Now]. It is read for the time of the start and for
 	// the ages of pods only: everything else runs on monotonic time.
@@ -297,7 +297,7 @@ func (c *Collector) Forget(key Revision) {
 	}
 }
 
-// Notify sets the function that is told when a sample changed what is known of
+// Notify sets the function that is called when a sample changed what is known of
 // a revision. It is called once, before Run. f runs on scraping goroutines
 // without locks held and must not block.
 func (c *Collector) Notify(f func(Revision)) {

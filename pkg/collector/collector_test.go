@@ -229,8 +229,8 @@ func near(r decider.Reading, want float64) bool {
 	return float64(r) > 0.98*want && float64(r) < 1.02*want
 }
 
-// A burst in the engine is looked at again after 50 ms, counts as in flight only
-// then, and is told then although the second sample equals the first.
+// A burst in the engine is read again after 50 ms, counts as in flight only
+// then, and is reported then although the second sample equals the first.
 func TestCollector_burstIsConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...)

@@ -35,7 +35,7 @@ type demand struct {
 }
 
 // owedSeconds is the seconds within which a request that a picker let go is in a
-// queue-proxy's report, which tells of the last second once a second.
+// queue-proxy's report, which covers the last second, once a second.
 const owedSeconds = 3
 
 func (d *demand) resize(now time.Time, stable, panic time.Duration) {
@@ -50,7 +50,7 @@ func (d *demand) resize(now time.Time, stable, panic time.Duration) {
 	d.panicRPS.Resize(now, panic)
 }
 
-// set makes s the value of the second of now, of whose requests so many a second
+// set makes s the value of the second of now, and of its requests a second that
 // reached the pods.
 func (d *demand) set(now time.Time, s requestSample, reached float64) {
 	d.count(now, reached)

@@ -194,7 +194,7 @@ func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 	return c.scrape(t, s)
 }
 
-// result is the scrape's label: a page of which only some values were believed
+// result is the scrape's label: a page with some values that were not believed
 // is a good sample, but not an ok one.
 func (c *Collector) result(t *target, s *scratch, err error) string {
 	if err == nil && t.source != queueProxy && s.engine.implausible {

@@ -42,7 +42,7 @@ func (c *Collector) SetHeld(key Revision, shares []Share) {
 	r.held.become(queues)
 }
 
-// affected is who is to hear of a change: of a picker's, the revisions whose
+// affected is the revisions to notify of a change: of a picker's, those whose
 // requests wait in it; c.mu is held.
 func (c *Collector) affected(key Revision) (keys []Revision) {
 	if r := c.revisions[key]; r == nil || !r.isPicker {
@@ -94,8 +94,9 @@ func (h *held) become(queues []pickerQueue) {
 
 // tick takes what the pickers hold now and returns by how many requests of ours
 // that grew since the second before. What was known last stands in for a picker
-// that cannot be read, for a while; how it grew meanwhile is told after that. What
-// is seen for the first time has not come now; nor has what another part makes ours.
+// that cannot be read, for a while; its growth meanwhile counts after that. A
+// queue that is seen for the first time does not count as arrivals, nor does growth that
+// only comes from this revision's share of the pool increasing.
 func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
 	lately := 0.0
 	for i := range h.queues {
@@ -130,7 +131,7 @@ func (h *held) rps(reached float64) float64 {
 }
 
 // sum is what is held. A picker that holds less than at the last tick has let
-// requests go, which the pods tell of by now.
+// requests go, which the pods report by now.
 func (h *held) sum(now time.Time) (sum float64) {
 	for _, q := range h.queues {
 		v := q.last

@@ -32,7 +32,7 @@ func (w *world) withPicker(part float64) *world {
 	return w
 }
 
-// withHeld tells a story of one pod, with that concurrency and rps, behind a
+// withHeld is a story of one pod, with that concurrency and rps, behind a
 // picker that begins with a page.
 func withHeld(t *testing.T, page string, concurrency, rps float64, tell func(*testing.T, *world)) {
 	t.Helper()
@@ -331,7 +331,7 @@ func TestHeld_withoutReadyPods(t *testing.T) {
 	})
 }
 
-// A change at a picker is told to the revisions whose requests wait there.
+// A change at a picker is reported to the revisions whose requests wait there.
 func TestHeld_changesAreTold(t *testing.T) {
 	withHeld(t, holding(3), 3, 2, func(t *testing.T, w *world) {
 		after(5 * time.Second)

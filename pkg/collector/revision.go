@@ -282,7 +282,7 @@ func (p *pod) isOfAnotherPod() bool {
 	return t != nil && t.trouble != nil && t.trouble.cause == causeWrongPod
 }
 
-// tell notes whether the target is known and reports a change.
+// tell records whether the target is known and reports a change.
 func (r *revision) tell(t *target, now time.Time) (changed bool) {
 	known := t.fresh(now)
 	changed = known != t.known
@@ -369,7 +369,7 @@ func (r *revision) unborn() bool {
 			return false
 		}
 	}
-	return len(r.pods) > 0 // without any there may be some that we were not told of
+	return len(r.pods) > 0 // without any there may be some that we do not know yet
 }
 
 // tick carries the values into the new second and finds targets gone stale.

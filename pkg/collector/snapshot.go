@@ -24,8 +24,8 @@ type PodSnapshot struct {
 // and rps, averages over the stable window of the sum over pods; for engine
 // metrics sums over the pods that are known, for KV-cache usage the mean of those
 // that serve, for latencies the percentile of all that ended within the stable
-// window, with the time of the oldest sample. A value of which nothing is known
-// is absent.
+// window, with the time of the oldest sample. An unknown value is
+// absent.
 type Snapshot struct {
 	Values map[decider.Metric]Sample
 	Pods   []PodSnapshot

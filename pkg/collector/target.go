@@ -18,7 +18,7 @@ type source int
 const (
 	queueProxy source = iota
 	enginePage
-	// pickerPage is that of an endpoint picker, which only tells what it holds.
+	// pickerPage is that of an endpoint picker, which only reports its queue.
 	pickerPage
 	sources
 )
@@ -68,7 +68,7 @@ type target struct {
 	quiet time.Time
 	// trouble is why and since when scrapes fail; nil after a good one.
 	trouble *trouble
-	// known is what was last told about the target's state.
+	// known is the target's state as last reported.
 	known bool
 }
 
@@ -148,5 +148,5 @@ func (t *target) patience() time.Duration {
 	return time.Duration(t.rev.c.o.StaleAfter)*(t.interval()+t.extra) + t.rev.c.o.Timeout
 }
 
-// confirmAfter is when a sudden burst is looked at a second time.
+// confirmAfter is when a sudden burst is read a second time.
 const confirmAfter = 50 * time.Millisecond

@@ -37,7 +37,7 @@ func command(c *corev1.Container) []string {
 	return words
 }
 
-// flag finds --name value or --name=value, with - and _ taken alike as vLLM does.
+// flag finds --name value or --name=value, with - and _ equivalent, as vLLM does.
 func flag(words []string, name string) (value string, ok bool) {
 	for i, w := range words {
 		key, v, given := strings.Cut(strings.Trim(w, `"'`), "=")
@@ -62,7 +62,7 @@ func number(words []string, name string) int64 {
 	return n
 }
 
-// runsVLLM tells vLLM by the engine that is named, else by its command or image.
+// runsVLLM recognises vLLM by the engine that is named, else by its command or image.
 func runsVLLM(e binding.Engine, c *corev1.Container) bool {
 	if e.Name != "" {
 		return e.Name == engines.VLLM

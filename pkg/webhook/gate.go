@@ -44,7 +44,7 @@ func (p *patch) gate(spec *podSpec) {
 	}
 }
 
-// Heartbeat tells whether autoscalers are there, by the lease that each renews every 10 s.
+// Heartbeat reports whether autoscalers are there, by the lease that each renews every 10 s.
 // It is safe for concurrent use.
 type Heartbeat struct {
 	factory informers.SharedInformerFactory

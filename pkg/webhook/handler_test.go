@@ -96,7 +96,7 @@ func TestHandler_hostileReviewsAtOnce(t *testing.T) {
 	}
 }
 
-// Large reviews that hang delay no small one; one too many is told to come back.
+// Large reviews that hang delay no small one; one too many is answered with 429.
 func TestHandler_boundsReviews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewPedanticRegistry()

@@ -22,7 +22,7 @@ type Caches struct {
 	Defaults func() binding.Defaults
 	// Foreign returns the selector of a pool that is not ours, nil where there is none.
 	Foreign func(namespace, pool string) map[string]string
-	// KeptOut tells of a Service that does not agree with the pool it names.
+	// KeptOut reports a Service that does not agree with the pool it names.
 	KeptOut func(namespace, service string) bool
 	// Installed reports whether the gateway's part is installed in the cluster.
 	Installed func() bool
@@ -80,7 +80,7 @@ func (c Caches) routed(namespace, service, revision string) bool {
 	return false
 }
 
-// isMain tells the rule of the Service's own hosts from those of tags: Knative
+// isMain reports whether a rule is that of the Service's own hosts, not of a tag: Knative
 // always makes a cluster-local rule, whose hosts include <service>.<namespace>.
 func isMain(rule netv1alpha1.IngressRule, namespace, service string) bool {
 	for _, host := range rule.Hosts {
@@ -108,5 +108,5 @@ func sendsTo(rule netv1alpha1.IngressRule, revision string) bool {
 	return false
 }
 
-// revisionHeader is what Knative's ingress tells the activator.
+// revisionHeader is what Knative's ingress sends to the activator.
 const revisionHeader = "Knative-Serving-Revision"

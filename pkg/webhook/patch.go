@@ -9,7 +9,7 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// patch collects operations on one object, of which it keeps the part that they change.
+// patch collects operations on one object, and keeps the part that they change.
 type patch struct {
 	object     map[string]any
 	operations []operation

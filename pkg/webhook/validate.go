@@ -19,7 +19,7 @@ import (
 // ValidatePath is where Services are judged.
 const ValidatePath = "/services/validate"
 
-// judgement is what a Service is held against.
+// judgement is what a Service is compared with.
 type judgement struct {
 	Caches
 	cluster *Cluster

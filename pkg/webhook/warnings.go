@@ -59,7 +59,7 @@ func warn(path, format string, args ...any) []binding.Problem {
 	return []binding.Problem{{Path: path, Message: fmt.Sprintf(format, args...), Warning: true}}
 }
 
-// shutdown: at SIGTERM vLLM aborts what it generates unless it is told to wait.
+// shutdown: at SIGTERM vLLM aborts what it generates unless --shutdown-timeout is set.
 func (w warner) shutdown(c *corev1.Container) []binding.Problem {
 	if !runsVLLM(w.engine, c) {
 		return nil

@@ -53,7 +53,7 @@ type Options struct {
 	Own      func() *config.Config
 	// Foreign returns the selector of an InferencePool that is not ours, nil where there is none.
 	Foreign func(namespace, pool string) map[string]string
-	// KeptOut tells of a Service that does not agree with the pool it names, by the
+	// KeptOut reports a Service that does not agree with the pool it names, by the
 	// reconciler's last word: its pods must not join.
 	KeptOut func(namespace, service string) bool
 	// Installed reports whether the gateway's part is installed in the cluster.

@@ -84,7 +84,7 @@ func (p *Parser) scalar(s *Stat, f engines.Field) *float64 {
 }
 
 // cacheParts are what the KV cache's share and size are made of where a page
-// does not tell them.
+// does not report them.
 type cacheParts struct{ used, blocks, blockSize float64 }
 
 func unknownCache() cacheParts { return cacheParts{math.NaN(), math.NaN(), math.NaN()} }

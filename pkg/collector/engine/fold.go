@@ -122,7 +122,7 @@ func (t *total) rankCount() int {
 	return 0
 }
 
-// inHistogram tells what the series is for that is a part of a histogram: a bucket with
+// inHistogram returns which part of a histogram a series is: a bucket with
 // its upper bound, the sum or the count.
 func (s *sample) inHistogram(p part) (what, float64, error) {
 	switch p {

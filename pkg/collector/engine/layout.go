@@ -10,7 +10,7 @@ import (
 
 // Layout remembers how the lines of like pages begin and what each is for, so that a
 // line that was seen before costs a hash and a number: about a fifth of a whole
-// parsing. Pages of one revision are alike, but for their values. The zero value
+// parsing. Pages of one revision are the same except for their values. The zero value
 // knows nothing. It is safe for concurrent use by parsers of the same Tables.
 //
 // A layout never changes what a page means. A line is recognised by a 64-bit hash
@@ -31,7 +31,7 @@ const (
 	// maxSlow is the number of unknown lines up to which a page is like the one learned.
 	maxSlow = 8
 	// firstWait and longestWait bound, in pages, the time between two learnings, which
-	// doubles: pages that never are alike are not learned again and again.
+	// doubles: pages that always differ are not learned again and again.
 	firstWait, longestWait = 4, 1024
 )
 
@@ -57,7 +57,7 @@ type knownLine struct {
 type use struct {
 	row  int32
 	what what
-	// number is the upper bound of a bucket, or the value that the labels tell.
+	// number is the upper bound of a bucket, or the value in the labels.
 	number float64
 	rank   uint64
 }
@@ -112,14 +112,14 @@ type recollection struct {
 	left []int
 	// values are those of the lines that were recalled, by their index.
 	values []float64
-	// slow counts lines that had to be parsed, and listed tells whether the series of
+	// slow counts lines that had to be parsed, and listed reports whether the series of
 	// the others are in the set of series that were seen.
 	slow   int
 	listed bool
 	// draft is what is learned of this page; nil otherwise.
 	draft *known
 	// begun is the number of uses in the draft before the present line; series is the
-	// identity of the last series that was read; vary tells that more than the value
+	// identity of the last series that was read; vary is true if more than the value
 	// of the line matters.
 	begun  int
 	series uint64
@@ -272,7 +272,7 @@ func (p *Parser) note(u use) {
 	}
 }
 
-// learn ends a line of the draft; read tells whether it is a series that is read.
+// learn ends a line of the draft; read reports whether it is a series that is read.
 func (p *Parser) learn(line []byte) {
 	r := &p.r
 	d := r.draft

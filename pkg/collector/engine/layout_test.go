@@ -112,7 +112,7 @@ func TestLayout_recalls(t *testing.T) {
 	}
 }
 
-// Pages that are never alike are learned ever more seldom.
+// Pages that always differ are learned less and less often.
 func TestLayout_learnsSeldom(t *testing.T) {
 	p, err := NewTables().NewParser("vllm", 64<<10)
 	if err != nil {

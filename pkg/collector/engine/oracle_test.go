@@ -145,7 +145,7 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 	return oracleCache(s, parts)
 }
 
-// oracleCache works out the size and the share of the KV cache from what the page told.
+// oracleCache works out the size and the share of the KV cache from the page.
 func oracleCache(s Stat, parts map[engines.Field]float64) Stat {
 	if size := parts[engines.KVBlocks] * parts[engines.KVBlockSize]; math.IsNaN(s.KVCapacity) {
 		s.KVCapacity = size

@@ -337,7 +337,7 @@ func TestParse_cutPages(t *testing.T) {
 	}
 }
 
-// A picker's page tells what its flow control holds; nothing is zero when the
+// A picker's page reports the queue of its flow control; nothing is zero when the
 // page is a picker's, and the page of an engine is none.
 func TestParse_picker(t *testing.T) {
 	const info = "# TYPE inference_extension_info gauge\ninference_extension_info{commit=\"c\"} 1\n"

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// framingKind is how the end of a body is told.
+// framingKind is how the end of a body is marked.
 type framingKind int
 
 const (
@@ -119,7 +119,7 @@ func (r *Response) readChunked(p []byte) (int, error) {
 }
 
 // peekChunk goes on to the next chunk when its size was received already, so that the
-// end of a body is told with its last bytes.
+// end of a body is reported with its last bytes.
 func (r *Response) peekChunk() error {
 	const last = "\r\n0\r\n\r\n"
 	if string(r.buf[r.at:min(r.end, r.at+len(last))]) != last {

@@ -48,7 +48,7 @@ func (*script) SetDeadline(time.Time) error      { return nil }
 func (*script) SetReadDeadline(time.Time) error  { return nil }
 func (*script) SetWriteDeadline(time.Time) error { return nil }
 
-// answer is a response as a client tells it.
+// answer is a response as a client reports it.
 type answer struct {
 	status                   int
 	kind, encoding, location string
