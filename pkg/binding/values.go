@@ -58,7 +58,7 @@ func boolean(to *bool, v string) error {
 	return nil
 }
 
-func number(to *int32, v string, least, most int32) error {
+func number(to *int32, v string, least, most int32) error { //nolint:unparam a call shows its range
 	n, err := strconv.ParseInt(v, 10, 32)
 	if err != nil || int32(n) < least || int32(n) > most {
 		return fmt.Errorf("%q is not a whole number from %d to %d", v, least, most)

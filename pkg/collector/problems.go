@@ -79,7 +79,8 @@ func fineCause(err error) string {
 }
 
 // Problems lists why metrics endpoints of a revision and of its pickers cannot be
-// read, the cause with the most pods first. Since is by a wall clock that is at wall now. Pods whose last sample may still
+// read, the cause with the most pods first. Since is by a wall clock that is at wall now.
+// Pods whose last sample may still
 // be used are left out. The list is empty for a revision that is not watched.
 func (c *Collector) Problems(key Revision, wall time.Time) []Problem {
 	var found []Problem

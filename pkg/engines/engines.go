@@ -97,7 +97,7 @@ func (e Engine) Has(f Field) bool {
 var registered []Engine
 
 // register adds an engine. It is called while the program's variables are set.
-func register(e Engine) Engine {
+func register(e Engine) Engine { //nolint:unparam a package variable needs a value
 	registered = append(registered, e)
 	slices.SortFunc(registered, func(a, b Engine) int {
 		return cmp.Or(compareBool(a.General, b.General), cmp.Compare(a.Name, b.Name))

@@ -4,7 +4,8 @@ var _ = register(trtllmServe())
 
 // trtllmServe reads trtllm-serve, TensorRT-LLM's own server. Its page is not
 // where others have theirs: /metrics there is JSON. Names are from its
-// documentation (tensorrt_llm/metrics/collector.py) and the Inference Extension's table; no page of a real one was at hand.
+// documentation (tensorrt_llm/metrics/collector.py) and the Inference Extension's table; no page of
+// a real one was at hand.
 func trtllmServe() Engine {
 	succeeded := Filter{Label: "finished_reason", Not: []string{"abort", "error", "cancelled"}}
 	return Engine{

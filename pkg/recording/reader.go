@@ -50,7 +50,7 @@ func Read(r io.Reader, name string) iter.Seq2[Entry, error] {
 		for {
 			var e Entry
 			err := lines.next(&e)
-			if err == io.EOF {
+			if err == io.EOF { //nolint:errorlint a wrapped EOF is a line that ends early, an error
 				return
 			}
 			if !yield(e, err) || err != nil {
@@ -68,7 +68,7 @@ type lineReader struct {
 
 func (l *lineReader) header() error {
 	var h Header
-	if err := l.decode(&h, false); err == io.EOF {
+	if err := l.decode(&h, false); err == io.EOF { //nolint:errorlint a wrapped EOF is a line that ends early
 		return fmt.Errorf("%s: the recording is empty", l.name)
 	} else if err != nil {
 		return err

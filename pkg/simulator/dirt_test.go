@@ -115,7 +115,8 @@ func TestFleet_otherRequests(t *testing.T) {
 	}
 }
 
-// TestFleet_ranks: a pod of three ranks is three engines, which share its requests evenly, and has one metrics endpoint.
+// TestFleet_ranks: a pod of three ranks is three engines, which share its requests
+// evenly, and has one metrics endpoint.
 func TestFleet_ranks(t *testing.T) {
 	f := fleetOf(t, 1, func(c *Config) { c.Ranks, c.Engine.MaxNumSeqs, c.Engine.MaxNumBatchedTokens = 3, 2, 64 })
 	submit(t, f, 0, 7, 3000)

@@ -34,7 +34,7 @@ func hostile() map[string]string {
 	}
 }
 
-func testHandler(t *testing.T, reg prometheus.Registerer) http.Handler {
+func testHandler(t *testing.T, reg prometheus.Registerer) http.Handler { //nolint:unparam as newHandler
 	t.Helper()
 	c := caches(t, service(t, bound+`spec: {}`))
 	h, err := newHandler(reg, map[string]admit{PodsPath: c.pods, DefaultsPath: setClass, ValidatePath: judging(t, c).validate})

@@ -29,7 +29,8 @@ const (
 	SLOGoalKey = Domain + "/slo-goal"
 	// SLOTTFTPerTokenKey is what every prompt token adds to SLOTTFTKey, e.g. "200us".
 	SLOTTFTPerTokenKey = Domain + "/slo-ttft-per-token"
-	// SLOMarginKey multiplies the demand that is planned for, e.g. 2 for a fleet that a first jump to twice the load does not surprise.
+	// SLOMarginKey multiplies the demand that is planned for, e.g. 2 keeps enough
+	// spare replicas for demand to double at once.
 	SLOMarginKey = Domain + "/slo-margin"
 	// DrainTimeoutKey is the longest time that a pod which is given up works off its requests;
 	// without it the revision's timeoutSeconds.

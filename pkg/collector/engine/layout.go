@@ -188,7 +188,7 @@ func (p *Parser) recall(page []byte) (int, error) {
 	if l.series != 0 {
 		var err error
 		if v, err = parseFloat(page[l.length:end]); err != nil {
-			return 0, nil
+			return 0, nil //nolint:nilerr the line is parsed in full instead
 		}
 	}
 	if l.series != 0 && r.listed {

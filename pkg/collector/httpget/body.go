@@ -47,7 +47,7 @@ func (r *Response) Read(p []byte) (n int, err error) {
 	case b.kind == chunked:
 		n, err = r.readChunked(p)
 	case b.kind == untilClose:
-		if n, err = r.receive(p); err == io.EOF {
+		if n, err = r.receive(p); err == io.EOF { //nolint:errorlint the connection's own, as it is
 			b.ended = true
 			return n, io.EOF
 		}

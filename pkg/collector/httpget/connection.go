@@ -198,7 +198,7 @@ func malformed(format string, args ...any) error {
 
 // unexpectedEOF is an end where more was announced.
 func unexpectedEOF(err error) error {
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint the connection's own, as it is
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -54,7 +54,7 @@ func lastAccepted(pa *v1alpha1.PodAutoscaler) (*v1alpha1.PodAutoscaler, bool) {
 // remember writes the accepted annotations to the PodAutoscaler itself.
 func (r *Reconciler) remember(ctx context.Context, pa *v1alpha1.PodAutoscaler, refused error) error {
 	if refused != nil {
-		return nil
+		return nil //nolint:nilerr it is reported, and the annotations accepted before stay
 	}
 	text, err := json.Marshal(scalingAnnotations(pa.Annotations))
 	if err != nil {

@@ -17,7 +17,8 @@ type Counters struct {
 	// the one before. FirstTokens is the count of the former; the latter's is GenerationTokens - FirstTokens.
 	TTFT, TokenGap time.Duration
 	FirstTokens    int64
-	// TTFTs and TokenGaps are the same as histograms, the latter of one gap per output (Profile.TokensPerStep); see TTFTBounds and TokenGapBounds.
+	// TTFTs and TokenGaps are the same as histograms, the latter of one gap per output
+	// (Profile.TokensPerStep); see TTFTBounds and TokenGapBounds.
 	TTFTs, TokenGaps Histogram
 	// E2E sums, per completion, the time from arrival to the last token; E2Es is its histogram, see E2EBounds.
 	E2E  time.Duration

@@ -25,7 +25,8 @@ type wvaSettings struct {
 	up, down float64
 	// The thresholds of saturation-scaling-config; spare ones are of version 1.
 	kv, queue, kvSpare, queueSpare float64
-	// batch is max_num_batched_tokens and seqs max_num_seqs as WVA reads them off the pod's arguments; 0 is the run's engine.
+	// batch is max_num_batched_tokens and seqs max_num_seqs as WVA reads them off
+	// the pod's arguments; 0 is the run's engine.
 	batch, seqs int32
 	// tolerance and behavior are of the HPA behind it; hpa is false for none.
 	tolerance float64

@@ -112,7 +112,7 @@ func percent(Estimate) (func(float64) string, string) {
 	return func(x float64) string { return fixed(100*x, 2) }, ""
 }
 
-func decimals(n int) format {
+func decimals(n int) format { //nolint:unparam a call shows how many
 	return func(Estimate) (func(float64) string, string) {
 		return func(x float64) string { return fixed(x, n) }, ""
 	}

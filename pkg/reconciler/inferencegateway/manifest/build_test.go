@@ -283,7 +283,7 @@ func TestNames(t *testing.T) {
 	if n := pickerName(fit(long, maxPool)); len(n) > maxName {
 		t.Errorf("picker: %s", n)
 	}
-	if a, b := scoped("a-b", "c", "-routes"), scoped("a", "b-c", "-routes"); a == b || len(scoped(long, long, "-routes")) > maxName {
+	if a, b := scoped("a-b", "c"), scoped("a", "b-c"); a == b || len(scoped(long, long)) > maxName {
 		t.Errorf("scoped: %s, %s", a, b)
 	}
 	for d, want := range map[time.Duration]string{0: "0s", 90 * time.Second: "1m30s", 25 * time.Hour: "25h", 1500 * time.Millisecond: "1s500ms"} {

@@ -67,7 +67,7 @@ func (b *builder) renderFilters() {
 	if len(patches) == 0 {
 		return
 	}
-	b.add(StageFilter, identity{istioFilterVersion, "EnvoyFilter", b.in.Gateway.Namespace, scoped(b.in.Namespace, b.in.Service, "-routes"), "filter"},
+	b.add(StageFilter, identity{istioFilterVersion, "EnvoyFilter", b.in.Gateway.Namespace, scoped(b.in.Namespace, b.in.Service), "filter"},
 		fields{"spec": fields{"targetRefs": b.gatewayRef(), "configPatches": patches}})
 	b.renderMutationFilter()
 }

@@ -23,9 +23,9 @@ func fit(name string, most int) string {
 	return strings.TrimRight(name[:most-digits-1], "-.") + "-" + digest(name)[:digits]
 }
 
-// scoped names an object of a Service in another namespace.
-func scoped(namespace, name, suffix string) string {
-	suffix = "-" + digest(namespace + "/" + name)[:digits] + suffix
+// scoped names the filter of a Service's routes, which is in another namespace.
+func scoped(namespace, name string) string {
+	suffix := "-" + digest(namespace + "/" + name)[:digits] + "-routes"
 	return strings.TrimRight(fit(namespace+"-"+name, maxName-len(suffix)), "-.") + suffix
 }
 
