@@ -57,12 +57,12 @@ func (r *room) reset() {
 // kept keeps what is not in use, as many as it has room for.
 type kept[T any] chan *T
 
-func (k kept[T]) get(make func() *T) *T {
+func (k kept[T]) get(fresh func() *T) *T {
 	select {
 	case v := <-k:
 		return v
 	default:
-		return make()
+		return fresh()
 	}
 }
 
