@@ -47,8 +47,10 @@ type SLONeed struct {
 	LimitedBy                 string  `json:"limitedBy,omitempty"`
 	TargetLoadRatio           Reading `json:"targetLoadRatio"`
 	GrowthFactor              Reading `json:"growthFactor"`
-	WaitingRequests           Reading `json:"waitingRequests"`
-	StartupSeconds            Reading `json:"startupSeconds"`
+	// EngineRequestsPerHTTPRequest is null while it is not known; 1 is then assumed.
+	EngineRequestsPerHTTPRequest Reading `json:"engineRequestsPerHTTPRequest"`
+	WaitingRequests              Reading `json:"waitingRequests"`
+	StartupSeconds               Reading `json:"startupSeconds"`
 
 	NeededReplicas         Reading `json:"neededReplicas"`
 	NeededForGrowth        Reading `json:"neededReplicasForGrowth"`
@@ -72,7 +74,7 @@ func (d Decision) Explain() Explanation {
 			TTFTSeconds: d.Objective.TTFT.Seconds(), ITLSeconds: d.Objective.ITL.Seconds(),
 			GoalRatio: d.Objective.Goal, AttainmentRatio: p.Attainment,
 			DemandRequestsPerSecond: p.Demand, CapacityRequestsPerSecond: p.CapacityRPS, LimitedBy: p.Limit,
-			TargetLoadRatio: p.TargetLoad, GrowthFactor: p.GrowthFactor, WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
+			TargetLoadRatio: p.TargetLoad, GrowthFactor: p.GrowthFactor, EngineRequestsPerHTTPRequest: p.RequestRatio, WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
 			NeededReplicas: p.Need, NeededForGrowth: p.NeedLevel, NeededForPastHour: p.NeedPast,
 			UnschedulableReplicas: p.Unmet, ConcurrencyPerReplica: p.ConcurrencyTarget, UnavoidableMissesRatio: p.Floor,
 		}

@@ -56,6 +56,13 @@ func TestSLOSentences(t *testing.T) {
 		}, "Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
 			"To be ready for growth, 3.6 replicas are needed. 99.4 % of recent requests met TTFT <= 2s + 1ms per prompt token and ITL <= 100ms (goal 99 %). " +
 			"1 request waits. No node is found for 2 replicas."},
+		{"sixteen prompts in an HTTP request", func(p *SLOParts, _ *Objective) { p.RequestRatio, p.Need = 16, 2.8 },
+			"Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
+				"Demand is in engine requests, 16 for each HTTP request. 99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},
+		{"nobody knows how many", func(p *SLOParts, _ *Objective) { p.RequestRatio, p.Need = Unknown(), 2.8 },
+			"Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
+				"How many engine requests an HTTP request brings is not known yet; 1 is assumed. " +
+				"99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},
 		{"almost all requests met it", func(p *SLOParts, _ *Objective) { p.Attainment, p.Demand, p.Need = 0.9999, 0.045, 0.02 },
 			"Demand is 0.045 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
 				"99.9 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},

@@ -10,6 +10,9 @@ import (
 // sloSentences explain what the metric slo needs. Every number may be unknown.
 func sloSentences(p slo.Parts, o Objective) []string {
 	sentences := []string{demandSentence(p)}
+	if s := ratioSentence(p); s != "" {
+		sentences = append(sentences, s)
+	}
 	if s := reserveSentence(p); s != "" {
 		sentences = append(sentences, s)
 	}
@@ -40,6 +43,19 @@ func demandSentence(p slo.Parts) string {
 		s += " (limited by " + limitText(p.Limit) + ")"
 	}
 	return s + "."
+}
+
+// ratioSentence says in which unit the demand is, where engine requests are not HTTP
+// requests or nobody knows yet; otherwise it is empty.
+func ratioSentence(p slo.Parts) string {
+	switch r := p.RequestRatio; {
+	case !p.Demand.Known() || p.Limit == noEngineMetrics || r == 0 || r == 1:
+		return ""
+	case !r.Known():
+		return "How many engine requests an HTTP request brings is not known yet; 1 is assumed."
+	default:
+		return "Demand is in engine requests, " + number(float64(r)) + " for each HTTP request."
+	}
 }
 
 // reserveSentence says why more replicas are needed than the present demand

@@ -1,6 +1,10 @@
 package slo
 
-import "time"
+import (
+	"math"
+	"slices"
+	"time"
+)
 
 // counter cuts the requests that reach a revision into bins.
 type counter struct {
@@ -12,10 +16,13 @@ type counter struct {
 	Index     int64   `json:"index"`
 	Open      float64 `json:"open"`
 	SomeKnown bool    `json:"someKnown,omitempty"`
+	// Queued is the requests that waited outside of the engines when the last bin ended,
+	// unknownCount when unknown.
+	Queued float64 `json:"queued"`
 }
 
 func newCounter(now time.Time) counter {
-	return counter{Total: unknownCount, Index: binOf(now), At: now}
+	return counter{Total: unknownCount, Queued: unknownCount, Index: binOf(now), At: now}
 }
 
 func binOf(t time.Time) int64 { return t.Unix() / int64(BinWidth/time.Second) }
@@ -38,6 +45,16 @@ func (c *counter) advance(in Input) []float32 {
 	c.Index += ended
 	c.Open, c.SomeKnown = 0, known
 	return bins
+}
+
+// queuedGain is by how many requests the queues outside of the engines grew since the
+// last bin, 0 when that is not known.
+func (c *counter) queuedGain(queued Reading) (gain float64) {
+	before := c.Queued
+	if c.Queued = total(queued); c.Queued >= 0 && before >= 0 {
+		gain = c.Queued - before
+	}
+	return gain
 }
 
 // since is the number of requests since the last call: what the counter gained,
@@ -80,14 +97,17 @@ func (c *counter) spread(ended int64, count float64, known bool) []float32 {
 }
 
 func (c *counter) valid() bool {
-	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
+	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal && c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
 }
 
-// arrivals learns how many requests reach a revision: those of the past hour.
+// arrivals learns how many requests come for the engines: those of the past hour.
 type arrivals struct {
-	// Bins holds the requests of each closed bin, oldest first; unknownCount is unknown.
-	// The slice is replaced, never written.
+	// Bins holds the engine requests of each closed bin, oldest first; unknownCount is
+	// unknown. The slice is replaced, never written.
 	Bins []float32 `json:"bins,omitempty"`
+	// Converted is set once the engine requests per HTTP request were known: before, Bins
+	// are HTTP requests.
+	Converted bool `json:"converted,omitempty"`
 }
 
 // observe appends the bins that ended.
@@ -98,7 +118,40 @@ func (a *arrivals) observe(b *bin) {
 	bins := make([]float32, 0, keptBins)
 	keep := max(0, keptBins-len(b.arrivals))
 	bins = append(bins, a.Bins[max(0, len(a.Bins)-keep):]...)
-	a.Bins = append(bins, b.arrivals...)
+	if !a.Converted && !math.IsNaN(b.requestRatio) {
+		a.Converted = true
+		convert(bins, b.requestRatio)
+	}
+	a.Bins = append(bins, b.demand()...)
+}
+
+// demand is the engine requests of each bin that ended. Where HTTP requests are other
+// requests, the engines' own count is used: a ratio would take a burst of one kind
+// for one of both.
+func (b *bin) demand() []float32 {
+	if math.IsNaN(b.requestRatio) || b.requestRatio == 1 {
+		return b.arrivals
+	}
+	demand := slices.Clone(b.arrivals)
+	engine, known := b.engineRequests()
+	if !known {
+		convert(demand, b.requestRatio)
+		return demand
+	}
+	perBin := max(engine+b.queuedGain*b.requestRatio, 0) / float64(len(demand))
+	for i := range demand {
+		demand[i] = float32(perBin)
+	}
+	return demand
+}
+
+// convert makes engine requests of HTTP requests.
+func convert(bins []float32, ratio float64) {
+	for i, n := range bins {
+		if n >= 0 {
+			bins[i] = float32(min(float64(n)*ratio, MaxTotal))
+		}
+	}
 }
 
 // last is the requests of the bin that ended last, unknownCount without one.

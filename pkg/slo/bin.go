@@ -14,6 +14,8 @@ type bin struct {
 	// arrivals is the requests of each bin that ended since the last call, oldest
 	// first; unknownCount where they are not known.
 	arrivals []float32
+	// queuedGain is by how many HTTP requests the queues outside of the engines grew.
+	queuedGain float64
 	// samples is what the pods did; followed are the pods whose counters are followed.
 	samples  []sample
 	followed []float64
@@ -22,6 +24,8 @@ type bin struct {
 
 	// ranks is the data-parallel ranks of a pod, at least 1.
 	ranks int
+	// requestRatio is the engine requests per HTTP request, NaN when not known.
+	requestRatio float64
 	// ttft is the bound on the time to the first token, in seconds.
 	ttft float64
 	// request, startupTime, limits, replica and capacity are estimates; startupTime is seconds.

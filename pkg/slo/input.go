@@ -94,3 +94,6 @@ type Pod struct {
 	// Totals are the engine's counters, never nil. They are not changed.
 	Totals *Totals
 }
+
+// ranks is the data-parallel ranks of a pod, at least 1.
+func (p Pod) ranks() int { return min(max(p.Totals.Ranks, 1), maxRanks) }

@@ -1,10 +1,17 @@
 package slo
 
-// lengths learns the mean request, of those that ended lately.
+// lengths learns the mean request: tokens of the prompt per request that began, and further
+// tokens per request that left the engine, finished or not. Clients that hang up
+// make neither shorter prompts nor longer answers.
 type lengths struct {
 	request
 	// Seen is the number of requests behind the means, faded.
 	Seen float64 `json:"seen"`
+	// Finished, Left and Generated are faded sums: requests that finished, requests that left
+	// the engines, and tokens of answers.
+	Finished  float64 `json:"finished,omitempty"`
+	Left      float64 `json:"left,omitempty"`
+	Generated float64 `json:"generated,omitempty"`
 }
 
 func newLengths() lengths {
@@ -12,13 +19,20 @@ func newLengths() lengths {
 }
 
 func (l *lengths) observe(b *bin) {
-	l.Seen *= lengthsFade
+	for _, f := range [...]*float64{&l.Seen, &l.Finished, &l.Left, &l.Generated} {
+		*f *= lengthsFade
+	}
 	for _, d := range b.samples {
 		l.add(d)
 	}
 }
 
 func (l *lengths) add(d sample) {
+	if d.finished >= 0 && d.generated >= 0 {
+		l.Finished += d.finished
+		l.Left = max(l.Left+d.left(), 0)
+		l.Generated += d.generated
+	}
 	begun := d.begun()
 	if !(begun > 0 && d.finished > 0 && d.prompt >= 0 && d.generated >= 0) {
 		return
@@ -32,7 +46,21 @@ func (l *lengths) add(d sample) {
 	}
 }
 
-// estimate is the mean request.
-func (l *lengths) estimate() request { return l.request }
+// estimate is the mean request. While nearly all that leave the engines have finished,
+// answers are as long as those that finished.
+func (l *lengths) estimate() request {
+	r := l.request
+	if l.Left > assumedRequests && l.Finished < mostFinish*l.Left {
+		r.Output = min(l.Generated/l.Left*(1+hangUpSpread*(1-l.Finished/l.Left)), maxTokens)
+	}
+	return r
+}
 
-func (l *lengths) valid() bool { return l.request.valid() && l.Seen >= 0 && l.Seen < MaxTotal }
+func (l *lengths) valid() bool {
+	for _, v := range [...]float64{l.Seen, l.Finished, l.Left, l.Generated} {
+		if !(v >= 0 && v < MaxTotal) {
+			return false
+		}
+	}
+	return l.request.valid()
+}

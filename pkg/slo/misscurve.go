@@ -77,7 +77,7 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 	fleet := b.lastArrivals / (float64(b.ready) * perPod)
 	late := queuedTooLong(b)
 	for _, d := range b.samples {
-		seen, missed := d.misses(b.objective, b.capacity)
+		seen, missed := d.misses(b)
 		seen, missed = seen*d.ranks, missed*d.ranks
 		if late || d.queueTooLong(b.ttft) {
 			missed = seen
@@ -197,17 +197,18 @@ func queuedTooLong(b *bin) bool {
 // (llm-d's simulator does), and then all look well. Unlike what waits outside,
 // that queue is part of the load under which they came.
 func (d sample) queueTooLong(bound float64) bool {
-	return d.firsts > 0 && d.queueLasted(2*bound)
+	return d.begun() > 0 && d.queueLasted(2*bound)
 }
 
 // misses is the requests of a sample and how many of them missed:
 // the share that had its first token too late, or whose further tokens were
 // too slow on average.
-func (d sample) misses(o Objective, c capacity) (seen, missed float64) {
-	if !(d.firsts > 0) {
+func (d sample) misses(b *bin) (seen, missed float64) {
+	begun := d.begun()
+	if !(begun > 0) || d.firsts < 0 && !(d.waiting >= 0 && d.gaps > 0) {
 		return 0, 0
 	}
-	return d.firsts, d.firsts * max(d.lateFirstTokens(), d.slow(o.ITL.Seconds(), c))
+	return begun, begun * max(d.lateFirstTokens(b.ttft), d.slow(b.objective.ITL.Seconds(), b.capacity))
 }
 
 // slow is the share of requests whose mean time between tokens was above a
@@ -220,7 +221,7 @@ func (d sample) slow(bound float64, c capacity) float64 {
 		return 0
 	}
 	mean, output := d.gapSum/d.gaps, max(c.output, 1)
-	met := d.firsts / max(d.seconds, 0.1) * output * mean // prompts during one answer
+	met := max(d.begun(), 0) / max(d.seconds, 0.1) * output * mean // prompts during one answer
 	spread := max(c.prompt*math.Sqrt(2*met)/output, bound/itlSpreadDivisor)
 	return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
 }

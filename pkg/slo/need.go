@@ -29,6 +29,9 @@ type Parts struct {
 	// Demand is requests per second, Work the engine seconds of one request.
 	Demand Reading `json:"demand"`
 	Work   Reading `json:"work"`
+	// RequestRatio is the engine requests per HTTP request; NaN when not known, and 1 is then
+	// assumed. Demand and CapacityRPS are engine requests.
+	RequestRatio Reading `json:"requestRatio"`
 	// Backlog is the requests that wait and that more replicas can take.
 	Backlog Reading `json:"backlog"`
 	// StartupTime is seconds from a pod's creation to Ready.
@@ -56,7 +59,7 @@ type Parts struct {
 func (p Parts) valid() bool {
 	for _, r := range [...]Reading{
 		p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
-		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment,
+		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment, p.RequestRatio,
 	} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false

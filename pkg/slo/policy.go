@@ -1,6 +1,9 @@
 package slo
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Next returns what the objective needs at in.Time, and the state for the next
 // call. It neither changes nor keeps its arguments.
@@ -11,6 +14,7 @@ func Next(o Objective, old *State, in Input) (Need, *State) {
 	if arrived := s.Counter.advance(in); arrived != nil || s.Plan.Limit == "" {
 		s.closeBin(o, in, arrived)
 	}
+	in = s.inEngineRequests(in)
 	n := Need{Parts: s.Plan, NoEngine: s.NoEngine, StartupTime: s.startupTime()}
 	n.Parts.Backlog = waiting(in)
 	n.Replicas, n.Partial = needNow(o, s.Plan, in, s.unlearned(o, in))
@@ -35,7 +39,11 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	s.Outputs.observe(b)
 	b.complete(s.Outputs.estimate(), s.Lengths.estimate())
 
-	// 3. How many requests come, and how long they are.
+	// 3. How many requests come for the engines, and how long they are.
+	b.queuedGain = s.Counter.queuedGain(in.Queued)
+	s.Ratio.observe(b)
+	b.requestRatio = s.Ratio.estimate()
+	b.queued *= Reading(s.ratio())
 	s.Arrivals.observe(b)
 	b.lastArrivals = s.Arrivals.last()
 	s.Lengths.observe(b)
@@ -74,7 +82,24 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 		startupTime: b.startupTime, missing: s.Missing.estimate(), ready: in.Ready,
 	}
 	s.Plan = e.parts(o)
-	s.Plan.Attainment = s.Misses.attainment()
+	s.Plan.Attainment, s.Plan.RequestRatio = s.Misses.attainment(), Reading(b.requestRatio)
+}
+
+// ratio is the engine requests per HTTP request, 1 while that is not known.
+func (s *State) ratio() float64 {
+	if r := s.Ratio.estimate(); !math.IsNaN(r) {
+		return r
+	}
+	return 1
+}
+
+// inEngineRequests is the input with what others than the engines count in engine requests.
+// Requests that never reach an engine are hardly ever in flight.
+func (s *State) inEngineRequests(in Input) Input {
+	r := s.ratio()
+	in.Queued *= Reading(r)
+	in.InFlight *= Reading(max(r, 1))
+	return in
 }
 
 // startupTime is the time from a pod's creation to Ready that the plan counts on.

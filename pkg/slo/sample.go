@@ -27,8 +27,8 @@ type sample struct {
 	// times, with room in the KV cache.
 	runningBefore, running float64
 	steadyWithQueue        bool
-	// seconds is the time between the readings.
-	seconds float64
+	// seconds is the time in which this was done, interval that between the readings.
+	seconds, interval float64
 	// ranks is the data-parallel ranks of the pod. Every other number is that of one rank, in
 	// the mean.
 	ranks float64
@@ -36,14 +36,27 @@ type sample struct {
 
 // lateFirstTokens is the share of requests whose first token came after the bound.
 // Within a bucket the share falls geometrically from edge to edge: most of what lies
-// above 1 s lies near 1 s.
-func (d sample) lateFirstTokens() float64 {
+// above 1 s lies near 1 s. Without the histogram the queue says how many.
+func (d sample) lateFirstTokens(bound float64) float64 {
+	if d.firsts < 0 {
+		return d.lateByQueue(bound)
+	}
 	if !(d.firsts > 0) || d.firstTokensBelowLower < 0 || d.firstTokensBelowUpper < 0 {
 		return 0
 	}
 	aboveLower, aboveUpper := max(1-d.firstTokensBelowLower/d.firsts, 0), max(1-d.firstTokensBelowUpper/d.firsts, 0)
 	aboveUpper = max(aboveUpper, aboveLower*minAboveUpper)
 	return aboveLower * math.Pow(aboveUpper/max(aboveLower, 1e-12), d.bucketPosition)
+}
+
+// lateByQueue is the share of requests that wait in the engine's queue for longer than a
+// bound, when waiting times are exponential around their mean (Little's law).
+func (d sample) lateByQueue(bound float64) float64 {
+	mean := (d.waitingBefore + d.waiting) / 2 * d.seconds / max(d.begun(), 1e-9)
+	if !(mean > 0) {
+		return 0
+	}
+	return math.Exp(-bound / mean)
 }
 
 // perRank makes a sample of one of so many ranks, in the mean.
@@ -97,6 +110,10 @@ func (d sample) completed(r request) sample {
 	if d.finished < 0 {
 		d.finished = d.firsts
 	}
+	if d.gaps < 0 && d.generated >= 0 && begun >= 0 && (d.firsts >= 0 || d.waiting >= 0) {
+		d.gaps = max(d.generated-begun, 0)
+		d.outputs, d.gapSum = d.gaps, d.answerSeconds()
+	}
 	if d.prompt < 0 && begun >= 0 {
 		d.prompt = begun * r.Prompt
 	}
@@ -109,6 +126,16 @@ func (d sample) completed(r request) sample {
 	return d
 }
 
+// answerSeconds is the time in which requests were answered, where gaps are not reported: that
+// of the requests that ran, or of those that ended without the time in which they waited.
+// The time of their prompts is in both, so gaps come out a little long.
+func (d sample) answerSeconds() float64 {
+	if d.running < 0 || d.runningBefore < 0 {
+		return max(d.endedSum-(d.waitingBefore+max(d.waiting, 0))/2*d.seconds, 0)
+	}
+	return (d.runningBefore + d.running) / 2 * d.seconds
+}
+
 // begun is the requests that began, or ended where first tokens are not counted
 // (TGI, Triton); below 0 when neither is known.
 func (d sample) begun() float64 {
@@ -116,6 +143,15 @@ func (d sample) begun() float64 {
 		return d.finished
 	}
 	return d.firsts
+}
+
+// left is the requests that left the engine, finished or not: those that began and do
+// not run any more, or those that finished where either is not known.
+func (d sample) left() float64 {
+	if d.firsts < 0 || d.running < 0 || d.runningBefore < 0 {
+		return max(d.finished, 0)
+	}
+	return d.firsts - (d.running - d.runningBefore)
 }
 
 // queueLasted reports whether requests waited in the engine's queue at both readings, as

@@ -168,7 +168,7 @@ func TestHistogram_around(t *testing.T) {
 	if low != 60 || high != 90 || math.Abs(far-2./3) > 1e-9 {
 		t.Errorf("around(2) = %v %v %v", low, high, far)
 	}
-	about(t, "late", sample{firsts: 100, firstTokensBelowLower: low, firstTokensBelowUpper: high, bucketPosition: far}.lateFirstTokens(), 0.4*math.Pow(0.25, 2./3), 1e-9)
+	about(t, "late", sample{firsts: 100, firstTokensBelowLower: low, firstTokensBelowUpper: high, bucketPosition: far}.lateFirstTokens(2), 0.4*math.Pow(0.25, 2./3), 1e-9)
 	for _, bad := range []Histogram{
 		{}, {Count: Unknown(), Bounds: []float64{1}, Counts: []float64{1}},
 		{Count: 5, Bounds: []float64{0.2, 0.3, 1}, Counts: []float64{5, 4, 5}}, {Count: 5, Bounds: []float64{0.2, 0.2, 1}, Counts: []float64{3, 4, 5}},
@@ -621,5 +621,113 @@ func TestRanks(t *testing.T) {
 	}
 	if o.LimitConcurrency(10); o.rankConcurrency(4) != 3 {
 		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4))
+	}
+}
+
+// closed is a bin of 10 s in which so many HTTP requests came to two pods that began so many
+// requests each, and whose queues grew.
+func closed(http float32, begun, queueGrowth float64) *bin {
+	d := sample{firsts: begun, waitingBefore: 3, waiting: 3 + queueGrowth, seconds: 10, interval: 10, ranks: 1}
+	return &bin{ready: 2, arrivals: []float32{http}, samples: []sample{d, d}}
+}
+
+// TestRequestRatio: what the engines begin for an HTTP request, and what is not taken for that.
+func TestRequestRatio(t *testing.T) {
+	unready := closed(50, 400, 0)
+	unready.ready = 5
+	unread := closed(50, 400, 0)
+	unread.samples[1].firsts, unread.samples[1].finished = unknownCount, unknownCount
+	unheard := closed(unknownCount, 400, 0)
+	held := closed(60, 400, 0)
+	held.queuedGain = 10
+	half := closed(50, 200, 0)
+	half.samples[0].ranks, half.samples[1].ranks = 2, 2
+	for _, c := range []struct {
+		name string
+		b    *bin
+		bins int
+		want float64
+	}{
+		{"sixteen prompts", closed(50, 400, 0), 20, 16},
+		{"half of the requests wait", closed(50, 200, 200), 20, 16},
+		{"ten HTTP requests are held outside", held, 20, 16},
+		{"two ranks", half, 20, 16},
+		{"others", closed(1000, 20, 0), 20, .04},
+		{"nearly the same", closed(50, 26, 0), 20, 1},
+		{"nothing but the engines' requests", closed(0, 400, 0), 20, maxRatio},
+		{"too few bins", closed(50, 400, 0), 4, math.NaN()},
+		{"too few requests", closed(1, 1, 0), 20, math.NaN()},
+		{"most pods were not read", unready, 20, math.NaN()},
+		{"no pod counts what began", unread, 20, math.NaN()},
+		{"arrivals are not known", unheard, 20, math.NaN()},
+	} {
+		var r requestRatio
+		for range c.bins {
+			r.observe(c.b)
+		}
+		if got := min(r.estimate(), maxRatio); math.IsNaN(got) != math.IsNaN(c.want) || math.Abs(got-min(c.want, got+1e9)) > .01 && c.want != maxRatio || !r.valid() {
+			t.Errorf("%s: %v engine requests, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestArrivals_inEngineRequests: bins of before the ratio was known are converted once, bins
+// of another ratio are the engines' own count.
+func TestArrivals_inEngineRequests(t *testing.T) {
+	var a arrivals
+	observe := func(b *bin, ratio float64) {
+		b.requestRatio = ratio
+		a.observe(b)
+	}
+	observe(closed(50, 400, 0), math.NaN())
+	stored := a.Bins
+	observe(closed(60, 400, 10), 16)
+	observe(closed(70, 40, 0), 1)
+	unread := closed(10, 0, 0)
+	unread.samples = nil
+	observe(unread, 16)
+	if got, want := fmt.Sprint(a.Bins), "[800 820 70 160]"; got != want || stored[0] != 50 {
+		t.Errorf("%v arrived, want %v; the state before has %v", got, want, stored)
+	}
+}
+
+// TestLengths_ofRequestsThatBegan: the tokens of clients that hang up belong to requests, too.
+func TestLengths_ofRequestsThatBegan(t *testing.T) {
+	l := newLengths()
+	for range 50 {
+		l.add(sample{firsts: 100, finished: 20, prompt: 30_000, generated: 5000, running: 40, runningBefore: 40})
+	}
+	about(t, "output", l.estimate().Output, 50*(1+hangUpSpread*.8), 0.01)
+	whole := newLengths()
+	for range 50 {
+		whole.add(sample{firsts: 100, finished: 95, prompt: 30_000, generated: 5000, running: 45, runningBefore: 40})
+	}
+	if whole.estimate() != whole.request {
+		t.Errorf("all finish: %+v, want %+v", whole.estimate(), whole.request)
+	}
+}
+
+// TestSample_withoutHistograms: gaps come from how long requests took, misses from the queue.
+func TestSample_withoutHistograms(t *testing.T) {
+	d := sample{
+		firsts: unknownCount, gaps: unknownCount, gapSum: unknownCount, finished: 20, prompt: 20_000, generated: 4020, endedSum: 90,
+		waitingBefore: 0, waiting: 2, runningBefore: unknownCount, running: unknownCount, seconds: 10, ranks: 1,
+	}
+	got := d.perToken(1).completed(request{})
+	if got.gaps != 4000 || math.Abs(got.gapSum-80) > 1e-9 {
+		t.Errorf("%v gaps in %v s, want 4000 in 80 s", got.gaps, got.gapSum)
+	}
+	d.endedSum, d.runningBefore, d.running = unknownCount, 6, 10
+	if got := d.perToken(1).completed(request{}); math.Abs(got.gapSum-80) > 1e-9 {
+		t.Errorf("eight ran for 10 s: %v s", got.gapSum)
+	}
+	about(t, "late", got.lateFirstTokens(2), math.Exp(-4), 1e-9) // one waits, two begin a second: half a second each
+	b := &bin{objective: Objective{ITL: time.Second}, ttft: 2, capacity: capacity{base: .01, output: 200}}
+	if seen, missed := got.misses(b); seen != 20 || math.Abs(missed-20*math.Exp(-4)) > .01 {
+		t.Errorf("%v of %v missed", missed, seen)
+	}
+	got.waiting = unknownCount
+	if seen, _ := got.misses(b); seen != 0 {
+		t.Errorf("%v requests judged without any sign of their first tokens", seen)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // StateVersion changes with the meaning of State. A state of another version
 // is not used: the policy begins anew. Every change of what is stored raises it.
-const StateVersion = 4
+const StateVersion = 5
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below
@@ -26,6 +26,7 @@ type State struct {
 
 	// The learners. None of them sees another's memory.
 	Arrivals    arrivals         `json:"arrivals"`
+	Ratio       requestRatio     `json:"ratio,omitzero"`
 	Lengths     lengths          `json:"lengths"`
 	Outputs     tokensPerOutput  `json:"outputs,omitzero"`
 	StepTime    regression       `json:"stepTime"`
@@ -90,7 +91,7 @@ func (s *State) Valid() error {
 // valid reports whether everything that learns can use its stored memory.
 func (s *State) valid() bool {
 	for _, l := range [...]interface{ valid() bool }{
-		&s.Counter, &s.Sampler, &s.Arrivals, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
+		&s.Counter, &s.Sampler, &s.Arrivals, &s.Ratio, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
 	} {
 		if !l.valid() {
 			return false
@@ -128,9 +129,6 @@ func (s *State) sameEngine(in Input) bool {
 	s.KV = kvTokens(in, before)
 	return !(before > 0 && math.Abs(s.KV/before-1) > sameKV)
 }
-
-// ranks is the data-parallel ranks of a pod, at least 1.
-func (p Pod) ranks() int { return min(max(p.Totals.Ranks, 1), maxRanks) }
 
 // ranksOf is the most ranks of the Ready pods that report anything, or what was known before.
 func ranksOf(in Input, before int) int {

@@ -17,7 +17,7 @@ type learner interface {
 // TestState_learners: each learner observes a closed bin, and an empty bin leaves it valid.
 func TestState_learners(t *testing.T) {
 	s := newState(time.Unix(0, 0))
-	for _, l := range []learner{&s.Arrivals, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Startups, &s.Missing, &s.Misses} {
+	for _, l := range []learner{&s.Arrivals, &s.Ratio, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Startups, &s.Missing, &s.Misses} {
 		l.observe(newBin(Objective{}.WithDefaults(), Input{Time: time.Unix(10, 0)}, nil))
 		if !l.valid() {
 			t.Errorf("%T: not valid after a bin in which nothing is known: %+v", l, l)
@@ -68,7 +68,7 @@ func TestState_stored(t *testing.T) {
 		t.Errorf("read again:\n%s\nnot\n%s", again, text)
 	}
 	for _, bad := range []string{
-		`{"v":4,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":4,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
+		`{"v":5,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":5,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
 	} {
 		if err := json.Unmarshal([]byte(bad), &read); err == nil {
 			t.Errorf("%s is read", bad)

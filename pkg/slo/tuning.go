@@ -141,6 +141,20 @@ const (
 	assumedPrompt, assumedOutput = 1000, 200
 	// assumedRequests is how many requests the assumption is worth. Not measured.
 	assumedRequests = 5
+	// mostFinish is the share of the requests that leave engines from which those that finished
+	// stand for all. Not measured.
+	mostFinish = 0.9
+	// hangUpSpread lengthens the mean answer by the share of clients that hang up: answers that
+	// are cut short vary more. With 0 rise.csv with
+	// 80 % has 98.97 % at 6.92 instead of 99.51 % at 7.07; conv x8 with 50 % has 98.9 % either way.
+	hangUpSpread = 0.25
+	// maxIntervalError is a share: how far the time between two readings of a pod may be from
+	// that of the bins whose requests are counted. Not measured.
+	maxIntervalError = 0.5
+	// minRatioBins and minRatioRequests are bins and requests before the engine requests per
+	// HTTP request are believed, sameRatio the share by which they may differ and count as
+	// the same, maxRatio the most prompts of one HTTP request. Not measured.
+	minRatioBins, minRatioRequests, sameRatio, maxRatio = 5, 100, 0.1, 1e4
 	// lengthsFade is per bin: half of the weight is of the last 10 minutes. Not measured.
 	lengthsFade = 0.9885
 	// minComputed is the least share of a prompt that is computed: its last block. Not measured.

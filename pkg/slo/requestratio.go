@@ -1,0 +1,74 @@
+package slo
+
+import "math"
+
+// requestRatio learns how many requests the engines begin for one HTTP request: several
+// where an HTTP request carries several prompts, and less than one where some never
+// reach an engine (lists of models, health checks, answers of 404).
+type requestRatio struct {
+	// HTTP and Engine are faded counts of requests, Bins the faded number of bins behind them.
+	HTTP   float64 `json:"http,omitempty"`
+	Engine float64 `json:"engine,omitempty"`
+	Bins   float64 `json:"bins,omitempty"`
+}
+
+func (r *requestRatio) observe(b *bin) {
+	engine, known := b.engineRequests()
+	http := -b.queuedGain
+	for _, n := range b.arrivals {
+		known = known && n >= 0
+		http += float64(n)
+	}
+	if !known || len(b.arrivals) == 0 {
+		return
+	}
+	r.HTTP = max(r.HTTP*lengthsFade+http, 0)
+	r.Engine = max(r.Engine*lengthsFade+engine, 0)
+	r.Bins = r.Bins*lengthsFade + 1
+}
+
+// estimate is the engine requests per HTTP request: exactly 1 where both are nearly the
+// same; NaN while too few were seen.
+func (r *requestRatio) estimate() float64 {
+	switch {
+	case r.Bins < minRatioBins || max(r.HTTP, r.Engine) < minRatioRequests:
+		return math.NaN()
+	case math.Abs(r.Engine-r.HTTP) < sameRatio*r.HTTP:
+		return 1
+	}
+	return min(r.Engine/max(r.HTTP, 1), maxRatio)
+}
+
+func (r *requestRatio) valid() bool {
+	for _, v := range [...]float64{r.HTTP, r.Engine, r.Bins} {
+		if !(v >= 0 && v < MaxTotal) {
+			return false
+		}
+	}
+	return true
+}
+
+// engineRequests is what reached the engines in the bins that ended: requests that began, and
+// by how much their queues grew. Pods without a sample of that time are taken for the others'
+// mean; with less than half of them the number is not known.
+func (b *bin) engineRequests() (requests float64, known bool) {
+	span, pods := binSeconds*float64(len(b.arrivals)), 0
+	for _, d := range b.samples {
+		begun := d.begun()
+		if begun < 0 {
+			return 0, false
+		}
+		if math.Abs(d.interval-span) > maxIntervalError*span {
+			continue // not that of these bins, as after an outage
+		}
+		if d.waiting >= 0 {
+			begun += d.waiting - d.waitingBefore
+		}
+		requests += begun * d.ranks
+		pods++
+	}
+	if pods == 0 || 2*pods < min(int(b.ready), maxFollowedPods) {
+		return 0, false
+	}
+	return max(requests, 0) / float64(pods) * float64(max(b.ready, 1)), true
+}
