@@ -154,7 +154,10 @@ func TestEditsOnALiveRevision(t *testing.T) {
 	r.waitReplicas(10*time.Second, "max-scale 4 takes effect", exactly(4))
 	r.waitPods(settle, 4)
 	r.annotate(annotations{"max-scale": "3"})
-	r.waitReplicas(10*time.Second, "max-scale 3 takes effect", exactly(3))
+	eventually(t, 10*time.Second, "max-scale 3 takes effect", func() (bool, string) {
+		return r.pa().Status.GetDesiredScale() == 3, r.state()
+	})
+	r.waitReplicas(settle, "and a pod that has ended its requests goes", exactly(3))
 	if n := clients.Stop(); n.Failed > 0 {
 		t.Errorf("load: %v", n)
 	}
