@@ -40,8 +40,9 @@ const (
 // backlogState is what num_requests_waiting remembers: the beginning of the present bin, and
 // what was learned. The slice is never written.
 type backlogState struct {
-	At       time.Time    `json:"at,omitzero"`
-	Waiting  Reading      `json:"waiting"`
+	At time.Time `json:"at,omitzero"`
+	// Outside is the requests that wait outside of the engines, 0 where nobody says.
+	Outside  float64      `json:"outside,omitempty"`
 	Arrivals Reading      `json:"arrivals"`
 	Pods     []backlogPod `json:"pods,omitempty"`
 	// Demand is requests per second, unknown until it was measured; Capacity those that one
@@ -54,11 +55,11 @@ type backlogState struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 }
 
-// backlogPod is one engine's requests begun so far, and whether a queue stood in it.
+// backlogPod is one engine's requests begun so far, and those that wait in it.
 type backlogPod struct {
-	Name   string  `json:"name"`
-	Begun  Reading `json:"begun"`
-	Queued bool    `json:"queued,omitempty"`
+	Name    string  `json:"name"`
+	Begun   Reading `json:"begun"`
+	Waiting Reading `json:"waiting"`
 }
 
 // newBacklog knows nothing and gives nothing back for a stable window.
@@ -68,9 +69,8 @@ func newBacklog(obs Observation) backlogState {
 
 func (st backlogState) measured() bool { return st.Capacity > 0 && st.Demand.Known() }
 
-// observe returns the state after an observation with so many requests waiting, of a target
-// per replica.
-func (st backlogState) observe(obs Observation, waiting, target float64, window time.Duration) backlogState {
+// observe returns the state after an observation, of a target per replica.
+func (st backlogState) observe(obs Observation, target float64, window time.Duration) backlogState {
 	next := st
 	switch {
 	case !enginesIdle(obs):
@@ -82,23 +82,24 @@ func (st backlogState) observe(obs Observation, waiting, target float64, window 
 	if passed >= 0 && passed < backlogBin {
 		return next
 	}
-	next.At, next.Waiting, next.Arrivals = obs.Time, Reading(waiting), obs.Arrivals.Within(math.MaxFloat64)
-	next.Pods = backlogPodsOf(obs, target)
+	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64), backlogPodsOf(obs), 0
+	if q := queued(obs); q.Known() {
+		next.Outside = float64(q)
+	}
 	if passed > 0 && passed <= 6*backlogBin { // otherwise there is nothing to compare with
-		m := st.measure(next, readyPods(obs), passed.Seconds())
+		m := binRates{replicas: readyPods(obs), seconds: passed.Seconds(), least: max(1, target/2)}
+		m.measure(st, next)
 		next.Demand = m.demand(st.Demand, passed.Seconds()/window.Seconds())
 		next.Capacity = m.capacity(st.Capacity, next.Demand, passed)
 	}
 	return next
 }
 
-func backlogPodsOf(obs Observation, target float64) (pods []backlogPod) {
+func backlogPodsOf(obs Observation) (pods []backlogPod) {
 	for _, p := range obs.Pods {
-		if p.Phase != Ready || len(pods) == backlogPods {
-			continue
+		if p.Phase == Ready && len(pods) < backlogPods {
+			pods = append(pods, backlogPod{p.Name, begun(p.Totals), reading(p, Waiting)})
 		}
-		wait := reading(p, Waiting)
-		pods = append(pods, backlogPod{p.Name, begun(p.Totals), wait.Known() && float64(wait) >= max(1, target/2)})
 	}
 	return pods
 }
@@ -115,41 +116,57 @@ func begun(t Totals) Reading {
 	return t.Finished
 }
 
-// binRates are requests per second in one bin: begun by a replica on average, by a replica
-// with a queue, and added to the backlog of all. A rate that was not measured is unknown.
+// binRates compares the beginning of a bin of so many seconds with its end. A pod has a queue
+// with so many requests at least.
 type binRates struct {
-	replicas                 float64
-	each, queued, accumulate Reading
+	replicas, seconds, least float64
+	// each and queued are requests per second that a replica begins: on average, and with a
+	// queue. grown is what the queues of all grew per second, came the HTTP requests per second.
+	// What was not measured is unknown.
+	each, queued, grown, came Reading
 }
 
-// measure compares the beginning of a bin with its end. Engines without counters are measured
-// by what came and does not wait.
-func (st backlogState) measure(end backlogState, replicas, seconds float64) binRates {
-	m := binRates{replicas: replicas, each: Unknown(), queued: Unknown(), accumulate: (end.Waiting - st.Waiting) / Reading(seconds)}
-	var all, busy, pods, full float64
+// measure compares pods that are known at both ends: a queue that is not known did not shrink.
+// Engines without counters are measured by what came and does not wait, if all are known.
+func (m *binRates) measure(st, end backlogState) {
+	var begun, busy, pods, full, grew, known, stood float64
 	for _, p := range end.Pods {
 		before, ok := st.pod(p.Name)
-		if n := float64(p.Begun - before.Begun); ok && n >= 0 { // false for unknown, and after a restart
-			all, pods = all+n, pods+1
-			if p.Queued && before.Queued {
+		if !ok {
+			continue
+		}
+		queue := float64(min(p.Waiting, before.Waiting))
+		if n := float64(p.Begun - before.Begun); n >= 0 { // false for unknown, and after a restart
+			begun, pods = begun+n, pods+1
+			if queue >= m.least {
 				busy, full = busy+n, full+1
 			}
 		}
+		if d := p.Waiting - before.Waiting; d.Known() {
+			grew, known = grew+float64(d), known+1
+			if queue >= m.least {
+				stood++
+			}
+		}
 	}
-	came := float64(end.Arrivals - st.Arrivals)
+	m.each, m.queued, m.grown = Unknown(), Unknown(), Unknown()
+	m.came = (end.Arrivals - st.Arrivals) / Reading(m.seconds)
+	if known > 0 {
+		grew = grew*max(1, m.replicas/known) + end.Outside - st.Outside
+		m.grown = Reading(grew / m.seconds)
+	}
 	switch {
 	case pods > 0:
-		m.each = Reading(all / pods / seconds)
+		m.each = Reading(begun / pods / m.seconds)
 		if full > 0 {
-			m.queued = Reading(busy / full / seconds)
+			m.queued = Reading(busy / full / m.seconds)
 		}
-	case came >= 0:
-		m.each = Reading(max(0, came-float64(end.Waiting-st.Waiting)) / replicas / seconds)
-		if float64(min(st.Waiting, end.Waiting)) >= replicas {
+	case known >= m.replicas && m.came >= 0:
+		m.each = max(0, m.came-m.grown) / Reading(m.replicas)
+		if stood == known {
 			m.queued = m.each
 		}
 	}
-	return m
 }
 
 func (st backlogState) pod(name string) (backlogPod, bool) {
@@ -174,23 +191,32 @@ func (m binRates) capacity(old, demand Reading, passed time.Duration) Reading {
 		return 0
 	}
 	regained := old * Reading(1+capacityRegain*passed.Minutes())
-	if served := demand / Reading(m.replicas); m.accumulate <= 0 && served > regained {
+	if served := demand / Reading(m.replicas); m.grown <= 0 && served > regained {
 		return served
 	}
 	return regained
 }
 
+// maxDemandGrowth bounds the demand of one bin by the requests that are served, or come, times
+// this factor: one engine may report any number of waiting requests. Not measured.
+const maxDemandGrowth = 2
+
 // demand is the demand after a bin, a mean over about a stable window.
 func (m binRates) demand(old Reading, share float64) Reading {
-	come := m.each*Reading(m.replicas) + m.accumulate
-	if !come.Known() {
+	served := m.each * Reading(m.replicas)
+	now := served + m.grown
+	if !now.Known() {
 		return old
 	}
-	come = max(0, come)
-	if !old.Known() {
-		return come
+	limit := served
+	if m.came > limit {
+		limit = m.came
 	}
-	return old + Reading(min(1, share))*(come-old)
+	now = min(max(0, now), maxDemandGrowth*limit)
+	if !old.Known() {
+		return now
+	}
+	return old + Reading(min(1, share))*(now-old)
 }
 
 // count is the number of replicas for the backlog. Until the capacity was measured it is HPA's,
@@ -240,7 +266,7 @@ func giveBack(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 		n = a.obs.Replicas
 	default:
 		ts.Backlog.Lowered = now
-		n = max(n, a.obs.Replicas-max(1, toCount(giveBackShare*float64(a.obs.Replicas))))
+		n = max(n, 1, a.obs.Replicas-max(1, toCount(giveBackShare*float64(a.obs.Replicas))))
 	}
 	return outcome{n, GivenBackSlowly}, ts
 }

@@ -27,7 +27,7 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	picked := engineRules
 	if t.Metric == Waiting {
 		picked = backlogRules
-		ts.Backlog = ts.Backlog.observe(obs, pods.sum, t.Value, spec.StableWindow)
+		ts.Backlog = ts.Backlog.observe(obs, t.Value, spec.StableWindow)
 	}
 	if !spec.Reachable {
 		picked &^= stabilization
