@@ -9,7 +9,7 @@ mkdir -p "$out" "${OUTPUT:-_output}/bin"
 go build -o "${OUTPUT:-_output}/bin/testsum" ./hack/testsum
 
 export GOFLAGS=
-flags=(-shuffle=on)
+flags=(-shuffle=on -timeout=20m) # pkg/decider takes minutes under the race detector on two busy cores
 cc=$(go env CC)
 if [[ ${RACE:-1} == 1 ]] && command -v "${cc%% *}" >/dev/null; then
   export CGO_ENABLED=1
