@@ -41,8 +41,8 @@ const (
 // what was learned. The slice is never written.
 type backlogState struct {
 	At time.Time `json:"at,omitzero"`
-	// Outside is the requests that wait outside of the engines, 0 where nobody says.
-	Outside  float64      `json:"outside,omitempty"`
+	// Outside is the requests that wait outside of the engines.
+	Outside  Reading      `json:"outside"`
 	Arrivals Reading      `json:"arrivals"`
 	Pods     []backlogPod `json:"pods,omitempty"`
 	// Demand is requests per second, unknown until it was measured; Capacity those that one
@@ -82,10 +82,7 @@ func (st backlogState) observe(obs Observation, target float64, window time.Dura
 	if passed >= 0 && passed < backlogBin {
 		return next
 	}
-	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64), backlogPodsOf(obs), 0
-	if q := queued(obs); q.Known() {
-		next.Outside = float64(q)
-	}
+	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64), backlogPodsOf(obs), queued(obs)
 	if passed > 0 && passed <= 6*backlogBin { // otherwise there is nothing to compare with
 		m := binRates{replicas: readyPods(obs), seconds: passed.Seconds(), least: max(1, target/2)}
 		m.measure(st, next)
@@ -152,7 +149,10 @@ func (m *binRates) measure(st, end backlogState) {
 	m.each, m.queued, m.grown = Unknown(), Unknown(), Unknown()
 	m.came = (end.Arrivals - st.Arrivals) / Reading(m.seconds)
 	if known > 0 {
-		grew = grew*max(1, m.replicas/known) + end.Outside - st.Outside
+		grew *= max(1, m.replicas/known)
+		if d := end.Outside - st.Outside; d.Known() {
+			grew += float64(d)
+		}
 		m.grown = Reading(grew / m.seconds)
 	}
 	switch {
