@@ -48,14 +48,20 @@ type streams struct {
 	failed []string
 }
 
-// beginning is the time after their start within which streams that fail are begun anew:
-// nothing has been done to a pod by then. Of 290 streams to the simulator one was ended
-// by the engine after 44 ms (Envoy: upstream protocol error).
+// beginning is the time within which streams that fail are begun anew, before a test has
+// done anything to a pod. Of 290 streams to the simulator one was ended by the engine after
+// 44 ms (Envoy: upstream protocol error).
 const beginning = 1500 * time.Millisecond
 
-// open begins n streams with lengths from shortest to longest, at a time when no pod is
-// given up.
-func (all *streams) open(s *service, n int) {
+// begin opens n streams before the test gives a pod up.
+func (all *streams) begin(s *service, n int) { all.openWithin(s, n, beginning) }
+
+// open opens n streams at any time; one that fails is lost.
+func (all *streams) open(s *service, n int) { all.openWithin(s, n, 0) }
+
+// openWithin opens n streams with lengths from shortest to longest. One that fails in the
+// first moments is begun anew.
+func (all *streams) openWithin(s *service, n int, moments time.Duration) {
 	opened := time.Now()
 	shortest, longest := drainStreams(s.t)
 	sender := s.sender()
@@ -65,7 +71,7 @@ func (all *streams) open(s *service, n int) {
 		all.wg.Go(func() {
 			began := time.Now()
 			err := sender.Send(s.t.Context(), shape)
-			for err != nil && time.Since(opened) < beginning {
+			for err != nil && time.Since(opened) < moments {
 				s.t.Logf("a stream failed %v after its beginning: %v", time.Since(began).Round(time.Millisecond), err)
 				began = time.Now()
 				err = sender.Send(s.t.Context(), shape)
@@ -184,7 +190,7 @@ func TestDrainCutsNoStream(t *testing.T) {
 	t.Parallel()
 	s, r := drainable(t, "drain")
 	var old streams
-	old.open(s, 40)
+	old.begin(s, 40)
 	time.Sleep(5 * time.Second)
 	stop := r.staysReady()
 	r.setMinScale(1)
@@ -223,7 +229,7 @@ func TestDrainRescue(t *testing.T) {
 		before[p.Name] = true
 	}
 	var old streams
-	old.open(s, 40)
+	old.begin(s, 40)
 	time.Sleep(5 * time.Second)
 	r.setMinScale(1)
 	r.waitDraining(3)
@@ -248,7 +254,7 @@ func TestDrainRescue(t *testing.T) {
 func TestDrainOverAKilledLeader(t *testing.T) {
 	s, r := drainable(t, "killed")
 	var old streams
-	old.open(s, 40)
+	old.begin(s, 40)
 	time.Sleep(3 * time.Second)
 	r.setMinScale(1)
 	r.waitDraining(3)
@@ -268,7 +274,7 @@ func TestDrainRollout(t *testing.T) {
 	t.Parallel()
 	s, old := drainable(t, "rolled")
 	var open streams
-	open.open(s, 40)
+	open.begin(s, 40)
 	time.Sleep(2 * time.Second)
 	s.update(func(svc *servingv1.Service) {
 		c := &svc.Spec.Template.Spec.Containers[0]
