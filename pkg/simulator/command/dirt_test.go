@@ -47,6 +47,11 @@ func TestRun_dirt(t *testing.T) {
 	if tidy != same || !slices.Equal(tidySettings, sameSettings) {
 		t.Errorf("the defaults change something:\n%s\n%s", tidy, same)
 	}
+	// Engines that do not report their tokens show what --tokens-per-step does to the fleet.
+	_, oneToken := report("--hide=generation-tokens")
+	if _, three := report("--hide=generation-tokens", "--tokens-per-step=3"); three == oneToken {
+		t.Error("--tokens-per-step=3 changes nothing where slo sees steps only")
+	}
 	for flag, setting := range dirtyFlags() {
 		settings, run := report(flag)
 		if !slices.Contains(settings, setting) {

@@ -123,7 +123,7 @@ func (o *options) outputFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.out, "out", "", "write the learned profile to `FILE`")
 }
 
-// modes are the flags of which exactly one is needed, with what each does.
+// modes are the flags that choose what the command does; exactly one is needed.
 func (o options) modes() []string {
 	var given []string
 	for _, m := range []struct {
