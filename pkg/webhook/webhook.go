@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 	ingressinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/ingress"
@@ -174,14 +175,8 @@ func (s *Server) Run(ctx context.Context) error {
 const bundleInterval = 10 * time.Second
 
 func (s *Server) enqueueRegularly(ctx context.Context) {
-	ticker := time.NewTicker(bundleInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			s.impl.EnqueueKey(s.bundles.key)
-		}
-	}
+	_ = wait.PollUntilContextCancel(ctx, bundleInterval, false, func(context.Context) (bool, error) {
+		s.impl.EnqueueKey(s.bundles.key)
+		return false, nil
+	})
 }

@@ -14,6 +14,7 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/controller"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -121,16 +122,10 @@ const strayInterval = 5 * time.Second
 // (any more): of Services that changed to another class, and of pods that were born while
 // the cluster's default class was ours.
 func (c *Controller) OpenStrays(ctx context.Context) {
-	ticker := time.NewTicker(strayInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			c.openStrays(ctx)
-		}
-	}
+	_ = wait.PollUntilContextCancel(ctx, strayInterval, false, func(ctx context.Context) (bool, error) {
+		c.openStrays(ctx)
+		return false, nil
+	})
 }
 
 func (r *Reconciler) openStrays(ctx context.Context, leads func(collector.Revision) bool) {
