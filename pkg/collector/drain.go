@@ -17,7 +17,7 @@ type Load struct {
 	// since the pod, which drains, was seen not Ready; negative while they show some, are
 	// stale, or the pod is still Ready.
 	Quiet time.Duration
-	// Unborn tells that the pod was seen from its beginning and never Ready.
+	// Unborn is true for a pod that was seen from its beginning and never Ready.
 	Unborn bool
 }
 
@@ -94,5 +94,5 @@ func (t *target) quietSince(left time.Time) time.Duration {
 	return t.good.Sub(from)
 }
 
-// UnknownLoad is the load of a pod of which nothing is known.
+// UnknownLoad is the load of a pod that was never read.
 func UnknownLoad() Load { return Load{Open: math.NaN(), Hits: math.NaN(), Quiet: -1} }

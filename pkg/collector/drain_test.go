@@ -10,8 +10,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// drainingPods are two Ready pods of which the second was given up; notReady tells that
-// the kubelet knows.
+// drainingPods are two Ready pods. The second was given up; with notReady the kubelet has
+// made it not Ready.
 func drainingPods(created time.Time, notReady bool) []Pod {
 	pods := ready(2)
 	for i := range pods {

@@ -115,8 +115,8 @@ func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error)
 	return at, steady(c.readBody(within, t, s, body))
 }
 
-// steady is an error of the network without our own port, which is another one for each
-// connection: the message stands in the status of a PodAutoscaler.
+// steady is an error of the network without our own port, which differs for each
+// connection: the message becomes part of a PodAutoscaler's status.
 func steady(err error) error {
 	var o *net.OpError
 	if err == nil || !errors.As(err, &o) || o.Source == nil {

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Requests that wait in the engines are a backlog, not a level: none wait while there are
-// enough replicas, whether one or ten could be taken away, and more and more wait while
-// ordered replicas load, however few are missing. So the count for num_requests_waiting is
-// not the backlog over the target. It is what the demand needs, and on top of it what works
-// off the part of the backlog that the target does not tolerate within one stable window:
+// Waiting requests are a backlog, not a level. With enough replicas no request waits, and the
+// queue does not show how many replicas are too many. While ordered replicas load, the queue
+// grows, and does not show how few are missing. So the count is not the queue over the target.
+// It is the replicas for the demand, plus the replicas that work off the queue above the
+// target within one stable window:
 //
 //	demand / (utilization * capacity) + max(0, waiting - target * replicas) / (capacity * window)
 //
-// Demand (requests per second that come) and capacity (those that one replica begins while
-// requests wait in it) are learned from the engines' own counters. ADR 9 has the figures.
+// Demand is the requests per second that arrive. Capacity is the requests per second that one
+// replica begins while requests wait in it. Both are learned from the engines' counters; ADR 9
+// has the figures.
 const (
 	// backlogBin is the time between two readings of the counters. Origin: about the shortest in
 	// which an engine with 8 slots and answers of a minute begins a request. Not measured.
@@ -26,9 +27,9 @@ const (
 	// capacityWeight is the weight of a new measurement of the capacity: three bins (30 s) take
 	// two thirds of a change. Not measured.
 	capacityWeight = 0.3
-	// capacityRegain is how fast a capacity that no queue confirms is believed to be larger
-	// again, per minute: 0.2 % is 13 % in an hour, after which a new queue corrects it. With
-	// 0.5 % a flat load of just one replica went from 1 to 2 and back nine times in two hours.
+	// capacityRegain is how much the capacity grows per minute while no queue measures it:
+	// 0.2 % is 13 % in an hour. If that is too much, a queue measures it again. With 0.5 % a
+	// flat load of just one replica went from 1 to 2 and back nine times in two hours.
 	capacityRegain = 0.002
 	// backlogPods bounds the pods whose counters are remembered; the mean of these stands for
 	// the others.
@@ -113,18 +114,18 @@ func begun(t Totals) Reading {
 	return t.Finished
 }
 
-// binRates compares the beginning of a bin of so many seconds with its end. A pod has a queue
-// with so many requests at least.
+// binRates is what changed in one bin. A pod has a queue if at least so many requests wait.
 type binRates struct {
 	replicas, seconds, least float64
-	// each and queued are requests per second that a replica begins: on average, and with a
-	// queue. grown is what the queues of all grew per second, came the HTTP requests per second.
-	// What was not measured is unknown.
+	// each is the requests per second that a replica begins on average, queued the same of
+	// replicas with a queue. grown is the growth of all queues per second, came the HTTP
+	// requests per second. A rate that was not measured is unknown.
 	each, queued, grown, came Reading
 }
 
 // measure compares pods that are known at both ends: a queue that is not known did not shrink.
-// Engines without counters are measured by what came and does not wait, if all are known.
+// Engines without counters are measured by the requests that came and do not wait, if the
+// queues of all pods are known.
 func (m *binRates) measure(st, end backlogState) {
 	var begun, busy, pods, full, grew, known, stood float64
 	for _, p := range end.Pods {
@@ -252,9 +253,8 @@ func anyComing(spec Spec, obs Observation) bool {
 	return false
 }
 
-// giveBack lowers a want step by step: a tenth of the replicas per stable window, one at least.
-// That no request waits does not say how many replicas are too many. A revision whose engines
-// run nothing needs none.
+// giveBack lowers a want step by step: by a tenth of the replicas per stable window, at least
+// by one. A revision whose engines were idle for a stable window is lowered at once.
 func giveBack(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 	now, window := a.obs.Time, a.spec.StableWindow
 	idle := !ts.Backlog.IdleSince.IsZero() && now.Sub(ts.Backlog.IdleSince) >= window

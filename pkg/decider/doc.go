@@ -23,8 +23,8 @@
 //	jump limit                       x     x   at most 2*Ready+4 if only engines ask for it
 //	scale-up limit           x       x     x   at most ceil(MaxScaleUpRate * Ready)
 //	activation scale         x       x     x   raises a want above 0
-//	starting capacity             Waiting      a queue that grows while pods load is ignored
-//	stabilization                    x     x   the largest want of the hold-down time
+//	stabilization                    x     x   the largest want of the hold-down time; not Waiting
+//	give back slowly              Waiting      down by a tenth per stable window (backlog.go)
 //	scale-down limit         x       x     x   at least floor(Ready / MaxScaleDownRate)
 //	unschedulable pods                     x   no growth while pods find no node
 //
@@ -35,7 +35,8 @@
 // The want of Concurrency or RPS is exactly Knative's: stable and panic window,
 // and in panic the largest count since it began. An engine metric asks for what
 // HPA's replica calculator does: sum over Ready pods / target; unknown and
-// starting pods count as at their target on the way down and as idle on the way up.
+// starting pods count as at their target on the way down and as idle on the way up. Waiting
+// is a backlog, and asks for what works the backlog off (backlog.go).
 //
 // The want of TTFTP95 or ITLP95 scales the Ready pods by how far the percentile,
 // made of all pods' histograms over the stable window, is from its target: up by
@@ -46,7 +47,7 @@
 // revision gets the replicas of Knative's default, 70 requests in flight each
 // (noengine.go).
 //
-// The rules on the largest want are partial data, unreachable, scale-down delay
+// The rules on the largest want are partial data, unreachable, scale-down delay, lost pod
 // and, last, bounds. Unknown is never zero: without any known metric the count
 // stays. testdata/scenarios has a story for each rule.
 package decider

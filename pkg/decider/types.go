@@ -113,7 +113,7 @@ type Latency struct {
 	Count, P95 Reading
 }
 
-// UnknownLatency returns a latency of which nothing could be measured.
+// UnknownLatency returns a latency that could not be measured.
 func UnknownLatency() Latency { return Latency{Count: Unknown(), P95: Unknown()} }
 
 // Phase is the state of a pod.
@@ -183,7 +183,7 @@ type Observation struct {
 	// activator, the queue-proxies, and the endpoint picker.
 	Queued Reading
 	// TTFT and ITL are the time to the first token and the time between two tokens. The
-	// zero value is one of which nothing is known.
+	// zero value is unknown.
 	TTFT Latency `json:",omitzero"`
 	ITL  Latency `json:",omitzero"`
 	// Pods holds every pod that is not being deleted, in any order.

@@ -65,8 +65,8 @@ func unknownLast(v float64) float64 {
 }
 
 // byRescue orders pods that do not serve: the first is the nearest to serving. Of pods that
-// drain the one with the most open requests comes first, for it would stay the longest
-// anyway. Of pods that start Kubernetes' own order tells which is the furthest.
+// drain the one with the most open requests comes first, because it would stay the longest
+// anyway. Pods that start are in the order in which Kubernetes would keep them.
 func byRescue(a, b Pod) int {
 	return cmp.Or(
 		-cmp.Compare(number(a.drains()), number(b.drains())),

@@ -20,7 +20,7 @@ const (
 )
 
 // ReleaseCost is the deletion cost of a pod that may be deleted. Pods have 0 without the
-// annotation; of pods that are alike otherwise Kubernetes deletes the lowest cost first.
+// annotation; of pods that are otherwise equal Kubernetes deletes the lowest cost first.
 const ReleaseCost = math.MinInt32 + 1
 
 // Times of a drain.
@@ -44,11 +44,11 @@ type Pod struct {
 	ClosedAt time.Time
 	// Ready is Kubernetes' word. ContainersReady is Ready but for the gate.
 	Ready, ContainersReady bool
-	// Assigned tells that the pod has a node, Pending that not all its containers run.
+	// Assigned is true for a pod with a node, Pending while not all its containers run.
 	Assigned, Pending bool
 	Created           time.Time
-	// Zone is empty where it is not known. Template tells the versions of the pod's
-	// template apart.
+	// Zone is empty where it is not known. Template differs between versions of the pod's
+	// template.
 	Zone, Template string
 	// Cost is the pod's deletion cost.
 	Cost int32
@@ -60,7 +60,7 @@ type Pod struct {
 	// Quiet is for how long samples have shown nothing open since the pod left routing;
 	// negative when that is unknown, or the pod has not left.
 	Quiet time.Duration
-	// Unborn tells that the pod was never Ready.
+	// Unborn is true for a pod that was never Ready.
 	Unborn bool
 }
 

@@ -71,8 +71,8 @@ func (t *queueEvidence) take(best queueEvidence, more, shown bool) {
 	}
 }
 
-// judge sets the share of the capacity that counts, of which so much was done. The
-// share falls slowly, while a queue shows it, and rises at once.
+// judge sets the share of the capacity that counts. done is the part of the capacity that
+// was used. The share falls slowly, while a queue shows it, and rises at once.
 func (t *queueEvidence) judge(done float64, shown bool) {
 	before := t.Share
 	t.ExpiresIn = max(t.ExpiresIn-1, -2*t.Memory)

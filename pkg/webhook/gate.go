@@ -15,8 +15,8 @@ import (
 
 // gated reports whether a new pod gets the readiness gate by which the autoscaler takes it
 // out of routing before it is deleted: a pod of a revision of our class, while there is an
-// autoscaler that will open the gate. Knative copies the class to no pod, so the Revision
-// tells. The autoscaler sees pods with the label revisionUID only.
+// autoscaler that will open the gate. Knative copies the class to no pod, so it is read
+// from the Revision. The autoscaler sees pods with the label revisionUID only.
 func (c Caches) gated(namespace string, labels map[string]string) bool {
 	if labels[serving.RevisionUID] == "" {
 		return false

@@ -22,7 +22,7 @@ type stage struct {
 	together                bool
 }
 
-// alike reports whether two stages differ in their length at most.
+// alike reports whether two stages are equal but for their length.
 func (s stage) alike(o stage) bool {
 	s.during = o.during
 	return s == o

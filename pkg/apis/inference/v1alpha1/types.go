@@ -24,7 +24,7 @@ func GroupVersion() schema.GroupVersion { return schema.GroupVersion{Group: Grou
 
 // InferenceBinding says how a Knative Service of the same name is served through
 // an inference gateway. It is written by the adapter and owned by the Service;
-// what is asked for stands in the Service's annotations.
+// the Service's annotations say how it should be served.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:metadata:labels="app.kubernetes.io/name=autoscaler-adapter"
