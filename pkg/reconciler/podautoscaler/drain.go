@@ -30,6 +30,8 @@ import (
 // draining is what a status says of pods that are given up.
 type draining struct {
 	pods int
+	// of is the number of all pods.
+	of int
 	// open is the requests that those hold that can be read; unknown counts the others.
 	open    float64
 	unknown int
@@ -49,12 +51,12 @@ func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *r
 	plan := drain.Next(in)
 	rep.drain = tally(in, plan)
 	if rep.unwritten = r.writePods(ctx, pa, plan); rep.unwritten == nil {
-		r.tellDrain(ctx, pa, in, plan)
+		r.tellDrain(ctx, pa, *rep, plan)
 	}
 	if plan.Again > 0 {
 		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, plan.Again)
 	}
-	return r.scale(ctx, pa, rep.target, plan.Replicas)
+	return r.scale(ctx, pa, *rep, plan.Replicas)
 }
 
 // drainTimeout is the annotation's, else the time after which Knative ends a request.
@@ -70,7 +72,7 @@ func (r *Reconciler) drainTimeout(pa *v1alpha1.PodAutoscaler, s config.Settings)
 }
 
 func tally(in drain.Input, plan drain.Plan) draining {
-	d := draining{pods: plan.Draining, timeout: in.Timeout}
+	d := draining{pods: plan.Draining, of: len(in.Pods), timeout: in.Timeout}
 	for _, p := range in.Pods {
 		switch {
 		case p.Gate != drain.Closed || p.Unborn:
@@ -196,24 +198,21 @@ func (r *Reconciler) patchCost(ctx context.Context, namespace, name string, cost
 }
 
 // tellDrain writes events and the log of what a plan begins and ends.
-func (r *Reconciler) tellDrain(ctx context.Context, pa *v1alpha1.PodAutoscaler, in drain.Input, plan drain.Plan) {
-	why := ""
-	if record, ok := r.lastRecord(pa); ok {
-		why = record.Decision.String()
-	}
+func (r *Reconciler) tellDrain(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report, plan drain.Plan) {
+	why := rep.why(rep.want)
 	recorder := controller.GetEventRecorder(ctx)
 	if n := len(plan.Close); n > 0 {
-		r.log.Info("draining", "namespace", pa.Namespace, "revision", pa.Name, "pods", strings.Join(plan.Close, " "), "want", in.Want, "why", why)
-		recorder.Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonDraining, "Gave up %d of %d pods, which end their requests first: %s", n, len(in.Pods), why)
+		r.log.Info("draining", "namespace", pa.Namespace, "revision", pa.Name, "pods", strings.Join(plan.Close, " "), "want", rep.want, "why", why)
+		recorder.Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonDraining, "Gave up %d of %d pods, which end their requests first: %s", n, rep.drain.of, why)
 	}
 	if plan.Rescued > 0 {
-		r.log.Info("rescued", "namespace", pa.Namespace, "revision", pa.Name, "pods", strings.Join(plan.Open, " "), "want", in.Want, "why", why)
+		r.log.Info("rescued", "namespace", pa.Namespace, "revision", pa.Name, "pods", strings.Join(plan.Open, " "), "want", rep.want, "why", why)
 		recorder.Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonRescued, "Brought %d draining pods back: %s", plan.Rescued, why)
 	}
 	if len(plan.TimedOut) > 0 {
 		r.warnOwners(ctx, pa, autoscaling.ReasonDrainTimeout, fmt.Sprintf(
 			"Deleting %d pods (%s) that still hold requests, or cannot be read, %v after they were given up. If answers take longer, raise the annotation %s under spec.template, or timeoutSeconds.",
-			len(plan.TimedOut), strings.Join(plan.TimedOut, ", "), in.Timeout, autoscaling.DrainTimeoutKey))
+			len(plan.TimedOut), strings.Join(plan.TimedOut, ", "), rep.drain.timeout, autoscaling.DrainTimeoutKey))
 	}
 }
 

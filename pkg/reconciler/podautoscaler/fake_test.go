@@ -67,7 +67,6 @@ func (b *bench) Problems(collector.Revision, time.Time) []collector.Problem {
 	return b.problems
 }
 func (b *bench) Loads(collector.Revision) map[string]collector.Load { return b.loads }
-func (b *bench) Last(collector.Revision) (multiscaler.Record, bool) { return b.record(), true }
 func (b *bench) Forget(r collector.Revision) {
 	delete(b.watched, r)
 	delete(b.specs, r)
@@ -82,7 +81,8 @@ func (b *bench) record() multiscaler.Record {
 	if b.answer < 0 {
 		return multiscaler.Record{}
 	}
-	return multiscaler.Record{Time: time.Now(), Decision: decider.Decision{Replicas: b.answer, Reason: decider.DesiredWithinRange}}
+	want := decider.Want{Metric: decider.Running, Observed: decider.Reading(b.answer), Target: 1, Asked: b.answer, Replicas: b.answer, Reason: decider.DesiredWithinRange}
+	return multiscaler.Record{Time: time.Now(), Decision: decider.Decision{Replicas: b.answer, Reason: want.Reason, Metric: want.Metric, Wants: []decider.Want{want}}}
 }
 
 func newBench(t *testing.T, answer int32, objects ...any) *bench {

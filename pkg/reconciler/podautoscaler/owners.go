@@ -10,8 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	"knative.dev/serving/pkg/apis/serving"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 )
 
 // owners returns references to the Revision and the Service of a PodAutoscaler,
@@ -35,12 +33,6 @@ func (r *Reconciler) owners(ctx context.Context, pa *v1alpha1.PodAutoscaler) []*
 	return append(refs, &corev1.ObjectReference{
 		APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: pa.Namespace, Name: name, UID: svc.UID,
 	})
-}
-
-// lastRecord returns the newest decision for a PodAutoscaler.
-func (r *Reconciler) lastRecord(pa *v1alpha1.PodAutoscaler) (multiscaler.Record, bool) {
-	record, ok := r.scaler.Last(revisionOf(pa))
-	return record, ok && !record.Time.IsZero()
 }
 
 // deadlines remembers which missed deadlines were told, so that each is told once.

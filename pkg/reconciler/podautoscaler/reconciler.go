@@ -41,7 +41,6 @@ type Collector interface {
 // Scaler is what the reconciler asks of the decision loops.
 type Scaler interface {
 	Ensure(r collector.Revision, spec decider.Spec, replicas int32) multiscaler.Record
-	Last(r collector.Revision) (multiscaler.Record, bool)
 	Forget(r collector.Revision)
 }
 
@@ -102,7 +101,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	}
 	rep := report{settings: *settings, refused: refused, target: target, counts: r.pods.counts(revisionOf(pa))}
 	rep.start = r.startScale(pa, *settings, target)
-	rep.want = r.decide(pa, *settings, target, rep.start)
+	rep.record = r.decide(pa, *settings, target, rep.start)
+	rep.want = wanted(rep.record)
 	rep.late = r.late(ctx, pa)
 	if rep.failed() {
 		rep.want = 0
@@ -181,8 +181,8 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 }
 
 // decide keeps the collector and the decision loop in step with the settings
-// and returns the count that holds now, or -1 when none is known yet.
-func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment, start int32) int32 {
+// and returns the decision that holds now; its time is zero when there is none yet.
+func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment, start int32) multiscaler.Record {
 	rev := revisionOf(pa)
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))
@@ -190,7 +190,11 @@ func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, targe
 	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && start == 0 {
 		s.Spec.Reachable = false // started, and no route ever pointed to it
 	}
-	record := r.scaler.Ensure(rev, s.Spec, r.pods.serving(rev, target))
+	return r.scaler.Ensure(rev, s.Spec, r.pods.serving(rev, target))
+}
+
+// wanted is the count of a decision, -1 when there is none.
+func wanted(record multiscaler.Record) int32 {
 	if record.Time.IsZero() {
 		return -1
 	}

@@ -9,6 +9,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -177,6 +179,24 @@ func TestMarkScaling_refreshesNumbers(t *testing.T) {
 	record.Time = record.Time.Add(time.Minute)
 	if third := message(3); !strings.Contains(third, "is 3 (target 9 per replica)") {
 		t.Errorf("a minute later still %q", third)
+	}
+}
+
+// The decision loop goes on while a count is written; the event has the decision that
+// was applied. "Scaled from 12 to 5" with the reasons for 12 was seen on a busy machine.
+func TestScale_eventHasTheDecisionThatWasApplied(t *testing.T) {
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	b := newBench(t, 5, pa, readySKS(pa), target("llm-1", 12), pod("llm-1", "a", ready()))
+	b.kube.PrependReactor("patch", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+		b.answer = 12
+		return false, nil, nil
+	})
+	got := b.reconcile(pa)
+	if events := b.eventText(); !strings.Contains(events, "Scaled from 12 to 5. num_requests_running is 5 ") {
+		t.Errorf("events: %q", events)
+	}
+	if c := got.Status.GetCondition(autoscaling.ConditionScaling); *got.Status.DesiredScale != 5 || !strings.HasPrefix(c.Message, "5 replicas.") {
+		t.Errorf("desired scale %d, Scaling %q", *got.Status.DesiredScale, c.Message)
 	}
 }
 

@@ -16,9 +16,10 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
-// scale brings the scale target to want; -1 leaves it as it is.
-func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *appsv1.Deployment, want int32) error {
-	now := replicasOf(d)
+// scale brings the scale target to want; -1 leaves it as it is. The event gives the
+// reasons of the decision that is applied: the decision loop may have made a newer one.
+func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report, want int32) error {
+	d, now := rep.target, replicasOf(rep.target)
 	if want < 0 || want == now || r.patched.just(d.UID, want) {
 		return nil
 	}
@@ -27,10 +28,9 @@ func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, d *a
 		return err
 	}
 	r.patched.note(d.UID, want)
-	why := "min-scale or max-scale asks for it."
-	if record, ok := r.lastRecord(pa); ok {
-		r.metrics.Actuated(time.Since(record.Time).Seconds())
-		why = record.Decision.Why()
+	why := rep.why(want)
+	if !rep.record.Time.IsZero() {
+		r.metrics.Actuated(time.Since(rep.record.Time).Seconds())
 	}
 	r.log.Info("scaled", "namespace", pa.Namespace, "revision", pa.Name, "from", now, "to", want, "why", why)
 	controller.GetEventRecorder(ctx).Eventf(pa, corev1.EventTypeNormal, autoscaling.ReasonScaled, "Scaled from %d to %d. %s", now, want, why)

@@ -20,8 +20,10 @@ import (
 
 // report is what one reconciliation found, for the status.
 type report struct {
-	settings    config.Settings
-	refused     error
+	settings config.Settings
+	refused  error
+	// record is the decision that this reconciliation applies.
+	record      multiscaler.Record
 	sks         *nv1alpha1.ServerlessService
 	want, start int32
 	target      *appsv1.Deployment
@@ -40,6 +42,18 @@ func (rep report) failed() bool {
 	return rep.late && rep.counts.available() < max(rep.settings.Spec.MinReplicas, rep.settings.InitialScale, 1)
 }
 
+// why is the reasons for a count of the scale target, in sentences.
+func (rep report) why(replicas int32) string {
+	if rep.failed() {
+		return "The start took longer than the progress deadline, and too few pods are Ready."
+	}
+	why := rep.record.Decision.Why()
+	if replicas > rep.want {
+		why += fmt.Sprintf(" The decision asks for %d; pods that still have requests end them first.", rep.want)
+	}
+	return why
+}
+
 // report writes the status as Knative's own class does, plus our conditions.
 func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report) {
 	pa.Status.MetricsServiceName = rep.sks.Status.PrivateServiceName
@@ -49,9 +63,9 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	} else {
 		pa.Status.MarkSKSNotReady(rep.sks.Status.GetCondition(nv1alpha1.ServerlessServiceConditionReady).GetMessage())
 	}
-	if record, ok := r.lastRecord(pa); ok {
-		r.warnFailure(ctx, pa, record)
-		markScaling(pa, record, rep.want)
+	if !rep.record.Time.IsZero() {
+		r.warnFailure(ctx, pa, rep.record)
+		markScaling(pa, rep.record, rep.want)
 	}
 	pa.Status.ActualScale = ptr.Int32(rep.counts.ready)
 	if rep.want >= 0 {
