@@ -30,6 +30,8 @@ const (
 	engineRules  = latencyRules | secondSample | jumpLimit
 	backlogRules = engineRules&^stabilization | giveBackSlowly
 	sloRules     = latencyRules | jumpLimit | oneIfBusy | holdUnlessKnown | capUnschedulable
+	// Those of demandRules were applied before.
+	sloRulesWithoutEngine = oneIfBusy | holdUnlessKnown | capUnschedulable
 )
 
 // wantInput is what the rules of a want read.

@@ -16,10 +16,10 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 		if t.Metric == SLO {
 			d.Objective = spec.SLO.WithDefaults()
 			d.Wants[i], d.SLO, next.SLO, next.Targets[i] = sloWant(spec, st.SLO, obs, next.Targets[i])
-			continue
+		} else {
+			d.Wants[i], next.Targets[i] = targetWant(spec, t, next.Targets[i], obs)
 		}
-		d.Wants[i], next.Targets[i] = targetWant(spec, t, next.Targets[i], obs)
-		d.Panicking = d.Panicking || !next.Targets[i].PanicSince.IsZero()
+		d.Panicking = d.Panicking || (t.Metric.demand() || t.Metric == SLO) && !next.Targets[i].PanicSince.IsZero()
 	}
 	d.markNeverKnown(spec, next, obs)
 	d.largestWant(obs)

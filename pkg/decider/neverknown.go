@@ -1,9 +1,6 @@
 package decider
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // noteKnown remembers whether a metric of the engines was ever known, and since when it
 // has not been although pods were Ready.
@@ -39,23 +36,21 @@ func (d *Decision) markNeverKnown(spec Spec, next State, obs Observation) {
 		all = false
 	}
 	if all {
-		d.Wants[0], next.Targets[0] = wantWithoutEngine(spec, d.Wants[0], next.Targets[0], obs)
+		d.Wants[0], next.Targets[0] = d.Wants[0].withoutEngine(spec, next.Targets[0], obs)
 	}
 }
 
-// wantWithoutEngine is the want of a revision all of whose metrics were never known. It
+// withoutEngine is the want of a revision all of whose metrics were never known. It
 // stays unknown while the queue-proxies report nothing either.
-func wantWithoutEngine(spec Spec, w Want, ts TargetState, obs Observation) (Want, TargetState) {
-	need := needWithoutEngine(spec, obs)
-	if math.IsNaN(need) {
+func (w Want) withoutEngine(spec Spec, ts TargetState, obs Observation) (Want, TargetState) {
+	by, ts := wantWithoutEngine(spec, ts, obs)
+	if by.Replicas < 0 {
 		return w, ts
 	}
-	n := max(toCount(math.Ceil(need-rounding)), minOneIfBusy(obs))
-	w.Asked, w.Replicas, w.Reason = n, n, NoEngineMetrics
-	picked := latencyRules
-	if !spec.Reachable {
-		picked &^= stabilization
+	w.Asked, w.Replicas, w.Trace, w.Reason = by.Asked, by.Replicas, by.Trace, by.Reason
+	if len(w.Trace) == 0 {
+		w.Reason = NoEngineMetrics
 	}
-	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: w.Metric, replicas: n, holdDown: spec.StableWindow}, ts)
+	w.move("at least one if busy", outcome{max(w.Replicas, minOneIfBusy(obs)), InFlightRequests})
 	return w, ts
 }

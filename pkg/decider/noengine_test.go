@@ -1,44 +1,63 @@
 package decider
 
 import (
-	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-func TestBareNeed_isKnativesDefault(t *testing.T) {
-	nan := float64(Unknown())
-	for _, c := range []struct {
-		name                string
-		stable, burst, want float64
-	}{
-		{"a full replica", 70, 70, 1},
-		{"five", 350, 350, 5},
-		{"a rare request", 0.01, 0.01, 0.1},
-		{"at rest", 0, 0, 0},
-		{"the rounding of an average", -1e-9, -1e-9, 0},
-		{"a burst of less than panic", 70, 130, 1},
-		{"a panic", 70, 700, 10},
-		{"the panic window unknown", 140, nan, 2},
-		{"unknown", nan, nan, nan},
-		{"negative", -5, -5, nan},
-		{"absurd", 1e12, 1e12, nan},
-	} {
-		obs := Observation{Ready: 1, Concurrency: Windowed{Reading(c.stable), Reading(c.burst)}}
-		got := needWithoutEngine(Spec{PanicThreshold: 3}, obs)
-		if math.IsNaN(c.want) != math.IsNaN(got) || math.Abs(got-c.want) > 1e-9 {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+// Without engine metrics slo decides as concurrency does, once a stable window has
+// shown that no engine reports: the same counts for the same random load, with the
+// default target and with a container concurrency of 10.
+func TestSLOWithoutEngine_decidesAsConcurrency(t *testing.T) {
+	for _, target := range []float64{70, 7} {
+		for seed := range uint64(20) {
+			plain := plainSpec()
+			plain.StableWindow, plain.MaxReplicas = 10*time.Second, 100
+			plain.Targets = []Target{{Concurrency, target}}
+			spec := plain
+			spec.Targets = []Target{{SLO, 99}}
+			spec.SLO = Objective{TTFT: time.Second, ITL: time.Second, Goal: .99, FallbackConcurrency: target}
+			obs := Observation{Time: time.Unix(1000, 0), Replicas: 1, Ready: 1, RPS: Windowed{Unknown(), Unknown()}, InFlight: Unknown(), Arrivals: Unknown(), Queued: Unknown()}
+			random, load := rand.New(rand.NewPCG(seed, 1)), 0.
+			var a, b State
+			for step := range 300 {
+				if random.IntN(10) == 0 {
+					load = float64(random.IntN(5)) * random.Float64() * 1000
+				}
+				obs.Concurrency = Windowed{Reading(load * random.Float64()), Reading(load)}
+				if random.IntN(20) == 0 {
+					obs.Concurrency = Windowed{Unknown(), Unknown()}
+				}
+				var want, got Decision
+				var err, err2 error
+				want, a, err = Decide(plain, a, obs)
+				got, b, err2 = Decide(spec, b, obs)
+				if err != nil || err2 != nil {
+					t.Fatal(err, err2)
+				}
+				early := step < 6 && got.Replicas >= want.Replicas
+				if got.Replicas != want.Replicas && !early || got.Panicking != want.Panicking {
+					t.Fatalf("target %v, seed %d, step %d, load %v: slo says %v\nconcurrency says %v", target, seed, step, obs.Concurrency, got, want)
+				}
+				obs.Replicas, obs.Ready, obs.Time = got.Replicas, got.Replicas, obs.Time.Add(2*time.Second)
+			}
 		}
 	}
 }
 
-// A container concurrency of 10 makes it 7 a replica.
-func TestBareNeed_ofAnotherTarget(t *testing.T) {
-	obs := Observation{Ready: 1, Concurrency: Windowed{70, 70}}
-	if got := needWithoutEngine(Spec{PanicThreshold: 30, SLO: Objective{FallbackConcurrency: 7}}, obs); got != 10 {
-		t.Errorf("70 in flight at 7 each: %v, want 10", got)
+// An engine that reports for the first time ends the panic mode of the requests in flight.
+func TestSLOWithoutEngine_untilAnEngineReports(t *testing.T) {
+	spec, obs := unreadable(500, SLO)
+	d, st := over(t, 4*time.Second, spec, State{}, &obs)
+	if !d.Panicking || d.Replicas != 8 || d.SLO.Limit != noEngineMetrics {
+		t.Errorf("500 in flight at 70 each on two pods: %v", d)
+	}
+	obs.Pods[0].Running = 10
+	if d, st = over(t, 2*time.Second, spec, st, &obs); d.Panicking || d.SLO.Limit == noEngineMetrics || !st.Targets[0].NoEngineSince.IsZero() {
+		t.Errorf("an engine reports: %v", d)
 	}
 }
 

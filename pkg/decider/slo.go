@@ -17,21 +17,21 @@ const (
 	rounding = 0.05
 )
 
-// sloWant is the want of the metric SLO: the policy's need or, as long as no engine was
-// ever seen, the count of Knative's default; shaped by the rules.
+// sloWant is the want of the metric SLO: the policy's need, shaped by the rules, or, as
+// long as no engine was ever seen, that of the metric concurrency.
 func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, *SLOParts, *slo.State, TargetState) {
 	o := spec.SLO.WithDefaults()
 	need, next := slo.Next(o, old, sloInput(obs))
+	if need.NoEngine {
+		w, parts, ts := sloWithoutEngine(spec, obs, need.Parts, ts)
+		return w, &parts, next, ts
+	}
+	ts = ts.engineCame()
 	a := wantInput{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, 2*need.StartupTime)}
 	a.seenOutside = sloCountSeenOutside(need, obs)
 	picked := sloRules
 	if !o.Has(slo.FeatureHoldDown) {
 		picked &^= stabilization
-	}
-	if need.NoEngine {
-		picked &^= jumpLimit // the need comes from the queue-proxies alone
-		need.Replicas, need.Partial = needWithoutEngine(spec, obs), false
-		need.Parts = partsWithoutEngine(need.Parts, need.Replicas, o.FallbackConcurrency)
 	}
 	t := Target{Metric: SLO, Value: o.Goal * 100}
 	if math.IsNaN(need.Replicas) && minOneIfBusy(obs) == 0 {
@@ -74,7 +74,7 @@ func sloInput(obs Observation) slo.Input {
 // missing, most engines cannot be read, or history is too short.
 func uncertain(need slo.Need, obs Observation) Reason {
 	switch {
-	case need.Partial, !need.NoEngine && mostlyUnknown(obs):
+	case need.Partial, mostlyUnknown(obs):
 		return PartialData
 	case !need.Settled:
 		return ScaleDownStabilized

@@ -46,6 +46,9 @@ type TargetState struct {
 	// pods before that.
 	Known        bool      `json:"known,omitempty"`
 	UnknownSince time.Time `json:"unknownSince,omitzero"`
+	// NoEngineSince is the first decision with Ready pods and without engine metrics, for SLO
+	// as long as no engine was ever seen.
+	NoEngineSince time.Time `json:"noEngineSince,omitzero"`
 }
 
 // forTargets returns the state with one TargetState per target of the spec, in a new
