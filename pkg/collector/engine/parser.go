@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
-	"strings"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // ErrNotEngine says that the page carries no family of the engine: a wrong
 // port, path or engine, or an engine that is not known.
-var ErrNotEngine = errors.New("no family of an inference engine on the page")
+var ErrNotEngine = errors.New("no metric of an inference engine")
 
 // ErrTooLarge says that the page has more series than an engine's page can have.
 var ErrTooLarge = errors.New("the page has too many series")
@@ -87,6 +86,7 @@ func (p *Parser) ParseLike(layout *Layout, stop func() bool, page []byte, s *Sta
 	}
 	p.reset()
 	p.begin(layout)
+	whole := page
 	for n := 1; len(page) > 0; n++ {
 		if n%linesPerCheck == 0 && stop() {
 			return ErrStopped
@@ -115,7 +115,7 @@ func (p *Parser) ParseLike(layout *Layout, stop func() bool, page []byte, s *Sta
 		page = rest
 	}
 	if !p.recognised() {
-		return p.notEngine()
+		return p.notEngine(whole)
 	}
 	p.end()
 	p.fill(s)
@@ -157,7 +157,7 @@ func (p *Parser) detect(page []byte) error {
 			return nil
 		}
 	}
-	return p.notEngine()
+	return p.notEngine(page)
 }
 
 // hasFamily reports whether a line of the page is about a family with the prefix.
@@ -173,11 +173,12 @@ func hasFamily(page []byte, prefix string) bool {
 	return false
 }
 
-func (p *Parser) notEngine() error {
+// notEngine says what is on the page instead of an engine's metrics.
+func (p *Parser) notEngine(page []byte) error {
 	if p.named != nil {
-		return fmt.Errorf("%w: nothing begins with %q as engine %s has it", ErrNotEngine, p.named.prefix, p.named.name)
+		return fmt.Errorf("%w named %s is on the page; %s", ErrNotEngine, p.named.name, firstNames(page))
 	}
-	return fmt.Errorf("%w: known are %s", ErrNotEngine, strings.Join(engines.Names(), ", "))
+	return fmt.Errorf("%w is on the page; %s", ErrNotEngine, firstNames(page))
 }
 
 // recognised reports whether any family of the engine's own was on the page.

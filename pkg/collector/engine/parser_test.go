@@ -217,10 +217,10 @@ func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 func TestParse_refusals(t *testing.T) {
 	tests := []struct{ name, engine, page, want string }{
-		{"html", "", "<html>vllm: down</html>\n", "no family of an inference engine"},
+		{"html", "", "<html>vllm: down</html>\n", "no metric of an inference engine"},
 		{"html, engine named", "vllm", "<html>\n", `line 1: expected a metric name, found "<html>"`},
-		{"other program", "", "python_info 1\n", "known are llama.cpp, lmdeploy, ray-serve-llm, sglang"},
-		{"other engine than named", "sglang", "vllm:num_requests_running 1\n", `nothing begins with "sglang:" as engine sglang has it`},
+		{"other program", "", "python_info 1\n", "its first metrics are python_info"},
+		{"other engine than named", "sglang", "vllm:num_requests_running 1\n", "named sglang is on the page; its first metrics are vllm:num_requests_running"},
 		{"cut page", "", "vllm:num_requests_running 1\nvllm:num_requests_waiting 12", "line 2: the page ends within a line"},
 		{"no value", "", "vllm:num_requests_running \n", `line 1: expected a number as value, found ""`},
 		{"word as value", "", "vllm:num_requests_running many\n", `found "many"`},
