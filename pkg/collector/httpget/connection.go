@@ -16,6 +16,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -70,13 +71,19 @@ func (c *Connection) Get(deadline time.Time, r *Response) error {
 		return err
 	}
 	err = c.ask(conn, deadline, r)
-	if !kept || err == nil || !r.silent() || isTimeout(err) {
+	if err == nil || !r.silent() || isTimeout(err) {
 		return err
 	}
-	if conn, _, err = c.open(deadline); err != nil {
-		return err
+	if kept {
+		if conn, _, err = c.open(deadline); err != nil {
+			return err
+		}
+		err = c.ask(conn, deadline, r)
 	}
-	return c.ask(conn, deadline, r)
+	if err != nil && r.silent() && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) {
+		return ErrNoResponse
+	}
+	return err
 }
 
 // ask sends the request and reads the head. Whatever ends it early, a panic too, ends
@@ -191,6 +198,13 @@ func isTimeout(err error) bool {
 // digits, a length together with a transfer encoding, a transfer encoding in
 // HTTP/1.0, more than eight interim responses, and control characters in any header.
 var ErrMalformed = errors.New("malformed HTTP response")
+
+// ErrTLS says that the server answered plain HTTP in TLS.
+var ErrTLS = fmt.Errorf("%w: the server speaks TLS and not plain HTTP", ErrMalformed)
+
+// ErrNoResponse says that the server closed a new connection without a byte, as Python's
+// and other servers of TLS do when they are asked in plain HTTP.
+var ErrNoResponse = fmt.Errorf("the server closed the connection without a response: %w", io.ErrUnexpectedEOF)
 
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)

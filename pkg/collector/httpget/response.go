@@ -53,6 +53,12 @@ func (r *Response) reset() { r.Status, r.close, r.body = 0, false, body{} }
 // silent reports whether no byte of the response came.
 func (r *Response) silent() bool { return !r.received }
 
+// isTLS reports whether what was received begins as an alert or a handshake of TLS 1 does.
+func (r *Response) isTLS() bool {
+	const alert, handshake, version = 0x15, 0x16, 0x03
+	return r.received && (r.buf[0] == alert || r.buf[0] == handshake) && r.buf[1] == version
+}
+
 // reusable reports whether the connection is ready for the next request.
 func (r *Response) reusable() bool {
 	return r.body.kind != untilClose && r.body.ended && !r.close && r.at == r.end
@@ -113,6 +119,9 @@ func (r *Response) readHead() error {
 	for range maxInterim + 1 {
 		r.reset()
 		proto, err := r.readStatus()
+		if err != nil && r.isTLS() {
+			return ErrTLS
+		}
 		if err != nil {
 			return err
 		}

@@ -136,3 +136,23 @@ func TestResponse_forgets(t *testing.T) {
 		}
 	}
 }
+
+// What a server of TLS answers to plain HTTP is told apart from garbage.
+func TestGet_aServerOfTLS(t *testing.T) {
+	for raw, want := range map[string]error{
+		"\x15\x03\x01\x00\x02\x02\x46": ErrTLS, // OpenSSL's alert "http_request"
+		"\x15\x03\x03\x00\x02\x02\x0a": ErrTLS,
+		"\x16\x03\x03\n":               ErrTLS,
+		"":                             ErrNoResponse,
+		"\x15":                         io.ErrUnexpectedEOF,
+		"\x15\x04\n":                   ErrMalformed,
+		"SSH-2.0-OpenSSH_9.9\r\n":      ErrMalformed,
+		"HTTP/1.0 400 Bad Request\r\n\r\nuse HTTPS": nil,
+	} {
+		for _, step := range []int{1, 4096} {
+			if _, _, err := ours([]byte(raw), step); !errors.Is(err, want) {
+				t.Errorf("%q in pieces of %d bytes: %v, want %v", raw, step, err, want)
+			}
+		}
+	}
+}
