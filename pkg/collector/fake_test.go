@@ -39,6 +39,8 @@ type fakePod struct {
 	// statPage answers instead of stat when it is not nil; enginePage is the engine's body.
 	statPage   func(*http.Request) (*http.Response, error)
 	enginePage func(*http.Request) (*http.Response, error)
+	// speak, when it is not nil, is the other end of the connections to the engine's port.
+	speak func(net.Conn)
 	// poisoned makes what is read of its engine a panic.
 	poisoned bool
 }
@@ -113,12 +115,21 @@ func (f *fakePods) dial(_ context.Context, _, address string) (net.Conn, error) 
 	f.mu.Lock()
 	host, port, _ := net.SplitHostPort(address)
 	there := f.pods[host] != nil
+	var speak func(net.Conn)
+	if there && port != "9090" {
+		speak = f.pods[host].speak
+	}
 	f.mu.Unlock()
 	if !there {
 		f.pod(address)
 		return nil, fmt.Errorf("no pod at %s", address)
 	}
 	ours, theirs := net.Pipe()
+	if speak != nil {
+		f.pod(address)
+		f.serving.Go(func() { defer theirs.Close(); speak(theirs) })
+		return ours, nil
+	}
 	f.serving.Go(func() {
 		serve(theirs, func(r *http.Request) (*http.Response, error) {
 			p := f.pod(r.Host)

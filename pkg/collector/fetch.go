@@ -66,6 +66,8 @@ func statusFailure(r *httpget.Response) error {
 		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.Status, r.Location)
 	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
 		f.kind = "unauthorized"
+	case wantsTLS(r):
+		return errNeedsTLS
 	}
 	return f
 }
@@ -97,15 +99,16 @@ func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error)
 	}
 	at := c.clock.now()
 	if err != nil {
-		return at, steady(err)
+		return at, steady(c.recogniseTLS(within, t, err))
 	}
+	t.silent = 0
 	defer t.connection.Done(&s.response)
 	if s.room == nil {
 		s.room = c.rooms.get(newRoom)
 	}
 	s.body.Reset()
 	if s.response.Status != http.StatusOK {
-		t.connection.Ask(t.uri)
+		t.ask(t.uri)
 		return at, statusFailure(&s.response)
 	}
 	body, err := unpacked(&s.response)

@@ -12,8 +12,11 @@ import (
 type Problem struct {
 	// Source is "engine", "queue_proxy" or "picker".
 	Source string
+	// Port and URI are where the page is asked for.
+	Port int
+	URI  string
 	// Cause is one word: too_large, redirect, unauthorized, status, refused, timeout,
-	// network, parse, not_engine (another program or an engine that is not known),
+	// network, tls (the port speaks only https), parse, not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
 	// budget (too many large pages at once) or panic (a fault of the autoscaler).
 	Cause string
@@ -140,7 +143,7 @@ func addProblem(found []Problem, begin int, t *target) []Problem {
 	})
 	if i < begin {
 		i = len(found)
-		found = append(found, Problem{Source: t.source.String(), Cause: t.trouble.cause, Since: t.trouble.since, Pod: t.podName, Message: t.trouble.message})
+		found = append(found, Problem{Source: t.source.String(), Port: t.port, URI: t.uri, Cause: t.trouble.cause, Since: t.trouble.since, Pod: t.podName, Message: t.trouble.message})
 	}
 	p := &found[i]
 	p.Pods++

@@ -17,8 +17,16 @@ func (c *Collector) follow(within turn, t *target, s *scratch) error {
 		return nil
 	}
 	t.connection.Done(&s.response)
-	t.connection.Ask(uri)
+	t.ask(uri)
 	return t.connection.Get(within.deadline, &s.response)
+}
+
+// ask makes uri what is asked from now on. It is for the goroutine that scrapes the target.
+func (t *target) ask(uri string) {
+	t.connection.Ask(uri)
+	t.rev.mu.Lock()
+	t.asked = uri
+	t.rev.mu.Unlock()
 }
 
 // samePod returns the URI of a redirect to plain HTTP at the same host and port.

@@ -241,6 +241,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 		changed = r.storeRequests(p, s.requests, at)
 	} else {
 		r.engineSeen = r.engineSeen || t.source == enginePage
+		t.found = s.stat.Engine
 		s.engine.totals = totals(&s.stat, p.engine.totals)
 		changed, confirm = r.storeEngine(p, s.engine, at)
 	}

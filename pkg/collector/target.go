@@ -43,6 +43,11 @@ type target struct {
 	// connection asks for uri of address, or for what a redirect on the same address led to.
 	connection   *httpget.Connection
 	uri, address string
+	port         int
+	// silent counts responses without a byte since the last response, and speaksTLS is what
+	// the last probe of such a server found. They are for the goroutine that scrapes.
+	silent    int
+	speaksTLS bool
 	// hash spreads targets over the interval.
 	hash uint64
 	// started is true once the scheduler has the target; guarded by Collector.mu.
@@ -56,7 +61,10 @@ type target struct {
 	gone bool
 	quit chan struct{}
 
-	// The rest is guarded by rev.mu. misses counts failed scrapes in a row;
+	// The rest is guarded by rev.mu. asked is the URI that is asked for now, and found the
+	// name of the engine whose page was read last.
+	asked, found string
+	// misses counts failed scrapes in a row;
 	// good is the time of the last good one.
 	misses int
 	good   time.Time
@@ -98,7 +106,7 @@ func newTarget(s source, r *revision, p *pod) *target {
 	if !strings.HasPrefix(uri, "/") {
 		uri = "/" + uri
 	}
-	t.uri, t.address = uri, net.JoinHostPort(p.IP, strconv.Itoa(port))
+	t.uri, t.asked, t.port, t.address = uri, uri, port, net.JoinHostPort(p.IP, strconv.Itoa(port))
 	t.connection = httpget.New(r.c.o.Dial, t.address, uri, header)
 	return t
 }
