@@ -58,6 +58,7 @@ type bench struct {
 	answer   int32 // -1: no decision yet
 	requeued time.Duration
 	problems []collector.Problem
+	endpoint collector.Endpoint
 	loads    map[string]collector.Load
 }
 
@@ -66,6 +67,7 @@ func (b *bench) SetPods(collector.Revision, []collector.Pod) {}
 func (b *bench) Problems(collector.Revision, time.Time) []collector.Problem {
 	return b.problems
 }
+func (b *bench) Endpoint(collector.Revision) collector.Endpoint     { return b.endpoint }
 func (b *bench) Loads(collector.Revision) map[string]collector.Load { return b.loads }
 func (b *bench) Forget(r collector.Revision) {
 	delete(b.watched, r)

@@ -3,15 +3,19 @@ package podautoscaler
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"knative.dev/pkg/apis"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // unreadableAfter is for how long a metrics endpoint may fail before a condition says
@@ -27,10 +31,11 @@ var cures = map[string]cure{
 	"too_large":    {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
 	"redirect":     {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
 	"unauthorized": {"EngineUnauthorized", "Let the metrics endpoint answer without credentials, or set " + autoscaling.MetricsPortKey + " to a port that does."},
+	"tls":          {"EngineSpeaksTLS", "Serve the metrics in plain http, or set " + autoscaling.MetricsPortKey + " to a port that does."},
 	"status":       {"EngineBadStatus", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint."},
 	"refused":      {"EngineRefusesConnections", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."},
-	"timeout":      {"EngineTimesOut", "See whether the engine's metrics endpoint answers within one second, and whether a NetworkPolicy or mesh blocks the autoscaler."},
-	"network":      {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler; the endpoint must speak plain HTTP."},
+	"timeout":      {"EngineTimesOut", "See whether the engine's metrics endpoint answers in time, and whether a NetworkPolicy or mesh blocks the autoscaler."},
+	"network":      {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler."},
 	"not_engine":   {"EngineUnknown", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint, or scale on concurrency."},
 	"config":       {"EngineUnknown", "Set " + autoscaling.EngineKey + " to a known engine."},
 	"parse":        {"EngineBadPage", "The page must be in the text format of Prometheus. Set " + autoscaling.MetricsPathKey + " to the right path."},
@@ -39,27 +44,87 @@ var cures = map[string]cure{
 	"panic":        {"AutoscalerFault", "Report this fault with the autoscaler's log."},
 }
 
-// markReadable says whether the engines' metrics endpoints can be read, and warns when
-// the cause is another one than before.
+// markReadable says which engine is read where, or why its metrics endpoint cannot be
+// read, and warns when the cause is another one than before.
 func (r *Reconciler) markReadable(ctx context.Context, pa *v1alpha1.PodAutoscaler, s config.Settings) {
 	now := time.Now()
-	c := apis.Condition{
-		Type: autoscaling.ConditionEngineReadable, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
-		Reason: autoscaling.ReasonReadable,
-	}
+	e := r.collector.Endpoint(revisionOf(pa))
+	c, expected := readable(e, s), expectsEngine(s)
 	if p, ok := lasting(r.collector.Problems(revisionOf(pa), now), now); ok {
-		fix := cures[p.Cause]
-		c.Status, c.Severity, c.Reason = corev1.ConditionFalse, apis.ConditionSeverityWarning, fix.reason
-		c.Message = fmt.Sprintf("The metrics endpoint of %d of %d Ready pods (%s) cannot be read since %s, for example that of pod %s: %s. Their metrics are unknown and lower no count. %s",
-			p.Pods, p.Of, p.Source, p.Since.UTC().Format(time.RFC3339), p.Pod, p.Message, fix.do)
-		if old := pa.Status.GetCondition(c.Type); (old == nil || old.Reason != c.Reason) && expectsEngine(s, p) {
-			r.warnOwners(ctx, pa, c.Reason, c.Message)
+		c = unreadable(e, p)
+		if p.Cause == "not_engine" {
+			c.Message += " Known engines: " + strings.Join(r.engines, ", ") + "."
 		}
+		expected = expected || p.Cause != "not_engine" && p.Cause != "status" && p.Cause != "refused"
 	}
-	if sameButPod(pa.Status.GetCondition(c.Type), c) {
+	old := pa.Status.GetCondition(c.Type)
+	if c.IsFalse() && expected && (old == nil || old.Reason != c.Reason) {
+		r.warnOwners(ctx, pa, c.Reason, c.Message)
+	}
+	if isRecent(old, c) {
 		return
 	}
 	set(pa, c)
+}
+
+// readable is the condition while nothing fails: what is read where, and what it lacks.
+func readable(e collector.Endpoint, s config.Settings) apis.Condition {
+	c := apis.Condition{Type: autoscaling.ConditionEngineReadable, Severity: apis.ConditionSeverityInfo}
+	switch lacks, consequence := lacking(e, s); {
+	case e.Port == 0:
+		c.Status, c.Reason = corev1.ConditionFalse, "EnginePortUnknown"
+		c.Message = "The container names no port, so no metrics endpoint is read. Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."
+	case e.Ready == 0:
+		c.Status, c.Reason, c.Message = corev1.ConditionUnknown, "NoPodReady", "No pod is Ready, so no metrics endpoint is read."
+	case e.Readable == 0:
+		c.Status, c.Reason, c.Message = corev1.ConditionUnknown, "NotReadYet", fmt.Sprintf("The metrics endpoint of none of %d Ready pods was read yet.", e.Ready)
+	case lacks != "":
+		c.Status, c.Severity, c.Reason = corev1.ConditionFalse, apis.ConditionSeverityWarning, "EngineLacksMetric"
+		c.Message = found(e) + " The page lacks " + lacks + ". " + consequence
+	default:
+		c.Status, c.Reason, c.Message = corev1.ConditionTrue, autoscaling.ReasonReadable, found(e)
+	}
+	return c
+}
+
+// found says which engine is read where.
+func found(e collector.Endpoint) string {
+	return fmt.Sprintf("Engine %s is read on port %d at %.100s in %d of %d Ready pods.", e.Engine, e.Port, e.URI, e.Readable, e.Ready)
+}
+
+// unreadable is the condition while a problem lasts.
+func unreadable(e collector.Endpoint, p collector.Problem) apis.Condition {
+	fix := cures[p.Cause]
+	text := fmt.Sprintf("The metrics endpoint (%s, port %d, path %.100s) of %d of %d Ready pods cannot be read since %s, for example that of pod %s: %s. Their metrics are unknown and lower no count. %s",
+		p.Source, p.Port, p.URI, p.Pods, p.Of, p.Since.UTC().Format(time.RFC3339), p.Pod, p.Message, fix.do)
+	if e.Readable > 0 {
+		text = found(e) + " " + text
+	}
+	return apis.Condition{
+		Type: autoscaling.ConditionEngineReadable, Status: corev1.ConditionFalse, Severity: apis.ConditionSeverityWarning,
+		Reason: fix.reason, Message: text,
+	}
+}
+
+// lacking names what the metrics of the settings need and no page has, and what follows.
+func lacking(e collector.Endpoint, s config.Settings) (lacks, consequence string) {
+	const firstTokens = "a histogram of times to the first token"
+	for _, t := range s.Spec.Targets {
+		switch {
+		case t.Metric == decider.SLO && slices.Contains(e.Lacks, decider.TTFTP95):
+			return firstTokens, "The metric slo judges " + autoscaling.SLOTTFTKey + " by the engine's queue instead, and needs more replicas than with the histogram. Let the engine report the histogram, or scale on concurrency."
+		case !slices.Contains(e.Lacks, t.Metric):
+			continue
+		case t.Metric == decider.TTFTP95:
+			lacks = firstTokens
+		case t.Metric == decider.ITLP95:
+			lacks = "a histogram of times between tokens"
+		default:
+			lacks = "what " + string(t.Metric) + " is made of"
+		}
+		return lacks, string(t.Metric) + " is unknown and does not scale the revision. Let the engine report it, or name another metric in " + knautoscaling.MetricAnnotationKey + "."
+	}
+	return "", ""
 }
 
 // lasting returns the problem with the most pods that needs somebody to act.
@@ -76,16 +141,15 @@ func lasting(problems []collector.Problem, now time.Time) (collector.Problem, bo
 	return collector.Problem{}, false
 }
 
-// expectsEngine reports whether a problem deserves an event: a web application
-// without an engine has no metrics endpoint that could be read.
-func expectsEngine(s config.Settings, p collector.Problem) bool {
-	named := s.Engine != "" || s.MetricsPort != 0 || s.MetricsPath != ""
-	return named || p.Cause != "not_engine" && p.Cause != "status" && p.Cause != "refused"
+// expectsEngine reports whether a problem deserves an event whatever it is: a web
+// application that scales on concurrency has no metrics endpoint that could be read.
+func expectsEngine(s config.Settings) bool {
+	return s.Engine != "" || s.MetricsPort != 0 || s.MetricsPath != "" ||
+		slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool { return t.Metric != decider.Concurrency && t.Metric != decider.RPS })
 }
 
-// sameButPod reports whether a condition with the same reason was written less than
+// isRecent reports whether a condition with the same reason was written less than
 // fresh ago: numbers and example move with every scrape, a status shall not.
-func sameButPod(old *apis.Condition, c apis.Condition) bool {
-	return old != nil && old.Reason == c.Reason && old.Status == c.Status && c.Status == corev1.ConditionFalse &&
-		time.Since(old.LastTransitionTime.Inner.Time) < fresh
+func isRecent(old *apis.Condition, c apis.Condition) bool {
+	return old != nil && old.Reason == c.Reason && old.Status == c.Status && time.Since(old.LastTransitionTime.Inner.Time) < fresh
 }

@@ -11,41 +11,76 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // A metrics endpoint that cannot be read makes the condition False with the fix, and
-// one event; a short failure, or one of the queue-proxy, does neither.
+// one event; a short failure, or one of the queue-proxy, does neither. A readable one
+// says which engine was found where, in how many pods, and what it lacks.
 func TestMarkReadable(t *testing.T) {
-	problem := func(cause string, age time.Duration) collector.Problem {
-		return collector.Problem{Source: "engine", Cause: cause, Pods: 2, Of: 3, Pod: "p1", Message: "HTTP status 302", Since: time.Now().Add(-age)}
+	problem := func(cause string, age time.Duration) []collector.Problem {
+		return []collector.Problem{{Source: "engine", Port: 8000, URI: "/metrics", Cause: cause, Pods: 2, Of: 3, Pod: "p1", Message: "HTTP status 302", Since: time.Now().Add(-age)}}
 	}
 	queue := problem("timeout", time.Hour)
-	queue.Source = "queue_proxy"
+	queue[0].Source = "queue_proxy"
+	all := collector.Endpoint{Engine: "vllm", Port: 8000, URI: "/metrics", Readable: 3, Ready: 3}
+	some, none := all, collector.Endpoint{Port: 8000, Ready: 3}
+	some.Readable = 1
+	lacks := func(m ...decider.Metric) collector.Endpoint { e := all; e.Lacks = m; return e }
+	on := func(m ...decider.Metric) (s config.Settings) {
+		for _, m := range m {
+			s.Spec.Targets = append(s.Spec.Targets, decider.Target{Metric: m})
+		}
+		return s
+	}
 	for _, tt := range []struct {
-		name, reason, fix string
-		problems          []collector.Problem
-		settings          config.Settings
-		events            int
+		name, reason string
+		status       corev1.ConditionStatus
+		says         []string
+		problems     []collector.Problem
+		endpoint     collector.Endpoint
+		settings     config.Settings
+		events       int
 	}{
-		{"none", "EngineReadable", "", nil, config.Settings{}, 0},
-		{"too large at once", "EnginePageTooLarge", "at most 2 MiB", []collector.Problem{problem("too_large", 0)}, config.Settings{}, 1},
-		{"redirect", "EngineRedirects", "metrics-path", []collector.Problem{problem("redirect", time.Minute)}, config.Settings{}, 1},
-		{"redirect, just now", "EngineReadable", "", []collector.Problem{problem("redirect", time.Second)}, config.Settings{}, 0},
-		{"of the queue-proxy", "EngineReadable", "", []collector.Problem{queue}, config.Settings{}, 0},
-		{"a web application", "EngineUnknown", "concurrency", []collector.Problem{problem("not_engine", time.Minute)}, config.Settings{}, 0},
-		{"a wrong port", "EngineUnknown", "metrics-port", []collector.Problem{problem("not_engine", time.Minute)}, config.Settings{MetricsPort: 8001}, 1},
+		{"all", "EngineReadable", "True", []string{"Engine vllm is read on port 8000 at /metrics in 3 of 3 Ready pods."}, nil, all, on(decider.SLO), 0},
+		{"not yet", "NotReadYet", "Unknown", []string{"none of 3 Ready pods"}, nil, none, on(decider.SLO), 0},
+		{"no pod", "NoPodReady", "Unknown", nil, nil, collector.Endpoint{Port: 8000}, on(decider.SLO), 0},
+		{"no port", "EnginePortUnknown", "False", []string{"metrics-port"}, nil, collector.Endpoint{Ready: 1}, on(decider.SLO), 1},
+		{"no port, none needed", "EnginePortUnknown", "False", nil, nil, collector.Endpoint{Ready: 1}, on(decider.RPS), 0},
+		{"too large at once", "EnginePageTooLarge", "False", []string{"at most 2 MiB"}, problem("too_large", 0), none, on(decider.Concurrency), 1},
+		{"redirect", "EngineRedirects", "False", []string{"port 8000, path /metrics", "2 of 3 Ready pods", "that of pod p1: HTTP status 302", "metrics-path"}, problem("redirect", time.Minute), none, config.Settings{}, 1},
+		{"redirect, just now", "EngineReadable", "True", nil, problem("redirect", time.Second), all, config.Settings{}, 0},
+		{"in some pods", "EngineUnauthorized", "False", []string{"Engine vllm is read on port 8000 at /metrics in 1 of 3 Ready pods. The metrics endpoint", "without credentials"}, problem("unauthorized", time.Minute), some, config.Settings{}, 1},
+		{"https", "EngineSpeaksTLS", "False", []string{"plain http"}, problem("tls", time.Minute), none, on(decider.Concurrency), 1},
+		{"of the queue-proxy", "EngineReadable", "True", nil, queue, all, config.Settings{}, 0},
+		{"a web application", "EngineUnknown", "False", []string{"concurrency"}, problem("not_engine", time.Minute), none, on(decider.Concurrency, decider.RPS), 0},
+		{"an unknown engine, with slo", "EngineUnknown", "False", []string{"Known engines: vllm."}, problem("not_engine", time.Minute), none, on(decider.SLO), 1},
+		{"a closed port, with a metric of the engine", "EngineRefusesConnections", "False", []string{"metrics-port"}, problem("refused", time.Minute), none, on(decider.Waiting), 1},
+		{"a wrong port", "EngineUnknown", "False", []string{"metrics-port"}, problem("not_engine", time.Minute), none, config.Settings{MetricsPort: 8001}, 1},
+		{"no first tokens, with slo", "EngineLacksMetric", "False", []string{"Engine vllm is read", "lacks a histogram of times to the first token", "slo-ttft"}, nil, lacks(decider.KVCache, decider.TTFTP95), on(decider.SLO), 1},
+		{"no first tokens, with ttft", "EngineLacksMetric", "False", []string{"first token", "ttft_p95_ms is unknown"}, nil, lacks(decider.TTFTP95), on(decider.Waiting, decider.TTFTP95), 1},
+		{"no KV cache", "EngineLacksMetric", "False", []string{"what kv_cache_usage_percent is made of"}, nil, lacks(decider.KVCache), on(decider.KVCache), 1},
+		{"nothing that is needed", "EngineReadable", "True", nil, nil, lacks(decider.KVCache, decider.TTFTP95), on(decider.Waiting), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pa := &v1alpha1.PodAutoscaler{}
 			pa.Namespace, pa.Name = "default", "llm-00001"
 			b := newBench(t, 1)
-			b.problems = tt.problems
+			b.problems, b.endpoint = tt.problems, tt.endpoint
 			for range 2 {
 				b.markReadable(b.ctx, pa, tt.settings)
 			}
 			c := pa.Status.GetCondition(autoscaling.ConditionEngineReadable)
-			if c == nil || c.Reason != tt.reason || (c.Status == corev1.ConditionTrue) != (tt.fix == "") || !strings.Contains(c.Message, tt.fix) {
-				t.Errorf("condition = %+v, want reason %s and a message with %q", c, tt.reason, tt.fix)
+			if c == nil || c.Reason != tt.reason || c.Status != tt.status {
+				t.Fatalf("condition = %+v, want %s with reason %s", c, tt.status, tt.reason)
+			}
+			for _, part := range tt.says {
+				if !strings.Contains(c.Message, part) {
+					t.Errorf("message %q lacks %q", c.Message, part)
+				}
+			}
+			if len(c.Message) > 1000 {
+				t.Errorf("%d bytes, of which an event has 1024: %s", len(c.Message), c.Message)
 			}
 			if got := len(b.events.Events); got != tt.events {
 				t.Errorf("%d events, want %d", got, tt.events)

@@ -35,6 +35,7 @@ type Collector interface {
 	SetPods(r collector.Revision, pods []collector.Pod)
 	Forget(r collector.Revision)
 	Problems(r collector.Revision, wall time.Time) []collector.Problem
+	Endpoint(r collector.Revision) collector.Endpoint
 	Loads(r collector.Revision) map[string]collector.Load
 }
 
