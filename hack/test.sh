@@ -23,8 +23,9 @@ else
 LOUD
 fi
 
-# The cluster's own programs are a module of their own; those of its packages
-# that have tests need the standard library only.
+# The cluster's own programs are a module of their own. Its ingresses are compiled
+# against the cluster's Kubernetes libraries, without the race detector as they are
+# for the cluster, so that these libraries are compiled once.
 tests() {
   if [[ $# -gt 0 ]]; then
     go test -json "${flags[@]}" "$@"
@@ -33,6 +34,7 @@ tests() {
   local status=0
   go test -json "${flags[@]}" ./... || status=$?
   GOWORK=off go test -C hack/cluster -json "${flags[@]}" ./image ./cmd/cluster || status=$?
+  GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath go test -C hack/cluster -json -shuffle=on ./ingress ./cmd/gatewayingress || status=$?
   return "$status"
 }
 

@@ -50,7 +50,7 @@ func nodeModule() module {
 	serving := "knative.dev/serving/cmd/"
 	return module{
 		name: "node", dir: ".", usual: "5 min on two quiet cores, 12 on busy ones",
-		inputs: []string{"go.mod", "go.sum", "tools.go", "cmd/k8s", "cmd/coredns", "cmd/kingress", "cmd/pause", "cmd/hello"},
+		inputs: []string{"go.mod", "go.sum", "tools.go", "cmd/k8s", "cmd/coredns", "cmd/kingress", "ingress", "cmd/pause", "cmd/hello"},
 		groups: []group{
 			{"Kubernetes " + kubernetesVersion + " and etcd", []string{"./cmd/k8s"}, stamp},
 			{"CoreDNS and small images", []string{"./cmd/coredns", "./cmd/kingress", "./cmd/pause", "./cmd/hello"}, stamp},
@@ -99,7 +99,7 @@ func inferenceModule() module {
 // the whole node anew.
 func gatewayIngressModule() module {
 	return module{
-		name: "gatewayingress", dir: ".", inputs: []string{"go.mod", "go.sum", "cmd/gatewayingress"}, usual: "half a minute",
+		name: "gatewayingress", dir: ".", inputs: []string{"go.mod", "go.sum", "cmd/gatewayingress", "ingress"}, usual: "half a minute",
 		groups: []group{{"test-only Knative ingress for Gateway API", []string{"./cmd/gatewayingress"}, ""}},
 	}
 }

@@ -16,9 +16,10 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
+	"knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/networking/pkg/client/clientset/versioned"
-	"knative.dev/networking/pkg/client/informers/externalversions"
+
+	"github.com/knative-inference/autoscaler-adapter/hack/cluster/ingress"
 )
 
 const class = "gateway-api.ingress.networking.knative.dev"
@@ -46,36 +47,16 @@ func main() {
 		knative: knative, dynamic: dynamic.NewForConfigOrDie(config),
 		gateway: types.NamespacedName{Namespace: namespace, Name: name}, service: *service,
 	}
-	s.run(context.Background())
+	log.Fatal(s.run(context.Background()))
 }
 
 // run syncs on every change, shortly after a sync that left something unready, and every ten
 // seconds, so that routes come back when somebody takes them or their whole kind away.
-func (s *syncer) run(ctx context.Context) {
-	factory := externalversions.NewSharedInformerFactory(s.knative, 0)
-	informer := factory.Networking().V1alpha1().Ingresses().Informer()
-	changed := make(chan struct{}, 1)
-	poke := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
+func (s *syncer) run(ctx context.Context) error {
+	return ingress.Follow(ctx, s.knative, class, func(mine []*v1alpha1.Ingress) time.Duration {
+		if !s.sync(ctx, mine) {
+			return 300 * time.Millisecond
 		}
-	}
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { poke() }, UpdateFunc: func(_, _ any) { poke() }, DeleteFunc: func(any) { poke() },
-	}); err != nil {
-		log.Fatal(err)
-	}
-	factory.Start(ctx.Done())
-	cache.WaitForCacheSync(ctx.Done(), informer.HasSynced)
-	for wait := time.Duration(0); ; {
-		select {
-		case <-changed:
-		case <-time.After(wait):
-		}
-		wait = 10 * time.Second
-		if !s.sync(ctx, ours(informer.GetStore().List())) {
-			wait = 300 * time.Millisecond
-		}
-	}
+		return 10 * time.Second
+	})
 }

@@ -12,9 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"knative.dev/networking/pkg/apis/networking"
 	"knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/networking/pkg/client/clientset/versioned"
+
+	"github.com/knative-inference/autoscaler-adapter/hack/cluster/ingress"
 )
 
 var routeResource = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}
@@ -25,17 +26,6 @@ type syncer struct {
 	dynamic dynamic.Interface
 	gateway types.NamespacedName
 	service string
-}
-
-func ours(objects []any) []*v1alpha1.Ingress {
-	var mine []*v1alpha1.Ingress
-	for _, o := range objects {
-		ing, ok := o.(*v1alpha1.Ingress)
-		if ok && ing.Annotations[networking.IngressClassAnnotationKey] == class && ing.DeletionTimestamp == nil {
-			mine = append(mine, ing)
-		}
-	}
-	return mine
 }
 
 // sync reports whether every Ingress has its routes and is ready.
@@ -53,7 +43,7 @@ func (s *syncer) sync(ctx context.Context, mine []*v1alpha1.Ingress) bool {
 func (s *syncer) syncOne(ctx context.Context, ing *v1alpha1.Ingress) error {
 	client := s.dynamic.Resource(routeResource).Namespace(ing.Namespace)
 	wanted := map[string]bool{}
-	ready := ing.Status.ObservedGeneration == ing.Generation && ing.IsReady()
+	ready := ingress.IsReady(ing)
 	for _, r := range routes(ing, s.gateway) {
 		wanted[r.GetName()] = true
 		got, err := client.Apply(ctx, r.GetName(), r, metav1.ApplyOptions{FieldManager: "gatewayingress", Force: true})
@@ -73,7 +63,7 @@ func (s *syncer) syncOne(ctx context.Context, ing *v1alpha1.Ingress) error {
 	if err := s.prune(ctx, ing, wanted); err != nil || ready {
 		return err
 	}
-	return s.markReady(ctx, ing)
+	return ingress.MarkReady(ctx, s.knative, ing, s.service)
 }
 
 // prune removes the routes of hosts that the Ingress no longer has.
@@ -113,15 +103,4 @@ func (s *syncer) probe(ctx context.Context, host string) error {
 		return fmt.Errorf("the Gateway does not know %s yet", host)
 	}
 	return nil
-}
-
-func (s *syncer) markReady(ctx context.Context, ing *v1alpha1.Ingress) error {
-	ing = ing.DeepCopy()
-	ing.Status.InitializeConditions()
-	ing.Status.MarkNetworkConfigured()
-	lb := []v1alpha1.LoadBalancerIngressStatus{{DomainInternal: s.service}}
-	ing.Status.MarkLoadBalancerReady(lb, lb)
-	ing.Status.ObservedGeneration = ing.Generation
-	_, err := s.knative.NetworkingV1alpha1().Ingresses(ing.Namespace).UpdateStatus(ctx, ing, metav1.UpdateOptions{})
-	return err
 }

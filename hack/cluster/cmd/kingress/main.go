@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"time"
 
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
+	"knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/networking/pkg/client/clientset/versioned"
-	"knative.dev/networking/pkg/client/informers/externalversions"
+
+	"github.com/knative-inference/autoscaler-adapter/hack/cluster/ingress"
 )
 
 const class = "kingress.ingress.networking.knative.dev"
@@ -33,7 +35,7 @@ func main() {
 		log.Fatal(err)
 	}
 	routes := &router{}
-	go watch(client, routes, *internal)
+	go serve(client, routes, *internal)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -41,31 +43,33 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// watch rebuilds the table on every change and then marks the Ingresses it holds as ready.
-func watch(client versioned.Interface, routes *router, internal string) {
+// serve rebuilds the table on every change and then marks the Ingresses in it as ready.
+func serve(client versioned.Interface, routes *router, internal string) {
 	ctx := context.Background()
-	factory := externalversions.NewSharedInformerFactory(client, 10*time.Minute)
-	informer := factory.Networking().V1alpha1().Ingresses().Informer()
-	changed := make(chan struct{}, 1)
-	poke := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { poke() }, UpdateFunc: func(_, _ any) { poke() }, DeleteFunc: func(any) { poke() },
-	}); err != nil {
-		log.Fatal(err)
-	}
-	factory.Start(ctx.Done())
-	cache.WaitForCacheSync(ctx.Done(), informer.HasSynced)
-	poke()
-	for range changed {
-		mine := ours(informer.GetStore().List())
+	log.Fatal(ingress.Follow(ctx, client, class, func(mine []*v1alpha1.Ingress) time.Duration {
 		routes.store(mine)
 		if !markReady(ctx, client, mine, internal) {
-			time.AfterFunc(200*time.Millisecond, poke)
+			return 200 * time.Millisecond
+		}
+		return 10 * time.Minute
+	}))
+}
+
+// markReady reports whether every Ingress has a ready status of its own generation now.
+func markReady(ctx context.Context, client versioned.Interface, mine []*v1alpha1.Ingress, internal string) bool {
+	all := true
+	for _, ing := range mine {
+		if ingress.IsReady(ing) {
+			continue
+		}
+		err := ingress.MarkReady(ctx, client, ing, internal)
+		if err == nil {
+			continue
+		}
+		all = false
+		if !apierrs.IsConflict(err) && !apierrs.IsNotFound(err) {
+			log.Print(err)
 		}
 	}
+	return all
 }
