@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const (
@@ -57,7 +58,7 @@ func modelFor(engine string) (model, error) {
 }
 
 func (m model) host() string {
-	return name + "." + namespace + "." + setting("IPA_DOMAIN", "example.com")
+	return name + "." + namespace + "." + testbed.Setting("IPA_DOMAIN", "example.com")
 }
 
 // yaml returns the Knative Service.
@@ -74,7 +75,7 @@ func (m model) yaml(ctx context.Context) (string, error) {
 		key, value, _ := strings.Cut(a, "=")
 		fmt.Fprintf(&lines, "        %s: %q\n", key, value)
 	}
-	return fmt.Sprintf(simulatorYAML, name, lines.String(), setting("IPA_SIM_IMAGE", "dev.local/llm-d-inference-sim:v0.10.2")), nil
+	return fmt.Sprintf(simulatorYAML, name, lines.String(), testbed.Setting("IPA_SIM_IMAGE", "dev.local/llm-d-inference-sim:v0.10.2")), nil
 }
 
 // A prompt of 400 tokens takes 25 of 200 blocks: seven fill 87.5 % of the cache.
@@ -111,11 +112,4 @@ func (m model) excerpt(text string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-func setting(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
 }

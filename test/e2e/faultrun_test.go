@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const (
@@ -44,11 +45,11 @@ type faultRun struct {
 // Clients see no fault of the control plane at all. The same SEED gives the same faults.
 // A node's clock is never changed: the cluster shares the clock of this machine.
 func TestFaultRun(t *testing.T) {
-	duration, err := time.ParseDuration(setting("DURATION", "1h"))
+	duration, err := time.ParseDuration(testbed.Setting("DURATION", "1h"))
 	if err != nil {
 		t.Fatalf("DURATION: %v", err)
 	}
-	seed, err := strconv.ParseUint(setting("SEED", strconv.FormatInt(time.Now().Unix(), 10)), 10, 64)
+	seed, err := strconv.ParseUint(testbed.Setting("SEED", strconv.FormatInt(time.Now().Unix(), 10)), 10, 64)
 	if err != nil {
 		t.Fatalf("SEED: %v", err)
 	}

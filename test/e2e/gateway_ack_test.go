@@ -15,6 +15,8 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const knativeNamespace = "knative-serving"
@@ -35,13 +37,13 @@ func TestGatewayACKWalkThrough(t *testing.T) {
 	precondition(t, "config-network", map[string]string{"ingress-class": "gateway-api.ingress.networking.knative.dev"})
 	// The node knows the image already, and its registry cannot be asked.
 	precondition(t, "config-deployment", map[string]string{"registries-skipping-tag-resolving": "dev.local,ac2-registry.cn-hangzhou.cr.aliyuncs.com"})
-	if out, err := kubectl(t.Context(), text, "apply", "--dry-run=server", "-f", "-"); err != nil {
+	if out, err := testbed.Kubectl(t.Context(), text, "apply", "--dry-run=server", "-f", "-"); err != nil {
 		t.Fatalf("the untouched Service is refused: %v %s", err, out)
 	}
 	giveGPU(t)
 	giveClaim(t)
 	sized := strings.NewReplacer("memory: 64Gi", "memory: 512Mi", "memory: 32Gi", "memory: 64Mi", `cpu: "32"`, `cpu: "1"`, `cpu: "8"`, `cpu: 50m`).Replace(text)
-	if _, err := kubectl(t.Context(), sized, "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), sized, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeACK(t) })
@@ -56,7 +58,7 @@ func TestGatewayACKWalkThrough(t *testing.T) {
 // seed reads a document of the walk-throughs, which are not part of this repository.
 func seed(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(setting("IPA_SEEDS", "/work/shared/reference/seeds"), name))
+	text, err := os.ReadFile(filepath.Join(testbed.Setting("IPA_SEEDS", "/work/shared/reference/seeds"), name))
 	if err != nil {
 		t.Skipf("SKIPPED: %v; IPA_SEEDS names the directory of the walk-throughs' files", err)
 	}
@@ -135,11 +137,11 @@ spec:
 
 func giveClaim(t *testing.T) {
 	t.Helper()
-	if _, err := kubectl(t.Context(), ackClaim, "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), ackClaim, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := kubectl(context.Background(), ackClaim, "delete", "--ignore-not-found", "--timeout=60s", "-f", "-"); err != nil {
+		if _, err := testbed.Kubectl(context.Background(), ackClaim, "delete", "--ignore-not-found", "--timeout=60s", "-f", "-"); err != nil {
 			t.Errorf("removing the claim: %v", err)
 		}
 	})
@@ -155,7 +157,7 @@ func removeACK(t *testing.T) {
 		t.Error(err)
 	}
 	for range 3 {
-		_, _ = kubectl(ctx, "", "-n", "default", "delete", "pods", "-l", "serving.knative.dev/service=qwen", "--force", "--grace-period=0")
+		_, _ = testbed.Kubectl(ctx, "", "-n", "default", "delete", "pods", "-l", "serving.knative.dev/service=qwen", "--force", "--grace-period=0")
 		time.Sleep(time.Second)
 	}
 }
@@ -192,7 +194,7 @@ func expectDescribed(t *testing.T, s *service) {
 		t.Errorf("want one InferenceObjective of priority 1, got %v", found)
 	}
 	waitEvent(t, s.namespace, "Service", s.name, "InferenceGatewayReady")
-	columns, err := kubectl(t.Context(), "", "-n", s.namespace, "get", "inferencebindings", s.name)
+	columns, err := testbed.Kubectl(t.Context(), "", "-n", s.namespace, "get", "inferencebindings", s.name)
 	if err != nil || !containsAll(columns, []string{"http://qwen.default.example.com:8888", "knative-serving/knative-gateway", "True"}) {
 		t.Errorf("the columns do not answer whether it works: %v %s", err, columns)
 	}
@@ -202,7 +204,7 @@ func expectDescribed(t *testing.T, s *service) {
 		{"-n", s.namespace, "describe", "ksvc", s.name},
 		{"-n", gatewayNamespace, "get", "gateway", gatewayName},
 	} {
-		out, err := kubectl(t.Context(), "", args...)
+		out, err := testbed.Kubectl(t.Context(), "", args...)
 		if err != nil {
 			t.Error(err)
 		}

@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/util/retry"
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const (
@@ -56,7 +58,7 @@ func TestGatewayAdmission(t *testing.T) {
 	namespace := namespaceFor(t)
 	own := "chat." + namespace + ".example.com"
 	manifest := func(gateway, objectives, hosts string) string {
-		return fmt.Sprintf(admitted, gateway, objectives, hosts, setting("IPA_VLLM_IMAGE", "ac2-registry.cn-hangzhou.cr.aliyuncs.com/ac2/vllm:0.4.1-ubuntu22.04"))
+		return fmt.Sprintf(admitted, gateway, objectives, hosts, testbed.Setting("IPA_VLLM_IMAGE", "ac2-registry.cn-hangzhou.cr.aliyuncs.com/ac2/vllm:0.4.1-ubuntu22.04"))
 	}
 	for _, c := range []struct{ gateway, objectives, hosts, field string }{
 		{"interference", "vip=1", own, "metadata.annotations[knative-inference.dev/ai-gateway]"},
@@ -100,7 +102,7 @@ func TestGatewayAdmission(t *testing.T) {
 
 // say runs kubectl and returns all that it said, warnings included.
 func say(ctx context.Context, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, setting("KUBECTL", "kubectl"), args...)
+	cmd := exec.CommandContext(ctx, testbed.Setting("KUBECTL", "kubectl"), args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

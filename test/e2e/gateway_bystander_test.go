@@ -9,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // gatewayBystanders are somebody else's objects of the kinds that we make too.
@@ -53,7 +55,7 @@ func (e *environment) makeGatewayBystanders(ctx context.Context) error {
 	if !e.hasGatewayKinds(ctx) {
 		return nil
 	}
-	if _, err := kubectl(ctx, gatewayBystanders, "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(ctx, gatewayBystanders, "apply", "-f", "-"); err != nil {
 		return err
 	}
 	return e.waitUntouched(ctx)
@@ -65,7 +67,7 @@ func (e *environment) waitUntouched(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	last, since := "", time.Now()
-	return poll(ctx, 200*time.Millisecond, func() (bool, string) {
+	return testbed.Poll(ctx, 200*time.Millisecond, func() (bool, string) {
 		now := ""
 		for _, kind := range []schema.GroupVersionResource{gateways, httpRoutes} {
 			o, err := e.dynamic.Resource(kind).Namespace(bystanderNamespace).Get(ctx, "bystander", metav1.GetOptions{})

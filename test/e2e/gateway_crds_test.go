@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
@@ -65,8 +67,8 @@ func takeDefinition(t *testing.T, name string) (restore func()) {
 		restored = true
 		ctx, cancel := context.WithTimeout(context.Background(), settle)
 		defer cancel()
-		if err := poll(ctx, time.Second, func() (bool, string) {
-			_, err := kubectl(ctx, string(text), "apply", "--server-side", "-f", "-")
+		if err := testbed.Poll(ctx, time.Second, func() (bool, string) {
+			_, err := testbed.Kubectl(ctx, string(text), "apply", "--server-side", "-f", "-")
 			return err == nil, errorText(err)
 		}); err != nil {
 			t.Errorf("restoring %s: %v", name, err)

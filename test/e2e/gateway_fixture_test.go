@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/util/retry"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // Kinds of Gateway API and its inference extension, and our own.
@@ -79,19 +80,19 @@ func needGateway(t *testing.T) {
 	if theGateway.address != "" {
 		return
 	}
-	name := setting("IPA_GATEWAY_CLASS", "istio")
+	name := testbed.Setting("IPA_GATEWAY_CLASS", "istio")
 	if _, err := cluster.dynamic.Resource(gatewayClasses).Get(t.Context(), name, metav1.GetOptions{}); err != nil {
 		t.Skipf("SKIPPED: no inference gateway in this cluster (GatewayClass %s: %v); hack/cluster/cluster.sh gateway installs one", name, err)
 	}
-	if _, err := kubectl(t.Context(), fmt.Sprintf(ackGateway, name), "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), fmt.Sprintf(ackGateway, name), "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	cluster.configureGateway(t, map[string]string{
 		"gateway":                 gatewayNamespace + "/" + gatewayName,
 		"listener":                "llm-gw",
 		"allowed-gateways":        "*/late", // of TestGatewayMissing, in its own namespace
-		"epp-image":               setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
-		"body-based-router-image": setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
+		"epp-image":               testbed.Setting("IPA_EPP_IMAGE", "dev.local/epp:v1.5.0"),
+		"body-based-router-image": testbed.Setting("IPA_BBR_IMAGE", "dev.local/bbr:v1.5.0"),
 	})
 	eventually(t, settle, "the Gateway is Programmed with an address", func() (bool, string) {
 		g, err := cluster.dynamic.Resource(gateways).Namespace(gatewayNamespace).Get(t.Context(), gatewayName, metav1.GetOptions{})
@@ -158,7 +159,7 @@ func (e *environment) removeGateway(ctx context.Context) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, served)
 	defer cancel()
-	if err := poll(waiting, time.Second, func() (bool, string) {
+	if err := testbed.Poll(waiting, time.Second, func() (bool, string) {
 		left, err := ofGateway(waiting, gatewayNamespace)
 		return err == nil && len(left) == 0, fmt.Sprint(left, err)
 	}); err != nil {

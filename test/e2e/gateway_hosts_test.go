@@ -10,6 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // mapped gives a host to a Knative Service, as an administrator and its user do.
@@ -33,7 +35,7 @@ func TestGatewayHosts(t *testing.T) {
 	namespace := namespaceFor(t)
 	host := "chat." + namespace + ".example.com"
 	s := standIn(t, namespace, "mapped", annotations{"min-scale": "1"}).start()
-	if _, err := kubectl(t.Context(), fmt.Sprintf(mapped, host, namespace, s.name), "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), fmt.Sprintf(mapped, host, namespace, s.name), "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	claims := schema.GroupVersionResource{Group: "networking.internal.knative.dev", Version: "v1alpha1", Resource: "clusterdomainclaims"}
@@ -41,7 +43,7 @@ func TestGatewayHosts(t *testing.T) {
 		_ = cluster.dynamic.Resource(claims).Delete(context.Background(), host, metav1.DeleteOptions{})
 	})
 	eventually(t, settle, "the DomainMapping is Ready", func() (bool, string) {
-		out, err := kubectl(t.Context(), "", "-n", namespace, "get", "domainmapping", host, "-o", "jsonpath={.status.conditions}")
+		out, err := testbed.Kubectl(t.Context(), "", "-n", namespace, "get", "domainmapping", host, "-o", "jsonpath={.status.conditions}")
 		return strings.Contains(out, `"status":"True","type":"Ready"`), fmt.Sprint(out, err)
 	})
 	annotate(t, s, "knative-inference.dev/hostnames="+host)

@@ -10,6 +10,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // plainPool is a Deployment of engines behind a pool, with a plain HPA on the
@@ -59,8 +61,8 @@ func TestGatewayPoolMetricsScaleAPlainDeployment(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
 	namespace := namespaceFor(t)
-	image := setting("IPA_ENGINE_IMAGE", "dev.local/ipa-e2e-engine:dev")
-	if _, err := kubectl(t.Context(), fmt.Sprintf(plainPool, image), "-n", namespace, "apply", "-f", "-"); err != nil {
+	image := testbed.Setting("IPA_ENGINE_IMAGE", "dev.local/ipa-e2e-engine:dev")
+	if _, err := testbed.Kubectl(t.Context(), fmt.Sprintf(plainPool, image), "-n", namespace, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	pod := plainPod(t, namespace)

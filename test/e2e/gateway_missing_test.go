@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // lateGateway is one whose listener lets only its own namespace in.
@@ -35,8 +37,8 @@ func expectRefused(t *testing.T, home, away string) {
 	at := map[string]string{"knative-inference.dev/gateway": home + "/late", "knative-inference.dev/listener": "nowhere"}
 	s := standIn(t, away, "guest", annotations{"min-scale": "1"}).behindGateway(at).start()
 	s.waitCondition("RouteAccepted", "False", "GatewayNotFound", home+"/late")
-	class := setting("IPA_GATEWAY_CLASS", "istio")
-	if _, err := kubectl(t.Context(), fmt.Sprintf(lateGateway, class), "-n", home, "apply", "-f", "-"); err != nil {
+	class := testbed.Setting("IPA_GATEWAY_CLASS", "istio")
+	if _, err := testbed.Kubectl(t.Context(), fmt.Sprintf(lateGateway, class), "-n", home, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	s.waitCondition("RouteAccepted", "False", "ListenerNotFound", "nowhere")
@@ -49,7 +51,7 @@ func expectRefused(t *testing.T, home, away string) {
 
 func annotate(t *testing.T, s *service, pair string) {
 	t.Helper()
-	if _, err := kubectl(t.Context(), "", "-n", s.namespace, "annotate", "--overwrite", "ksvc", s.name, pair); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), "", "-n", s.namespace, "annotate", "--overwrite", "ksvc", s.name, pair); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +14,8 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const bystanderNamespace = "ipa-e2e-bystander"
@@ -37,41 +37,18 @@ type state struct {
 // and of config/inference-gateway/.
 func manifest() (string, error) {
 	if paths := os.Getenv("IPA_RELEASE_YAML"); paths != "" {
-		return joined(strings.Split(paths, ":"))
+		return testbed.Join(strings.Split(paths, ":"))
 	}
-	var files []string
-	for _, dir := range []string{"../../config", "../../config/inference-gateway"} {
-		some, err := filepath.Glob(dir + "/*.yaml")
-		if err != nil || len(some) == 0 {
-			return "", fmt.Errorf("no YAML in %s: %w", dir, err)
-		}
-		slices.Sort(some)
-		files = append(files, some...)
-	}
-	text, err := joined(files)
+	text, err := testbed.Manifests("../../config", "../../config/inference-gateway")
 	if err != nil {
 		return "", err
 	}
-	const koReference = "ko://github.com/knative-inference/autoscaler-adapter/cmd/autoscaler-adapter"
-	text = strings.ReplaceAll(text, koReference, setting("IPA_IMAGE", "dev.local/autoscaler-adapter:dev"))
 	// Every decision of the whole run is recorded, for TestRecordingDecidesTheSame.
 	const part = "args: [--parts=autoscaler]"
 	if !strings.Contains(text, part) {
 		return "", fmt.Errorf("no Deployment of config/ has %s", part)
 	}
 	return strings.Replace(text, part, "args: [--parts=autoscaler, --record=/recording/run.gz]", 1), nil
-}
-
-func joined(files []string) (string, error) {
-	var all strings.Builder
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			return "", err
-		}
-		all.WriteString("---\n" + string(text) + "\n")
-	}
-	return all.String(), nil
 }
 
 // prepare makes the bystanders and remembers the cluster.
@@ -98,7 +75,7 @@ func (e *environment) prepare(ctx context.Context) (state, error) {
 
 // waitQuiet waits until nothing is being deleted from an earlier run or the demo.
 func (e *environment) waitQuiet(ctx context.Context) error {
-	return poll(ctx, time.Second, func() (bool, string) {
+	return testbed.Poll(ctx, time.Second, func() (bool, string) {
 		list, err := e.kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err.Error()
@@ -162,12 +139,12 @@ func (e *environment) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if out, err := kubectl(ctx, text, "apply", "-f", "-"); err != nil {
+	if out, err := testbed.Kubectl(ctx, text, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	if err := poll(ctx, time.Second/2, func() (bool, string) { return e.serving(ctx) }); err != nil {
+	if err := testbed.Poll(ctx, time.Second/2, func() (bool, string) { return e.serving(ctx) }); err != nil {
 		return err
 	}
 	fmt.Printf("e2e: installed and serving after %v\n", time.Since(start).Round(time.Second/10))
@@ -198,12 +175,12 @@ func (e *environment) removeAndCompare(ctx context.Context, before state) error 
 	if err != nil {
 		return err
 	}
-	if out, err := kubectl(ctx, text, "delete", "--ignore-not-found", "-f", "-"); err != nil {
+	if out, err := testbed.Kubectl(ctx, text, "delete", "--ignore-not-found", "-f", "-"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	// The garbage collector takes the APIServices after their owner is gone.
 	var diff []string
-	err = poll(ctx, time.Second, func() (bool, string) {
+	err = testbed.Poll(ctx, time.Second, func() (bool, string) {
 		after, err := e.snapshot(ctx)
 		if err != nil { // of the deadline, perhaps: what was seen before says more
 			return false, strings.Join(append(diff, err.Error()), "\n")

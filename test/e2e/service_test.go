@@ -21,6 +21,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 const (
@@ -91,14 +92,14 @@ func removeNamespace(t *testing.T, name string) {
 // of vLLM: OpenAI API, vLLM's metrics, a KV cache that prompts fill.
 func simulator(t *testing.T, namespace, name string, a annotations, flags ...string) *service {
 	args := append([]string{"--port=8000", "--model=sim", "--force-dummy-tokenizer=true", "--max-model-len=8192"}, flags...)
-	c := container(setting("IPA_SIM_IMAGE", "dev.local/llm-d-inference-sim:v0.10.2"), "/health/ready", args)
+	c := container(testbed.Setting("IPA_SIM_IMAGE", "dev.local/llm-d-inference-sim:v0.10.2"), "/health/ready", args)
 	c.Env = []corev1.EnvVar{{Name: "POD_IP", Value: "127.0.0.1"}} // only named in its KV events, which nobody reads
 	return newService(t, namespace, name, c, a, "sim")
 }
 
 // standIn returns a Service of our class on the stand-in engine, see ./engine.
 func standIn(t *testing.T, namespace, name string, a annotations, flags ...string) *service {
-	c := container(setting("IPA_ENGINE_IMAGE", "dev.local/ipa-e2e-engine:dev"), "/health", flags)
+	c := container(testbed.Setting("IPA_ENGINE_IMAGE", "dev.local/ipa-e2e-engine:dev"), "/health", flags)
 	return newService(t, namespace, name, c, a, "stand-in")
 }
 
@@ -177,7 +178,7 @@ func (s *service) update(change func(*servingv1.Service)) {
 }
 
 func (s *service) host() string {
-	return s.name + "." + s.namespace + "." + setting("IPA_DOMAIN", "example.com")
+	return s.name + "." + s.namespace + "." + testbed.Setting("IPA_DOMAIN", "example.com")
 }
 
 func (s *service) sender() *load.Sender {

@@ -12,6 +12,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // Real vLLM behind the pool, picked by its real load: plain and streamed
@@ -60,14 +62,14 @@ spec:
         - append_action: OVERWRITE_IF_EXISTS_OR_ADD
           header: {key: x-picked, value: "%REQ(x-gateway-destination-endpoint)%"}
 `
-	if setting("IPA_GATEWAY_CLASS", "istio") != "istio" {
+	if testbed.Setting("IPA_GATEWAY_CLASS", "istio") != "istio" {
 		t.Skip("SKIPPED: only on Istio does this test know how to see what the picker named")
 	}
-	if _, err := kubectl(t.Context(), filter, "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), filter, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := kubectl(context.Background(), filter, "delete", "-f", "-"); err != nil {
+		if _, err := testbed.Kubectl(context.Background(), filter, "delete", "-f", "-"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/test/load"
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // realVLLM makes a Knative Service of real vLLM on the CPU: the real scheduler,
@@ -40,7 +41,7 @@ func realVLLM(t *testing.T, a annotations) *service {
 	if err != nil {
 		t.Fatalf("hack/cluster/vllm.sh ksvc: %v", err)
 	}
-	if _, err := kubectl(t.Context(), string(yaml), "-n", s.namespace, "apply", "-f", "-"); err != nil {
+	if _, err := testbed.Kubectl(t.Context(), string(yaml), "-n", s.namespace, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	s.waitReady(4 * time.Minute)

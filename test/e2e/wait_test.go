@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // eventually waits for a condition; check returns what it saw, for the failure message.
@@ -22,7 +24,7 @@ func eventually(t *testing.T, timeout time.Duration, what string, check func() (
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	start := time.Now()
-	if err := poll(ctx, 100*time.Millisecond, check); err != nil {
+	if err := testbed.Poll(ctx, 100*time.Millisecond, check); err != nil {
 		t.Fatalf("%s: not within %v: %v", what, timeout, err)
 	}
 	t.Logf("%s: after %v", what, time.Since(start).Round(100*time.Millisecond))
@@ -240,7 +242,7 @@ func diagnose(ctx context.Context, t *testing.T, namespace string) {
 		{"get", "events", "--sort-by=.lastTimestamp", "-o", "custom-columns=T:.lastTimestamp,KIND:.involvedObject.kind,NAME:.involvedObject.name,REASON:.reason,MESSAGE:.message"},
 		{"get", "podautoscalers", "-o", "yaml"},
 	} {
-		out, err := kubectl(ctx, "", append([]string{"-n", namespace}, args...)...)
+		out, err := testbed.Kubectl(ctx, "", append([]string{"-n", namespace}, args...)...)
 		if err != nil {
 			out += err.Error()
 		}
