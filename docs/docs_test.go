@@ -21,8 +21,6 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
-
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -95,40 +93,6 @@ func unquote(t *testing.T, lit *ast.BasicLit) string {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func TestAnnotations_everyKey(t *testing.T) {
-	var keys []string
-	for _, annotation := range [][]string{
-		knautoscaling.ClassAnnotation, knautoscaling.MetricAnnotation, knautoscaling.TargetAnnotation,
-		knautoscaling.TargetUtilizationPercentageAnnotation, knautoscaling.TargetBurstCapacityAnnotation,
-		knautoscaling.MinScaleAnnotation, knautoscaling.MaxScaleAnnotation, knautoscaling.InitialScaleAnnotation,
-		knautoscaling.ActivationScale, knautoscaling.ScaleDownDelayAnnotation,
-		knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation, knautoscaling.MetricAggregationAlgorithmAnnotation,
-		knautoscaling.WindowAnnotation, knautoscaling.PanicWindowPercentageAnnotation, knautoscaling.PanicThresholdPercentageAnnotation,
-	} {
-		for _, key := range annotation {
-			keys = append(keys, strings.TrimPrefix(key, knautoscaling.GroupName+"/"))
-		}
-	}
-	mentions(t, "annotations.md", "annotation", keys)
-	mentions(t, "annotations.md", "annotation", []string{
-		autoscaling.EngineKey, autoscaling.MetricsPortKey, autoscaling.MetricsPathKey, autoscaling.StartScaleKey, autoscaling.AcceptedKey,
-		autoscaling.SLOTTFTKey, autoscaling.SLOITLKey, autoscaling.SLOGoalKey, autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOMarginKey, autoscaling.DrainTimeoutKey,
-	})
-	// register.go has a constant for each of ours; a new one must be listed above.
-	const known = 11
-	ours := 0
-	for _, f := range sources(t, "../pkg/apis/autoscaling") {
-		for name := range f.Scope.Objects {
-			if strings.HasSuffix(name, "Key") {
-				ours++
-			}
-		}
-	}
-	if ours != known {
-		t.Errorf("pkg/apis/autoscaling has %d annotation keys, this test knows %d", ours, known)
-	}
 }
 
 // Knative's own list of annotations is what the program was written against: a

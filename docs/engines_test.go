@@ -36,7 +36,7 @@ func generated(t *testing.T, document, part, want string) {
 	}
 }
 
-// The table of engines in metrics.md, and the names in annotations.md, are those of pkg/engines.
+// The table of engines in metrics.md is that of pkg/engines.
 func TestEngines(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("\n| engine | metrics endpoint | running | waiting | KV cache | token rates |\n|---|---|---|---|---|---|\n")
@@ -45,14 +45,6 @@ func TestEngines(t *testing.T) {
 	}
 	table.WriteString("\n")
 	generated(t, "metrics.md", "engines", table.String())
-
-	_, row, _ := strings.Cut(read(t, "annotations.md"), "\n| `knative-inference.dev/engine` |")
-	row, _, _ = strings.Cut(row, "\n")
-	for _, name := range engines.Names() {
-		if !strings.Contains(row, "`"+name+"`") {
-			t.Errorf("docs/annotations.md: the row of knative-inference.dev/engine lacks `%s`", name)
-		}
-	}
 }
 
 func page(e engines.Engine) string {

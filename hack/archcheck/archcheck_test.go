@@ -94,7 +94,7 @@ func TestCheckUnused(t *testing.T) {
 		}
 	}
 	got := strings.Join(checkUnused(packages[1:]), "\n")
-	for _, want := range []string{"pkg/config: may import pkg/binding and does not", "pkg/decider: may import pkg/slo and does not", architecture()[0].pkg + ": there is no such package"} {
+	for _, want := range []string{"pkg/config: may import pkg/annotations and does not", "pkg/decider: may import pkg/slo and does not", architecture()[0].pkg + ": there is no such package"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)
 		}

@@ -6,9 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
@@ -43,7 +42,7 @@ func ParseDefaults(data map[string]string) (Defaults, error) {
 		}
 		set, ok := known[key]
 		if !ok {
-			errs = append(errs, fmt.Errorf("%s: %s: unknown key%s", ConfigName, key, Nearest(key, slices.Sorted(maps.Keys(known)))))
+			errs = append(errs, fmt.Errorf("%s: %s: unknown key%s", ConfigName, key, annotations.Nearest(key, slices.Sorted(maps.Keys(known)))))
 			continue
 		}
 		if err := set(&in, data[key]); err != nil {
@@ -68,25 +67,25 @@ func clusterSettings() map[string]func(*Intent, string) error {
 		allowedKeysKey:     func(in *Intent, v string) (err error) { in.AllowedKeys, err = reservedKeys(v); return err },
 	}
 	for _, s := range settings() {
-		if s.cluster {
-			known[strings.TrimPrefix(s.key, inference.Domain+"/")] = s.set
+		if a, _ := annotations.ByKey(s.key); a.InConfigMap {
+			known[a.Name()] = s.set
 		}
 	}
 	return known
 }
 
+// builtin has the default of each annotation, and of the keys that only an
+// administrator decides.
 func builtin() Defaults {
-	return Defaults{
-		Gateway:  Name{"knative-serving", "knative-gateway"},
-		Listener: "llm-gw", AllowedHosts: []string{"*." + namespacePlaceholder + "." + domainPlaceholder},
-		PoolMode: PoolPerService, Target: TargetQueueProxy, FailOpen: true,
-		Picker: Picker{Mode: PickerManaged, Image: "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
-			Replicas: 1, Flavor: FlavorAuto},
-		Flow:            FlowControl{Enabled: true, TTL: 10 * time.Minute, MaxRequests: 1000, QueueDepth: 5},
-		BodyRouter:      BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
-		Engine:          engines.VLLM,
-		ObjectiveHeader: HeaderAuto,
-		FairnessID:      FairnessRemoved,
-		EndpointHold:    time.Second,
+	in := Intent{
+		AllowedHosts: []string{"*." + namespacePlaceholder + "." + domainPlaceholder},
+		BodyRouter:   BodyRouter{Mode: BodyRouterOff, Image: "registry.k8s.io/gateway-api-inference-extension/bbr:v1.5.0"},
+		Engine:       engines.VLLM,
 	}
+	for _, s := range settings() {
+		if a, _ := annotations.ByKey(s.key); a.Default != "" {
+			_ = s.set(&in, a.Default) //nolint:errcheck TestBuiltin reads every default
+		}
+	}
+	return Defaults(in)
 }

@@ -2,12 +2,16 @@ package binding
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
 // TestShippedExample holds the documented defaults of the shipped ConfigMap
@@ -33,7 +37,6 @@ func TestShippedExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := builtin()
-	want.Provider = "auto"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the example is not the default (-default +example):\n%s", diff)
 	}
@@ -44,6 +47,28 @@ func TestShippedExample(t *testing.T) {
 	}
 	if _, err := ParseDefaults(cm.Data); err != nil {
 		t.Errorf("the ConfigMap as shipped: %v", err)
+	}
+}
+
+// TestBuiltin holds the table of annotations against what is read here: each annotation
+// of a Service is read once, and each default is one that a user could write.
+func TestBuiltin(t *testing.T) {
+	want := annotations.Keys(annotations.Where(func(a annotations.Annotation) bool {
+		return a.Place == annotations.Service && a.Key != inference.AIGatewayKey && a.Key != inference.ACKGatewayKey
+	}))
+	var got []string
+	for _, s := range settings() {
+		got = append(got, s.key)
+		if a, _ := annotations.ByKey(s.key); a.Default != "" {
+			if err := s.set(&Intent{}, a.Default); err != nil {
+				t.Errorf("the default of %s: %v", s.key, err)
+			}
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("annotations of a Service (-table +read):\n%s", diff)
 	}
 }
 

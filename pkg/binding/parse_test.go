@@ -146,7 +146,7 @@ func TestRefused(t *testing.T) {
 		{"selector", "a=b c", []string{"label"}},
 		{"target", "sidecar", []string{`"queue-proxy"`}},
 		{"failure-mode", "open", []string{`"FailOpen"`}},
-		{"endpoint-hold", "-1s", []string{"1m0s"}},
+		{"endpoint-hold", "-1s", []string{"1m"}},
 		{"epp", "mine", []string{"service:port"}},
 		{"epp", "mine:99999", []string{"service:port"}},
 		{"epp-image", "", []string{"image"}},

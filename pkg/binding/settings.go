@@ -3,19 +3,18 @@ package binding
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
-// setting is one value that a user gives: how its text becomes part of an Intent.
+// setting is one annotation of a Service: how its text becomes part of an Intent.
 type setting struct {
-	// key is the annotation of a Service; its last part is the key of the config map.
 	key string
 	set func(*Intent, string) error
-	// cluster settings may stand in config-inference-gateway too.
-	cluster bool
 }
 
 // settings lists every annotation of a Service except those that switch the gateway on.
@@ -23,74 +22,97 @@ func settings() []setting {
 	return slices.Concat(routeSettings(), poolSettings(), pickerSettings(), prioritySettings(), modelSettings())
 }
 
+// plain reads a value as its row in pkg/annotations says.
+func plain[T any](key string, field func(*Intent) *T) setting {
+	return setting{key, func(in *Intent, v string) error {
+		parsed, err := annotations.Parse[T](key, v)
+		if err == nil {
+			*field(in) = parsed
+		}
+		return err
+	}}
+}
+
+// word reads one of the words of the row in pkg/annotations.
+func word[S ~string](key string, field func(*Intent) *S) setting {
+	return setting{key, func(in *Intent, v string) error {
+		text, err := annotations.Parse[string](key, v)
+		if err == nil {
+			*field(in) = S(text)
+		}
+		return err
+	}}
+}
+
 func routeSettings() []setting {
 	return []setting{
-		{inference.GatewayKey, func(in *Intent, v string) (err error) { in.Gateway, err = gatewayName(v); return err }, true},
-		{inference.ListenerKey, setListener, true},
-		{inference.ProviderKey, func(in *Intent, v string) error { return oneOf(&in.Provider, v, providers()...) }, true},
-		{inference.HostnamesKey, func(in *Intent, v string) (err error) { in.Hostnames, err = hostnames(v); return err }, false},
-		{inference.PathsKey, func(in *Intent, v string) (err error) { in.Paths, err = paths(v); return err }, true},
-		{inference.RequestTimeoutKey, func(in *Intent, v string) error { return duration(&in.RequestTimeout, v, noTimeout) }, true},
+		{inference.GatewayKey, func(in *Intent, v string) (err error) { in.Gateway, err = gatewayName(v); return err }},
+		{inference.ListenerKey, setListener},
+		{inference.ProviderKey, setProvider},
+		{inference.HostnamesKey, func(in *Intent, v string) (err error) { in.Hostnames, err = hostnames(v); return err }},
+		{inference.PathsKey, func(in *Intent, v string) (err error) { in.Paths, err = paths(v); return err }},
+		plain(inference.RequestTimeoutKey, func(in *Intent) *time.Duration { return &in.RequestTimeout }),
 	}
 }
 
 func poolSettings() []setting {
 	return []setting{
-		{inference.PoolModeKey, func(in *Intent, v string) error { return oneOf(&in.PoolMode, v, PoolPerService, PoolPerRevision) }, true},
-		{inference.PoolKey, func(in *Intent, v string) (err error) { in.Pool, err = objectName(v, maxPoolName); return err }, false},
-		{inference.SelectorKey, func(in *Intent, v string) (err error) { in.Selector, err = selector(v); return err }, false},
-		{inference.TargetKey, func(in *Intent, v string) error {
-			return oneOf(&in.Target, v, TargetQueueProxy, TargetUserContainer)
-		}, true},
-		{inference.FailureModeKey, setFailureMode, true},
-		{inference.EndpointHoldKey, func(in *Intent, v string) error { return duration(&in.EndpointHold, v, holds) }, true},
-		{inference.AdoptKey, func(in *Intent, v string) error { return boolean(&in.Adopt, v) }, false},
-		{inference.AllowWeightedPoolKey, func(in *Intent, v string) error { return boolean(&in.AllowWeightedPools, v) }, true},
+		word(inference.PoolModeKey, func(in *Intent) *PoolMode { return &in.PoolMode }),
+		{inference.PoolKey, func(in *Intent, v string) (err error) { in.Pool, err = objectName(v, maxPoolName); return err }},
+		{inference.SelectorKey, func(in *Intent, v string) (err error) { in.Selector, err = selector(v); return err }},
+		word(inference.TargetKey, func(in *Intent) *Target { return &in.Target }),
+		{inference.FailureModeKey, setFailureMode},
+		plain(inference.EndpointHoldKey, func(in *Intent) *time.Duration { return &in.EndpointHold }),
+		plain(inference.AdoptKey, func(in *Intent) *bool { return &in.Adopt }),
+		plain(inference.AllowWeightedPoolKey, func(in *Intent) *bool { return &in.AllowWeightedPools }),
 	}
 }
 
 func pickerSettings() []setting {
 	return []setting{
-		{inference.PickerKey, setPicker, true},
-		{inference.PickerImageKey, func(in *Intent, v string) (err error) { in.Picker.Image, err = image(v); return err }, true},
-		{inference.PickerReplicasKey, func(in *Intent, v string) error { return number(&in.Picker.Replicas, v, 1, 10) }, true},
+		{inference.PickerKey, setPicker},
+		{inference.PickerImageKey, func(in *Intent, v string) (err error) { in.Picker.Image, err = image(v); return err }},
+		plain(inference.PickerReplicasKey, func(in *Intent) *int32 { return &in.Picker.Replicas }),
 		{inference.PickerConfigKey, func(in *Intent, v string) (err error) {
 			in.Picker.ConfigMap, err = objectName(v, maxObjectName)
 			return err
-		}, false},
-		{inference.PickerFlavorKey, func(in *Intent, v string) error {
-			return oneOf(&in.Picker.Flavor, v, FlavorAuto, FlavorGIE, FlavorLLMD)
-		}, true},
-		{inference.FlowControlKey, func(in *Intent, v string) error { return boolean(&in.Flow.Enabled, v) }, true},
-		{inference.QueueTTLKey, func(in *Intent, v string) error { return duration(&in.Flow.TTL, v, queueTTLs) }, true},
-		{inference.QueueDepthKey, func(in *Intent, v string) error { return number(&in.Flow.QueueDepth, v, 1, 10_000) }, true},
-		{inference.QueueMaxRequestsKey, func(in *Intent, v string) error { return number(&in.Flow.MaxRequests, v, 1, 1_000_000) }, true},
+		}},
+		word(inference.PickerFlavorKey, func(in *Intent) *string { return &in.Picker.Flavor }),
+		plain(inference.FlowControlKey, func(in *Intent) *bool { return &in.Flow.Enabled }),
+		plain(inference.QueueTTLKey, func(in *Intent) *time.Duration { return &in.Flow.TTL }),
+		plain(inference.QueueDepthKey, func(in *Intent) *int32 { return &in.Flow.QueueDepth }),
+		plain(inference.QueueMaxRequestsKey, func(in *Intent) *int32 { return &in.Flow.MaxRequests }),
 	}
 }
 
 func prioritySettings() []setting {
 	return []setting{
-		{inference.ACKPriorityKey, setPriority, false},
-		{inference.PriorityKey, setPriority, false},
-		{inference.ObjectivesKey, func(in *Intent, v string) (err error) { in.Objectives, err = objectives(v); return err }, false},
-		{inference.ObjectiveHeaderKey, func(in *Intent, v string) error {
-			return oneOf(&in.ObjectiveHeader, v, HeaderAuto, HeaderSet, HeaderNone)
-		}, true},
-		{inference.FairnessIDKey, func(in *Intent, v string) error { return oneOf(&in.FairnessID, v, FairnessRemoved, FairnessClient) }, true},
+		{inference.ACKPriorityKey, setPriority}, // before ours, which wins
+		{inference.PriorityKey, setPriority},
+		{inference.ObjectivesKey, func(in *Intent, v string) (err error) { in.Objectives, err = objectives(v); return err }},
+		word(inference.ObjectiveHeaderKey, func(in *Intent) *string { return &in.ObjectiveHeader }),
+		word(inference.FairnessIDKey, func(in *Intent) *string { return &in.FairnessID }),
 	}
 }
 
 func modelSettings() []setting {
 	return []setting{
-		{inference.ModelKey, func(in *Intent, v string) (err error) { in.Models, err = models(v); return err }, false},
-		{inference.MatchHeadersKey, func(in *Intent, v string) (err error) { in.MatchHeaders, err = matchHeaders(v); return err }, false},
-		{inference.ModelRewriteKey, func(in *Intent, v string) (err error) { in.ModelRewrite, err = rewrites(v); return err }, false},
+		{inference.ModelKey, func(in *Intent, v string) (err error) { in.Models, err = models(v); return err }},
+		{inference.MatchHeadersKey, func(in *Intent, v string) (err error) { in.MatchHeaders, err = matchHeaders(v); return err }},
+		{inference.ModelRewriteKey, func(in *Intent, v string) (err error) { in.ModelRewrite, err = rewrites(v); return err }},
 	}
 }
 
-// providers are the values of the provider annotation; auto is empty in an Intent.
-func providers() []string {
-	return []string{"auto", "istio", "agentgateway", "envoy-gateway", "nginx", "gke", "ack"}
+// setProvider reads the name of a provider; auto is empty in an Intent.
+func setProvider(in *Intent, v string) error {
+	name, err := annotations.Parse[string](inference.ProviderKey, v)
+	if err != nil {
+		return err
+	}
+	if in.Provider = name; name == annotations.Auto {
+		in.Provider = ""
+	}
+	return nil
 }
 
 // setListener reads a name, or "*" for every listener of the Gateway.
@@ -107,12 +129,11 @@ func setListener(in *Intent, v string) error {
 }
 
 func setFailureMode(in *Intent, v string) error {
-	mode := ""
-	if err := oneOf(&mode, v, "FailOpen", "FailClose"); err != nil {
-		return err
+	mode, err := annotations.Parse[string](inference.FailureModeKey, v)
+	if err == nil {
+		in.FailOpen = mode == annotations.FailOpen
 	}
-	in.FailOpen = mode == "FailOpen"
-	return nil
+	return err
 }
 
 func setPriority(in *Intent, v string) error {

@@ -7,45 +7,32 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
-	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // ParseTemplate reads the annotations under spec.template of a Knative Service,
 // which are also those of its revisions. Keys that only pkg/config knows are left to it.
-func ParseTemplate(annotations map[string]string) (Engine, []Problem) {
+func ParseTemplate(given map[string]string) (Engine, []Problem) {
 	var e Engine
-	problems := misplaced(annotations)
-	refuse := func(key string, err error) {
-		problems = append(problems, Problem{Path: templatePath(key), Message: err.Error() + "; correct it or remove the annotation"})
-	}
-	if v, ok := annotations[autoscaling.EngineKey]; ok {
-		if err := oneOf(&e.Name, v, engines.Names()...); err != nil {
-			refuse(autoscaling.EngineKey, err)
-		}
-	}
-	if v, ok := annotations[autoscaling.MetricsPortKey]; ok {
-		port, err := MetricsPort(v)
-		if e.MetricsPort = port; err != nil {
-			refuse(autoscaling.MetricsPortKey, err)
-		}
-	}
-	if v, ok := annotations[autoscaling.MetricsPathKey]; ok {
-		if err := MetricsPath(v); err != nil {
-			refuse(autoscaling.MetricsPathKey, err)
-		} else {
-			e.MetricsPath = v
+	problems := misplaced(given)
+	for key, err := range map[string]error{
+		autoscaling.EngineKey:      annotations.Read(given, autoscaling.EngineKey, &e.Name),
+		autoscaling.MetricsPortKey: annotations.Read(given, autoscaling.MetricsPortKey, &e.MetricsPort),
+		autoscaling.MetricsPathKey: annotations.Read(given, autoscaling.MetricsPathKey, &e.MetricsPath),
+	} {
+		if err != nil {
+			problems = append(problems, Problem{Path: templatePath(key), Message: err.Error() + "; correct it or remove the annotation"})
 		}
 	}
 	return e, problems
 }
 
 // misplaced finds annotations of the Service under its template, where a change would make a new revision.
-func misplaced(annotations map[string]string) (problems []Problem) {
-	keys := append(serviceKeys(), inference.ACKGatewayKey, inference.ACKPriorityKey)
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if slices.Contains(keys, key) {
+func misplaced(given map[string]string) (problems []Problem) {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {
 			problems = append(problems, Problem{Path: templatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
 		}
 	}

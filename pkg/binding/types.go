@@ -3,7 +3,11 @@
 // and by the reconciler, which acts. Strings in, values out: no client, no clock.
 package binding
 
-import "time"
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+)
 
 // Intent is what one Knative Service asks of the inference gateway, with the
 // defaults of config-inference-gateway filled in.
@@ -99,8 +103,8 @@ type PoolMode string
 
 // The pool modes.
 const (
-	PoolPerService  PoolMode = "service"
-	PoolPerRevision PoolMode = "revision"
+	PoolPerService  PoolMode = annotations.PoolPerService
+	PoolPerRevision PoolMode = annotations.PoolPerRevision
 )
 
 // Target is the port that the gateway sends requests to.
@@ -108,8 +112,8 @@ type Target string
 
 // The targets.
 const (
-	TargetQueueProxy    Target = "queue-proxy"
-	TargetUserContainer Target = "user-container"
+	TargetQueueProxy    Target = annotations.TargetQueueProxy
+	TargetUserContainer Target = annotations.TargetUserContainer
 )
 
 // Picker is the endpoint picker.
@@ -138,28 +142,28 @@ const (
 
 // The picker's flavors.
 const (
-	FlavorAuto = "auto"
-	FlavorGIE  = "gie"
-	FlavorLLMD = "llm-d"
+	FlavorAuto = annotations.Auto
+	FlavorGIE  = annotations.FlavorGIE
+	FlavorLLMD = annotations.FlavorLLMD
 )
 
 // What is done about the header that names a request's objective.
 const (
 	// HeaderAuto sets it where the provider can; where it cannot, a condition says so.
-	HeaderAuto = "auto"
+	HeaderAuto = annotations.Auto
 	// HeaderSet refuses the binding's objective where the provider cannot.
-	HeaderSet = "set"
+	HeaderSet = annotations.HeaderSet
 	// HeaderNone leaves it to the client.
-	HeaderNone = "none"
+	HeaderNone = annotations.HeaderNone
 )
 
 // What is done about the header that names a request's flow, between which a
 // picker's flow control is fair.
 const (
 	// FairnessRemoved takes it off where the gateway can.
-	FairnessRemoved = "remove"
+	FairnessRemoved = annotations.FairnessRemoved
 	// FairnessClient leaves it to the client, for clients that are trusted not to make up names.
-	FairnessClient = "client"
+	FairnessClient = annotations.FairnessClient
 )
 
 // FlowControl is the picker's waiting room.

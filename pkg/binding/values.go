@@ -6,28 +6,16 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 )
 
 const (
 	// maxPoolName leaves room for the suffix that Istio puts on its shadow Service.
 	maxPoolName   = 51
 	maxObjectName = 63
-)
-
-// bounds of a duration, and why.
-type bounds struct {
-	min, max time.Duration
-	why      string
-}
-
-// The durations that users give.
-var (
-	noTimeout = bounds{0, 24 * time.Hour, "0s is no timeout"}
-	holds     = bounds{0, time.Minute, "0s does not hold a Ready pod back"}
-	queueTTLs = bounds{time.Second, 24 * time.Hour, "how long a request may wait in the picker"}
 )
 
 // oneOf sets to when v is among the allowed words.
@@ -47,36 +35,6 @@ func quoted[S ~string](words []S) string {
 		list[i] = strconv.Quote(string(w))
 	}
 	return strings.Join(list, ", ")
-}
-
-func boolean(to *bool, v string) error {
-	word := ""
-	if err := oneOf(&word, v, "true", "false"); err != nil {
-		return err
-	}
-	*to = word == "true"
-	return nil
-}
-
-func number(to *int32, v string, least, most int32) error { //nolint:unparam a call shows its range
-	n, err := strconv.ParseInt(v, 10, 32)
-	if err != nil || int32(n) < least || int32(n) > most {
-		return fmt.Errorf("%q is not a whole number from %d to %d", v, least, most)
-	}
-	*to = int32(n)
-	return nil
-}
-
-func duration(to *time.Duration, v string, b bounds) error {
-	d, err := time.ParseDuration(v)
-	if err != nil || d < b.min || d > b.max {
-		return fmt.Errorf("%q is not a duration from %v to %v, such as \"30s\" (%s)", v, b.min, b.max, b.why)
-	}
-	if d%time.Millisecond != 0 {
-		return fmt.Errorf("%q is finer than a millisecond; use whole milliseconds", v)
-	}
-	*to = d
-	return nil
 }
 
 // priority reads a number, or a word of the InferenceModel that used to be.
@@ -131,7 +89,10 @@ func setPicker(in *Intent, v string) error {
 		service, err = objectName(service, maxObjectName)
 	}
 	var port int32
-	if err != nil || number(&port, text, 1, math.MaxUint16) != nil {
+	if err == nil {
+		port, err = annotations.AnyPort(text)
+	}
+	if err != nil {
 		return fmt.Errorf("%q is not \"managed\", \"none\", or service:port of a picker in the Service's namespace, such as \"my-epp:9002\"", v)
 	}
 	in.Picker.Mode, in.Picker.Service, in.Picker.Port = PickerExternal, service, port

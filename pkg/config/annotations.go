@@ -10,96 +10,66 @@ import (
 	"strconv"
 	"strings"
 
-	"knative.dev/pkg/kmap"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// known lists the autoscaling.knative.dev annotations that this class gives a
-// meaning; camelCase spellings are Knative's own older ones.
-func known() []string {
-	return slices.Concat[[]string](
-		knautoscaling.ClassAnnotation,
-		knautoscaling.MetricAnnotation,
-		knautoscaling.TargetAnnotation,
-		knautoscaling.TargetUtilizationPercentageAnnotation,
-		knautoscaling.TargetBurstCapacityAnnotation,
-		knautoscaling.MinScaleAnnotation,
-		knautoscaling.MaxScaleAnnotation,
-		knautoscaling.InitialScaleAnnotation,
-		knautoscaling.ActivationScale,
-		knautoscaling.ScaleDownDelayAnnotation,
-		knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation,
-		knautoscaling.MetricAggregationAlgorithmAnnotation,
-		knautoscaling.WindowAnnotation,
-		knautoscaling.PanicWindowPercentageAnnotation,
-		knautoscaling.PanicThresholdPercentageAnnotation,
-	)
-}
-
 // checkAnnotations refuses what this class cannot do: an annotation either
 // works or is refused, it is never ignored.
-func checkAnnotations(annotations map[string]string, kn *autoscalerconfig.Config) error {
-	if err := checkKeys(annotations); err != nil {
+func checkAnnotations(given map[string]string, kn *autoscalerconfig.Config) error {
+	if err := checkKeys(given); err != nil {
 		return err
 	}
-	if key, v, ok := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(annotations); ok && v != knautoscaling.MetricAggregationAlgorithmLinear {
+	if key, v, ok := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given); ok && v != knautoscaling.MetricAggregationAlgorithmLinear {
 		return fmt.Errorf("%s: %q is not supported by the class %s; use %q or remove it", key, v, autoscaling.Class, knautoscaling.MetricAggregationAlgorithmLinear)
 	}
-	if key, v, ok := knautoscaling.TargetBurstCapacityAnnotation.Get(annotations); ok && v != "0" {
+	if key, v, ok := knautoscaling.TargetBurstCapacityAnnotation.Get(given); ok && v != "0" {
 		return fmt.Errorf("%s: %q is not supported by the class %s, which keeps the activator out of the path while a pod is Ready; use \"0\" or remove it", key, v, autoscaling.Class)
 	}
-	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, annotations); errs != nil {
+	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, given); errs != nil {
 		return fmt.Errorf("%w", errs)
 	}
-	return checkNumbers(annotations)
+	return checkNumbers(given)
 }
 
 // checkKeys refuses keys of Knative's and of our group that mean nothing, so
 // that a misspelled one is noticed. One that belongs on the Service does
 // nothing here; the webhook warns about it.
-func checkKeys(annotations map[string]string) error {
-	groups := []struct {
-		prefix string
-		keys   []string
-	}{{knautoscaling.GroupName + "/", known()}, {autoscaling.Domain + "/", ownKeys()}}
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		for _, g := range groups {
-			if strings.HasPrefix(key, g.prefix) && !slices.Contains(g.keys, key) && !slices.Contains(binding.ServiceKeys(), key) {
-				return fmt.Errorf("%s: %q: unknown annotation of the class %s%s", key, annotations[key], autoscaling.Class, binding.Nearest(key, g.keys))
+func checkKeys(given map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		for _, domain := range []string{knautoscaling.GroupName, autoscaling.Domain} {
+			if _, known := annotations.ByKey(key); known || !strings.HasPrefix(key, domain+"/") {
+				continue
 			}
+			return fmt.Errorf("%s: %q: unknown annotation of the class %s%s", key, given[key], autoscaling.Class, annotations.Nearest(key, keysOf(domain)))
 		}
 	}
 	return nil
 }
 
-// ownKeys lists our own annotations, with the one that we write ourselves.
-func ownKeys() []string {
-	return append(binding.TemplateKeys(), autoscaling.AcceptedKey)
+// keysOf lists the annotations of a revision with a domain.
+func keysOf(domain string) []string {
+	return annotations.Keys(annotations.Where(func(a annotations.Annotation) bool {
+		return a.Domain() == domain && a.Place != annotations.Service
+	}))
 }
 
 // checkNumbers refuses what Knative's own validation lets through: NaN, which
 // no comparison finds out of range, and an initial scale beyond 32 bits, which
 // would be read as if it were not there.
-func checkNumbers(annotations map[string]string) error {
-	for _, r := range []struct {
-		keys     kmap.KeyPriority
-		min, max float64
-	}{
-		{knautoscaling.TargetUtilizationPercentageAnnotation, 1, 100},
-		{knautoscaling.PanicWindowPercentageAnnotation, knautoscaling.PanicWindowPercentageMin, knautoscaling.PanicWindowPercentageMax},
-		{knautoscaling.PanicThresholdPercentageAnnotation, knautoscaling.PanicThresholdPercentageMin, knautoscaling.PanicThresholdPercentageMax},
-	} {
-		key, v, _ := r.keys.Get(annotations)
-		if f, err := strconv.ParseFloat(v, 64); err == nil && math.IsNaN(f) {
-			return fmt.Errorf("%s: %q must be in [%v, %v]", key, v, r.min, r.max)
+func checkNumbers(given map[string]string) error {
+	for _, a := range annotations.Where(func(a annotations.Annotation) bool { return a.Domain() == knautoscaling.GroupName }) {
+		key, v, _ := a.Get(given)
+		kind, ok := a.Kind.(annotations.Number)
+		if f, err := strconv.ParseFloat(v, 64); ok && err == nil && math.IsNaN(f) {
+			return fmt.Errorf("%s: %q must be in [%v, %v]", key, v, kind.Min, kind.Max)
 		}
 	}
-	key, v, _ := knautoscaling.InitialScaleAnnotation.Get(annotations)
+	key, v, _ := knautoscaling.InitialScaleAnnotation.Get(given)
 	if _, err := strconv.ParseInt(v, 10, 32); errors.Is(err, strconv.ErrRange) {
 		return fmt.Errorf("%s: %q must be at most %d", key, v, math.MaxInt32)
 	}
@@ -108,25 +78,21 @@ func checkNumbers(annotations map[string]string) error {
 
 // checkDemandOnly refuses annotations that shape concurrency and rps where
 // neither is among the metrics: there they would do nothing.
-func checkDemandOnly(annotations map[string]string, targets []target) error {
+func checkDemandOnly(given map[string]string, targets []target) error {
 	if names(targets, decider.Concurrency) || names(targets, decider.RPS) {
 		return nil
 	}
-	for _, keys := range demandOnly() {
-		if key, v, ok := keys.Get(annotations); ok {
-			return fmt.Errorf("%s: %q is for the metrics concurrency and rps only; remove it, or name one of them in %s", key, v, knautoscaling.MetricAnnotationKey)
+	for _, a := range only(annotations.DemandOnly) {
+		if key, v, ok := a.Get(given); ok {
+			return fmt.Errorf("%s: %q is for the metrics %s only; remove it, or name one of them in %s", key, v, a.Only, knautoscaling.MetricAnnotationKey)
 		}
 	}
 	return nil
 }
 
-// demandOnly lists the annotations that shape concurrency and rps.
-func demandOnly() []kmap.KeyPriority {
-	return []kmap.KeyPriority{
-		knautoscaling.TargetUtilizationPercentageAnnotation,
-		knautoscaling.PanicWindowPercentageAnnotation,
-		knautoscaling.PanicThresholdPercentageAnnotation,
-	}
+// only lists the annotations that are for some metrics alone.
+func only(m annotations.Metrics) []annotations.Annotation {
+	return annotations.Where(func(a annotations.Annotation) bool { return a.Only == m })
 }
 
 // names reports whether a metric is among the targets.
@@ -134,15 +100,10 @@ func names(targets []target, m decider.Metric) bool {
 	return slices.ContainsFunc(targets, func(t target) bool { return t.Metric == m })
 }
 
-// checkOwn refuses wrong values of our own per-revision annotations.
-func checkOwn(annotations map[string]string) error {
-	if v, ok := annotations[autoscaling.StartScaleKey]; ok && v != StartAtPredecessor && v != StartAtInitial {
-		return fmt.Errorf("%s: %q is not one of %q, %q", autoscaling.StartScaleKey, v, StartAtPredecessor, StartAtInitial)
-	}
-	if v, ok := annotations[autoscaling.MetricsPathKey]; ok {
-		if err := binding.MetricsPath(v); err != nil {
-			return fmt.Errorf("%s: %w", autoscaling.MetricsPathKey, err)
-		}
+// read sets to to an annotation's value; the error begins with the key.
+func read[T any](given map[string]string, key string, to *T) error {
+	if err := annotations.Read(given, key, to); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
 }

@@ -9,6 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	cm "knative.dev/pkg/configmap"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
 // Name is the name of our config map, in our own namespace.
@@ -47,9 +50,9 @@ func Default() *Config {
 		StartupDeadline: 15 * time.Minute,
 		KVCacheTarget:   70,
 		WaitingTarget:   5,
-		SLOTTFT:         2 * time.Second,
-		SLOITL:          100 * time.Millisecond,
-		SLOGoal:         0.99,
+		SLOTTFT:         annotations.Default[time.Duration](autoscaling.SLOTTFTKey),
+		SLOITL:          annotations.Default[time.Duration](autoscaling.SLOITLKey),
+		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
 		LeadTime:        2 * time.Minute,
 	}
 }
@@ -108,21 +111,30 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) validateSLO() error {
+	ttft, itl := durationOf(autoscaling.SLOTTFTKey), durationOf(autoscaling.SLOITLKey)
 	for _, d := range []struct {
-		key         string
-		value       time.Duration
-		least, most time.Duration
+		key   string
+		value time.Duration
+		in    annotations.Duration
 	}{
-		{"slo-ttft-default", c.SLOTTFT, shortestSLO, longestSLO},
-		{"slo-itl-default", c.SLOITL, shortestSLO, longestSLO},
-		{"lead-time-default", c.LeadTime, time.Second, time.Hour},
+		{"slo-ttft-default", c.SLOTTFT, ttft},
+		{"slo-itl-default", c.SLOITL, itl},
+		{"lead-time-default", c.LeadTime, annotations.Duration{Min: time.Second, Max: time.Hour}},
 	} {
-		if d.value < d.least || d.value > d.most {
-			return fmt.Errorf("%s: %s = %v, must be in [%v, %v]", Name, d.key, d.value, d.least, d.most)
+		if d.value < d.in.Min || d.value > d.in.Max {
+			return fmt.Errorf("%s: %s = %v, must be in [%v, %v]", Name, d.key, d.value, d.in.Min, d.in.Max)
 		}
 	}
-	if !(c.SLOGoal >= lowestGoal && c.SLOGoal <= highestGoal) {
-		return fmt.Errorf("%s: slo-goal-default = %v, must be in [%v, %v]", Name, c.SLOGoal, lowestGoal, highestGoal)
+	a, _ := annotations.ByKey(autoscaling.SLOGoalKey)
+	if goal, ok := a.Kind.(annotations.Number); !ok || !(c.SLOGoal >= goal.Min && c.SLOGoal <= goal.Max) {
+		return fmt.Errorf("%s: slo-goal-default = %v, must be in [%v, %v]", Name, c.SLOGoal, goal.Min, goal.Max)
 	}
 	return nil
+}
+
+// durationOf is the range of an annotation that is a duration.
+func durationOf(key string) annotations.Duration {
+	a, _ := annotations.ByKey(key)
+	d, _ := a.Kind.(annotations.Duration)
+	return d
 }

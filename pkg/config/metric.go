@@ -9,7 +9,7 @@ import (
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
@@ -55,13 +55,13 @@ func parseMetric(entry string) (target, error) {
 	name, number, given := strings.Cut(entry, "=")
 	t := target{Metric: decider.Metric(strings.TrimSpace(name))}
 	if !slices.Contains(metrics, t.Metric) {
-		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric, binding.Nearest(string(t.Metric), metricNames()))
+		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric, annotations.Nearest(string(t.Metric), metricNames()))
 	}
 	if !given {
 		return t, nil
 	}
 	if t.Metric == decider.SLO {
-		return t, fmt.Errorf("%s: %q: %s takes no target; set %s", knautoscaling.MetricAnnotationKey, entry, t.Metric, strings.Join(sloKeys(), ", "))
+		return t, fmt.Errorf("%s: %q: %s takes no target; set %s", knautoscaling.MetricAnnotationKey, entry, t.Metric, sloKeys())
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil {

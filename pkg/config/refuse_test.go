@@ -43,14 +43,14 @@ func TestResolve_refused(t *testing.T) {
 
 	// Out of range, or no number at all.
 	f(says("duration", `such as "2s"`), ours+"slo-ttft", "2")
-	f(says("[1ms, 1h0m0s]"), ours+"slo-ttft", "0s")
-	f(says("[1ms, 1h0m0s]"), ours+"slo-itl", "-1s")
-	f(says("[1ms, 1h0m0s]"), ours+"slo-itl", "2h")
+	f(says("from 1ms to 1h"), ours+"slo-ttft", "0s")
+	f(says("from 1ms to 1h"), ours+"slo-itl", "-1s")
+	f(says("from 1ms to 1h"), ours+"slo-itl", "2h")
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "99")
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "NaN")
 	f(says("[0.5, 0.9999]"), ours+"slo-goal", "1")
-	f(says("[0s, 1s]"), ours+"slo-ttft-per-token", "2s")
-	f(says("[0s, 1s]"), ours+"slo-ttft-per-token", "-1us")
+	f(says("from 0s to 1s"), ours+"slo-ttft-per-token", "2s")
+	f(says("from 0s to 1s"), ours+"slo-ttft-per-token", "-1us")
 	f(says("[0.1, 10]", `such as "1.5"`), ours+"slo-margin", "0")
 	f(says("[0.1, 10]"), ours+"slo-margin", "NaN")
 	f(says("[0.1, 10]"), ours+"slo-margin", "+Inf")
@@ -95,7 +95,7 @@ func TestResolve_refused(t *testing.T) {
 	f(says("concurrency and rps only", "remove it"), kn+"metric", "kv_cache_usage_percent", kn+"panicWindowPercentage", "50")
 
 	// Ours.
-	f(says("one of vllm, sglang", "detect"), ours+"engine", "tgi")
+	f(says(`one of "llama.cpp"`, `did you mean "vllm"?`, "detect"), ours+"engine", "vlm")
 	f(says("1 to 65535"), ours+"metrics-port", "0")
 	f(says("1 to 65535"), ours+"metrics-port", "65536")
 	f(says("1 to 65535"), ours+"metrics-port", "http")
@@ -103,9 +103,9 @@ func TestResolve_refused(t *testing.T) {
 	for _, port := range []string{"8008", "8013", "8022", "8112", "9090", "9091"} {
 		f(says("queue-proxy", "the engine itself"), ours+"metrics-port", port)
 	}
-	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "0s")
-	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "300")
-	f(says("from 1s to 24h0m0s"), ours+"drain-timeout", "25h")
+	f(says("from 1s to 24h"), ours+"drain-timeout", "0s")
+	f(says("from 1s to 24h"), ours+"drain-timeout", "300")
+	f(says("from 1s to 24h"), ours+"drain-timeout", "25h")
 	f(says("percent-encode"), ours+"metrics-path", "/a b")
 	f(says(`single "/"`), ours+"metrics-path", "//host/metrics")
 	f(says("optional query"), ours+"metrics-path", "/%zz")

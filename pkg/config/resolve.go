@@ -1,8 +1,8 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,15 +13,9 @@ import (
 	kparesources "knative.dev/serving/pkg/reconciler/autoscaling/kpa/resources"
 	aresources "knative.dev/serving/pkg/reconciler/autoscaling/resources"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
-)
-
-// The values of the annotation knative-inference.dev/start-scale.
-const (
-	StartAtPredecessor = "predecessor"
-	StartAtInitial     = "initial"
 )
 
 // Settings is what one revision's annotations mean.
@@ -50,8 +44,6 @@ type Settings struct {
 type Resolver struct {
 	Own     *Config
 	Knative *autoscalerconfig.Config
-	// Engines lists the engine names that knative-inference.dev/engine accepts.
-	Engines []string
 }
 
 // Resolve reads a PodAutoscaler. The error names the annotation, its value and the fix.
@@ -59,36 +51,24 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	if err := checkAnnotations(pa.Annotations, r.Knative); err != nil {
 		return Settings{}, err
 	}
-	s, err := r.Collection(pa)
+	s, err := Collection(pa)
 	if err != nil {
 		return Settings{}, err
 	}
 	s.PanicWindow = aresources.MakeMetric(pa, "", r.Knative).Spec.PanicWindow
 	s.InitialScale = kparesources.GetInitialScale(r.Knative, pa)
-	s.StartAtPredecessor = pa.Annotations[autoscaling.StartScaleKey] != StartAtInitial
-	if s.DrainTimeout, err = drainTimeout(pa); err != nil {
+	start := annotations.Default[string](autoscaling.StartScaleKey)
+	if err := cmp.Or(
+		read(pa.Annotations, autoscaling.StartScaleKey, &start),
+		read(pa.Annotations, autoscaling.DrainTimeoutKey, &s.DrainTimeout)); err != nil {
 		return Settings{}, err
 	}
+	s.StartAtPredecessor = start == annotations.StartAtPredecessor
 	if s.Spec, err = r.spec(pa); err != nil {
 		return Settings{}, err
 	}
 	s.keepOne(pa, r.Knative)
 	return s, nil
-}
-
-// The range of knative-inference.dev/drain-timeout.
-const minDrainTimeout, maxDrainTimeout = time.Second, 24 * time.Hour
-
-func drainTimeout(pa *v1alpha1.PodAutoscaler) (time.Duration, error) {
-	v, ok := pa.Annotations[autoscaling.DrainTimeoutKey]
-	if !ok {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d < minDrainTimeout || d > maxDrainTimeout {
-		return 0, fmt.Errorf("%s: %q must be a duration from %v to %v, such as 10m", autoscaling.DrainTimeoutKey, v, minDrainTimeout, maxDrainTimeout)
-	}
-	return d, nil
 }
 
 // ResolveAccepted reads annotations that were accepted before. A limit of the
@@ -108,17 +88,16 @@ func (r Resolver) ResolveAccepted(pa *v1alpha1.PodAutoscaler) (Settings, error) 
 }
 
 // Collection reads only where the engine's page is: engine, port and path.
-func (r Resolver) Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
-	if err := checkOwn(pa.Annotations); err != nil {
+func Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
+	port := int32(0)
+	err = cmp.Or(
+		read(pa.Annotations, autoscaling.EngineKey, &s.Engine),
+		read(pa.Annotations, autoscaling.MetricsPortKey, &port),
+		read(pa.Annotations, autoscaling.MetricsPathKey, &s.MetricsPath))
+	if err != nil {
 		return Settings{}, err
 	}
-	s.MetricsPath = pa.Annotations[autoscaling.MetricsPathKey]
-	if s.Engine, err = r.engine(pa); err != nil {
-		return Settings{}, err
-	}
-	if s.MetricsPort, err = metricsPort(pa); err != nil {
-		return Settings{}, err
-	}
+	s.MetricsPort = int(port)
 	return s, nil
 }
 
@@ -194,7 +173,7 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 	switch t.Metric {
 	case decider.SLO:
 		if t.Value != 0 {
-			return decider.Target{}, fmt.Errorf("%s: %v: the metric %s takes no target; set %s", knautoscaling.TargetAnnotationKey, t.Value, t.Metric, strings.Join(sloKeys(), ", "))
+			return decider.Target{}, fmt.Errorf("%s: %v: the metric %s takes no target; set %s", knautoscaling.TargetAnnotationKey, t.Value, t.Metric, sloKeys())
 		}
 	case decider.Concurrency, decider.RPS:
 		return decider.Target{Metric: t.Metric, Value: r.knativeTarget(pa, t)}, nil
@@ -234,26 +213,6 @@ func (r Resolver) knativeTarget(pa *v1alpha1.PodAutoscaler, t target) float64 {
 	}
 	value, _ := aresources.ResolveMetricTarget(alone, r.Knative)
 	return value
-}
-
-func (r Resolver) engine(pa *v1alpha1.PodAutoscaler) (string, error) {
-	name := pa.Annotations[autoscaling.EngineKey]
-	if name == "" || slices.Contains(r.Engines, name) {
-		return name, nil
-	}
-	return "", fmt.Errorf("%s: unknown engine %q%s, or remove the annotation to detect the engine from its metrics", autoscaling.EngineKey, name, binding.Nearest(name, r.Engines))
-}
-
-func metricsPort(pa *v1alpha1.PodAutoscaler) (int, error) {
-	v, ok := pa.Annotations[autoscaling.MetricsPortKey]
-	if !ok {
-		return 0, nil
-	}
-	port, err := binding.MetricsPort(v)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", autoscaling.MetricsPortKey, err)
-	}
-	return int(port), nil
 }
 
 // keepOne lifts a routed revision's minimum to one pod and remembers which

@@ -25,7 +25,7 @@ const (
 )
 
 // annotations are pairs of key and value.
-func annotations(pairs ...string) map[string]string {
+func annotated(pairs ...string) map[string]string {
 	m := map[string]string{knautoscaling.ClassAnnotationKey: autoscaling.Class}
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]
@@ -36,7 +36,7 @@ func annotations(pairs ...string) map[string]string {
 // newPA returns a reachable PodAutoscaler of our class.
 func newPA(pairs ...string) *v1alpha1.PodAutoscaler {
 	return &v1alpha1.PodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "models", Name: "llama-00001", UID: "1", Annotations: annotations(pairs...)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "models", Name: "llama-00001", UID: "1", Annotations: annotated(pairs...)},
 		Spec:       v1alpha1.PodAutoscalerSpec{Reachability: v1alpha1.ReachabilityReachable},
 	}
 }
@@ -56,7 +56,7 @@ func knativeConfig(t testing.TB, pairs ...string) *autoscalerconfig.Config {
 }
 
 func newResolver(t testing.TB, knative ...string) Resolver {
-	return Resolver{Own: Default(), Knative: knativeConfig(t, knative...), Engines: []string{"vllm", "sglang"}}
+	return Resolver{Own: Default(), Knative: knativeConfig(t, knative...)}
 }
 
 func mustResolve(t *testing.T, r Resolver, pa *v1alpha1.PodAutoscaler) Settings {
@@ -155,7 +155,7 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
 	f("example.com/team", "a", int32(1), minReplicas) // not ours to judge
-	for _, key := range append(known(), ownKeys()...) {
+	for _, key := range append(keysOf(knautoscaling.GroupName), keysOf(autoscaling.Domain)...) {
 		// Other spellings of what only repeats the default are read by the same line of code.
 		if !tried[key] && key != kn+"targetBurstCapacity" && key != kn+"metricAggregationAlgorithm" && key != kn+"scaleToZeroPodRetentionPeriod" {
 			t.Errorf("%s is known and not tried here", key)
@@ -291,18 +291,17 @@ func TestResolve_ownConfig(t *testing.T) {
 
 // A PodAutoscaler of Knative's hpa class is only collected: engine, port and path.
 func TestCollection(t *testing.T) {
-	r := Resolver{Own: Default(), Engines: []string{"vllm"}}
 	pa := newPA(knautoscaling.ClassAnnotationKey, knautoscaling.HPA, kn+"metric", "kv_cache_usage_percent", kn+"target", "70",
 		ours+"engine", "vllm", ours+"metrics-port", "8000", ours+"metrics-path", "/m")
-	got, err := r.Collection(pa)
+	got, err := Collection(pa)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(Settings{Engine: "vllm", MetricsPort: 8000, MetricsPath: "/m"}, got); diff != "" {
 		t.Errorf("Collection (-want +got):\n%s", diff)
 	}
-	pa.Annotations[ours+"engine"] = "tgi"
-	if _, err := r.Collection(pa); err == nil {
+	pa.Annotations[ours+"engine"] = "vlm"
+	if _, err := Collection(pa); err == nil {
 		t.Error("Collection accepts an unknown engine")
 	}
 }

@@ -5,7 +5,6 @@
 package inferencepool
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
@@ -53,8 +53,8 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 	if p.Engine == collector.Picker { // no engine
 		p.Engine = ""
 	}
-	if n, err := strconv.Atoi(a[autoscaling.MetricsPortKey]); err == nil && n > 0 && n <= maxPort {
-		p.Port, p.PortNamed = n, true
+	if n, err := annotations.AnyPort(a[autoscaling.MetricsPortKey]); err == nil {
+		p.Port, p.PortNamed = int(n), true
 	}
 	return p, true
 }

@@ -10,7 +10,6 @@ import (
 	"knative.dev/pkg/controller"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 	"github.com/knative-inference/autoscaler-adapter/pkg/handover"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
@@ -25,7 +24,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	col := newCollector(b.Options, b.reg, b.log)
 	states := newCheckpoints(kubeclient.Get(ctx), b.Namespace, painformer.Get(ctx).Lister(), b.log)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
-		Knative: b.knative, Own: b.own.get, Engines: engines.Names(),
+		Knative: b.knative, Own: b.own.get,
 		Collector: col, Metrics: multiscaler.NewMetrics(b.reg), Log: b.log, Recorder: recorder(rec), Restore: states.restore,
 	})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	kle "knative.dev/pkg/leaderelection"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 	"github.com/knative-inference/autoscaler-adapter/pkg/webhook"
 )
 
@@ -24,7 +23,7 @@ func newWebhook(b *base) (part, error) {
 		return part{}, err
 	}
 	admission, err := webhook.New(b.ctx, webhook.Options{
-		Cluster: cluster, Own: b.own.get, Engines: engines.Names(), Defaults: b.defaults.get,
+		Cluster: cluster, Own: b.own.get, Defaults: b.defaults.get,
 		Foreign: foreign(b.reader), KeptOut: b.reader.KeptOut, Installed: b.reader.Installed, Heartbeat: heartbeat,
 		Namespace: b.Namespace, Registerer: b.reg, Log: b.log,
 		Serve: func(ctx context.Context, h http.Handler, t *tls.Config) error {

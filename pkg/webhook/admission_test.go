@@ -69,7 +69,7 @@ func judging(t *testing.T, c Caches, maps ...*corev1.ConfigMap) judgement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return judgement{Caches: c, cluster: cluster, own: bounded100, engines: []string{"vllm", "sglang"}}
+	return judgement{Caches: c, cluster: cluster, own: bounded100}
 }
 
 // bounded100 is config-ipa with a max-scale-default, so that tests about other things meet no warning of it.

@@ -25,7 +25,7 @@ func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 	if cc := s.Spec.Template.Spec.ContainerConcurrency; cc != nil {
 		pa.Spec.ContainerConcurrency = *cc
 	}
-	r := config.Resolver{Own: j.own(), Knative: j.cluster.autoscaler.Load(), Engines: j.engines}
+	r := config.Resolver{Own: j.own(), Knative: j.cluster.autoscaler.Load()}
 	_, err := r.Resolve(pa)
 	if err == nil {
 		return nil

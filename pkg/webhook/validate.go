@@ -24,7 +24,6 @@ type judgement struct {
 	Caches
 	cluster *Cluster
 	own     func() *config.Config
-	engines []string
 }
 
 // validate refuses what could not work and warns of what will hurt.

@@ -5,12 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -47,7 +47,7 @@ func (w warner) otherClass() (problems []binding.Problem) {
 		return nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.service.Spec.Template.Annotations)) {
-		if strings.HasPrefix(key, autoscaling.Domain+"/slo-") || key == autoscaling.StartScaleKey {
+		if a, _ := annotations.ByKey(key); a.OwnClass {
 			problems = append(problems, warn("spec.template.metadata.annotations["+key+"]",
 				"does nothing: the class of this Service is not %s; set %s under spec.template.metadata.annotations, or remove it", autoscaling.Class, knautoscaling.ClassAnnotationKey)...)
 		}

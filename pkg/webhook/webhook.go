@@ -61,7 +61,6 @@ type Options struct {
 	Installed func() bool
 	// Heartbeat is that of the autoscalers.
 	Heartbeat *Heartbeat
-	Engines   []string
 	// Namespace is our own: that of the Service and of the Secret.
 	Namespace string
 	// Serve answers with h over TLS, within limits of time and connections, until ctx ends.
@@ -89,7 +88,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed,
 		DefaultClass: o.Cluster.defaultClass, Opened: func() bool { return o.Heartbeat.alive(time.Now()) },
 	}
-	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own, engines: o.Engines}
+	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own}
 	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass, ValidatePath: j.validate})
 	if err != nil {
 		return nil, err

@@ -47,7 +47,6 @@ type Options struct {
 	Knative configmap.Watcher
 	// Own returns the current config-ipa.
 	Own       func() *config.Config
-	Engines   []string
 	Collector interface {
 		Collector
 		multiscaler.Observer
@@ -104,7 +103,6 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		pods:        pods,
 		collector:   o.Collector,
 		own:         o.Own,
-		engines:     o.Engines,
 		metrics:     o.Metrics,
 		log:         o.Log,
 	}

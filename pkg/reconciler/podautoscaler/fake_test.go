@@ -133,7 +133,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		},
 		kube: b.kube, deployments: appsv1listers.NewDeploymentLister(indexers["deployment"]), autoscalers: palisters.NewPodAutoscalerLister(indexers["pa"]),
 		revisions: servinglisters.NewRevisionLister(indexers["revision"]),
-		pods:      podIndex{Indexer: pods}, collector: b, scaler: b, own: config.Default, engines: []string{"vllm"},
+		pods:      podIndex{Indexer: pods}, collector: b, scaler: b, own: config.Default,
 		requeue: func(_ types.NamespacedName, d time.Duration) { b.requeued = d },
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

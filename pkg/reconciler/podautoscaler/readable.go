@@ -16,6 +16,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // unreadableAfter is for how long a metrics endpoint may fail before a condition says
@@ -53,7 +54,7 @@ func (r *Reconciler) markReadable(ctx context.Context, pa *v1alpha1.PodAutoscale
 	if p, ok := lasting(r.collector.Problems(revisionOf(pa), now), now); ok {
 		c = unreadable(e, p)
 		if p.Cause == "not_engine" {
-			c.Message += " Known engines: " + strings.Join(r.engines, ", ") + "."
+			c.Message += " Known engines: " + strings.Join(engines.Names(), ", ") + "."
 		}
 		expected = expected || p.Cause != "not_engine" && p.Cause != "status" && p.Cause != "refused"
 	}

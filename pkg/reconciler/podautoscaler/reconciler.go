@@ -57,7 +57,6 @@ type Reconciler struct {
 	collector   Collector
 	scaler      Scaler
 	own         func() *config.Config
-	engines     []string
 	metrics     *multiscaler.Metrics
 	requeue     func(types.NamespacedName, time.Duration)
 	deadlines   deadlines

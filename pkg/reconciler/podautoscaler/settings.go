@@ -22,7 +22,7 @@ import (
 // settle reads the annotations. When they are refused it falls back to the last
 // accepted ones; settings are nil when there never were any.
 func (r *Reconciler) settle(ctx context.Context, pa *v1alpha1.PodAutoscaler) (settings *config.Settings, refused error) {
-	resolver := config.Resolver{Own: r.own(), Knative: knative(ctx).Autoscaler, Engines: r.engines}
+	resolver := config.Resolver{Own: r.own(), Knative: knative(ctx).Autoscaler}
 	s, refused := resolver.Resolve(pa)
 	if refused == nil {
 		return &s, nil

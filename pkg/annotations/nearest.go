@@ -1,4 +1,4 @@
-package binding
+package annotations
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 // Nearest ends a message about an unknown word: it suggests the known one that
 // the word most likely means, or lists all known ones.
 func Nearest(word string, known []string) string {
-	if best := Closest(word, known); best != "" {
+	if best := closest(word, known); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	return fmt.Sprintf("; one of %s", strings.Join(known, ", "))
@@ -18,9 +18,9 @@ func Nearest(word string, known []string) string {
 // known one; of a short word at most a third of the letters. Not measured.
 const maxTypos = 3
 
-// Closest returns the known word that differs from the given one by the fewest
+// closest returns the known word that differs from the given one by the fewest
 // typing errors, or "" when every known word differs by too many.
-func Closest(word string, known []string) string {
+func closest(word string, known []string) string {
 	best, fewest := "", min(maxTypos, max(len(word)/3, 1))+1
 	for _, k := range known {
 		if d := distance(word, k); d < fewest {

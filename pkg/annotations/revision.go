@@ -1,0 +1,42 @@
+package annotations
+
+import (
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
+)
+
+// latency is the range of an objective: below a millisecond no engine answers, above an
+// hour nobody waits.
+func latency(example string) Duration {
+	return Duration{Min: time.Millisecond, Max: time.Hour, Example: example}
+}
+
+// revision lists our annotations of a revision.
+func revision() []Annotation {
+	return []Annotation{
+		{Key: autoscaling.EngineKey, Kind: Words{List: engines.Names, Empty: true, Fix: ", or remove the annotation to detect the engine from its metrics"}, DefaultDoc: "detected from the metrics endpoint",
+			Doc: "the inference engine: [what each reports](metrics.md#engines)"},
+		{Key: autoscaling.MetricsPortKey, Kind: Port{}, DefaultDoc: "the port of the user's container; 8002 where the engine named is Triton, 8080 where it is Ray Serve LLM",
+			Doc: "the container port of the engine's metrics endpoint"},
+		{Key: autoscaling.MetricsPathKey, Kind: Path{}, DefaultDoc: "the engine's own: `/metrics`, or `/prometheus/metrics` where the engine named is `trtllm-serve`",
+			Doc: "the path of the metrics endpoint"},
+		{Key: autoscaling.SLOTTFTKey, OwnClass: true, Only: SLOOnly, Kind: latency("2s"), Default: "2s",
+			Doc: "time to the first token"},
+		{Key: autoscaling.SLOITLKey, OwnClass: true, Only: SLOOnly, Kind: latency("100ms"), Default: "100ms",
+			Doc: "mean time per further token"},
+		{Key: autoscaling.SLOTTFTPerTokenKey, OwnClass: true, Only: SLOOnly, Kind: Duration{Max: time.Second, Example: "200us"}, Default: "0s",
+			Doc: "what every token of the mean prompt adds to `slo-ttft`, for long prompts"},
+		{Key: autoscaling.SLOGoalKey, OwnClass: true, Only: SLOOnly, Kind: Number{Min: 0.5, Max: 0.9999, What: "a share of the requests", Example: "0.99"}, Default: "0.99",
+			Doc: "the share of the requests that should meet both latencies; all requests cannot be promised"},
+		{Key: autoscaling.SLOMarginKey, OwnClass: true, Only: SLOOnly, Kind: Number{Min: slo.MinMargin, Max: slo.MaxMargin, What: "a multiple of the demand", Example: "1.5"}, Default: "1",
+			Doc: "multiplies the demand that is planned for: [spare capacity](#spare-capacity)"},
+		{Key: autoscaling.StartScaleKey, OwnClass: true, Kind: words(StartAtPredecessor, StartAtInitial), Default: StartAtPredecessor,
+			Doc: "`predecessor`: a new revision starts with its share of the Service's traffic times the replicas that the others have for theirs (1 % beside 20 replicas at 99 %: one; the whole traffic: all 20), at most max-scale, gets traffic when they are Ready or cannot be scheduled, and keeps them for a stable window after that. `initial`: Knative's initial scale alone"},
+		{Key: autoscaling.DrainTimeoutKey, OwnClass: true, Kind: Duration{Min: time.Second, Max: 24 * time.Hour, Example: "10m"}, DefaultDoc: "the revision's `timeoutSeconds`",
+			Doc: "how long a pod that is [given up](drain.md) may end its requests"},
+		{Key: autoscaling.AcceptedKey, Place: Ours},
+	}
+}

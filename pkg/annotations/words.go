@@ -1,0 +1,33 @@
+package annotations
+
+// Words that the code compares values with.
+const (
+	// StartAtPredecessor and StartAtInitial are the values of start-scale.
+	StartAtPredecessor = "predecessor"
+	StartAtInitial     = "initial"
+
+	// PoolPerService and PoolPerRevision are the values of pool-mode.
+	PoolPerService  = "service"
+	PoolPerRevision = "revision"
+
+	// TargetQueueProxy and TargetUserContainer are the values of target.
+	TargetQueueProxy    = "queue-proxy"
+	TargetUserContainer = "user-container"
+
+	// FailOpen and FailClose are the values of failure-mode.
+	FailOpen  = "FailOpen"
+	FailClose = "FailClose"
+
+	// Auto leaves provider, epp-flavor or objective-header to the program.
+	Auto = "auto"
+	// FlavorGIE and FlavorLLMD are the other values of epp-flavor.
+	FlavorGIE  = "gie"
+	FlavorLLMD = "llm-d"
+	// HeaderSet and HeaderNone are the other values of objective-header.
+	HeaderSet  = "set"
+	HeaderNone = "none"
+
+	// FairnessRemoved and FairnessClient are the values of fairness-id.
+	FairnessRemoved = "remove"
+	FairnessClient  = "client"
+)
