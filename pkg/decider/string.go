@@ -127,6 +127,8 @@ func (r Reason) text() string {
 		return "only the last sample asks for more"
 	case JumpLimit:
 		return "at most 2 x Ready pods + 4 until requests outside of the engines confirm the need"
+	case BetweenTicks:
+		return "a count falls every 2 s only"
 	case ScaleDownLimit:
 		return "max-scale-down-rate"
 	case ScaleDownStabilized:

@@ -206,6 +206,7 @@ const (
 	UnconfirmedJump     Reason = "UnconfirmedJump"     // only the last sample of an engine asks for more
 	JumpLimit           Reason = "JumpLimit"           // an engine alone asks for many times the Ready pods
 	ScaleDownLimit      Reason = "ScaleDownLimit"      // max-scale-down-rate
+	BetweenTicks        Reason = "BetweenTicks"        // a count falls on a tick only, every 2 s
 	ScaleDownStabilized Reason = "ScaleDownStabilized" // an engine metric was higher within the stable window
 	ScaleDownDelayed    Reason = "ScaleDownDelayed"    // scale-down-delay
 	ActivationScale     Reason = "ActivationScale"     // activation-scale

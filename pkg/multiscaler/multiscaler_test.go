@@ -226,7 +226,7 @@ func TestLoop_fallsOnTicksOnly(t *testing.T) {
 			time.Sleep(2 * settle)
 		}
 		synctest.Wait()
-		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Decision.Reason != decider.ScaleDownLimit {
+		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Decision.Reason != decider.BetweenTicks {
 			t.Errorf("samples lowered the count to %v between ticks", got.Decision)
 		}
 		time.Sleep(time.Second)

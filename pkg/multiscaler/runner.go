@@ -206,8 +206,8 @@ func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 
 // untilTick holds a count that would fall between two ticks.
 func untilTick(d decider.Decision, replicas int32) decider.Decision {
-	d.Trace = append(d.Trace, decider.Step{Rule: "tick", Before: d.Replicas, After: replicas, Reason: decider.ScaleDownLimit})
-	d.Replicas, d.Reason = replicas, decider.ScaleDownLimit
+	d.Trace = append(d.Trace, decider.Step{Rule: "tick", Before: d.Replicas, After: replicas, Reason: decider.BetweenTicks})
+	d.Replicas, d.Reason = replicas, decider.BetweenTicks
 	return d
 }
 
