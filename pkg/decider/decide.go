@@ -10,7 +10,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	if err := validate(spec, obs); err != nil {
 		return Decision{}, st, err
 	}
-	next := st.forTargets(spec, obs).observeWork(obs).observePods(obs)
+	next := st.forTargets(spec, obs).observeWork(obs).observePods(obs).observeBlind(obs)
 	d := Decision{Wants: make([]Want, len(spec.Targets))}
 	for i, t := range spec.Targets {
 		if t.Metric == SLO {
@@ -23,14 +23,20 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	}
 	d.markNeverKnown(spec, next, obs)
 	d.largestWant(obs)
+	d.ExcessBurst = excessBurst(spec, obs)
 
 	// The rules, in order: each moves the count or leaves it.
 	d.move("partial data", partialData(d, obs))
 	d.moveWhy("unreachable", unreachable(spec, next, obs, d))
+	d.move("idle", idleToZero(spec, next, obs, d))
+	d.move("requests wait", wake(spec, obs, d))
+	d.move("blind at zero", wakeBlind(spec, next, obs, d))
 	delayed, window := scaleDownDelay(spec, next.Delay, obs.Time, d)
 	d.move("scale-down delay", delayed)
 	next.Delay = window
 	d.move("lost pod", lostPod(spec, next, obs, d))
+	d.move("failing start", capFailing(spec, obs, d))
+	d.move("last replica", keepLast(spec, obs, d))
 	d.move("bounds", bounds(spec, d)) // the user's min and max always win
 	return d, next, nil
 }

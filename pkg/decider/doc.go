@@ -47,7 +47,7 @@
 // revision gets the replicas of Knative's default, 70 requests in flight each
 // (noengine.go).
 //
-// The rules on the largest want are partial data, unreachable, scale-down delay, lost pod
-// and, last, bounds. Unknown is never zero: without any known metric the count
+// The rules on the largest want are partial data, unreachable, idle, requests wait,
+// blind at zero, scale-down delay, lost pod, failing start, last replica and, last, bounds. Unknown is never zero: without any known metric the count
 // stays. testdata/scenarios has a story for each rule.
 package decider

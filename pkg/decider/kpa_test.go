@@ -97,6 +97,9 @@ func kpaWalk(t *testing.T, seed uint64, steps int) {
 			t.Fatalf("seed %d step %d: %v", seed, step, err)
 		}
 		state = next
+		if theirs.ScaleValid && float64(theirs.ExcessBurstCapacity) != float64(ours.ExcessBurst) {
+			t.Fatalf("seed %d step %d: excess burst capacity %v, want %d as KPA", seed, step, ours.ExcessBurst, theirs.ExcessBurstCapacity)
+		}
 		want, got := theirs.DesiredPodCount, ours.Wants[0].Replicas
 		switch {
 		case !theirs.ScaleValid:
@@ -138,21 +141,25 @@ func randomDemandSpec(r *rand.Rand, m Metric) Spec {
 		PanicThreshold:   1.1 + r.Float64()*3,
 		MaxScaleUpRate:   []float64{1.01, 1.5, 2, 10, 1000}[r.IntN(5)],
 		MaxScaleDownRate: []float64{1.01, 1.5, 2, 10}[r.IntN(4)],
+		TargetBurst:      []float64{-1, 0, 1 + r.Float64()*300}[r.IntN(3)],
+		ReplicaCapacity:  1 + r.Float64()*100,
 	}
 }
 
 func kpaSpec(s Spec) *scaling.DeciderSpec {
 	return &scaling.DeciderSpec{
-		ScalingMetric:    string(s.Targets[0].Metric),
-		TargetValue:      s.Targets[0].Value,
-		TotalValue:       s.Targets[0].Value,
-		MaxScaleUpRate:   s.MaxScaleUpRate,
-		MaxScaleDownRate: s.MaxScaleDownRate,
-		PanicThreshold:   s.PanicThreshold,
-		StableWindow:     s.StableWindow,
-		ScaleDownDelay:   s.ScaleDownDelay,
-		Reachable:        s.Reachable,
-		ActivationScale:  s.ActivationScale,
+		ScalingMetric: string(s.Targets[0].Metric),
+		TargetValue:   s.Targets[0].Value,
+		TotalValue:    s.ReplicaCapacity,
+
+		TargetBurstCapacity: s.TargetBurst,
+		MaxScaleUpRate:      s.MaxScaleUpRate,
+		MaxScaleDownRate:    s.MaxScaleDownRate,
+		PanicThreshold:      s.PanicThreshold,
+		StableWindow:        s.StableWindow,
+		ScaleDownDelay:      s.ScaleDownDelay,
+		Reachable:           s.Reachable,
+		ActivationScale:     s.ActivationScale,
 	}
 }
 

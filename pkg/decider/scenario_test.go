@@ -183,6 +183,10 @@ func (s *Spec) set(key, value string) (err error) {
 		return count(&s.MaxReplicas)
 	case "activation":
 		return count(&s.ActivationScale)
+	case "burst":
+		return rate(&s.TargetBurst)
+	case "capacity":
+		return rate(&s.ReplicaCapacity)
 	case "reachable":
 		return yes(&s.Reachable)
 	case "early-panic":
@@ -283,6 +287,8 @@ func (s *story) observation(fields []string) (obs Observation, first, last, step
 			obs.Arrivals, err = readingOf(value)
 		case "queued":
 			obs.Queued, err = readingOf(value)
+		case "open":
+			obs.Open, err = readingOf(value)
 		case "pods":
 			obs.Pods, err = podsOf(value)
 		default:
@@ -392,6 +398,8 @@ func podOf(s string) (p Pod, err error) {
 		case "starting":
 			p.Phase = Starting
 			p.Age, err = time.ParseDuration(value)
+		case "unschedulable":
+			p.Unschedulable = true
 		case "age":
 			p.Age, err = time.ParseDuration(value)
 		case "ready": // no reading is known

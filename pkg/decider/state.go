@@ -27,6 +27,9 @@ type State struct {
 	// last lost; zero if none was.
 	Ready  int32     `json:"ready,omitempty"`
 	LostAt time.Time `json:"lostAt,omitzero"`
+	// BlindSince is since when it is not known whether a request waits for a revision at
+	// zero; zero while it is known, or the revision has replicas.
+	BlindSince time.Time `json:"blindSince,omitzero"`
 	// SLO is the memory of the metric SLO, nil without that metric. It is not modified.
 	SLO *slo.State `json:"slo,omitempty"`
 }

@@ -141,6 +141,14 @@ func (r Reason) text() string {
 		return "a tenth of the replicas per stable window: an empty queue does not show how many are too many"
 	case InFlightRequests:
 		return "requests are or may be in flight"
+	case Idle:
+		return "nothing was open anywhere for a stable window"
+	case OpenUnknown:
+		return "it is not known whether a request is open in the activator, a picker or a pod"
+	case RequestsWait:
+		return "requests wait for the first pod"
+	case StartFails:
+		return "pods do not become Ready, and more would not either"
 	case Unreachable:
 		return "no route leads to the revision and no request is in flight"
 	case Unschedulable:

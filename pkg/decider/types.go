@@ -71,6 +71,11 @@ type Spec struct {
 	Tolerance float64
 	// StartupDeadline is the time for which a starting pod counts as expected capacity.
 	StartupDeadline time.Duration
+	// TargetBurst is the requests that may come at once beyond the present load, -1 for any
+	// number: while the Ready pods cannot take them, Knative's activator queues. 0
+	// keeps the activator out of the path. ReplicaCapacity is what one replica takes, in
+	// the unit of the demand metric, without a target utilization.
+	TargetBurst, ReplicaCapacity float64
 	// EarlyPanic lets the engines' count of requests start the panic mode of
 	// Concurrency before the averages of the queue-proxies show the burst.
 	EarlyPanic bool
@@ -182,6 +187,10 @@ type Observation struct {
 	// Queued is the number of requests that wait in front of the engines now: in the
 	// activator, the queue-proxies, and the endpoint picker.
 	Queued Reading
+	// Open is the requests of the revision that are open anywhere: in activators and
+	// pickers, queue-proxies and engines; unknown unless all of them are known now. The
+	// last replica stays while it is not 0.
+	Open Reading
 	// TTFT and ITL are the time to the first token and the time between two tokens. The
 	// zero value is unknown.
 	TTFT Latency `json:",omitzero"`
@@ -213,6 +222,10 @@ const (
 	GivenBackSlowly     Reason = "GivenBackSlowly"     // replicas that a backlog brought are removed one by one
 	InFlightRequests    Reason = "InFlightRequests"    // requests are in flight, or may be in an unreachable revision
 	Unreachable         Reason = "Unreachable"         // no route and no request: the pods are removed
+	Idle                Reason = "Idle"                // nothing was open anywhere for a stable window
+	OpenUnknown         Reason = "OpenUnknown"         // it is not known whether a request is open: one replica stays
+	RequestsWait        Reason = "RequestsWait"        // requests wait for the first pod
+	StartFails          Reason = "StartFails"          // pods do not become Ready, and more would not either
 	Unschedulable       Reason = "Unschedulable"       // pods find no node, and more would not either
 	TooFewReplicas      Reason = "TooFewReplicas"      // min-scale
 	TooManyReplicas     Reason = "TooManyReplicas"     // max-scale
@@ -258,6 +271,9 @@ type Decision struct {
 	Trace  []Step
 	// Panicking reports whether a demand target is in panic mode.
 	Panicking bool
+	// ExcessBurst is what the Ready pods can take beyond the present load and
+	// Spec.TargetBurst; below 0 Knative's activator belongs into the path.
+	ExcessBurst Reading `json:",omitzero"`
 	// SLO is the parts of the want of the metric SLO, nil without that metric.
 	SLO *SLOParts `json:",omitempty"`
 	// Objective is what the metric SLO aims at, the zero value without that metric.

@@ -224,9 +224,19 @@ func (r *runner) worthNotice(before Record) bool {
 	}
 	reason := d.Reason != r.notified && (r.notified == decider.NoData || now.Sub(r.notifiedAt) >= quiet)
 	numbers := now.Sub(r.notifiedAt) >= refresh && d.String() != r.notifiedText
-	if !moved && !reason && !numbers && d.Replicas == r.record.Observation.Replicas {
+	before.Decision.ExcessBurst, d.ExcessBurst = known(before.Decision.ExcessBurst), known(d.ExcessBurst)
+	path := (before.Decision.ExcessBurst < 0) != (d.ExcessBurst < 0) // the activator comes into the path, or leaves it
+	if !moved && !reason && !numbers && !path && d.Replicas == r.record.Observation.Replicas {
 		return false
 	}
 	r.notified, r.notifiedAt, r.notifiedText = d.Reason, now, d.String()
 	return true
+}
+
+// known is a reading, 0 where it is unknown.
+func known(r decider.Reading) decider.Reading {
+	if !r.Known() {
+		return 0
+	}
+	return r
 }

@@ -1,0 +1,103 @@
+package decider
+
+import (
+	"math"
+	"time"
+)
+
+// idleToZero removes the last replica of a reachable revision without min-scale when
+// nothing was open anywhere for a stable window, and leaves one at zero there until a
+// request comes. What some metrics remember (slo the load of an hour) is a reason to keep
+// several replicas, and none to pay for one that nobody asks. Knative's own metrics
+// decide alone.
+func idleToZero(spec Spec, st State, obs Observation, d Decision) outcome {
+	stay := outcome{replicas: d.Replicas}
+	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas == 0 || !noDemand(d) || obs.Open != 0 || minOneIfBusy(obs) > 0 {
+		return stay
+	}
+	last := d.Replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs) && st.idleFor(spec.StableWindow, obs.Time)
+	if !last && obs.Replicas > 0 {
+		return stay
+	}
+	return outcome{0, Idle}
+}
+
+// maxBlind is how long a revision stays at zero without knowing whether requests wait:
+// longer than an activator takes to be replaced.
+const maxBlind = 30 * time.Second
+
+// observeBlind notes since when it is not known whether a request waits for a revision at
+// zero.
+func (st State) observeBlind(obs Observation) State {
+	switch {
+	case obs.Replicas > 0 || obs.Open.Known():
+		st.BlindSince = time.Time{}
+	case st.BlindSince.IsZero():
+		st.BlindSince = obs.Time
+	}
+	return st
+}
+
+// wakeBlind starts one replica of a revision at zero that nobody sees the requests of.
+func wakeBlind(spec Spec, st State, obs Observation, d Decision) outcome {
+	if !spec.Reachable || d.Replicas > 0 || st.BlindSince.IsZero() || obs.Time.Sub(st.BlindSince) < maxBlind {
+		return outcome{replicas: d.Replicas}
+	}
+	return outcome{1, OpenUnknown}
+}
+
+// keepLast keeps the last replica while a request is open anywhere, or may be.
+func keepLast(spec Spec, obs Observation, d Decision) outcome {
+	switch {
+	case !spec.Reachable || d.Replicas > 0 || obs.Replicas == 0 || obs.Open == 0:
+		return outcome{replicas: d.Replicas}
+	case obs.Open > 0:
+		return outcome{1, InFlightRequests}
+	}
+	return outcome{1, OpenUnknown}
+}
+
+// wake raises the count for the requests that wait, or are open in pods that drain, while
+// no pod is Ready: to one replica, and where a target is in requests to what those that
+// wait need. The other metrics know nothing without a Ready pod.
+func wake(spec Spec, obs Observation, d Decision) outcome {
+	q := queued(obs)
+	if !spec.Reachable || obs.Ready > 0 || !(q > 0 || obs.Open > 0) {
+		return outcome{replicas: d.Replicas}
+	}
+	need := 1.0
+	for _, t := range spec.Targets {
+		if q > 0 && (t.Metric == Running || t.Metric == Waiting) {
+			need = max(need, math.Ceil(float64(q)/t.Value*(1-epsilon)))
+		}
+	}
+	n := max(toCount(min(need, maxPods(spec, obs))), spec.ActivationScale)
+	return outcome{max(d.Replicas, n), RequestsWait}
+}
+
+// capFailing adds no replica while no pod is Ready and one of them finds no node, or has
+// been starting for longer than StartupDeadline: others would fare no better.
+func capFailing(spec Spec, obs Observation, d Decision) outcome {
+	if !spec.Reachable || obs.Ready > 0 || obs.Replicas == 0 {
+		return outcome{replicas: d.Replicas}
+	}
+	for _, p := range obs.Pods {
+		if p.Phase == Starting && p.Unschedulable {
+			return outcome{min(d.Replicas, obs.Replicas), Unschedulable}
+		}
+		if p.Phase == Starting && !coming(spec, p) {
+			return outcome{min(d.Replicas, obs.Replicas), StartFails}
+		}
+	}
+	return outcome{replicas: d.Replicas}
+}
+
+// waitsForPods reports whether a pod has not become Ready yet.
+func waitsForPods(obs Observation) bool {
+	for _, p := range obs.Pods {
+		if p.Phase == Starting {
+			return true
+		}
+	}
+	return obs.Ready == 0 && obs.Replicas > 0
+}
