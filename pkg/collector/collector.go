@@ -44,6 +44,8 @@ type Target struct {
 	Path string
 	// StableWindow and PanicWindow are the averaging windows of concurrency and rps.
 	StableWindow, PanicWindow time.Duration
+	// Weighted gives newer values more weight in the averages.
+	Weighted bool
 	// EngineOnly pods have no queue-proxy.
 	EngineOnly bool
 }
@@ -51,16 +53,15 @@ type Target struct {
 // Options configure a Collector. Fields that are zero or negative take the default in
 // brackets; a time below 10 ms is 10 ms.
 type Options struct {
-	// QueueProxyPort serves Knative's Stat [9090].
-	QueueProxyPort int
+	// QueueProxyPort serves Knative's Stat, ActivatorPort the metrics of Knative's
+	// activator [both 9090].
+	QueueProxyPort, ActivatorPort int
 	// QueueProxyInterval and EngineInterval are the times between two scrapes of one pod [500ms].
 	QueueProxyInterval, EngineInterval time.Duration
-	// Timeout bounds one scrape from connecting to the last byte [1s]. That of an engine
-	// that needs longer grows, up to MaxTimeout [5s].
-	Timeout, MaxTimeout time.Duration
+	// Timeout bounds one scrape from connecting to the last byte [1s].
+	Timeout time.Duration
 	// MaxQueueProxyInterval and MaxEngineInterval are the times between two scrapes of
-	// one pod up to which the two intervals grow with the number of pods [1s, 2s], where
-	// this replica leads; a standby's are five times as long.
+	// one pod up to which the two intervals grow with the number of pods [1s, 2s].
 	MaxQueueProxyInterval, MaxEngineInterval time.Duration
 	// ReadingsPerSecond is the number of scrapes a second from which the intervals
 	// grow [4000]: at 60 µs each about a quarter of a core.
@@ -92,14 +93,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.QueueProxyPort = cmp.Or(o.QueueProxyPort, 9090)
+	o.QueueProxyPort, o.ActivatorPort = cmp.Or(o.QueueProxyPort, 9090), cmp.Or(o.ActivatorPort, activatorPort)
 	setDuration(&o.QueueProxyInterval, 500*time.Millisecond)
 	setDuration(&o.EngineInterval, 500*time.Millisecond)
 	setDuration(&o.MaxQueueProxyInterval, time.Second)
 	setDuration(&o.MaxEngineInterval, 2*time.Second)
 	setDuration(&o.Timeout, time.Second)
-	setDuration(&o.MaxTimeout, 5*time.Second)
-	o.MaxTimeout = max(o.MaxTimeout, o.Timeout)
 	if !(o.ReadingsPerSecond > 0) {
 		o.ReadingsPerSecond = 4000
 	}
@@ -149,6 +148,8 @@ type Collector struct {
 	metrics *metrics
 	clock   clock
 	large   largePages
+	// activators reads what waits in Knative's activators.
+	activators *activators
 	// scheduler has every target that was started; scratches and rooms are for its workers.
 	scheduler *scheduler
 	scratches kept[scratch]
@@ -161,9 +162,7 @@ type Collector struct {
 	// pickersOf are the pickers that hold requests of a revision.
 	pickersOf map[Revision][]Revision
 	notify    func(Revision)
-	// leads is nil where this replica acts for all revisions.
-	leads   func(Revision) bool
-	pollers sync.WaitGroup
+	pollers   sync.WaitGroup
 	// ticked is when the last tick ended.
 	ticked atomic.Pointer[time.Time]
 	// counts are those of the last tick.
@@ -173,10 +172,12 @@ type Collector struct {
 // New returns a collector that watches nothing yet.
 func New(o Options) *Collector {
 	o = o.withDefaults()
-	return &Collector{
+	c := &Collector{
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
 		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
+	c.activators = newActivators(o, c.clock.now, c.changed)
+	return c
 }
 
 // Run scrapes until ctx ends, and returns when every scrape under way has stopped.
@@ -188,6 +189,7 @@ func (c *Collector) Run(ctx context.Context) {
 	}
 	c.mu.Unlock()
 	c.pollers.Go(func() { c.dispatch(ctx) })
+	c.pollers.Go(func() { c.activators.run(ctx) })
 
 	for c.clock.waitForSecond(ctx) {
 		c.tick(c.clock.now())
@@ -240,16 +242,17 @@ func (c *Collector) Ticked() time.Time {
 // tick carries every revision's values into the new second and finds targets gone stale.
 func (c *Collector) tick(now time.Time) {
 	defer c.ticked.Store(&now)
-	c.followRoles(now)
-	counts := newTargetCounts()
+	counts, podless := newTargetCounts(), false
 	for _, r := range c.all() {
 		if r.tick(now, &counts) {
 			c.changed(r.key)
 		}
+		podless = podless || r.podless()
 	}
+	c.activators.fast.Store(podless)
 	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
-	c.setTargets(counts.weighed())
+	c.setTargets(counts.all)
 }
 
 func (c *Collector) all() []*revision {
@@ -266,13 +269,11 @@ func (c *Collector) all() []*revision {
 // what they hold when their length changes; the engine's readings start anew
 // when engine, port or path change.
 func (c *Collector) Watch(t Target) {
-	leads := c.leading(t.Revision)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.revisions[t.Revision]
 	if !ok {
 		r = newRevision(c, t.Revision)
-		r.leads.Store(leads)
 		c.revisions[t.Revision] = r
 	}
 	r.isPicker = t.Engine == Picker
@@ -336,7 +337,7 @@ func (c *Collector) start(r *revision) {
 	now := c.clock.now()
 	for _, t := range r.idleTargets() {
 		t.started = true
-		c.scheduler.add(t, now.Add(t.untilNext(now, c.interval(t.source))))
+		c.scheduler.add(t, now.Add(t.untilNext(now)))
 	}
 }
 

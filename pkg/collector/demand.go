@@ -17,7 +17,9 @@ const (
 
 // demand averages concurrency and rps, summed over the pods.
 type demand struct {
-	stable, panic                       time.Duration
+	stable, panic time.Duration
+	// weighted gives newer values more weight in the averages.
+	weighted                            bool
 	stableConcurrency, panicConcurrency *window.Mean
 	stableRPS, panicRPS                 *window.Mean
 	// dirty is the time of the newest report that is not in the windows yet.
@@ -122,6 +124,9 @@ func (d *demand) rps(now time.Time) decider.Windowed {
 func (d *demand) windowed(now time.Time, stable, panic *window.Mean) decider.Windowed {
 	if !d.known(now) {
 		return decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
+	}
+	if d.weighted {
+		return decider.Windowed{Stable: decider.Reading(stable.WeightedAverage(now)), Panic: decider.Reading(panic.WeightedAverage(now))}
 	}
 	return decider.Windowed{
 		Stable: decider.Reading(stable.WindowAverage(now)),

@@ -34,12 +34,16 @@ func (c *Collector) SetHeld(key Revision, shares []Share) {
 	delete(c.pickersOf, key)
 	queues := make([]pickerQueue, 0, len(shares))
 	for _, s := range shares {
-		queues = append(queues, pickerQueue{picker: c.revisions[s.Picker], part: s.Part})
+		q := pickerQueue{part: s.Part}
+		if p := c.revisions[s.Picker]; p != nil {
+			q.source = p
+		}
+		queues = append(queues, q)
 		c.pickersOf[key] = append(c.pickersOf[key], s.Picker)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held.become(queues)
+	r.held.become(append(r.ownQueues(), queues...))
 }
 
 // affected is the revisions to notify of a change: of a picker's, those whose
@@ -56,24 +60,6 @@ func (c *Collector) affected(key Revision) (keys []Revision) {
 	return keys
 }
 
-// hastenBehind has the engines behind a picker read now: its queue shows a burst.
-func (c *Collector) hastenBehind(picker Revision, now time.Time) {
-	c.mu.Lock()
-	keys := c.affected(picker)
-	c.mu.Unlock()
-	for _, key := range keys {
-		r := c.lookup(key)
-		if r == nil {
-			continue
-		}
-		r.mu.Lock()
-		for _, p := range r.pods {
-			p.hasten(now)
-		}
-		r.mu.Unlock()
-	}
-}
-
 // held is what waits in front of a revision; guarded by the revision's mutex.
 type held struct {
 	queues []pickerQueue
@@ -85,11 +71,18 @@ type held struct {
 // longestStandIn is for how long at most what a picker held stands in for what it holds.
 const longestStandIn = time.Minute
 
-// pickerQueue is a part of what one picker holds; picker is nil while nobody watches it.
+// queueSource is a picker, or the activators for one revision.
+type queueSource interface {
+	// waiting is the requests that wait there now; NaN when unknown.
+	waiting(now time.Time) float64
+}
+
+// pickerQueue is a part of what one picker holds, or of what the activators hold of one
+// revision; source is nil while nobody watches it.
 type pickerQueue struct {
-	picker *revision
+	source queueSource
 	part   float64
-	// last is what the picker as a whole held at the time at, zero when that is too
+	// last is what the source as a whole held at the time at, zero when that is too
 	// long ago or was never known.
 	last float64
 	at   time.Time
@@ -99,7 +92,7 @@ type pickerQueue struct {
 func (h *held) become(queues []pickerQueue) {
 	for i, q := range queues {
 		for _, had := range h.queues {
-			if q.picker != nil && had.picker == q.picker {
+			if q.source != nil && had.source == q.source {
 				queues[i].last, queues[i].at = had.last, had.at
 			}
 		}
@@ -108,6 +101,14 @@ func (h *held) become(queues []pickerQueue) {
 	if len(queues) == 0 {
 		h.rate, h.again = 0, 0
 	}
+}
+
+// waiting is the requests that wait in the source as a whole; NaN when unknown.
+func (q pickerQueue) waiting(now time.Time) float64 {
+	if q.source == nil {
+		return math.NaN()
+	}
+	return q.source.waiting(now)
 }
 
 // tick takes what the pickers hold now and returns by how many requests of ours
@@ -119,7 +120,7 @@ func (h *held) tick(now time.Time, patience time.Duration) (growth float64) {
 	lately := 0.0
 	for i := range h.queues {
 		q := &h.queues[i]
-		v := q.picker.waiting(now)
+		v := q.waiting(now)
 		if !known(v) {
 			if now.Sub(q.at) > patience {
 				q.last, q.at = 0, time.Time{}
@@ -153,7 +154,7 @@ func (h *held) rps(reached float64) float64 {
 func (h *held) sum(now time.Time) (sum float64) {
 	for _, q := range h.queues {
 		v := q.last
-		if live := q.picker.waiting(now); known(live) {
+		if live := q.waiting(now); known(live) {
 			v = min(v, live)
 		}
 		sum += q.part * v
@@ -178,9 +179,6 @@ func (h *held) queued() decider.Reading {
 // of them cannot be read, for it may be the one that holds them. Of several pods
 // one leads, and the others hold nothing; nor does one that is new.
 func (r *revision) waiting(now time.Time) float64 {
-	if r == nil {
-		return math.NaN()
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sum, readable := 0.0, 0

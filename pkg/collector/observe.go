@@ -23,7 +23,7 @@ func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
 	now := c.clock.now()
 	o := decider.Observation{
 		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
-		Arrivals: r.demand.total(now), Queued: r.held.queued(),
+		Arrivals: r.demand.total(now), Queued: r.held.queued(), Open: reading(r.open(now)),
 		Pods: make([]decider.Pod, 0, len(r.pods)),
 	}
 	inFlight := 0.0

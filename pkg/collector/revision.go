@@ -3,7 +3,6 @@ package collector
 import (
 	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
@@ -17,8 +16,6 @@ type revision struct {
 	key Revision
 	// isPicker is guarded by Collector.mu.
 	isPicker bool
-	// leads is true while this replica acts for the revision.
-	leads atomic.Bool
 	// layout is that of the pods' pages.
 	layout engine.Layout
 
@@ -27,8 +24,10 @@ type revision struct {
 	pods   map[string]*pod // by UID
 	// listed is when setPods was called last; zero before the first call.
 	listed time.Time
-	demand demand
-	held   held
+	// podlessSince is when a list without pods followed one with pods, or none.
+	podlessSince time.Time
+	demand       demand
+	held         held
 	// engineSeen is true once a metrics page of some engine was read.
 	engineSeen bool
 }
@@ -67,6 +66,10 @@ func (r *revision) watch(t Target, now time.Time) {
 	old := r.target
 	r.target = t
 	r.demand.resize(now, t.StableWindow, t.PanicWindow)
+	r.demand.weighted = t.Weighted
+	if r.held.queues == nil {
+		r.held.become(r.ownQueues())
+	}
 	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed && old.Path == t.Path {
 		return
 	}
@@ -106,6 +109,12 @@ func (r *revision) setPods(pods []Pod) (changed bool) {
 		changed = true
 	}
 	r.pods, r.listed = current, at
+	switch {
+	case len(current) > 0:
+		r.podlessSince = time.Time{}
+	case r.podlessSince.IsZero():
+		r.podlessSince = at
+	}
 	return changed
 }
 
@@ -239,7 +248,6 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
 	}
 	t.misses, t.good, t.trouble = 0, at, nil
-	t.noteResponse(o)
 	t.noteQuiet(s, at)
 	if t.source == queueProxy {
 		changed = r.storeRequests(p, s.requests, at)
@@ -252,32 +260,11 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	return r.tell(t, at) || changed, confirm
 }
 
-// noteResponse takes the time that an engine took for a page that can be used.
-func (t *target) noteResponse(o outcome) {
-	if t.source != enginePage {
-		return
-	}
-	t.limit.answered(&t.rev.c.o, o.response)
-	t.cost.add(o.at, o.response)
-	t.pageCost.Store(int64(t.cost.estimate()))
-	t.rev.c.metrics.engineSeconds.Add(t.cost.shortest.Seconds())
-}
-
-// timeout is the limit of the next scrape.
-func (t *target) timeout() time.Duration {
-	t.rev.mu.Lock()
-	defer t.rev.mu.Unlock()
-	return t.limit.next(&t.rev.c.o)
-}
-
 // miss counts a failed scrape. A report that cannot be true makes the pod
 // unknown at once: its last value is no better.
 func (r *revision) miss(t *target, at time.Time, err error) bool {
 	t.misses++
 	t.trouble = t.trouble.next(at, err)
-	if t.trouble.cause == causeTimeout && t.source == enginePage {
-		t.limit.cutOff(&r.c.o, at)
-	}
 	if c := cause(err); c == causeImplausible || c == causeWrongPod {
 		t.good = time.Time{}
 		if c == causeWrongPod {
@@ -324,9 +311,6 @@ func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
 		r.flush()
 	}
 	changed := p.requests != s
-	if isBurst(p.requests.concurrency, s.concurrency) || isBurst(p.requests.rps, s.rps) {
-		p.hasten(at)
-	}
 	p.requests = s
 	r.demand.dirty = at
 	return changed
@@ -342,7 +326,8 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	if last.at.IsZero() {
 		return true, false
 	}
-	confirm = isBurst(last.inFlight(), e.inFlight())
+	grown := e.inFlight() - last.inFlight()
+	confirm = grown >= 2 && e.inFlight() >= 2*last.inFlight()
 	// A sample equal to the last one may still confirm a burst.
 	return !e.equal(last) || !same(p.persisted(), persisted), confirm
 }
@@ -384,7 +369,7 @@ func (r *revision) record(now time.Time) {
 		share := float64(ready) / float64(max(known, 1))
 		reached := sum.rps*share + leaving.rps
 		r.demand.set(now, requestSample{sum.concurrency*share + leaving.concurrency + held, r.held.rps(reached)}, reached)
-	case held > 0 && r.unborn():
+	case held > 0 && (r.unborn() || r.none(now)):
 		r.demand.set(now, requestSample{held, r.held.rate}, 0)
 	}
 }
@@ -416,6 +401,15 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 		}
 	}
 	return changed
+}
+
+// surelyNone is how long a revision must have had no pod to be at zero: its pods may not
+// be listed yet.
+const surelyNone = 2 * time.Second
+
+// none reports whether the revision is at zero.
+func (r *revision) none(now time.Time) bool {
+	return !r.podlessSince.IsZero() && now.Sub(r.podlessSince) >= surelyNone
 }
 
 func sameSecond(a, b time.Time) bool { return b.IsZero() || a.Unix() == b.Unix() }

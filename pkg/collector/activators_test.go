@@ -1,0 +1,163 @@
+package collector
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+)
+
+const activatorIP = "10.2.0.1"
+
+// activatorPageOf is the metrics page of an activator as Knative 0.50 serves it, with
+// requests of the world's revision and of another.
+func activatorPageOf(queued, active int) string {
+	const labels = `k8s_namespace_name="%s",kn_revision_name="%s",otel_scope_name="knative.dev/serving/pkg/activator",otel_scope_schema_url="",otel_scope_version=""`
+	ours, other := fmt.Sprintf(labels, rev.Namespace, rev.Name), fmt.Sprintf(labels, "default", "llm-000010")
+	return "# HELP kn_activator_stats_conn_reachable Connection\n# TYPE kn_activator_stats_conn_reachable gauge\nkn_activator_stats_conn_reachable{peer=\"autoscaler\"} 1\n" +
+		"# TYPE kn_revision_request_queued gauge\n" +
+		fmt.Sprintf("kn_revision_request_queued{%s} %d\nkn_revision_request_queued{%s} 7\n", ours, queued, other) +
+		"# TYPE kn_revision_request_active gauge\n" +
+		fmt.Sprintf("kn_revision_request_active{%s} %d\n", ours, active) +
+		"target_info{service_name=\"activator\"} 1\n"
+}
+
+// withActivator is a story with one activator.
+func withActivator(t *testing.T, pods []Pod, tell func(*testing.T, *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, pods...)
+		w.enginePage(activatorIP, "")
+		w.atActivator(0, 0)
+		w.SetActivators([]ActivatorPod{{Name: "activator-1", UID: "a1", IP: activatorIP, Ready: true}})
+		tell(t, w)
+	})
+}
+
+// atActivator has the activator hold so many requests.
+func (w *world) atActivator(queued, active int) {
+	w.set(activatorIP, func(p *fakePod) {
+		p.statPage = answerText(activatorPageOf(queued, active))
+	})
+}
+
+// A request that waits for a revision at zero is seen within a tenth of a second, and counts
+// as concurrency and as an arrival.
+func TestActivators_wake(t *testing.T) {
+	withActivator(t, nil, func(t *testing.T, w *world) {
+		after(70 * time.Second)
+		if err := w.ActivatorProblem(); err != nil {
+			t.Fatal(err)
+		}
+		wantReading(t, "queued", w.observe().Queued, 0)
+		wantReading(t, "open", w.observe().Open, 0)
+		wantReading(t, "concurrency of no pod and no request", w.observe().Concurrency.Panic, decider.Unknown())
+		w.atActivator(12, 0)
+		after(150 * time.Millisecond)
+		wantReading(t, "open", w.observe().Open, 12)
+		after(time.Second)
+		wantReading(t, "queued", w.observe().Queued, 12)
+		wantReading(t, "panic concurrency", w.observe().Concurrency.Panic, 12)
+	})
+}
+
+// What is passed on is in the queue-proxy's report: only what waits is added.
+func TestActivators_inThePath(t *testing.T) {
+	withActivator(t, ready(1), func(t *testing.T, w *world) {
+		w.load("10.0.0.1", 3, 2)
+		w.engine("10.0.0.1", 3, 0, 0.5)
+		w.atActivator(2, 3)
+		after(10 * time.Second)
+		wantReading(t, "panic concurrency", w.observe().Concurrency.Panic, 5)
+		wantReading(t, "queued", w.observe().Queued, 2)
+		w.atActivator(0, 0)
+		w.load("10.0.0.1", 0, 0)
+		w.engine("10.0.0.1", 0, 0, 0)
+		after(3 * time.Second)
+		wantReading(t, "open", w.observe().Open, 0)
+	})
+}
+
+// While an activator that gets requests cannot be read, what waits in it is not known.
+func TestActivators_unreadableIsUnknown(t *testing.T) {
+	for name, answer := range map[string]func(w *world){
+		"none":       func(w *world) { w.SetActivators(nil) },
+		"status":     func(w *world) { w.set(activatorIP, func(p *fakePod) { p.statPage = status(404) }) },
+		"not a page": func(w *world) { w.set(activatorIP, func(p *fakePod) { p.statPage = answerText("up 1\n") }) },
+		"absurd": func(w *world) {
+			w.set(activatorIP, func(p *fakePod) { p.statPage = answerText(strings.ReplaceAll(activatorPageOf(0, 0), " 7\n", " NaN\n")) })
+		},
+		"a second one": func(w *world) {
+			w.SetActivators(append(oneActivator(), ActivatorPod{Name: "b", UID: "b", IP: "10.2.0.9", Ready: true}))
+		},
+		"another address": func(w *world) {
+			w.SetActivators([]ActivatorPod{{Name: "activator-1", UID: "a1", IP: "10.2.0.9", Ready: true}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withActivator(t, ready(1), func(t *testing.T, w *world) {
+				w.load("10.0.0.1", 0, 0)
+				w.engine("10.0.0.1", 0, 0, 0)
+				after(5 * time.Second)
+				wantReading(t, "open", w.observe().Open, 0)
+				answer(w)
+				after(6 * time.Second)
+				wantReading(t, "open", w.observe().Open, decider.Unknown())
+				if w.ActivatorProblem() == nil {
+					t.Error("no problem is reported")
+				}
+			})
+		})
+	}
+}
+
+// An activator that is going away and cannot be read any more holds nothing that matters.
+func TestActivators_leaving(t *testing.T) {
+	withActivator(t, ready(1), func(t *testing.T, w *world) {
+		w.load("10.0.0.1", 0, 0)
+		w.engine("10.0.0.1", 0, 0, 0)
+		w.SetActivators(append(oneActivator(), ActivatorPod{Name: "old", UID: "old", IP: "10.2.0.9"}))
+		after(5 * time.Second)
+		wantReading(t, "open", w.observe().Open, 0)
+	})
+}
+
+func oneActivator() []ActivatorPod {
+	return []ActivatorPod{{Name: "activator-1", UID: "a1", IP: activatorIP, Ready: true}}
+}
+
+func TestReadActivator_refuses(t *testing.T) {
+	for name, page := range map[string]string{
+		"empty":         "",
+		"another":       "go_goroutines 7\n",
+		"no revision":   "kn_activator_x 1\nkn_revision_request_queued{a=\"b\"} 1\n",
+		"not a number":  "kn_activator_x 1\nkn_revision_request_queued{k8s_namespace_name=\"a\",kn_revision_name=\"b\"} x\n",
+		"no end":        "kn_activator_x 1\nkn_revision_request_queued{k8s_namespace_name=\"a\"\n",
+		"larger":        "kn_activator_x 1\n" + strings.Repeat("# x\n", 1000),
+		"absurd number": "kn_activator_x 1\nkn_revision_request_active{k8s_namespace_name=\"a\",kn_revision_name=\"b\"} 1e9\n",
+	} {
+		if held, err := readActivator(strings.NewReader(page), 2000); err == nil {
+			t.Errorf("%s: %v, want an error", name, held)
+		}
+	}
+}
+
+func FuzzReadActivator(f *testing.F) {
+	f.Add(activatorPageOf(3, 4))
+	f.Fuzz(func(t *testing.T, page string) {
+		held, err := readActivator(strings.NewReader(page), 1<<20)
+		for rev, h := range held {
+			if err != nil || rev.Name == "" || !(h.queued >= 0 && h.active >= 0) {
+				t.Errorf("%v: %+v, %v", rev, h, err)
+			}
+		}
+	})
+}
+
+func answerText(page string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return ok("text/plain", page), nil }
+}
