@@ -24,11 +24,8 @@ func checkAnnotations(given map[string]string, kn *autoscalerconfig.Config) erro
 	if err := checkKeys(given); err != nil {
 		return err
 	}
-	if key, v, ok := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given); ok && v != knautoscaling.MetricAggregationAlgorithmLinear {
-		return fmt.Errorf("%s: %q is not supported by the class %s; use %q or remove it", key, v, autoscaling.Class, knautoscaling.MetricAggregationAlgorithmLinear)
-	}
-	if key, v, ok := knautoscaling.TargetBurstCapacityAnnotation.Get(given); ok && v != "0" {
-		return fmt.Errorf("%s: %q is not supported by the class %s, which keeps the activator out of the path while a pod is Ready; use \"0\" or remove it", key, v, autoscaling.Class)
+	if key, v, _ := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given); v != "" && v != knautoscaling.MetricAggregationAlgorithmLinear && !isWeighted(given) {
+		return fmt.Errorf("%s: %q must be %q or %q", key, v, knautoscaling.MetricAggregationAlgorithmLinear, knautoscaling.MetricAggregationAlgorithmWeightedExponential)
 	}
 	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, given); errs != nil {
 		return fmt.Errorf("%w", errs)
@@ -65,7 +62,7 @@ func checkNumbers(given map[string]string) error {
 	for _, a := range annotations.Where(func(a annotations.Annotation) bool { return a.Domain() == knautoscaling.GroupName }) {
 		key, v, _ := a.Get(given)
 		kind, ok := a.Kind.(annotations.Number)
-		if f, err := strconv.ParseFloat(v, 64); ok && err == nil && math.IsNaN(f) {
+		if f, err := strconv.ParseFloat(v, 64); ok && err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
 			return fmt.Errorf("%s: %q must be in [%v, %v]", key, v, kind.Min, kind.Max)
 		}
 	}
@@ -82,9 +79,9 @@ func checkDemandOnly(given map[string]string, targets []target) error {
 	if names(targets, decider.Concurrency) || names(targets, decider.RPS) {
 		return nil
 	}
-	for _, a := range only(annotations.DemandOnly) {
+	for _, a := range demandOnly(given) {
 		if key, v, ok := a.Get(given); ok {
-			return fmt.Errorf("%s: %q is for the metrics %s only; remove it, or name one of them in %s", key, v, a.Only, knautoscaling.MetricAnnotationKey)
+			return fmt.Errorf("%s: %q is for the metrics %s only; remove it, or name one of them in %s", key, v, annotations.DemandOnly, knautoscaling.MetricAnnotationKey)
 		}
 	}
 	return nil
@@ -93,6 +90,28 @@ func checkDemandOnly(given map[string]string, targets []target) error {
 // only lists the annotations that are for some metrics alone.
 func only(m annotations.Metrics) []annotations.Annotation {
 	return annotations.Where(func(a annotations.Annotation) bool { return a.Only == m })
+}
+
+// demandOnly lists the annotations that shape concurrency and rps alone, also those that do
+// for some values only: a target-burst-capacity above 0 is in requests or requests per
+// second, and an average that is not linear is one of theirs.
+func demandOnly(given map[string]string) []annotations.Annotation {
+	all := only(annotations.DemandOnly)
+	if _, v, _ := knautoscaling.TargetBurstCapacityAnnotation.Get(given); v != "" && v != "0" && v != "-1" {
+		burst, _ := annotations.ByKey(knautoscaling.TargetBurstCapacityKey)
+		all = append(all, burst)
+	}
+	if isWeighted(given) {
+		algorithm, _ := annotations.ByKey(knautoscaling.MetricAggregationAlgorithmKey)
+		all = append(all, algorithm)
+	}
+	return all
+}
+
+// isWeighted reports whether newer values weigh more in the averages.
+func isWeighted(given map[string]string) bool {
+	_, v, _ := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given)
+	return v == knautoscaling.MetricAggregationAlgorithmWeightedExponential || v == knautoscaling.MetricAggregationAlgorithmWeightedExponentialAlt
 }
 
 // names reports whether a metric is among the targets.

@@ -16,10 +16,10 @@ func TestResolve_maxScaleDefault(t *testing.T) {
 		annotations map[string]string
 		min, max    int32
 	}{
-		{"no bound of its own", nil, nil, 1, 7},
-		{"its own", nil, map[string]string{"autoscaling.knative.dev/max-scale": "20"}, 1, 20},
-		{"explicitly none", nil, map[string]string{"autoscaling.knative.dev/max-scale": "0"}, 1, 0},
-		{"the cluster's", map[string]string{"max-scale": "4"}, nil, 1, 4},
+		{"no bound of its own", nil, nil, 0, 7},
+		{"its own", nil, map[string]string{"autoscaling.knative.dev/max-scale": "20"}, 0, 20},
+		{"explicitly none", nil, map[string]string{"autoscaling.knative.dev/max-scale": "0"}, 0, 0},
+		{"the cluster's", map[string]string{"max-scale": "4"}, nil, 0, 4},
 		{"a larger min-scale", nil, map[string]string{"autoscaling.knative.dev/min-scale": "9"}, 9, 9},
 	} {
 		kn, err := asconfig.NewConfigFromMap(tt.knative)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -35,9 +34,22 @@ type Settings struct {
 	// DrainTimeout is how long a pod that is given up may work off its requests; 0 is the
 	// revision's own timeout.
 	DrainTimeout time.Duration
-	// KeptAtOne says which annotations ask for zero replicas while this class
-	// keeps one; empty when none does.
-	KeptAtOne string
+	// Weighted gives newer values of concurrency and rps more weight in their averages.
+	Weighted bool
+	Zero     Zero
+}
+
+// Zero is how a routed revision goes to zero replicas.
+type Zero struct {
+	// Allowed is true where neither min-scale nor the cluster keeps a replica.
+	Allowed bool
+	// Grace is the shortest time for which Knative's activator is in the path before the
+	// last pod goes, Retention that for which the last pod stays without traffic;
+	// RetentionSet is false where nobody set one.
+	Grace, Retention time.Duration
+	RetentionSet     bool
+	// ActivatorCapacity is the requests in flight that one activator takes.
+	ActivatorCapacity float64
 }
 
 // Resolver holds the cluster-wide configuration that annotations are read against.
@@ -67,7 +79,8 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	if s.Spec, err = r.spec(pa); err != nil {
 		return Settings{}, err
 	}
-	s.keepOne(pa, r.Knative)
+	s.Weighted = isWeighted(pa.Annotations)
+	s.zero(pa, r.Knative)
 	return s, nil
 }
 
@@ -134,6 +147,7 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 	if annotated && len(targets) > 1 {
 		return spec, fmt.Errorf("%s: %v cannot stand beside several metrics; give each its target as name=target in %s", knautoscaling.TargetAnnotationKey, v, knautoscaling.MetricAnnotationKey)
 	}
+	spec.TargetBurst, spec.ReplicaCapacity = r.burst(pa, targets)
 	for _, t := range targets {
 		resolved, err := r.target(pa, t)
 		if err != nil {
@@ -203,6 +217,17 @@ func withDefault(t target, value float64) decider.Target {
 // knativeTarget asks Knative's own code, as if the metric stood alone, so that
 // containerConcurrency, target utilization and cluster defaults keep their meaning.
 func (r Resolver) knativeTarget(pa *v1alpha1.PodAutoscaler, t target) float64 {
+	value, _ := r.knativeTargets(pa, t)
+	return value
+}
+
+// knativeCapacity is the same without the target utilization.
+func (r Resolver) knativeCapacity(pa *v1alpha1.PodAutoscaler, t target) float64 {
+	_, total := r.knativeTargets(pa, t)
+	return total
+}
+
+func (r Resolver) knativeTargets(pa *v1alpha1.PodAutoscaler, t target) (value, total float64) {
 	alone := pa.DeepCopy()
 	if alone.Annotations == nil {
 		alone.Annotations = map[string]string{}
@@ -211,30 +236,34 @@ func (r Resolver) knativeTarget(pa *v1alpha1.PodAutoscaler, t target) float64 {
 	if t.Value != 0 {
 		alone.Annotations[knautoscaling.TargetAnnotationKey] = strconv.FormatFloat(t.Value, 'g', -1, 64)
 	}
-	value, _ := aresources.ResolveMetricTarget(alone, r.Knative)
-	return value
+	return aresources.ResolveMetricTarget(alone, r.Knative)
 }
 
-// keepOne lifts a routed revision's minimum to one pod and remembers which
-// annotations asked for less.
-func (s *Settings) keepOne(pa *v1alpha1.PodAutoscaler, kn *autoscalerconfig.Config) {
-	if pa.Spec.Reachability != v1alpha1.ReachabilityReachable || s.Spec.MinReplicas > 0 {
+// zero reads how a revision goes to zero, and keeps one replica where the cluster says so.
+// One without a route goes to zero all the same.
+func (s *Settings) zero(pa *v1alpha1.PodAutoscaler, kn *autoscalerconfig.Config) {
+	s.Zero = Zero{Grace: kn.ScaleToZeroGracePeriod, Retention: kn.ScaleToZeroPodRetentionPeriod, ActivatorCapacity: kn.ActivatorCapacity}
+	if d, ok := pa.ScaleToZeroPodRetention(); ok {
+		s.Zero.Retention, s.Zero.RetentionSet = d, true
+	}
+	s.Zero.RetentionSet = s.Zero.RetentionSet || s.Zero.Retention > 0
+	if s.Spec.MinReplicas > 0 || pa.Spec.Reachability == v1alpha1.ReachabilityUnreachable {
 		return
 	}
-	s.Spec.MinReplicas = 1
-	var asked []string
-	for _, keys := range [][]string{knautoscaling.MinScaleAnnotation, knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation} {
-		for _, key := range keys {
-			if v, ok := pa.Annotations[key]; ok {
-				asked = append(asked, fmt.Sprintf("%s: %q", key, v))
-			}
+	if s.Zero.Allowed = kn.EnableScaleToZero; !s.Zero.Allowed && pa.Spec.Reachability == v1alpha1.ReachabilityReachable {
+		s.Spec.MinReplicas = 1
+	}
+}
+
+// burst reads target-burst-capacity. Without the annotation the activator stays out of the
+// path while a pod is Ready, whatever the cluster's default: a request that is passed on by
+// an activator ends when the activator does.
+func (r Resolver) burst(pa *v1alpha1.PodAutoscaler, targets []target) (burst, capacity float64) {
+	burst, _ = pa.TargetBC()
+	for _, t := range targets {
+		if t.Metric == decider.Concurrency || t.Metric == decider.RPS {
+			return burst, r.knativeCapacity(pa, t)
 		}
 	}
-	if s.InitialScale == 0 {
-		asked = append(asked, "initial-scale 0")
-	}
-	if len(asked) == 0 && kn.EnableScaleToZero {
-		asked = append(asked, "min-scale 0 (the cluster's default)")
-	}
-	s.KeptAtOne = strings.Join(asked, ", ")
+	return burst, 0
 }

@@ -74,7 +74,6 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 		Spec: decider.Spec{
 			Targets:        []decider.Target{{Metric: decider.SLO}},
 			SLO:            decider.Objective{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: .99, StartupTime: 2 * time.Minute, FallbackConcurrency: 70},
-			MinReplicas:    1,
 			Reachable:      true,
 			StableWindow:   time.Minute,
 			PanicThreshold: 2,
@@ -86,7 +85,7 @@ func TestResolve_withoutAnnotations(t *testing.T) {
 		PanicWindow:        6 * time.Second,
 		InitialScale:       1,
 		StartAtPredecessor: true,
-		KeptAtOne:          "min-scale 0 (the cluster's default)",
+		Zero:               Zero{Allowed: true, Grace: 30 * time.Second, ActivatorCapacity: 100},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Resolve (-want +got):\n%s", diff)
@@ -118,7 +117,9 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	firstTarget := func(s Settings) any { return s.Spec.Targets[0].Value }
 	f(kn+"min-scale", "3", int32(3), minReplicas)
 	f(kn+"minScale", "3", int32(3), minReplicas)
-	f(kn+"min-scale", "0", int32(1), minReplicas)
+	f(kn+"min-scale", "0", int32(0), minReplicas)
+	f(kn+"min-scale", "0", true, func(s Settings) any { return s.Zero.Allowed })
+	f(kn+"min-scale", "1", false, func(s Settings) any { return s.Zero.Allowed })
 	f(kn+"max-scale", "6", int32(6), maxReplicas)
 	f(kn+"maxScale", "6", int32(6), maxReplicas)
 	f(kn+"max-scale", "0", int32(0), maxReplicas) // unlimited
@@ -145,19 +146,30 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(kn+"activation-scale", "4", int32(4), func(s Settings) any { return s.Spec.ActivationScale })
 	f(kn+"initial-scale", "5", int32(5), func(s Settings) any { return s.InitialScale })
 	f(kn+"initialScale", "5", int32(5), func(s Settings) any { return s.InitialScale })
-	f(kn+"scale-to-zero-pod-retention-period", "5m", kn+`scale-to-zero-pod-retention-period: "5m"`, func(s Settings) any { return s.KeptAtOne })
-	f(kn+"target-burst-capacity", "0", int32(1), minReplicas)             // what this class does anyway
-	f(kn+"metric-aggregation-algorithm", "linear", int32(1), minReplicas) // what this class does anyway
+	retention := func(s Settings) any { return []any{s.Zero.Retention, s.Zero.RetentionSet} }
+	f(kn+"scale-to-zero-pod-retention-period", "5m", []any{5 * time.Minute, true}, retention)
+	f(kn+"scaleToZeroPodRetentionPeriod", "0s", []any{time.Duration(0), true}, retention)
+	f(kn+"min-scale", "0", []any{time.Duration(0), false}, retention)
+	burst := func(s Settings) any {
+		return []any{s.Spec.TargetBurst, s.Spec.ReplicaCapacity, s.Spec.Targets[0].Metric}
+	}
+	f(kn+"target-burst-capacity", "0", []any{0.0, 0.0, decider.SLO}, burst)
+	f(kn+"target-burst-capacity", "-1", []any{-1.0, 0.0, decider.SLO}, burst)
+	f(kn+"targetBurstCapacity", "7", []any{7.0, 100.0, decider.Concurrency}, burst)
+	weighted := func(s Settings) any { return []any{s.Weighted, s.Spec.Targets[0].Metric} }
+	f(kn+"metric-aggregation-algorithm", "linear", []any{false, decider.SLO}, weighted)
+	f(kn+"metric-aggregation-algorithm", "weighted-exponential", []any{true, decider.Concurrency}, weighted)
+	f(kn+"metricAggregationAlgorithm", "weightedExponential", []any{true, decider.Concurrency}, weighted)
 	f(ours+"start-scale", "initial", false, func(s Settings) any { return s.StartAtPredecessor })
 	f(ours+"start-scale", "predecessor", true, func(s Settings) any { return s.StartAtPredecessor })
 	f(ours+"drain-timeout", "10m", 10*time.Minute, func(s Settings) any { return s.DrainTimeout })
 	f(ours+"engine", "sglang", "sglang", func(s Settings) any { return s.Engine })
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
-	f("example.com/team", "a", int32(1), minReplicas) // not ours to judge
+	f("example.com/team", "a", int32(0), minReplicas) // not ours to judge
 	for _, key := range append(keysOf(knautoscaling.GroupName), keysOf(autoscaling.Domain)...) {
 		// Other spellings of what only repeats the default are read by the same line of code.
-		if !tried[key] && key != kn+"targetBurstCapacity" && key != kn+"metricAggregationAlgorithm" && key != kn+"scaleToZeroPodRetentionPeriod" {
+		if !tried[key] {
 			t.Errorf("%s is known and not tried here", key)
 		}
 	}
@@ -238,35 +250,30 @@ func asKnative(t *testing.T, cluster *autoscalerconfig.Config, limit int64, targ
 }
 
 func TestResolve_reachability(t *testing.T) {
-	f := func(reach v1alpha1.ReachabilityType, knative []string, minReplicas int32, kept string, pairs ...string) {
+	f := func(reach v1alpha1.ReachabilityType, knative []string, minReplicas int32, zero bool, pairs ...string) {
 		t.Helper()
 		pa := newPA(pairs...)
 		pa.Spec.Reachability = reach
 		s := mustResolve(t, newResolver(t, knative...), pa)
-		if s.Spec.MinReplicas != minReplicas || s.KeptAtOne != kept {
-			t.Errorf("%q %v %v: min %d, kept %q; want %d, %q", reach, knative, pairs, s.Spec.MinReplicas, s.KeptAtOne, minReplicas, kept)
+		if s.Spec.MinReplicas != minReplicas || s.Zero.Allowed != zero {
+			t.Errorf("%q %v %v: min %d, zero %v; want %d, %v", reach, knative, pairs, s.Spec.MinReplicas, s.Zero.Allowed, minReplicas, zero)
 		}
 		if reachable := reach != v1alpha1.ReachabilityUnreachable; s.Spec.Reachable != reachable {
 			t.Errorf("%q: reachable %v", reach, s.Spec.Reachable)
 		}
 	}
 	yes, no, unknown := v1alpha1.ReachabilityReachable, v1alpha1.ReachabilityUnreachable, v1alpha1.ReachabilityUnknown
-	byDefault := "min-scale 0 (the cluster's default)"
-	f(no, nil, 0, "")
-	f(no, nil, 0, "", kn+"min-scale", "3") // an old revision must not hold its GPUs
-	f(yes, nil, 3, "", kn+"min-scale", "3")
-	f(unknown, nil, 0, "") // never routed: it may be given back
-	f(yes, nil, 1, byDefault)
-	f(yes, nil, 1, kn+`min-scale: "0"`, kn+"min-scale", "0")
-	f(yes, nil, 1, kn+`minScale: "0"`, kn+"minScale", "0")
-	f(yes, []string{"enable-scale-to-zero", "false"}, 1, "")
-	f(yes, []string{"min-scale", "2"}, 2, "")
-	f(yes, []string{"min-scale", "2"}, 1, kn+`min-scale: "0"`, kn+"min-scale", "0")
-	f(yes, []string{"allow-zero-initial-scale", "true"}, 1, "initial-scale 0", kn+"initial-scale", "0")
-	f(yes, nil, 1, kn+`min-scale: "0", `+kn+`scale-to-zero-pod-retention-period: "1m"`,
-		kn+"min-scale", "0", kn+"scale-to-zero-pod-retention-period", "1m")
-	// A minimum above 0 leaves nothing to keep.
-	f(yes, nil, 2, "", kn+"min-scale", "2", kn+"scale-to-zero-pod-retention-period", "1m")
+	f(no, nil, 0, false)
+	f(no, nil, 0, false, kn+"min-scale", "3") // an old revision must not hold its GPUs
+	f(yes, nil, 3, false, kn+"min-scale", "3")
+	f(unknown, nil, 0, true) // never routed: it may be given back
+	f(yes, nil, 0, true)
+	f(yes, nil, 0, true, kn+"min-scale", "0")
+	f(yes, nil, 0, true, kn+"minScale", "0")
+	f(yes, []string{"enable-scale-to-zero", "false"}, 1, false)
+	f(yes, []string{"min-scale", "2"}, 2, false)
+	f(yes, []string{"min-scale", "2"}, 0, true, kn+"min-scale", "0")
+	f(yes, []string{"allow-zero-initial-scale", "true"}, 0, true, kn+"initial-scale", "0")
 }
 
 // The cluster's min-scale does not fight a smaller max-scale of the revision.

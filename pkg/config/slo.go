@@ -54,7 +54,7 @@ func sloKeys() string { return strings.Join(annotations.Keys(only(annotations.SL
 // Knative's own metrics have, means concurrency, as with Knative's own class.
 func defaultMetric(pa *v1alpha1.PodAutoscaler) decider.Metric {
 	_, _, targeted := knautoscaling.TargetAnnotation.Get(pa.Annotations)
-	shaped := slices.ContainsFunc(only(annotations.DemandOnly), func(a annotations.Annotation) bool {
+	shaped := slices.ContainsFunc(demandOnly(pa.Annotations), func(a annotations.Annotation) bool {
 		_, _, given := a.Get(pa.Annotations)
 		return given
 	})

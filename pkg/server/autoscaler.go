@@ -25,6 +25,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	states := newCheckpoints(kubeclient.Get(ctx), b.Namespace, painformer.Get(ctx).Lister(), b.log)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
 		Knative: b.knative, Own: b.own.get,
+		Pools:     func(namespace string) []map[string]string { return poolSelectors(b.reader, namespace) },
 		Collector: col, Metrics: multiscaler.NewMetrics(b.reg), Log: b.log, Recorder: recorder(rec), Restore: states.restore,
 	})
 	if err != nil {
@@ -33,7 +34,6 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	b.own.changed = ctrl.Resync
 	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
-	col.FollowLeader(ctrl.Leads)
 	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
 	warm := &warmUp{view: served, log: b.log}
 	api, err := metricsapi.New(metricsapi.Options{
@@ -61,6 +61,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 				return controller.StartAll(leading, ctrl.Impl)
 			},
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
+			func(ctx context.Context) error { return followPoolChanges(ctx, b.reader, ctrl.Resync) },
+			newActivatorPods(kubeclient.Get(ctx), b.KnativeNamespace, col.SetActivators).run,
 			func(ctx context.Context) error { ctrl.OpenStrays(ctx); return nil },
 			api.Run,
 		)

@@ -1,6 +1,12 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
 	"k8s.io/apimachinery/pkg/labels"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -49,6 +55,43 @@ func newPools(b *base, col *collector.Collector) poolReader {
 		},
 		Target: func(r collector.Revision) (collector.Target, bool) { return pageOf(revisions, r) },
 	})}
+}
+
+// poolSelectors are the selectors of the pools of a namespace.
+func poolSelectors(r *inferencegateway.Reader, namespace string) (selectors []map[string]string) {
+	for _, p := range readPools(r) {
+		if p.Namespace == namespace {
+			selectors = append(selectors, p.Selector)
+		}
+	}
+	return selectors
+}
+
+// poolChanges is how often it is looked whether there are other pools than before.
+const poolChanges = 2 * time.Second
+
+// followPoolChanges calls changed when other pods are selected by pools than before: a
+// revision of a pool does not go to zero, and one that is there is woken.
+func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed func()) error {
+	ticker := time.NewTicker(poolChanges)
+	defer ticker.Stop()
+	for known := ""; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		pools := readPools(r)
+		slices.SortFunc(pools, func(a, b inferencepool.Pool) int { return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+		now := ""
+		for _, p := range pools {
+			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector)
+		}
+		if now != known {
+			known = now
+			changed()
+		}
+	}
 }
 
 // foreign returns the selector of a pool that is not ours, nil where there is none.

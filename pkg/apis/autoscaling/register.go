@@ -47,8 +47,8 @@ const (
 	ConditionScaling = "Scaling"
 	// ConditionAnnotationsAccepted is False while an annotation is refused.
 	ConditionAnnotationsAccepted = "AnnotationsAccepted"
-	// ConditionScaleToZero is False while annotations ask for zero replicas,
-	// which this class does not do yet for a reachable revision.
+	// ConditionScaleToZero is True while a routed revision is at zero, and False while it
+	// may go there and cannot; else it is absent.
 	ConditionScaleToZero = "ScaleToZero"
 	// ConditionDraining is True while pods that were given up work off their requests.
 	ConditionDraining = "Draining"
@@ -62,6 +62,7 @@ const (
 	ReasonRefused          = "AnnotationRefused"
 	ReasonAccepted         = "AnnotationsAccepted"
 	ReasonKeptAtOne        = "OnePodKept"
+	ReasonNoTraffic        = "NoTraffic"
 	ReasonScaled           = "Scaled"
 	ReasonProgressDeadline = "ProgressDeadlineMissed"
 	ReasonStateIgnored     = "StoredStateIgnored"

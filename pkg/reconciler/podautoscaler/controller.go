@@ -18,6 +18,7 @@ import (
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/logging"
+	"knative.dev/pkg/network"
 	"knative.dev/pkg/reconciler"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -53,6 +54,8 @@ type Options struct {
 	}
 	Metrics *multiscaler.Metrics
 	Log     *slog.Logger
+	// Pools are the selectors of the InferencePools of a namespace; nil is none.
+	Pools func(namespace string) []map[string]string
 	// Recorder is told every decision; nil records nothing.
 	Recorder multiscaler.Recorder
 	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.
@@ -103,8 +106,10 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		pods:        pods,
 		collector:   o.Collector,
 		own:         o.Own,
+		pools:       o.Pools,
 		metrics:     o.Metrics,
 		log:         o.Log,
+		probe:       probeActivator(network.NewProberTransport()),
 	}
 	ours := reconciler.AnnotationFilterFunc(knautoscaling.ClassAnnotationKey, autoscaling.Class, false)
 	c := &Controller{}

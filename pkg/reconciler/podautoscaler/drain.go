@@ -45,7 +45,7 @@ type draining struct {
 func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *report) error {
 	rev := revisionOf(pa)
 	in := drain.Input{
-		Now: time.Now(), Want: rep.want, Replicas: replicasOf(rep.target),
+		Now: time.Now(), Want: r.toZero(ctx, pa, rep), Replicas: replicasOf(rep.target),
 		Pods: r.pods.drainPods(rev, r.collector.Loads(rev)), Timeout: r.drainTimeout(pa, rep.settings),
 	}
 	plan := drain.Next(in)

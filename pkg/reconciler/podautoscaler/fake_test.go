@@ -60,7 +60,14 @@ type bench struct {
 	problems []collector.Problem
 	endpoint collector.Endpoint
 	loads    map[string]collector.Load
+	// blind is why the activator cannot be read, noActivator that it is not in the path.
+	blind       error
+	noActivator bool
+	excess      decider.Reading
+	observed    decider.Observation
 }
+
+func (b *bench) ActivatorProblem() error { return b.blind }
 
 func (b *bench) Watch(t collector.Target)                    { b.watched[t.Revision] = t }
 func (b *bench) SetPods(collector.Revision, []collector.Pod) {}
@@ -84,7 +91,7 @@ func (b *bench) record() multiscaler.Record {
 		return multiscaler.Record{}
 	}
 	want := decider.Want{Metric: decider.Running, Observed: decider.Reading(b.answer), Target: 1, Asked: b.answer, Replicas: b.answer, Reason: decider.DesiredWithinRange}
-	return multiscaler.Record{Time: time.Now(), Decision: decider.Decision{Replicas: b.answer, Reason: want.Reason, Metric: want.Metric, Wants: []decider.Want{want}}}
+	return multiscaler.Record{Time: time.Now(), Observation: b.observed, Decision: decider.Decision{Replicas: b.answer, Reason: want.Reason, Metric: want.Metric, Wants: []decider.Want{want}, ExcessBurst: b.excess}}
 }
 
 func newBench(t *testing.T, answer int32, objects ...any) *bench {
@@ -110,6 +117,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 			_, _ = b.serving.AutoscalingV1alpha1().PodAutoscalers(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *nv1alpha1.ServerlessService:
 			err = indexers["sks"].Add(o)
+			_, _ = b.network.NetworkingV1alpha1().ServerlessServices(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *appsv1.Deployment:
 			err = indexers["deployment"].Add(o)
 			_, _ = b.kube.AppsV1().Deployments(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
@@ -136,6 +144,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		pods:      podIndex{Indexer: pods}, collector: b, scaler: b, own: config.Default,
 		requeue: func(_ types.NamespacedName, d time.Duration) { b.requeued = d },
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		probe:   func(context.Context, *v1alpha1.PodAutoscaler) (bool, error) { return !b.noActivator, nil },
 	}
 	b.ctx = controller.WithEventRecorder(knconfig.ToContext(t.Context(), &knconfig.Config{Autoscaler: as, Deployment: &deployment.Config{ProgressDeadline: 2 * time.Minute}}), b.events)
 	return b
@@ -210,7 +219,7 @@ func target(name string, replicas int32) *appsv1.Deployment {
 func readySKS(pa *v1alpha1.PodAutoscaler) *nv1alpha1.ServerlessService {
 	sks := &nv1alpha1.ServerlessService{
 		ObjectMeta: metav1.ObjectMeta{Namespace: pa.Namespace, Name: pa.Name, OwnerReferences: []metav1.OwnerReference{{UID: pa.UID, Controller: ptr.Bool(true)}}},
-		Spec:       nv1alpha1.ServerlessServiceSpec{Mode: nv1alpha1.SKSOperationModeServe, ObjectRef: pa.Spec.ScaleTargetRef},
+		Spec:       nv1alpha1.ServerlessServiceSpec{Mode: nv1alpha1.SKSOperationModeServe, NumActivators: minActivators, ObjectRef: pa.Spec.ScaleTargetRef},
 	}
 	sks.Status.InitializeConditions()
 	sks.Status.MarkEndpointsReady()

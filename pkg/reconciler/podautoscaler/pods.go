@@ -97,14 +97,21 @@ func alive(pod *corev1.Pod) bool {
 func isReady(pod *corev1.Pod) bool { return condition(pod, corev1.PodReady) == corev1.ConditionTrue }
 
 // readyAfter is how long a Ready pod took to become so: after a flap longer
-// than its cold start, never shorter.
+// than its cold start, never shorter. A pod that drained and came back was not loaded anew:
+// its containers were Ready all the time.
 func readyAfter(pod *corev1.Pod) time.Duration {
+	took := time.Duration(0)
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return max(c.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0)
+		if (c.Type == corev1.PodReady || c.Type == corev1.ContainersReady) && c.Status == corev1.ConditionTrue {
+			if since := max(c.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0); took == 0 || since < took {
+				took = since
+			}
 		}
 	}
-	return 0
+	if !isReady(pod) {
+		return 0
+	}
+	return took
 }
 
 // isUnschedulable reports whether the scheduler found no node for the pod.

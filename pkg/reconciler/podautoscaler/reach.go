@@ -59,7 +59,7 @@ func (r *Reconciler) late(ctx context.Context, pa *v1alpha1.PodAutoscaler) bool 
 	if c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); c != nil && c.IsFalse() && c.Reason == timedOut {
 		return true
 	}
-	limit := progressDeadline(ctx, pa) + activationBuffer
+	limit := r.startDeadline(ctx, pa, 0)
 	lasting := r.activatingFor(pa)
 	if lasting > limit {
 		return true
@@ -129,6 +129,12 @@ func (r *Reconciler) activatingFor(pa *v1alpha1.PodAutoscaler) time.Duration {
 	}
 	wall, running := now()
 	return r.activations.lasting(pa.UID, c.LastTransitionTime.Inner.Time, wall, running)
+}
+
+// startDeadline is how long a start may take: the progress deadline, or two of the startup
+// times that were learned.
+func (r *Reconciler) startDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, startup time.Duration) time.Duration {
+	return max(progressDeadline(ctx, pa), 2*startup) + activationBuffer
 }
 
 // progressDeadline is the revision's own, or the cluster's.

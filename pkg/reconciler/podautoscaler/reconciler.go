@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	appsv1listers "k8s.io/client-go/listers/apps/v1"
-	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/controller"
 	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -37,6 +36,7 @@ type Collector interface {
 	Problems(r collector.Revision, wall time.Time) []collector.Problem
 	Endpoint(r collector.Revision) collector.Endpoint
 	Loads(r collector.Revision) map[string]collector.Load
+	ActivatorProblem() error
 }
 
 // Scaler is what the reconciler asks of the decision loops.
@@ -57,12 +57,15 @@ type Reconciler struct {
 	collector   Collector
 	scaler      Scaler
 	own         func() *config.Config
+	pools       func(namespace string) []map[string]string
 	metrics     *multiscaler.Metrics
 	requeue     func(types.NamespacedName, time.Duration)
 	deadlines   deadlines
 	starts      starts
 	patched     patched
 	activations activations
+	// probe reports whether the activator answers at a revision's Service.
+	probe func(context.Context, *v1alpha1.PodAutoscaler) (bool, error)
 	// clock is systemClock where it is nil.
 	clock   clock
 	writers writers
@@ -99,7 +102,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	if err := r.remember(ctx, pa, refused); err != nil {
 		return err
 	}
-	rep := report{settings: *settings, refused: refused, target: target, counts: r.pods.counts(revisionOf(pa))}
+	pooled := r.keepPooled(pa, settings, target)
+	rep := report{settings: *settings, refused: refused, pooled: pooled, target: target, counts: r.pods.counts(revisionOf(pa))}
 	rep.start = r.startScale(pa, *settings, target)
 	rep.record = r.decide(pa, *settings, target, rep.start)
 	rep.want = wanted(rep.record)
@@ -110,8 +114,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	if err := r.act(ctx, pa, &rep); err != nil {
 		return err
 	}
-	// 0 activators means all of them, as Knative's hpa class has it.
-	sks, err := r.ReconcileSKS(ctx, pa, nv1alpha1.SKSOperationModeServe, 0)
+	sks, err := r.ReconcileSKS(ctx, pa, r.mode(pa, rep), numActivators(rep))
 	if err != nil {
 		return fmt.Errorf("reconciling the ServerlessService: %w", err)
 	}
@@ -134,6 +137,7 @@ func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler
 		r.forget(revisionOf(pa))
 		return nil
 	}
+	r.keepPooled(pa, settings, target)
 	r.decide(pa, *settings, target, r.startScale(pa, *settings, target))
 	return nil
 }

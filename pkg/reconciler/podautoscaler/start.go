@@ -12,6 +12,7 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	"knative.dev/serving/pkg/apis/serving"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 )
 
@@ -27,6 +28,9 @@ type start struct {
 	replicas int32
 	// until is zero while the revision has not reached its start scale.
 	until time.Time
+	// asleep is true for a routed revision that went to zero, where it stays until a
+	// request comes.
+	asleep bool
 }
 
 func (s *starts) get(uid types.UID) (start, bool) {
@@ -56,7 +60,8 @@ func (s *starts) forget(uid types.UID) {
 // replicas of the one it replaces, at most max-scale. The number is read once,
 // so that a predecessor which grows meanwhile does not delay the switch. It
 // holds until the revision was started for a stable window, because traffic
-// comes only then; a revision that is routed to again at 0 starts the same way.
+// comes only then; a revision that is routed to again at 0 starts the same way, and one that went to zero while it was
+// routed stays there.
 // Otherwise, and for unreachable revisions, it is 0.
 func (r *Reconciler) startScale(pa *v1alpha1.PodAutoscaler, s config.Settings, d *appsv1.Deployment) int32 {
 	if pa.Spec.Reachability == v1alpha1.ReachabilityUnreachable {
@@ -80,6 +85,11 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 			r.starts.set(pa.UID, began)
 		}
 		return max(s.InitialScale, began.replicas)
+	case asleep(pa, began) && r.pods.serving(revisionOf(pa), d) == 0:
+		return 0
+	case began.asleep: // woken by a request
+		r.starts.set(pa.UID, start{until: now})
+		return 0
 	case r.pods.serving(revisionOf(pa), d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable: // routed to again
 		if !known || now.After(began.until) {
 			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
@@ -102,6 +112,13 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 	}
 	r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, left)
 	return began.replicas
+}
+
+// asleep reports whether a revision has gone to zero for want of traffic, by what this
+// process or another one has written.
+func asleep(pa *v1alpha1.PodAutoscaler, began start) bool {
+	c := pa.Status.GetCondition(autoscaling.ConditionScaleToZero)
+	return began.asleep || c != nil && c.IsTrue()
 }
 
 // inherited is what the revision takes over: its share of the traffic, or the replicas

@@ -116,7 +116,7 @@ func TestReconcile_crashedButRoutedKeepsItsPods(t *testing.T) {
 	pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable
 	b := newBench(t, 4, pa, readySKS(pa), target("llm-1", 4), revision("llm-1", servingv1.RoutingStateActive))
 	b.reconcile(pa)
-	if spec := b.specs[revisionOf(pa)]; !spec.Reachable || spec.MinReplicas != 1 {
+	if spec := b.specs[revisionOf(pa)]; !spec.Reachable || spec.MinReplicas != 0 {
 		t.Errorf("spec reachable %v, min %d; want a routed revision", spec.Reachable, spec.MinReplicas)
 	}
 }

@@ -28,6 +28,10 @@ type report struct {
 	want, start int32
 	target      *appsv1.Deployment
 	counts      podCounts
+	// pooled is true for a revision that an InferencePool keeps from zero.
+	pooled bool
+	// asleep is true for a routed revision whose last pod may go, or is gone, for want of traffic.
+	asleep bool
 	// drain says which pods are given up and which requests they hold.
 	drain draining
 	// unwritten is why pods could not be written.
@@ -74,7 +78,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	markActive(pa, rep)
 	markDraining(pa, rep)
 	r.markAnnotations(ctx, pa, rep.refused)
-	markScaleToZero(pa, rep.settings)
+	r.markScaleToZero(pa, rep)
 	r.markReadable(ctx, pa, rep.settings)
 	r.warnProgressDeadline(ctx, pa, rep)
 }
@@ -87,7 +91,7 @@ func markActive(pa *v1alpha1.PodAutoscaler, rep report) {
 	if pa.Status.IsScaleTargetInitialized() {
 		ready = rep.counts.available() // a pod that drains, or comes back, is there
 	}
-	if ready >= threshold && pa.Status.ServiceName != "" && rep.want != 0 {
+	if ready >= threshold && pa.Status.ServiceName != "" && (rep.want != 0 || threshold == 0) {
 		pa.Status.MarkScaleTargetInitialized()
 	}
 	switch {
@@ -113,6 +117,8 @@ func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report) int32 {
 	switch {
 	case pa.Status.IsScaleTargetInitialized():
 		return least
+	case rep.settings.InitialScale == 0 && rep.settings.Spec.MinReplicas == 0 && rep.start == 0:
+		return 0 // with allow-zero-initial-scale
 	case rep.late:
 		return max(least, rep.settings.InitialScale)
 	}
@@ -156,16 +162,31 @@ func (r *Reconciler) warnFailure(ctx context.Context, pa *v1alpha1.PodAutoscaler
 	r.warnOwners(ctx, pa, autoscaling.ReasonInternalError, failureMessage(record))
 }
 
-func markScaleToZero(pa *v1alpha1.PodAutoscaler, s config.Settings) {
-	if s.KeptAtOne == "" {
-		_ = pa.GetConditionSet().Manage(&pa.Status).ClearCondition(autoscaling.ConditionScaleToZero) // fails for Ready's own conditions only
+// markScaleToZero says that a revision is at zero, or why it cannot go there.
+func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
+	c := apis.Condition{Type: autoscaling.ConditionScaleToZero, Severity: apis.ConditionSeverityInfo}
+	routed := pa.Spec.Reachability == v1alpha1.ReachabilityReachable
+	old := pa.Status.GetCondition(c.Type)
+	waking := routed && old != nil && old.IsTrue() && replicasOf(rep.target) == 0
+	switch problem := r.collector.ActivatorProblem(); {
+	case rep.asleep || waking:
+		c.Status, c.Reason = corev1.ConditionTrue, autoscaling.ReasonNoTraffic
+		c.Message = "No request is open, so the revision needs no pod. The next request waits in Knative's activator for one."
+		r.starts.set(pa.UID, start{asleep: true})
+	case routed && rep.pooled:
+		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
+		c.Message = "One pod is kept, because an InferencePool selects the revision's pods: a request through an inference gateway does not wake a revision without pods yet."
+	case routed && rep.settings.Zero.Allowed && problem != nil:
+		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
+		c.Message = fmt.Sprintf("One pod is kept, because a request that waits for a revision without pods would not be seen: %v. Set metrics-protocol: prometheus in the ConfigMap config-observability of knative-serving and restart the Deployment activator there; a NetworkPolicy must let the autoscaler reach port 9090 of the activator's pods.", problem)
+		if old != nil && old.IsFalse() && old.Reason == c.Reason && time.Since(old.LastTransitionTime.Inner.Time).Abs() < fresh {
+			return
+		}
+	default:
+		_ = pa.GetConditionSet().Manage(&pa.Status).ClearCondition(c.Type) // fails for Ready's own conditions only
 		return
 	}
-	set(pa, apis.Condition{
-		Type: autoscaling.ConditionScaleToZero, Status: corev1.ConditionFalse, Severity: apis.ConditionSeverityInfo,
-		Reason:  autoscaling.ReasonKeptAtOne,
-		Message: fmt.Sprintf("A reachable revision of class %s keeps one pod; %s has no effect yet.", autoscaling.Class, s.KeptAtOne),
-	})
+	set(pa, c)
 }
 
 // markAnnotations says whether the annotations in force are those on the object.
