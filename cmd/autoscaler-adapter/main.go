@@ -23,11 +23,13 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	o := options()
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	log.Info("starting", "version", version)
-	if err := server.Run(ctx, o, log); err != nil && ctx.Err() == nil {
+	err := server.Run(ctx, o, log)
+	asked := ctx.Err() != nil
+	stop()
+	if err != nil && !asked {
 		log.Error("stopped", "error", err)
 		os.Exit(1)
 	}

@@ -53,7 +53,8 @@ func acrossTables(b *strings.Builder, tables []table, s *store) error {
 }
 
 func (one single) row(b *strings.Builder, name string) {
-	fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %s | %s | %.2f |\n", name, one.setting.short, one.held, one.fresh, one.nearly, percents(one.slo), percents(one.least), one.cost)
+	fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %s | %s | %.2f |\n", name, one.setting.short, one.held, one.fresh,
+		one.nearly, percents(one.slo), percents(one.least), one.cost)
 }
 
 // wholes are the cells of all sweeps on which every setting was run.
@@ -116,7 +117,8 @@ func (one *single) count(m mean, l load) {
 // choose is a family's setting that holds the goal on most cells, the cheapest of them.
 func choose(all []single, family string) (best single) {
 	for _, one := range all {
-		if one.family == family && (best.family == "" || one.held > best.held || one.held == best.held && one.cost < best.cost) {
+		if one.family == family && (best.family == "" || one.held > best.held ||
+			one.held == best.held && one.cost < best.cost) {
 			best = one
 		}
 	}

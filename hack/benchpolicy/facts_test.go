@@ -18,8 +18,8 @@ func kept(t *testing.T) *store {
 	return newStore(t.TempDir(), versions{known: known})
 }
 
-func run1(policy string, seed int, slo, hours float64) figures {
-	return figures{Policy: policy, Seed: uint64(seed), SLO: slo, GPUHours: hours, Oracle: 2}
+func run1(policy string, slo, hours float64) figures {
+	return figures{Policy: policy, Seed: 1, SLO: slo, GPUHours: hours, Oracle: 2}
 }
 
 func TestPlan_names(t *testing.T) {
@@ -63,7 +63,7 @@ func TestCalls(t *testing.T) {
 	if got, want := show(every), "a ipa+kpa 1-3; a "+hopeless+" 1-1; b ipa+kpa+"+hopeless+" 1-1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if err := s.add(a, []figures{run1("kpa", 1, 1, 1), run1(hopeless, 1, 1, 1)}); err != nil {
+	if err := s.add(a, []figures{run1("kpa", 1, 1), run1(hopeless, 1, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	s = newStore(s.dir, s.versions) // as another process sees it
@@ -134,7 +134,7 @@ func TestSourceHash(t *testing.T) {
 func TestBounds(t *testing.T) {
 	s := kept(t)
 	one := table{kindMain, "e", "2m", 2, []load{{name: "a", run: .1}}, []string{"ipa", "kpa"}}
-	if err := s.add(one.cell(one.loads[0]), []figures{run1("ipa", 1, .5, 1), run1("kpa", 1, .5, 1), {Policy: "kpa", Seed: 2, Oracle: 4}}); err != nil {
+	if err := s.add(one.cell(one.loads[0]), []figures{run1("ipa", .5, 1), run1("kpa", .5, 1), {Policy: "kpa", Seed: 2, Oracle: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
@@ -181,9 +181,9 @@ func TestSweepTables(t *testing.T) {
 	l := load{name: "a", run: .1}
 	table := table{kindSweep, "e", "2m", 1, []load{l}, settings()}
 	runs := []figures{
-		run1("ipa", 1, .995, 4), run1("ipa:margin=0.8", 1, .991, 3), run1("ipa:margin=0.5", 1, .9, 2),
-		run1("kpa:target=20", 1, .994, 5), run1("kpa:target=28", 1, .992, 3.5), run1("apa", 1, .5, 1),
-		run1("wva", 1, .5, 1), run1("hpa:metric=concurrency,target=20", 1, .5, 1), run1("hpa:metric=kv_cache_usage_percent,target=10", 1, .5, 1),
+		run1("ipa", .995, 4), run1("ipa:margin=0.8", .991, 3), run1("ipa:margin=0.5", .9, 2),
+		run1("kpa:target=20", .994, 5), run1("kpa:target=28", .992, 3.5), run1("apa", .5, 1),
+		run1("wva", .5, 1), run1("hpa:metric=concurrency,target=20", .5, 1), run1("hpa:metric=kv_cache_usage_percent,target=10", .5, 1),
 	}
 	if err := s.add(table.cell(l), runs); err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestAcrossTables(t *testing.T) {
 			if spec == ours {
 				hours = 3
 			}
-			runs = append(runs, run1(spec, 1, slo, hours))
+			runs = append(runs, run1(spec, slo, hours))
 		}
 		if err := s.add(sweeps[0].cell(l), runs); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,8 @@ func (l load) rank() int {
 func loads() []load {
 	week := "azure2024_conv_weekly_rpm_digitized.csv"
 	day := func(name, from, to string, chosen bool, run float64) load {
-		return load{name: name, file: week, chosen: chosen, run: run, bound: 2, args: []string{"--trace", "%s/" + week, "--from", from, "--to", to}}
+		return load{name: name, file: week, chosen: chosen, run: run, bound: 2,
+			args: []string{"--trace", "%s/" + week, "--from", from, "--to", to}}
 	}
 	return []load{
 		{name: "azure23 conv x8", run: 0.2, bound: 0.5, file: "azure2023_conv.csv", chosen: true, args: []string{"--trace", "%s/azure2023_conv.csv", "--scale", "8"}},

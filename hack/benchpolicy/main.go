@@ -130,7 +130,8 @@ func (o options) wanted(t table, c call) bool {
 	if o.tables != "" && !slices.Contains(strings.Split(o.tables, ","), t.kind) {
 		return false
 	}
-	return o.skip == "" || !slices.ContainsFunc(strings.Split(o.skip, ","), func(s string) bool { return strings.Contains(c.cell.name(), s) })
+	return o.skip == "" || !slices.ContainsFunc(strings.Split(o.skip, ","),
+		func(s string) bool { return strings.Contains(c.cell.name(), s) })
 }
 
 // The tables of a document lie between "<!-- begin: x -->" and "<!-- end: x -->".

@@ -77,7 +77,8 @@ func lost(mine mean, rivals []point) string {
 		return ""
 	}
 	if near := nearest(rivals); near.slo > mine.slo {
-		return fmt.Sprintf("%s comes nearer, %s %% for %s GPU-hours (ours %s %% for %s)", code(near.setting.spec), percents(near.slo), hours(near.hours), percents(mine.slo), hours(mine.hours))
+		return fmt.Sprintf("%s comes nearer, %s %% for %s GPU-hours (ours %s %% for %s)", code(near.setting.spec),
+			percents(near.slo), hours(near.hours), percents(mine.slo), hours(mine.hours))
 	}
 	return ""
 }

@@ -83,8 +83,11 @@ func sourceHash(root string, patterns []string) (string, error) {
 	h := sha256.New()
 	for _, p := range patterns {
 		files, err := filepath.Glob(filepath.Join(root, p))
-		if err != nil || len(files) == 0 {
-			return "", fmt.Errorf("%s: no such sources below %q; -root names the root of the project (%v)", p, root, err)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", p, err)
+		}
+		if len(files) == 0 {
+			return "", fmt.Errorf("%s: no such sources below %q; -root names the root of the project", p, root)
 		}
 		slices.Sort(files)
 		for _, f := range files {

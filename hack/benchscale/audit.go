@@ -67,6 +67,7 @@ func (a *audit) next() (c calls) {
 
 // top are the most frequent kinds.
 func (c calls) top(n int) []string {
-	kinds := slices.SortedFunc(maps.Keys(c.ByKind), func(a, b string) int { return cmp.Or(c.ByKind[b]-c.ByKind[a], cmp.Compare(a, b)) })
+	kinds := slices.SortedFunc(maps.Keys(c.ByKind),
+		func(a, b string) int { return cmp.Or(c.ByKind[b]-c.ByKind[a], cmp.Compare(a, b)) })
 	return kinds[:min(n, len(kinds))]
 }

@@ -27,7 +27,8 @@ func newPodStore() (*podStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &podStore{c, scheme.Codecs.EncoderForVersion(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), corev1.SchemeGroupVersion)}, nil
+	return &podStore{c, scheme.Codecs.EncoderForVersion(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme),
+		corev1.SchemeGroupVersion)}, nil
 }
 
 // create writes the pods of one revision in transactions of at most 100.

@@ -50,7 +50,8 @@ func newFleet(t *template, names []string) (*fleet, error) {
 
 // serve listens for all pods at once and renders the pages anew each second.
 func (f *fleet) serve(ctx context.Context) error {
-	for port, answer := range map[int]func(*fakePod, []byte, []byte) []byte{enginePort: f.enginePage, queueProxyPort: f.queuePage} {
+	pages := map[int]func(*fakePod, []byte, []byte) []byte{enginePort: f.enginePage, queueProxyPort: f.queuePage}
+	for port, answer := range pages {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", port))
 		if err != nil {
 			return err
@@ -140,7 +141,8 @@ func (f *fleet) queuePage(p *fakePod, _, out []byte) []byte {
 	if p.burst.Load() {
 		concurrency = burstRunning
 	}
-	stat := asmetrics.Stat{PodName: p.name, AverageConcurrentRequests: concurrency, RequestCount: 1, ProcessUptime: f.now().Seconds(), Timestamp: time.Now().UnixMilli()}
+	stat := asmetrics.Stat{PodName: p.name, AverageConcurrentRequests: concurrency, RequestCount: 1,
+		ProcessUptime: f.now().Seconds(), Timestamp: time.Now().UnixMilli()}
 	b, err := stat.Marshal()
 	if err != nil {
 		return nil

@@ -164,13 +164,15 @@ func (c clients) createRevision(ctx context.Context, o options, r revision) erro
 	if err != nil {
 		return err
 	}
-	if _, err := c.serving.ServingV1().Revisions(r.namespace).Create(ctx, knativeRevision(r), metav1.CreateOptions{}); err != nil {
+	if _, err := c.serving.ServingV1().Revisions(r.namespace).Create(ctx, knativeRevision(r),
+		metav1.CreateOptions{}); err != nil {
 		return err
 	}
 	if err := c.pods.create(ctx, r, d.UID); err != nil {
 		return err
 	}
-	pa, err := c.serving.AutoscalingV1alpha1().PodAutoscalers(r.namespace).Create(ctx, podAutoscaler(o, r), metav1.CreateOptions{})
+	pa, err := c.serving.AutoscalingV1alpha1().PodAutoscalers(r.namespace).Create(ctx, podAutoscaler(o, r),
+		metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
@@ -235,7 +237,9 @@ func deployment(r revision) *appsv1.Deployment {
 		ObjectMeta: metav1.ObjectMeta{Name: r.deployment(), Labels: r.labels()},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.Int32(int32(r.to - r.from)),
-			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{serving.RevisionUID: r.labels()[serving.RevisionUID]}},
+			Selector: &metav1.LabelSelector{
+				MatchLabels: map[string]string{serving.RevisionUID: r.labels()[serving.RevisionUID]},
+			},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: r.labels()}, Spec: podSpec(r)},
 		},
 	}

@@ -28,7 +28,8 @@ func pod(r revision, i int, owner types.UID) *corev1.Pod {
 				"autoscaling.knative.dev/note": "annotations of the template are on every pod",
 				"kubectl.kubernetes.io/note":   strings.Repeat("x", 200),
 			},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: r.deployment() + "-abc", UID: owner, Controller: ptr.Bool(true)}},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet",
+				Name: r.deployment() + "-abc", UID: owner, Controller: ptr.Bool(true)}},
 		},
 		Spec: spec,
 	}
@@ -39,7 +40,8 @@ func podSpec(r revision) corev1.PodSpec {
 	for i := range 40 {
 		env = append(env, corev1.EnvVar{Name: fmt.Sprintf("QUEUE_SERVING_VARIABLE_%02d", i), Value: r.namespace + "/" + r.name})
 	}
-	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(8012)}}}
+	get := &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(8012)}
+	probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: get}}
 	return corev1.PodSpec{
 		Containers: []corev1.Container{
 			{
@@ -53,7 +55,8 @@ func podSpec(r revision) corev1.PodSpec {
 			},
 			{
 				Name: "queue-proxy", Image: "gcr.io/knative-releases/queue@sha256:" + strings.Repeat("1", 64), Env: env, ReadinessProbe: probe,
-				Ports: []corev1.ContainerPort{{Name: "queue-port", ContainerPort: 8012}, {Name: "http-queueadm", ContainerPort: 8022}, {Name: "http-autometric", ContainerPort: queueProxyPort}},
+				Ports: []corev1.ContainerPort{{Name: "queue-port", ContainerPort: 8012},
+					{Name: "http-queueadm", ContainerPort: 8022}, {Name: "http-autometric", ContainerPort: queueProxyPort}},
 			},
 		},
 		Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}},
@@ -62,13 +65,17 @@ func podSpec(r revision) corev1.PodSpec {
 
 func podStatus(i int) corev1.PodStatus {
 	at := metav1.NewTime(time.Now())
-	s := corev1.PodStatus{Phase: corev1.PodRunning, PodIP: podIP(i), PodIPs: []corev1.PodIP{{IP: podIP(i)}}, HostIP: "10.0.0.1", StartTime: &at}
-	for _, kind := range []corev1.PodConditionType{corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.PodReady, corev1.ContainersReady, corev1.PodScheduled} {
-		s.Conditions = append(s.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: at})
+	s := corev1.PodStatus{Phase: corev1.PodRunning, PodIP: podIP(i), PodIPs: []corev1.PodIP{{IP: podIP(i)}},
+		HostIP: "10.0.0.1", StartTime: &at}
+	for _, kind := range []corev1.PodConditionType{corev1.PodReadyToStartContainers, corev1.PodInitialized,
+		corev1.PodReady, corev1.ContainersReady, corev1.PodScheduled} {
+		s.Conditions = append(s.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue,
+			LastTransitionTime: at})
 	}
 	for _, name := range []string{"user-container", "queue-proxy"} {
 		s.ContainerStatuses = append(s.ContainerStatuses, corev1.ContainerStatus{
-			Name: name, Ready: true, Image: "sha256:" + strings.Repeat("2", 64), ImageID: "sha256:" + strings.Repeat("3", 64), ContainerID: "containerd://" + strings.Repeat("4", 64),
+			Name: name, Ready: true, Image: "sha256:" + strings.Repeat("2", 64),
+			ImageID: "sha256:" + strings.Repeat("3", 64), ContainerID: "containerd://" + strings.Repeat("4", 64),
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at}},
 		})
 	}

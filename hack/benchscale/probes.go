@@ -65,7 +65,8 @@ const probeLimit = 20 * time.Second
 
 // probe times n changes: all pods of a revision have a burst from one moment on.
 // Each revision serves once. An answer that does not come counts as failed.
-func probe(ctx context.Context, kube kubernetes.Interface, f *fleet, probes []revision, n int) (l latencies, err error) {
+func probe(ctx context.Context, kube kubernetes.Interface, f *fleet, probes []revision,
+	n int) (l latencies, err error) {
 	probes = probes[:min(n, len(probes))]
 	var s scaled
 	watching, stop := context.WithCancel(ctx)

@@ -33,7 +33,8 @@ func run(ctx context.Context, o options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b := &bench{options: o, begin: time.Now()}
-	b.report = report{Pods: o.pods, Revisions: o.revisions, Metric: o.metric, Began: b.begin.UTC(), Cores: runtime.NumCPU(), Command: command(), Commit: commit()}
+	b.report = report{Pods: o.pods, Revisions: o.revisions, Metric: o.metric, Began: b.begin.UTC(),
+		Cores: runtime.NumCPU(), Command: command(), Commit: commit()}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "benchscale-"); err != nil {
 		return err
@@ -146,7 +147,8 @@ func (b *bench) start(ctx context.Context) (s startup, err error) {
 	}
 	w := b.watchRates(ctx)
 	began := time.Now()
-	for limit := 5 * time.Minute; time.Since(began) < limit && ctx.Err() == nil && b.adapter.alive(); time.Sleep(100 * time.Millisecond) {
+	goesOn := func() bool { return time.Since(began) < 5*time.Minute && ctx.Err() == nil && b.adapter.alive() }
+	for ; goesOn(); time.Sleep(100 * time.Millisecond) {
 		if s.Ready == 0 && b.adapter.ready() {
 			s.Ready, s.ReadAtReady = time.Since(b.adapter.started).Seconds(), float64(b.fleet.read(since))/float64(b.pods)
 		}
@@ -202,9 +204,11 @@ func (b *bench) measure(ctx context.Context, d time.Duration) (m measured) {
 	seconds := after.at.Sub(before.at).Seconds()
 	c := b.audit.next()
 	return measured{
-		Seconds: seconds, Cores: (after.cpu - before.cpu) / seconds, RSS: after.rss, PeakRSS: after.peak, Heap: after.heap, Goroutines: after.goroutines,
+		Seconds: seconds, Cores: (after.cpu - before.cpu) / seconds, RSS: after.rss, PeakRSS: after.peak,
+		Heap: after.heap, Goroutines: after.goroutines,
 		NetIn: (after.net.in - before.net.in) / seconds / 1e6, NetOut: (after.net.out - before.net.out) / seconds / 1e6,
-		EngineReadings: float64(b.fleet.engine.total.Load()-engine) / seconds, QueueReadings: float64(b.fleet.queue.total.Load()-queue) / seconds,
+		EngineReadings: float64(b.fleet.engine.total.Load()-engine) / seconds,
+		QueueReadings:  float64(b.fleet.queue.total.Load()-queue) / seconds,
 		CallsPerSecond: float64(c.Total) / seconds, Calls: c,
 	}
 }
@@ -260,7 +264,8 @@ func (b *bench) relisted(ctx context.Context) error {
 	}
 	sleep(ctx, 30*time.Second)
 	after := b.adapter.usage()
-	b.report.Relist = relist{Rates: w.stop(), Calls: b.audit.next(), Cores: (after.cpu - before.cpu) / after.at.Sub(before.at).Seconds(), PeakRSS: after.peak}
+	b.report.Relist = relist{Rates: w.stop(), Calls: b.audit.next(),
+		Cores: (after.cpu - before.cpu) / after.at.Sub(before.at).Seconds(), PeakRSS: after.peak}
 	r := b.report.Relist
 	b.progress("relist: %d API calls (peak %d/s), %.2f cores over 30 s, readings/s %.0f to %.0f", r.Calls.Total, r.Calls.Peak, r.Cores, r.Rates.Least, r.Rates.Peak)
 	return nil

@@ -45,7 +45,8 @@ func (c *cluster) install(ctx context.Context) error {
 	}
 	c.installed = strings.Contains(out, "namespace/"+testbed.Namespace+" created")
 	if !c.installed { // an older one runs: it must take the image of now
-		if _, err := testbed.Kubectl(ctx, "", "-n", testbed.Namespace, "rollout", "restart", "deployment/"+testbed.Name, "deployment/"+testbed.Name+"-webhook"); err != nil {
+		if _, err := testbed.Kubectl(ctx, "", "-n", testbed.Namespace, "rollout", "restart",
+			"deployment/"+testbed.Name, "deployment/"+testbed.Name+"-webhook"); err != nil {
 			return err
 		}
 	}

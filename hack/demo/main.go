@@ -19,13 +19,13 @@ func main() {
 	engine := flag.String("engine", "sim", "sim: a simulator of vLLM; vllm: real vLLM")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *engine); err != nil {
+	err := run(ctx, *engine)
+	stop()
+	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted")
 		}
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
-		stop()
 		os.Exit(1)
 	}
 }

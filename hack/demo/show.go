@@ -67,7 +67,8 @@ func show(ctx context.Context, c *cluster, m model) error {
 	if err := t.follow(ctx, time.Minute, func(view) bool { idle++; return idle == 2 }); err != nil {
 		return err
 	}
-	clients := load.NewClients(ctx, load.NewSender(load.Target{Ingress: c.ingress, Host: m.host(), Model: m.served}, time.Minute), m.shape)
+	clients := load.NewClients(ctx,
+		load.NewSender(load.Target{Ingress: c.ingress, Host: m.host(), Model: m.served}, time.Minute), m.shape)
 	defer clients.Abort()
 	clients.Set(m.clients)
 	fmt.Println("      --- the load begins")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -25,8 +26,11 @@ func render(config fs.FS, version, image string) (string, error) {
 		return "", fmt.Errorf("image %q is not an image reference", image)
 	}
 	files, err := fs.Glob(config, "*.yaml")
-	if err != nil || len(files) == 0 {
-		return "", fmt.Errorf("no YAML files to join (%v)", err)
+	if err != nil {
+		return "", err
+	}
+	if len(files) == 0 {
+		return "", errors.New("no YAML files to join")
 	}
 	slices.Sort(files)
 	docs := []string{fmt.Sprintf("# autoscaler-adapter %s\n", version)}

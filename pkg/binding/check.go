@@ -10,7 +10,8 @@ import (
 
 // check finds what does not go together, and what works but will hurt.
 func check(in *Intent, annotations map[string]string) []Problem {
-	return slices.Concat(checkPool(in, annotations), checkPicker(in, annotations), checkPriority(in, annotations), checkModels(in), checkPaths(in))
+	return slices.Concat(checkPool(in, annotations), checkPicker(in, annotations), checkPriority(in, annotations),
+		checkModels(in), checkPaths(in))
 }
 
 // parsed are the ends of the paths whose bodies a picker of GIE v1.5.0 parses.
@@ -47,7 +48,8 @@ func checkPool(in *Intent, annotations map[string]string) (problems []Problem) {
 	if in.Gateway == (Name{}) {
 		refuse(inference.GatewayKey, "no Gateway is configured; correct or restore the ConfigMap %s and its key \"gateway\" (an empty ConfigMap means the defaults)", ConfigName)
 	}
-	if _, given := annotations[inference.PoolModeKey]; in.PoolMode == PoolPerRevision && given && in.Picker.Mode != PickerManaged {
+	if _, given := annotations[inference.PoolModeKey]; in.PoolMode == PoolPerRevision && given &&
+		in.Picker.Mode != PickerManaged {
 		refuse(inference.PickerKey, "%s %q needs a picker for each revision: only \"managed\" is possible", inference.PoolModeKey, in.PoolMode)
 	}
 	return problems
@@ -57,7 +59,8 @@ func checkPicker(in *Intent, annotations map[string]string) (problems []Problem)
 	if in.Picker.Mode == PickerManaged {
 		return nil
 	}
-	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey, inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey} {
+	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey,
+		inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey} {
 		if _, ok := annotations[key]; ok {
 			problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf("has no effect on a picker that we do not run; remove it, or set %s to %q", inference.PickerKey, PickerManaged)})
 		}

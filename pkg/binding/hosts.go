@@ -108,7 +108,8 @@ func (in *Intent) WhyDenied(host string) string {
 	for _, pattern := range in.AllowedHosts {
 		fits := in.patternsFor(pattern)
 		may = append(may, fits...)
-		if domain := in.domainWithNamespace(strings.ReplaceAll(pattern, domainPlaceholder, "")); domain != "" && len(fits) == 0 {
+		if domain := in.domainWithNamespace(strings.ReplaceAll(pattern, domainPlaceholder, "")); domain != "" &&
+			len(fits) == 0 {
 			why = fmt.Sprintf(" (the namespace's name is a label of the served domain %s, so %q gives it none)", domain, pattern)
 		}
 	}

@@ -175,8 +175,11 @@ func rewrites(v string) ([]Rewrite, error) {
 		Targets []RewriteTarget `json:"targets"`
 		RewriteTarget
 	}
-	if err := decodeStrictly(v, &list); err != nil || len(list) == 0 || len(list) > maxEntries {
-		return nil, fmt.Errorf("%q is not a list of targets (%v); %s", v, err, rewriteForms)
+	if err := decodeStrictly(v, &list); err != nil {
+		return nil, fmt.Errorf("%q is not a list of targets (%w); %s", v, err, rewriteForms)
+	}
+	if len(list) == 0 || len(list) > maxEntries {
+		return nil, fmt.Errorf("%q has %d targets, and 1 to %d are allowed; %s", v, len(list), maxEntries, rewriteForms)
 	}
 	if list[0].Targets == nil {
 		one := Rewrite{}

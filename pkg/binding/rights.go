@@ -89,7 +89,8 @@ func globs(v string) ([]string, error) {
 		return nil, err
 	}
 	for _, g := range list {
-		if _, err := glob.Match(strings.ReplaceAll(g, namespacePlaceholder, "x"), ""); err != nil || strings.ContainsAny(g, " \t\r\n\"'") {
+		if _, err := glob.Match(strings.ReplaceAll(g, namespacePlaceholder, "x"), ""); err != nil ||
+			strings.ContainsAny(g, " \t\r\n\"'") {
 			return nil, fmt.Errorf("%q: %q is not a pattern, such as \"infra/*\" or \"registry.example.com/epp:*\"; a star stands for anything but a slash", v, g)
 		}
 	}

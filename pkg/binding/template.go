@@ -54,7 +54,8 @@ func CheckTarget(in *Intent, template map[string]string) []Problem {
 	if !counted {
 		return nil
 	}
-	return []Problem{{Path: path(inference.TargetKey), Message: fmt.Sprintf("%q sends requests past the queue-proxy, which counts them for the autoscaling metric %q; use %q, or scale on metrics of the engine", in.Target, cmp.Or(metric, "concurrency"), TargetQueueProxy)}}
+	return []Problem{{Path: path(inference.TargetKey),
+		Message: fmt.Sprintf("%q sends requests past the queue-proxy, which counts them for the autoscaling metric %q; use %q, or scale on metrics of the engine", in.Target, cmp.Or(metric, "concurrency"), TargetQueueProxy)}}
 }
 
 func templatePath(key string) string { return "spec.template." + path(key) }

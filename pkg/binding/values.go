@@ -79,8 +79,7 @@ func image(v string) (string, error) {
 
 // setPicker reads managed, none or service:port.
 func setPicker(in *Intent, v string) error {
-	switch mode := PickerMode(v); mode {
-	case PickerManaged, PickerNone:
+	if mode := PickerMode(v); mode == PickerManaged || mode == PickerNone {
 		in.Picker.Mode, in.Picker.Service, in.Picker.Port = mode, "", 0
 		return nil
 	}

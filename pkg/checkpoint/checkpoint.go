@@ -74,7 +74,8 @@ type written struct {
 
 // New returns a store on the config maps of our own namespace.
 func New(client corev1client.ConfigMapInterface) *Store {
-	return &Store{client: client, found: map[collector.Revision]corev1.ConfigMap{}, known: map[collector.Revision]bool{}, saved: map[collector.Revision]written{}}
+	return &Store{client: client, found: map[collector.Revision]corev1.ConfigMap{},
+		known: map[collector.Revision]bool{}, saved: map[collector.Revision]written{}}
 }
 
 // Load reads every stored state. It is called until it succeeds once; until then Save
@@ -178,7 +179,8 @@ func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at
 	if !s.mayWrite(rev, w) {
 		return nil
 	}
-	text, err := json.Marshal(Saved{Version: version, Revision: rev.Namespace + "/" + rev.Name, UID: uid, At: at, State: state})
+	text, err := json.Marshal(Saved{Version: version, Revision: rev.Namespace + "/" + rev.Name, UID: uid, At: at,
+		State: state})
 	if err != nil {
 		return fmt.Errorf("storing the state of %s/%s: %w", rev.Namespace, rev.Name, err)
 	}

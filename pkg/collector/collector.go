@@ -174,7 +174,9 @@ func New(o Options) *Collector {
 	o = o.withDefaults()
 	c := &Collector{
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
-		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms), large: newLargePages(o), revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
+		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), large: newLargePages(o),
+		scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms),
+		revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
 	c.activators = newActivators(o, c.clock.now, c.changed)
 	return c

@@ -40,16 +40,16 @@ type demand struct {
 // queue-proxy's report, which covers the last second, once a second.
 const owedSeconds = 3
 
-func (d *demand) resize(now time.Time, stable, panic time.Duration) {
+func (d *demand) resize(now time.Time, stable, panicking time.Duration) {
 	if d.stableConcurrency == nil {
 		d.stableConcurrency, d.stableRPS = window.NewMean(stable, bucketWidth), window.NewMean(stable, bucketWidth)
-		d.panicConcurrency, d.panicRPS = window.NewMean(panic, bucketWidth), window.NewMean(panic, bucketWidth)
+		d.panicConcurrency, d.panicRPS = window.NewMean(panicking, bucketWidth), window.NewMean(panicking, bucketWidth)
 	}
-	d.stable, d.panic = stable, panic
+	d.stable, d.panic = stable, panicking
 	d.stableConcurrency.Resize(now, stable)
 	d.stableRPS.Resize(now, stable)
-	d.panicConcurrency.Resize(now, panic)
-	d.panicRPS.Resize(now, panic)
+	d.panicConcurrency.Resize(now, panicking)
+	d.panicRPS.Resize(now, panicking)
 }
 
 // set makes s the value of the second of now, and of its requests a second that
@@ -121,15 +121,18 @@ func (d *demand) rps(now time.Time) decider.Windowed {
 	return d.windowed(now, d.stableRPS, d.panicRPS)
 }
 
-func (d *demand) windowed(now time.Time, stable, panic *window.Mean) decider.Windowed {
+func (d *demand) windowed(now time.Time, stable, panicking *window.Mean) decider.Windowed {
 	if !d.known(now) {
 		return decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
 	}
 	if d.weighted {
-		return decider.Windowed{Stable: decider.Reading(stable.WeightedAverage(now)), Panic: decider.Reading(panic.WeightedAverage(now))}
+		return decider.Windowed{
+			Stable: decider.Reading(stable.WeightedAverage(now)),
+			Panic:  decider.Reading(panicking.WeightedAverage(now)),
+		}
 	}
 	return decider.Windowed{
 		Stable: decider.Reading(stable.WindowAverage(now)),
-		Panic:  decider.Reading(panic.WindowAverage(now)),
+		Panic:  decider.Reading(panicking.WindowAverage(now)),
 	}
 }

@@ -54,7 +54,8 @@ func (c *Collector) Endpoint(key Revision) (e Endpoint) {
 
 // engineMetrics are the metrics that come from an engine's page.
 var engineMetrics = [...]decider.Metric{
-	decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens, decider.TTFTP95, decider.ITLP95,
+	decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
+	decider.TTFTP95, decider.ITLP95,
 }
 
 // lacking are the metrics that no pod's page has.
@@ -86,8 +87,9 @@ func (p *pod) mayReport(m decider.Metric) bool {
 		return e.totals.TTFT.Count.Known() || p.mayCome(engines.TTFT)
 	case decider.ITLP95:
 		return e.totals.ITL.Count.Known() || p.mayCome(engines.ITL)
+	default:
+		return true
 	}
-	return true
 }
 
 // mayCome reports whether a histogram that is not on the page may come with the first

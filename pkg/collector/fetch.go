@@ -81,7 +81,8 @@ func cause(err error) string {
 		return "ok"
 	case errors.As(err, &f):
 		return f.cause
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrStopped), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrStopped), errors.As(err, &timeout) &&
+		timeout.Timeout():
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"

@@ -31,7 +31,8 @@ var latencyMetrics = map[decider.Metric]func(*latencies) *window.Histogram{
 // latency is one latency over some pods, with the time of the oldest sample and the
 // window that is covered: values of all pods are added up before the percentile is
 // taken, because the percentile of a revision is not the mean of those of its pods.
-func latency(pods []*latencies, of func(*latencies) *window.Histogram) (l decider.Latency, oldest time.Time, covered time.Duration) {
+func latency(pods []*latencies,
+	of func(*latencies) *window.Histogram) (l decider.Latency, oldest time.Time, covered time.Duration) {
 	l = decider.UnknownLatency()
 	var g window.Gains
 	for _, p := range pods {

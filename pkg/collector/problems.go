@@ -143,7 +143,8 @@ func addProblem(found []Problem, begin int, t *target) []Problem {
 	})
 	if i < begin {
 		i = len(found)
-		found = append(found, Problem{Source: t.source.String(), Port: t.port, URI: t.uri, Cause: t.trouble.cause, Since: t.trouble.since, Pod: t.podName, Message: t.trouble.message})
+		found = append(found, Problem{Source: t.source.String(), Port: t.port, URI: t.uri, Cause: t.trouble.cause,
+			Since: t.trouble.since, Pod: t.podName, Message: t.trouble.message})
 	}
 	p := &found[i]
 	p.Pods++

@@ -50,7 +50,8 @@ func (c *Collector) speaksTLS(within turn, address string) bool {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(within.deadline)
-	return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) == nil //nolint:gosec a probe that sends nothing
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec a probe that sends nothing
+	return client.HandshakeContext(ctx) == nil
 }
 
 // wantsTLS reports whether a response is that of a server that was asked for a page in

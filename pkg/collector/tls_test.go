@@ -47,7 +47,7 @@ type buffered struct {
 func (b buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 
 // speaksTLS is a server that speaks only TLS, and answers plain HTTP by refusal.
-func speaksTLS(config *tls.Config, refusal string, page func(*http.Request) (*http.Response, error)) func(net.Conn) {
+func speaksTLS(config *tls.Config, refusal string, page func(*http.Request) (*http.Response, error)) func(net.Conn) { //nolint:unparam what it would serve
 	return func(c net.Conn) {
 		c, secure := first(c)
 		if !secure {

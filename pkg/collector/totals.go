@@ -48,7 +48,8 @@ func histogram(h engine.Histogram, last decider.Histogram) decider.Histogram {
 	if !believable(h) {
 		return decider.Histogram{Count: decider.Unknown(), Sum: decider.Unknown()}
 	}
-	out := decider.Histogram{Bounds: last.Bounds, Counts: last.Counts, Count: decider.Reading(h.Count), Sum: total(h.Sum, maxSeconds)}
+	out := decider.Histogram{Bounds: last.Bounds, Counts: last.Counts, Count: decider.Reading(h.Count),
+		Sum: total(h.Sum, maxSeconds)}
 	if !slices.Equal(out.Bounds, h.Bounds) {
 		out.Bounds = slices.Clone(h.Bounds)
 	}
@@ -63,7 +64,8 @@ func believable(h engine.Histogram) bool {
 		return false
 	}
 	for i, n := range h.Counts {
-		if !(n >= 0 && n <= h.Count) || i > 0 && (n < h.Counts[i-1] || !(h.Bounds[i] > h.Bounds[i-1])) || !known(h.Bounds[i]) {
+		if !(n >= 0 && n <= h.Count) || i > 0 && (n < h.Counts[i-1] || !(h.Bounds[i] > h.Bounds[i-1])) ||
+			!known(h.Bounds[i]) {
 			return false
 		}
 	}

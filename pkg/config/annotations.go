@@ -24,8 +24,10 @@ func checkAnnotations(given map[string]string, kn *autoscalerconfig.Config) erro
 	if err := checkKeys(given); err != nil {
 		return err
 	}
-	if key, v, _ := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given); v != "" && v != knautoscaling.MetricAggregationAlgorithmLinear && !isWeighted(given) {
-		return fmt.Errorf("%s: %q must be %q or %q", key, v, knautoscaling.MetricAggregationAlgorithmLinear, knautoscaling.MetricAggregationAlgorithmWeightedExponential)
+	if key, v, _ := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given); v != "" &&
+		v != knautoscaling.MetricAggregationAlgorithmLinear && !isWeighted(given) {
+		return fmt.Errorf("%s: %q must be %q or %q", key, v, knautoscaling.MetricAggregationAlgorithmLinear,
+			knautoscaling.MetricAggregationAlgorithmWeightedExponential)
 	}
 	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, given); errs != nil {
 		return fmt.Errorf("%w", errs)
@@ -59,7 +61,8 @@ func keysOf(domain string) []string {
 // no comparison finds out of range, and an initial scale beyond 32 bits, which
 // would be read as if it were not there.
 func checkNumbers(given map[string]string) error {
-	for _, a := range annotations.Where(func(a annotations.Annotation) bool { return a.Domain() == knautoscaling.GroupName }) {
+	for _, a := range annotations.Where(
+		func(a annotations.Annotation) bool { return a.Domain() == knautoscaling.GroupName }) {
 		key, v, _ := a.Get(given)
 		kind, ok := a.Kind.(annotations.Number)
 		if f, err := strconv.ParseFloat(v, 64); ok && err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
@@ -111,7 +114,8 @@ func demandOnly(given map[string]string) []annotations.Annotation {
 // isWeighted reports whether newer values weigh more in the averages.
 func isWeighted(given map[string]string) bool {
 	_, v, _ := knautoscaling.MetricAggregationAlgorithmAnnotation.Get(given)
-	return v == knautoscaling.MetricAggregationAlgorithmWeightedExponential || v == knautoscaling.MetricAggregationAlgorithmWeightedExponentialAlt
+	return v == knautoscaling.MetricAggregationAlgorithmWeightedExponential ||
+		v == knautoscaling.MetricAggregationAlgorithmWeightedExponentialAlt
 }
 
 // names reports whether a metric is among the targets.

@@ -55,7 +55,8 @@ func parseMetric(entry string) (target, error) {
 	name, number, given := strings.Cut(entry, "=")
 	t := target{Metric: decider.Metric(strings.TrimSpace(name))}
 	if !slices.Contains(metrics, t.Metric) {
-		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric, annotations.Nearest(string(t.Metric), metricNames()))
+		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric,
+			annotations.Nearest(string(t.Metric), metricNames()))
 	}
 	if !given {
 		return t, nil

@@ -177,7 +177,8 @@ func (r Resolver) bounds(pa *v1alpha1.PodAutoscaler) (minScale, maxScale int32) 
 func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, error) {
 	if v, ok := pa.Target(); ok {
 		if t.Value != 0 {
-			return decider.Target{}, fmt.Errorf("%s: %v: %s already has the target %v in %s; remove one", knautoscaling.TargetAnnotationKey, v, t.Metric, t.Value, knautoscaling.MetricAnnotationKey)
+			return decider.Target{}, fmt.Errorf("%s: %v: %s already has the target %v in %s; remove one",
+				knautoscaling.TargetAnnotationKey, v, t.Metric, t.Value, knautoscaling.MetricAnnotationKey)
 		}
 		t.Value = v
 		if err := checkTarget(knautoscaling.TargetAnnotationKey, t); err != nil {
@@ -201,7 +202,8 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 		return withDefault(t, 1000*r.Own.SLOITL.Seconds()), nil
 	case decider.Running, decider.PromptTokens, decider.GenerationTokens:
 		if t.Value == 0 {
-			return decider.Target{}, fmt.Errorf("%s: %q: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, pa.Metric(), t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
+			return decider.Target{}, fmt.Errorf(
+				"%s: %q: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, pa.Metric(), t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
 		}
 	}
 	return decider.Target{Metric: t.Metric, Value: t.Value}, nil
@@ -242,7 +244,8 @@ func (r Resolver) knativeTargets(pa *v1alpha1.PodAutoscaler, t target) (value, t
 // zero reads how a revision goes to zero, and keeps one replica where the cluster says so.
 // One without a route goes to zero all the same.
 func (s *Settings) zero(pa *v1alpha1.PodAutoscaler, kn *autoscalerconfig.Config) {
-	s.Zero = Zero{Grace: kn.ScaleToZeroGracePeriod, Retention: kn.ScaleToZeroPodRetentionPeriod, ActivatorCapacity: kn.ActivatorCapacity}
+	s.Zero = Zero{Grace: kn.ScaleToZeroGracePeriod, Retention: kn.ScaleToZeroPodRetentionPeriod,
+		ActivatorCapacity: kn.ActivatorCapacity}
 	if d, ok := pa.ScaleToZeroPodRetention(); ok {
 		s.Zero.Retention, s.Zero.RetentionSet = d, true
 	}

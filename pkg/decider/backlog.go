@@ -83,7 +83,8 @@ func (st backlogState) observe(obs Observation, target float64, window time.Dura
 	if passed >= 0 && passed < backlogBin {
 		return next
 	}
-	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64), backlogPodsOf(obs), queued(obs)
+	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64),
+		backlogPodsOf(obs), queued(obs)
 	if passed > 0 && passed <= 6*backlogBin { // otherwise there is nothing to compare with
 		m := binRates{replicas: readyPods(obs), seconds: passed.Seconds(), least: max(1, target/2)}
 		m.measure(st, next)

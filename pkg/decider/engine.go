@@ -214,6 +214,7 @@ func plausible(m Metric, s PreviousSample) Reading {
 		return s.PromptTokens.Within(maxRate)
 	case GenerationTokens:
 		return s.GenerationTokens.Within(maxRate)
+	default:
+		return Unknown()
 	}
-	return Unknown()
 }

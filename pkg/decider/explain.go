@@ -62,7 +62,8 @@ type SLONeed struct {
 
 // Explain returns the decision for programs.
 func (d Decision) Explain() Explanation {
-	e := Explanation{Replicas: d.Replicas, Reason: d.Reason, Metric: d.Metric, Changes: changesOf(d.Trace), Text: d.String()}
+	e := Explanation{Replicas: d.Replicas, Reason: d.Reason, Metric: d.Metric, Changes: changesOf(d.Trace),
+		Text: d.String()}
 	for _, w := range d.Wants {
 		e.Metrics = append(e.Metrics, MetricNeed{
 			Metric: w.Metric, Observed: w.Observed, Target: w.Target,
@@ -74,7 +75,8 @@ func (d Decision) Explain() Explanation {
 			TTFTSeconds: d.Objective.TTFT.Seconds(), ITLSeconds: d.Objective.ITL.Seconds(),
 			GoalRatio: d.Objective.Goal, AttainmentRatio: p.Attainment,
 			DemandRequestsPerSecond: p.Demand, CapacityRequestsPerSecond: p.CapacityRPS, LimitedBy: p.Limit,
-			TargetLoadRatio: p.TargetLoad, GrowthFactor: p.GrowthFactor, EngineRequestsPerHTTPRequest: p.RequestRatio, WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
+			TargetLoadRatio: p.TargetLoad, GrowthFactor: p.GrowthFactor, EngineRequestsPerHTTPRequest: p.RequestRatio,
+			WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
 			NeededReplicas: p.Need, NeededForGrowth: p.NeedLevel, NeededForPastHour: p.NeedPast,
 			UnschedulableReplicas: p.Unmet, ConcurrencyPerReplica: p.ConcurrencyTarget, UnavoidableMissesRatio: p.Floor,
 		}

@@ -23,7 +23,8 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked, holdDown: spec.StableWindow}, ts)
+	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked,
+		holdDown: spec.StableWindow}, ts)
 	return w, ts
 }
 

@@ -52,7 +52,8 @@ func (ts TargetState) engineCame() TargetState {
 // partsWithoutEngine returns the parts of a need that follows the requests in flight:
 // those of the plan are unknown.
 func partsWithoutEngine(p slo.Parts, load Reading, target float64) slo.Parts {
-	p.CapacityRPS, p.Limit, p.TargetLoad, p.GrowthFactor, p.Work = Unknown(), noEngineMetrics, Unknown(), Unknown(), Unknown()
+	p.CapacityRPS, p.Limit, p.TargetLoad, p.GrowthFactor, p.Work = Unknown(), noEngineMetrics, Unknown(),
+		Unknown(), Unknown()
 	p.NeedLevel, p.NeedPast, p.Floor, p.Attainment = Unknown(), Unknown(), Unknown(), Unknown()
 	p.Need, p.ConcurrencyTarget = load/Reading(target), Reading(target)
 	return p

@@ -56,8 +56,9 @@ func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, 
 func sloInput(obs Observation) slo.Input {
 	in := slo.Input{
 		Time: obs.Time, Replicas: obs.Replicas, Ready: obs.Ready, Unschedulable: unschedulablePods(obs),
-		Arrivals: obs.Arrivals, RPS: newest(obs.RPS), InFlight: Reading(inFlight(obs.Concurrency.Stable)), Queued: queued(obs),
-		Pods: make([]slo.Pod, 0, len(obs.Pods)),
+		Arrivals: obs.Arrivals, RPS: newest(obs.RPS), InFlight: Reading(inFlight(obs.Concurrency.Stable)),
+		Queued: queued(obs),
+		Pods:   make([]slo.Pod, 0, len(obs.Pods)),
 	}
 	for i := range obs.Pods {
 		if p := &obs.Pods[i]; p.Phase == Ready {

@@ -104,8 +104,9 @@ func (m Metric) perReplica() string {
 	switch m {
 	case KVCache, TTFTP95, ITLP95, SLO:
 		return ""
+	default:
+		return " per replica"
 	}
-	return " per replica"
 }
 
 // text says the reason in words that need no documentation.
@@ -157,8 +158,9 @@ func (r Reason) text() string {
 		return "min-scale"
 	case TooManyReplicas:
 		return "max-scale"
+	default:
+		return string(r)
 	}
-	return string(r)
 }
 
 // replicas is "1 replica" or "3 replicas".

@@ -28,7 +28,9 @@ func (w *Watcher) bounded(pools []Pool) []Pool {
 	}
 	var kept []Pool
 	for namespace, list := range by {
-		slices.SortFunc(list, func(a, b Pool) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name)) })
+		slices.SortFunc(list, func(a, b Pool) int {
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
+		})
 		read := list[:min(len(list), maxPlainPools)]
 		w.reportLeftOut(namespace, len(read), len(list))
 		kept = append(kept, read...)

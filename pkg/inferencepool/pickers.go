@@ -65,7 +65,8 @@ func (w *Watcher) readPicker(p Pool) {
 	if !w.pickerPods.Informer().HasSynced() {
 		return
 	}
-	pods, err := w.pickerPods.Lister().Pods(p.Namespace).List(labels.SelectorFromSet(labels.Set{inference.PickerPodKey: p.Name}))
+	pods, err := w.pickerPods.Lister().Pods(p.Namespace).List(
+		labels.SelectorFromSet(labels.Set{inference.PickerPodKey: p.Name}))
 	if err == nil { // a lister of a cache does not fail
 		w.o.Collector.SetPods(p.pickerKey(), collected(pods))
 	}
@@ -105,7 +106,8 @@ func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
 	return parts
 }
 
-func count(namespace string, pods []*corev1.Pod, counts func(*corev1.Pod) bool) (by map[collector.Revision]float64, sum float64) {
+func count(namespace string, pods []*corev1.Pod,
+	counts func(*corev1.Pod) bool) (by map[collector.Revision]float64, sum float64) {
 	by = map[collector.Revision]float64{}
 	for _, pod := range pods {
 		if pod.DeletionTimestamp != nil || !counts(pod) {

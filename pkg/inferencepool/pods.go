@@ -28,12 +28,15 @@ type podWatch struct {
 
 func watchPods(ctx context.Context, kube kubernetes.Interface, namespace string) *podWatch {
 	ctx, stop := context.WithCancel(ctx)
-	return &podWatch{watch(ctx, kube, namespace, metav1.ListOptions{LabelSelector: plainSelector, FieldSelector: notEnded}), stop}
+	plain := metav1.ListOptions{LabelSelector: plainSelector, FieldSelector: notEnded}
+	return &podWatch{watch(ctx, kube, namespace, plain), stop}
 }
 
 // watch caches what is read of the pods that the options select until ctx ends.
-func watch(ctx context.Context, kube kubernetes.Interface, namespace string, selected metav1.ListOptions) coreinformers.PodInformer {
-	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTransform(slim),
+func watch(ctx context.Context, kube kubernetes.Interface, namespace string,
+	selected metav1.ListOptions) coreinformers.PodInformer {
+	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace),
+		informers.WithTransform(slim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.LabelSelector, o.FieldSelector = selected.LabelSelector, selected.FieldSelector
 		}))

@@ -38,7 +38,8 @@ type Pool struct {
 // object that does not fit the type, which the API server does not store.
 func Read(u *unstructured.Unstructured) (Pool, bool) {
 	var pool infv1.InferencePool
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &pool); err != nil || len(pool.Spec.Selector.MatchLabels) == 0 {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &pool); err != nil ||
+		len(pool.Spec.Selector.MatchLabels) == 0 {
 		return Pool{}, false
 	}
 	selector := map[string]string{}
@@ -47,7 +48,8 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 	}
 	a := pool.Annotations
 	p := Pool{
-		Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, Created: pool.CreationTimestamp.Time, Labels: pool.Labels, Selector: selector,
+		Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, Created: pool.CreationTimestamp.Time,
+		Labels: pool.Labels, Selector: selector,
 		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(pool.Spec.TargetPorts),
 	}
 	if p.Engine == collector.Picker { // no engine

@@ -75,7 +75,8 @@ type Watcher struct {
 // New returns a Watcher that follows nothing yet.
 func New(o Options) *Watcher {
 	return &Watcher{
-		o: o, plain: map[collector.Revision]labels.Selector{}, watched: map[string]*podWatch{}, strays: map[collector.Revision]bool{},
+		o: o, plain: map[collector.Revision]labels.Selector{}, watched: map[string]*podWatch{},
+		strays:  map[collector.Revision]bool{},
 		pickers: map[collector.Revision]bool{}, held: map[collector.Revision]bool{}, leftOut: map[string]int{},
 	}
 }

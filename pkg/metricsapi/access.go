@@ -42,7 +42,8 @@ type access struct {
 // client certificate, or a token review) and what they may do (an access review). It
 // is what the library's own options do, with a client that was given instead of one
 // that they make from files.
-func delegated(ctx context.Context, c clients, listener net.Listener, cert dynamiccertificates.CertKeyContentProvider) (access, error) {
+func delegated(ctx context.Context, c clients, listener net.Listener,
+	cert dynamiccertificates.CertKeyContentProvider) (access, error) {
 	a := access{serving: &genericapiserver.SecureServingInfo{Listener: listener, Cert: cert}}
 	if err := a.authenticate(ctx, c); err != nil {
 		return access{}, fmt.Errorf("delegating authentication: %w", err)
@@ -86,7 +87,8 @@ func (a *access) authenticate(ctx context.Context, c clients) error {
 		}
 	}
 	a.authn.Authenticator, _, err = authenticatorfactory.DelegatingAuthenticatorConfig{
-		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // authorisation decides; probes have no name
+		// authorisation decides; probes have no name
+		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true},
 		TokenAccessReviewClient:            c.reviews.AuthenticationV1(),
 		TokenAccessReviewTimeout:           reviewTimeout,
 		WebhookRetryBackoff:                options.DefaultAuthWebhookRetryBackoff(),
@@ -125,7 +127,8 @@ func (a *access) authorize(c clients) error {
 // when it did not come in time.
 func (a *access) knowsProxy(ctx context.Context) bool {
 	ca := a.authn.RequestHeaderConfig.CAContentProvider
-	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, proxyCATimeout, true, func(context.Context) (bool, error) {
-		return len(ca.CurrentCABundleContent()) > 0, nil
-	}) == nil
+	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, proxyCATimeout, true,
+		func(context.Context) (bool, error) {
+			return len(ca.CurrentCABundleContent()) > 0, nil
+		}) == nil
 }

@@ -25,7 +25,8 @@ type discoveryCache struct {
 func (d *discoveryCache) get(now time.Time, list func() []provider.CustomMetricInfo) []provider.CustomMetricInfo {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if age := now.Sub(d.made); d.made.IsZero() || age < 0 || age >= discoveryTTL || len(d.infos) == 0 && age >= time.Second {
+	if age := now.Sub(d.made); d.made.IsZero() || age < 0 || age >= discoveryTTL ||
+		len(d.infos) == 0 && age >= time.Second {
 		d.infos, d.made = list(), time.Now()
 	}
 	return d.infos

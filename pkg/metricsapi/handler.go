@@ -33,13 +33,17 @@ func versions() []string {
 // newAPIServer builds the generic API server around a view. What this API has no use
 // for is off: etcd, admission, flow control, profiling, OpenAPI and the library's own
 // /metrics (see latency).
-func newAPIServer(view View, a access, observe, extend func(http.Handler) http.Handler) (*genericapiserver.GenericAPIServer, error) {
+func newAPIServer(
+	view View, a access, observe, extend func(http.Handler) http.Handler,
+) (*genericapiserver.GenericAPIServer, error) {
 	config := genericapiserver.NewConfig(apiserver.Codecs)
 	config.EnableIndex = false
 	config.EnableProfiling = false
 	config.EnableMetrics = false
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, openapinamer.NewDefinitionNamer(apiserver.Scheme))
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, openapinamer.NewDefinitionNamer(apiserver.Scheme))
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions,
+		openapinamer.NewDefinitionNamer(apiserver.Scheme))
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions,
+		openapinamer.NewDefinitionNamer(apiserver.Scheme))
 	config.OpenAPIConfig.Info.Title, config.OpenAPIV3Config.Info.Title = component, component
 	config.SecureServing = a.serving
 	config.Authentication = a.authn
@@ -68,7 +72,8 @@ func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefiniti
 	maps.DeleteFunc(all, func(name string, _ common.OpenAPIDefinition) bool {
 		return strings.HasPrefix(name, "io.k8s.api.") && !strings.HasSuffix(name, ".ObjectReference")
 	})
-	all[version.Info{}.OpenAPIModelName()] = common.OpenAPIDefinition{Schema: *spec.MapProperty(spec.StringProperty())} // of /version
+	// of /version
+	all[version.Info{}.OpenAPIModelName()] = common.OpenAPIDefinition{Schema: *spec.MapProperty(spec.StringProperty())}
 	return all
 }
 

@@ -51,7 +51,8 @@ func fastLists(view View, next http.Handler) http.Handler {
 // fastQuery reads a request; false when the library has to answer.
 func fastQuery(r *http.Request) (q Query, version string, ok bool) {
 	info, found := request.RequestInfoFrom(r.Context())
-	if !found || r.Method != http.MethodGet || !info.IsResourceRequest || info.APIGroup != GroupName || info.Name != "*" || len(info.Parts) != 3 {
+	if !found || r.Method != http.MethodGet || !info.IsResourceRequest || info.APIGroup != GroupName ||
+		info.Name != "*" || len(info.Parts) != 3 {
 		return q, "", false
 	}
 	resource := schema.ParseGroupResource(info.Resource)
@@ -60,7 +61,8 @@ func fastQuery(r *http.Request) (q Query, version string, ok bool) {
 		return q, "", false
 	}
 	selector, ok := onlySelector(r.URL)
-	return Query{Resource: resource, Namespace: info.Namespace, Metric: info.Subresource, Selector: selector}, info.APIVersion, ok
+	return Query{Resource: resource, Namespace: info.Namespace, Metric: info.Subresource, Selector: selector},
+		info.APIVersion, ok
 }
 
 // wantsJSON reports whether plain JSON is what the client asks for first or at all.

@@ -22,12 +22,13 @@ type latency struct {
 
 // newLatency registers the histogram; registerer may be nil.
 func newLatency(registerer prometheus.Registerer) (*latency, error) {
-	l := &latency{info: genericapiserver.NewRequestInfoResolver(&genericapiserver.Config{}), seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "ipa_metrics_api_request_duration_seconds",
-		Help: "Time to answer a request to custom.metrics.k8s.io, by the resource asked for and the HTTP status code.",
-		// From a read of one value in memory to a token review that times out.
-		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-	}, []string{"resource", "code"})}
+	l := &latency{info: genericapiserver.NewRequestInfoResolver(&genericapiserver.Config{}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ipa_metrics_api_request_duration_seconds",
+			Help: "Time to answer a request to custom.metrics.k8s.io, by the resource asked for and the HTTP status code.",
+			// From a read of one value in memory to a token review that times out.
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"resource", "code"})}
 	if registerer == nil {
 		return l, nil
 	}

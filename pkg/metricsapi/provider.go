@@ -24,7 +24,8 @@ func newProvider(view View) viewProvider { return viewProvider{view, &discoveryC
 var _ provider.CustomMetricsProvider = viewProvider{}
 
 // GetMetricByName answers 404 for an unknown object, metric or value.
-func (p viewProvider) GetMetricByName(_ context.Context, name types.NamespacedName, info provider.CustomMetricInfo, metricSelector labels.Selector) (*custom_metrics.MetricValue, error) {
+func (p viewProvider) GetMetricByName(_ context.Context, name types.NamespacedName,
+	info provider.CustomMetricInfo, metricSelector labels.Selector) (*custom_metrics.MetricValue, error) {
 	gvk, err := check(info, metricSelector)
 	if err != nil {
 		return nil, err
@@ -46,12 +47,14 @@ func (p viewProvider) GetMetricByName(_ context.Context, name types.NamespacedNa
 }
 
 // GetMetricBySelector lists the objects whose value is known; an empty namespace is all of them.
-func (p viewProvider) GetMetricBySelector(_ context.Context, namespace string, selector labels.Selector, info provider.CustomMetricInfo, metricSelector labels.Selector) (*custom_metrics.MetricValueList, error) {
+func (p viewProvider) GetMetricBySelector(_ context.Context, namespace string, selector labels.Selector,
+	info provider.CustomMetricInfo, metricSelector labels.Selector) (*custom_metrics.MetricValueList, error) {
 	gvk, err := check(info, metricSelector)
 	if err != nil {
 		return nil, err
 	}
-	objects := p.view.List(Query{Resource: info.GroupResource, Namespace: namespace, Metric: info.Metric, Selector: selector})
+	objects := p.view.List(Query{Resource: info.GroupResource, Namespace: namespace, Metric: info.Metric,
+		Selector: selector})
 	list := &custom_metrics.MetricValueList{Items: make([]custom_metrics.MetricValue, 0, len(objects))}
 	for _, object := range objects {
 		if !selector.Matches(labels.Set(object.Labels)) {

@@ -127,7 +127,8 @@ func (r *Registrar) read(ctx context.Context) ([]*unstructured.Unstructured, err
 
 // update creates or updates an object unless change leaves it as it is. An update
 // carries the resource version, so it never overwrites what it has not seen.
-func (r *Registrar) update(ctx context.Context, object *unstructured.Unstructured, change func(*unstructured.Unstructured)) error {
+func (r *Registrar) update(ctx context.Context, object *unstructured.Unstructured,
+	change func(*unstructured.Unstructured)) error {
 	wanted := object.DeepCopy()
 	change(wanted)
 	if equality.Semantic.DeepEqual(object.Object, wanted.Object) {

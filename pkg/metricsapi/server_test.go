@@ -41,7 +41,7 @@ type frontProxy struct {
 
 func newFrontProxy(t *testing.T, name string) frontProxy {
 	t.Helper()
-	make := func(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	issue := func(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -61,10 +61,10 @@ func newFrontProxy(t *testing.T, name string) frontProxy {
 	}
 	caTemplate := template(t, "front proxy CA")
 	caTemplate.IsCA, caTemplate.BasicConstraintsValid = true, true
-	ca, caKey := make(caTemplate, nil, nil)
+	ca, caKey := issue(caTemplate, nil, nil)
 	leafTemplate := template(t, name)
 	leafTemplate.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	leaf, key := make(leafTemplate, ca, caKey)
+	leaf, key := issue(leafTemplate, ca, caKey)
 	return frontProxy{
 		ca:   encode("CERTIFICATE", ca.Raw),
 		pair: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key},

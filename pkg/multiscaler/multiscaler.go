@@ -53,7 +53,8 @@ type Record struct {
 // Recorder writes decisions down with all that they were made from; discarded
 // answers are those that were not taken. It must not block for long.
 type Recorder interface {
-	Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation, d decider.Decision, discarded bool)
+	Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation, d decider.Decision,
+		discarded bool)
 	Forget(revision string)
 }
 

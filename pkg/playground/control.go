@@ -153,7 +153,7 @@ func (w *World) choose(c Control) (simulator.Policy, error) {
 	if w.policy != nil && c.Policy == w.control.Policy && c.slo() == w.control.slo() && c.Max == w.control.Max {
 		return w.policy, nil
 	}
-	make, err := policy.New(c.Policy)
+	build, err := policy.New(c.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
@@ -162,5 +162,5 @@ func (w *World) choose(c Control) (simulator.Policy, error) {
 		return nil, err
 	}
 	cfg.Max = c.Max
-	return make(cfg)
+	return build(cfg)
 }

@@ -12,7 +12,8 @@ import (
 
 // watch gives the collector the addresses of the metrics endpoints.
 func (w *World) watch() {
-	w.collector.Watch(collector.Target{Revision: revision, Engine: "vllm", Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.collector.Watch(collector.Target{Revision: revision, Engine: "vllm", Port: 8000, StableWindow: time.Minute,
+		PanicWindow: 6 * time.Second})
 }
 
 // follow renews the pods' pages from the last observation, and reports whether
@@ -93,6 +94,7 @@ func (w *World) report(p decider.Pod) {
 	}
 	seconds := (w.fleet.Now() - w.reported).Seconds()
 	w.stats[p.Name] = asmetrics.Stat{
-		PodName: p.Name, AverageConcurrentRequests: inside, RequestCount: max(came-before, 0) / max(seconds, .1), ProcessUptime: p.Age.Seconds(),
+		PodName: p.Name, AverageConcurrentRequests: inside, RequestCount: max(came-before, 0) / max(seconds, .1),
+		ProcessUptime: p.Age.Seconds(),
 	}
 }

@@ -66,7 +66,8 @@ type World struct {
 
 // NewWorld builds a playground that does not run yet.
 func NewWorld(c Control, log *slog.Logger) (*World, error) {
-	w := &World{log: log, created: map[string]time.Time{}, addresses: map[string]string{}, counted: map[string]float64{}, stats: map[string]asmetrics.Stat{}}
+	w := &World{log: log, created: map[string]time.Time{}, addresses: map[string]string{},
+		counted: map[string]float64{}, stats: map[string]asmetrics.Stat{}}
 	cfg, err := c.config()
 	if err != nil {
 		return nil, err
@@ -77,7 +78,8 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	if w.podPages, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("playground: pods' pages: %w", err)
 	}
-	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond, Dial: dialTo(w.podPages.Addr().String())})
+	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond,
+		Dial: dialTo(w.podPages.Addr().String())})
 	w.load = load{rng: trace.Stream(1, "playground")}
 	w.began = time.Now()
 	return w, w.Set(c)
@@ -186,12 +188,12 @@ func (w *World) ask() error {
 		return err
 	}
 	if w.control.Speed == 1 {
-		real, ok := w.collector.Observe(revision)
+		measured, ok := w.collector.Observe(revision)
 		if !ok {
 			return nil
 		}
-		real.Replicas, real.Queued = o.Replicas, o.Queued
-		o = real
+		measured.Replicas, measured.Queued = o.Replicas, o.Queued
+		o = measured
 	}
 	if w.want, err = w.policy.Want(o); err != nil {
 		return err

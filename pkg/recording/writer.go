@@ -64,7 +64,8 @@ func (w *Writer) begin() error {
 
 // Record writes one decision down: what Decide was called with, what it
 // answered, and whether the answer was discarded.
-func (w *Writer) Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation, d decider.Decision, discarded bool) {
+func (w *Writer) Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation,
+	d decider.Decision, discarded bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {

@@ -34,7 +34,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	b.own.changed = ctrl.Resync
 	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
-	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(), pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
+	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(),
+		pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
 	warm := &warmUp{view: served, log: b.log}
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,

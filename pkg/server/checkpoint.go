@@ -31,7 +31,8 @@ type checkpoints struct {
 	loaded bool
 }
 
-func newCheckpoints(kube kubernetes.Interface, namespace string, autoscalers palisters.PodAutoscalerLister, log *slog.Logger) *checkpoints {
+func newCheckpoints(kube kubernetes.Interface, namespace string, autoscalers palisters.PodAutoscalerLister,
+	log *slog.Logger) *checkpoints {
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: kube.CoreV1().Events("")})
 	return &checkpoints{
@@ -151,7 +152,8 @@ func (c *checkpoints) prune(ctx context.Context, leads func(collector.Revision) 
 
 // untilSaved returns a context that ends after the states were saved at the end of ctx: a
 // leader must still be one when it stores them.
-func (c *checkpoints) untilSaved(ctx context.Context, l loops, leads func(collector.Revision) bool) (context.Context, context.CancelFunc) {
+func (c *checkpoints) untilSaved(ctx context.Context, l loops,
+	leads func(collector.Revision) bool) (context.Context, context.CancelFunc) {
 	leading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
 		defer stop()

@@ -49,7 +49,8 @@ func followDefaults(own, knative configmap.DefaultingWatcher, log *slog.Logger) 
 	d.publish()
 	// The watchers report a config map that is missing or deleted as this one, without a UID.
 	own.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName}}, d.update)
-	knative.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: routeconfig.DomainConfigName}}, d.updateDomains)
+	knative.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: routeconfig.DomainConfigName}},
+		d.updateDomains)
 	return d, nil
 }
 

@@ -48,7 +48,8 @@ type seenView struct {
 	at   time.Time
 }
 
-func newViews(leases coordinationclient.LeaseInterface, own func() handover.View, leads func() bool, log *slog.Logger) *views {
+func newViews(leases coordinationclient.LeaseInterface, own func() handover.View, leads func() bool,
+	log *slog.Logger) *views {
 	pod := os.Getenv("POD_NAME")
 	if pod == "" {
 		pod, _ = os.Hostname()

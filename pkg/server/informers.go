@@ -24,7 +24,8 @@ func informersOf(p Part) []any {
 	pods := podinformer.Key{Selector: podautoscaler.Selector}
 	switch p {
 	case Autoscaler:
-		return []any{painformer.Key{}, sksinformer.Key{}, revisioninformer.Key{}, pods, deploymentinformer.Key{Selector: podautoscaler.Selector}}
+		return []any{painformer.Key{}, sksinformer.Key{}, revisioninformer.Key{}, pods,
+			deploymentinformer.Key{Selector: podautoscaler.Selector}}
 	case Webhook:
 		return []any{serviceinformer.Key{}, ingressinformer.Key{}, revisioninformer.Key{}}
 	default:

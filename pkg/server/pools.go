@@ -142,7 +142,8 @@ func (v view) pool(p inferencepool.Pool) metricsapi.Object {
 	for _, pod := range v.podsIn(p) {
 		f.add(collector.Snapshot{Values: pod.Values, Pods: []collector.PodSnapshot{pod}})
 	}
-	return metricsapi.Object{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Labels: p.Labels, Samples: samples.OfValues(f.values())}
+	return metricsapi.Object{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Labels: p.Labels,
+		Samples: samples.OfValues(f.values())}
 }
 
 func (v view) podsIn(p inferencepool.Pool) (found []collector.PodSnapshot) {

@@ -55,7 +55,8 @@ func (v view) Get(resource schema.GroupResource, namespace, name string) (metric
 		}
 		return v.revision(pa), true
 	case metricsapi.Services():
-		return find(v.services(v.observed(namespace, labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: name}))), name)
+		ofService := labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: name})
+		return find(v.services(v.observed(namespace, ofService)), name)
 	case metricsapi.Pools():
 		return find(v.poolsIn(namespace), name)
 	}
@@ -171,11 +172,13 @@ func podObject(pod *corev1.Pod, values map[decider.Metric]collector.Sample, metr
 	if metric == "" {
 		return object(pod, values)
 	}
-	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples.OfValue(values, metric)}
+	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels,
+		Samples: samples.OfValue(values, metric)}
 }
 
 func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metricsapi.Object {
-	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels, Samples: samples.OfValues(values)}
+	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels,
+		Samples: samples.OfValues(values)}
 }
 
 // services folds revisions into their Services: sums, and the mean over pods of KV-cache usage.
@@ -196,7 +199,8 @@ func (v view) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
 	var objects []metricsapi.Object
 	for k, f := range folds {
 		objects = append(objects, metricsapi.Object{
-			Namespace: k.namespace, Name: k.name, Labels: map[string]string{serving.ServiceLabelKey: k.name}, Samples: samples.OfValues(f.values()),
+			Namespace: k.namespace, Name: k.name, Labels: map[string]string{serving.ServiceLabelKey: k.name},
+			Samples: samples.OfValues(f.values()),
 		})
 	}
 	slices.SortFunc(objects, func(a, b metricsapi.Object) int {

@@ -119,7 +119,8 @@ func (c *Certificates) Sync(ctx context.Context, now time.Time) error {
 }
 
 // renew writes a new certificate; create is for a Secret that does not exist.
-func (c *Certificates) renew(ctx context.Context, secret *corev1.Secret, now time.Time, create bool) (certificate, error) {
+func (c *Certificates) renew(ctx context.Context, secret *corev1.Secret, now time.Time,
+	create bool) (certificate, error) {
 	oldBundle := secret.Data[bundleKey]
 	if len(valid(oldBundle, now)) == 0 {
 		oldBundle = c.Bundle() // somebody emptied the Secret: replicas still serve its certificate
@@ -148,7 +149,8 @@ func (c *Certificates) take(stored certificate, now time.Time) {
 		c.nextSince = now
 	}
 	c.next = stored
-	settled := now.Sub(c.nextSince) >= SettleTime || !now.Before(c.served.notAfter) // the first one has nothing to wait for
+	// the first one has nothing to wait for
+	settled := now.Sub(c.nextSince) >= SettleTime || !now.Before(c.served.notAfter)
 	changed := settled && !bytes.Equal(c.served.cert, stored.cert)
 	if changed {
 		c.served = stored

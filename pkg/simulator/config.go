@@ -81,7 +81,8 @@ func NewConfig() Config {
 		Min:    1, Max: 1000,
 		Lead: 2 * time.Minute, LeadCV: 0.15,
 		StableWindow: time.Minute, PanicWindow: 6 * time.Second,
-		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, PromptsPerRequest: 1, Ranks: 1, Warmup: 10 * time.Minute, Sample: 10 * time.Second,
+		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, PromptsPerRequest: 1, Ranks: 1,
+		Warmup: 10 * time.Minute, Sample: 10 * time.Second,
 	}
 }
 

@@ -51,8 +51,9 @@ func (d *demand) windowed(at time.Duration) (concurrency, rps decider.Windowed) 
 		return unknown, unknown
 	}
 	now := d.begin.Add(at)
-	average := func(stable, panic *window.Mean) decider.Windowed {
-		return decider.Windowed{Stable: decider.Reading(stable.WindowAverage(now)), Panic: decider.Reading(panic.WindowAverage(now))}
+	average := func(stable, panicking *window.Mean) decider.Windowed {
+		return decider.Windowed{Stable: decider.Reading(stable.WindowAverage(now)),
+			Panic: decider.Reading(panicking.WindowAverage(now))}
 	}
 	return average(d.stableConcurrency, d.panicConcurrency), average(d.stableRPS, d.panicRPS)
 }

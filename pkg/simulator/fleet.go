@@ -65,8 +65,9 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{
-		cfg: cfg, tick: second, demand: newDemand(cfg), score: newScore(cfg), observed: newObserved(cfg), scrapes: scrapes{every: cfg.Scrape},
-		leads: trace.Stream(cfg.Seed, "lead"), failures: trace.Stream(cfg.Seed, "failure"), losses: trace.Stream(cfg.Seed, "scrape"),
+		cfg: cfg, tick: second, demand: newDemand(cfg), score: newScore(cfg), observed: newObserved(cfg),
+		scrapes: scrapes{every: cfg.Scrape},
+		leads:   trace.Stream(cfg.Seed, "lead"), failures: trace.Stream(cfg.Seed, "failure"), losses: trace.Stream(cfg.Seed, "scrape"),
 	}
 	f.http = newHTTPRequests(cfg)
 	var err error

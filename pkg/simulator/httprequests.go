@@ -27,7 +27,8 @@ type httpRequests struct {
 const otherTakes = 5 * time.Millisecond
 
 func newHTTPRequests(cfg Config) httpRequests {
-	h := httpRequests{prompts: max(cfg.PromptsPerRequest, 1), rate: cfg.OtherRequests, next: forever, draw: trace.Stream(cfg.Seed, "other")}
+	h := httpRequests{prompts: max(cfg.PromptsPerRequest, 1), rate: cfg.OtherRequests, next: forever,
+		draw: trace.Stream(cfg.Seed, "other")}
 	if h.rate > 0 {
 		h.next = h.gap()
 	}

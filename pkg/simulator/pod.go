@@ -128,6 +128,7 @@ func (f *Fleet) delete(p *pod, at time.Duration) {
 		f.due.remove(p)
 		f.bill(at, -1)
 		f.retired.Add(p.engine.Work(), 1)
+	case Unschedulable, Gone: // no GPU is taken
 	}
 	p.phase = Gone
 	f.pods = slices.DeleteFunc(f.pods, func(q *pod) bool { return q == p })

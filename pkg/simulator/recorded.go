@@ -101,7 +101,8 @@ func aligned(requests []recordedRequest) []engine.Completion {
 	var completions []engine.Completion
 	for i, r := range requests {
 		completions = append(completions, engine.Completion{
-			Request:    engine.Request{ID: int32(i), Arrival: since(*r.ArrivalTime + apart), Prompt: r.InputTokens, Output: r.OutputTokens},
+			Request: engine.Request{ID: int32(i), Arrival: since(*r.ArrivalTime + apart), Prompt: r.InputTokens,
+				Output: r.OutputTokens},
 			FirstToken: since(*r.FirstToken), LastToken: since(*r.LastToken),
 		})
 	}
@@ -160,7 +161,8 @@ func readMeta(file string) (m meta, err error) {
 // apply puts the limits that the run names into a profile.
 func (m meta) apply(p engine.Profile) engine.Profile {
 	p.MaxNumSeqs = cmp.Or(m.Asked.MaxNumSeqs, m.Resolved.Scheduler.MaxNumSeqs, p.MaxNumSeqs)
-	p.MaxNumBatchedTokens = cmp.Or(m.Asked.MaxNumBatchedTokens, m.Resolved.Scheduler.MaxNumBatchedTokens, p.MaxNumBatchedTokens)
+	p.MaxNumBatchedTokens = cmp.Or(m.Asked.MaxNumBatchedTokens, m.Resolved.Scheduler.MaxNumBatchedTokens,
+		p.MaxNumBatchedTokens)
 	p.BlockSize = cmp.Or(m.KVCache.BlockSize, m.Resolved.Cache.BlockSize, p.BlockSize)
 	blocks := cmp.Or(m.KVCache.Blocks, m.Resolved.Cache.Blocks)
 	p.KVTokens = cmp.Or(m.KVCache.Tokens, blocks*p.BlockSize, p.KVTokens)

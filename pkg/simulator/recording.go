@@ -88,7 +88,8 @@ func knownProfile(run string, m meta) (engine.Profile, error) {
 	tp := parallel(run, m)
 	var best engine.Profile
 	for _, p := range engine.Profiles() {
-		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) && p.TensorParallel == tp && len(p.Model) > len(best.Model) {
+		if strings.Contains(about, plain(p.GPU)) && strings.Contains(about, plain(p.Model)) &&
+			p.TensorParallel == tp && len(p.Model) > len(best.Model) {
 			best = p
 		}
 	}

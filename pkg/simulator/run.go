@@ -143,7 +143,8 @@ func (r *run) count(at time.Duration) error {
 	}
 	f.score.restart(at)
 	r.cpu = threadCPU()
-	r.counted = counted{from: at, direction: r.counted.direction, billed: f.billed.until(at), load: f.load.until(at), work: f.work()}
+	r.counted = counted{from: at, direction: r.counted.direction, billed: f.billed.until(at),
+		load: f.load.until(at), work: f.work()}
 	return nil
 }
 

@@ -161,5 +161,6 @@ func (s *samples) perSecond() (prompt, generation decider.Reading) {
 	}
 	a, b := s.points[0], s.points[n-1]
 	seconds := (b.at - a.at).Seconds()
-	return decider.Reading(float64(b.prompt-a.prompt) / seconds), decider.Reading(float64(b.generation-a.generation) / seconds)
+	return decider.Reading(float64(b.prompt-a.prompt) / seconds),
+		decider.Reading(float64(b.generation-a.generation) / seconds)
 }

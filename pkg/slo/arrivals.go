@@ -97,7 +97,8 @@ func (c *counter) spread(ended int64, count float64, known bool) []float32 {
 }
 
 func (c *counter) valid() bool {
-	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal && c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
+	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal &&
+		c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
 }
 
 // arrivals learns how many requests come for the engines: those of the past hour.
@@ -122,7 +123,8 @@ func (a *arrivals) observe(b *bin) {
 		a.Converted = true
 		convert(bins, b.requestRatio)
 	}
-	a.Bins = append(bins, b.demand()...)
+	bins = append(bins, b.demand()...)
+	a.Bins = bins
 }
 
 // demand is the engine requests of each bin that ended. Where HTTP requests are other

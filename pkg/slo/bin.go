@@ -40,7 +40,8 @@ type bin struct {
 
 func newBin(o Objective, in Input, arrivals []float32) *bin {
 	return &bin{
-		objective: o, end: in.Time, replicas: in.Replicas, ready: in.Ready, unschedulable: in.Unschedulable, queued: in.Queued, arrivals: arrivals,
+		objective: o, end: in.Time, replicas: in.Replicas, ready: in.Ready, unschedulable: in.Unschedulable,
+		queued: in.Queued, arrivals: arrivals,
 	}
 }
 

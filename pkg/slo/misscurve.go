@@ -181,7 +181,8 @@ func (t *missCurve) valid() bool {
 			return false
 		}
 	}
-	return t.All >= 0 && t.All < MaxTotal && t.Late >= 0 && t.Late <= t.All && len(t.Loads) <= maxFollowedPods && t.Limits.valid()
+	return t.All >= 0 && t.All < MaxTotal && t.Late >= 0 && t.Late <= t.All && len(t.Loads) <= maxFollowedPods &&
+		t.Limits.valid()
 }
 
 // queuedTooLong reports whether what waits outside of the engines waits for longer

@@ -65,7 +65,8 @@ func (p Parts) valid() bool {
 			return false
 		}
 	}
-	made := p.CapacityRPS.Known() && p.StartupTime.Known() && p.TargetLoad.Known() && p.ConcurrencyTarget > 0 && p.StartupTime <= Reading(maxStartupTime.Seconds())
+	made := p.CapacityRPS.Known() && p.StartupTime.Known() && p.TargetLoad.Known() && p.ConcurrencyTarget > 0 &&
+		p.StartupTime <= Reading(maxStartupTime.Seconds())
 	return p.Limit == "" || made
 }
 
@@ -82,7 +83,8 @@ func (e *estimates) parts(o Objective) Parts {
 	target := e.curve.sustained(share)
 	rate := e.capacity.rate * target
 	p := Parts{
-		CapacityRPS: Reading(rate), Limit: e.capacity.limit, Work: Reading(e.capacity.work), Demand: Unknown(), Need: Unknown(),
+		CapacityRPS: Reading(rate), Limit: e.capacity.limit, Work: Reading(e.capacity.work), Demand: Unknown(),
+		Need:      Unknown(),
 		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), GrowthFactor: Unknown(),
 		StartupTime: Reading(e.startupTime), TargetLoad: Reading(target), Floor: Reading(e.curve.floor),
 		ConcurrencyTarget: Reading(e.capacity.running(rate)),

@@ -125,7 +125,8 @@ func (o Objective) Validate() error {
 	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > MaxRequests {
 		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, MaxRequests)
 	}
-	if !(o.FallbackConcurrency == 0 || o.FallbackConcurrency >= minFallbackConcurrency && o.FallbackConcurrency <= MaxDemand) {
+	if !(o.FallbackConcurrency == 0 || o.FallbackConcurrency >= minFallbackConcurrency &&
+		o.FallbackConcurrency <= MaxDemand) {
 		return fmt.Errorf("Spec.SLO.FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %d", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
 	}
 	if !(o.Margin == 0 || o.Margin >= MinMargin && o.Margin <= MaxMargin) {

@@ -26,7 +26,8 @@ const firstCounter, endCounter = 2, 15
 func (c *podCounters) fields() [18]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
-		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.waiting, &c.running, &c.at,
+		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum,
+		&c.waiting, &c.running, &c.at,
 	}
 }
 
@@ -80,7 +81,8 @@ func countersOf(p Pod, ttft float64) podCounters {
 		pod: PodHash(p.Name), steps: total(t.Steps), prompt: total(t.PromptTokens), cached: total(t.CachedTokens),
 		generated: total(t.GenerationTokens), finished: total(t.Finished), preempted: total(t.Preemptions),
 		firsts: total(t.TTFT.Count), firstTokensBelowLower: lower, firstTokensBelowUpper: upper,
-		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), ended: total(t.E2E.Count), endedSum: total(t.E2E.Sum), waiting: total(p.Waiting), running: total(p.Running),
+		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), ended: total(t.E2E.Count), endedSum: total(t.E2E.Sum),
+		waiting: total(p.Waiting), running: total(p.Running),
 	}
 }
 
@@ -126,8 +128,9 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 		pod: c.pod, steps: gained.steps, prompt: gained.prompt, cached: max(gained.cached, 0), generated: gained.generated,
 		finished: gained.finished, preempted: max(gained.preempted, 0), firsts: gained.firsts,
 		firstTokensBelowLower: gained.firstTokensBelowLower, firstTokensBelowUpper: gained.firstTokensBelowUpper,
-		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum, waitingBefore: max(before.waiting, 0),
-		waiting: c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
+		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum,
+		waitingBefore: max(before.waiting, 0),
+		waiting:       c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
 		runningBefore: before.running, running: c.running,
 	}, true
 }

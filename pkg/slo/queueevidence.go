@@ -135,6 +135,8 @@ func (t *queueEvidence) valid() bool {
 			return false
 		}
 	}
-	counts := t.Pods >= 0 && t.Pods <= maxFollowedPods && t.Memory >= 0 && t.Memory <= maxMemory && t.ExpiresIn >= -2*t.Memory && t.ExpiresIn <= t.Memory
-	return counts && (t.Share == 0 || t.Share >= minQueueShare && t.Share <= 1) && (t.Request == (request{}) || t.Request.valid())
+	counts := t.Pods >= 0 && t.Pods <= maxFollowedPods && t.Memory >= 0 && t.Memory <= maxMemory &&
+		t.ExpiresIn >= -2*t.Memory && t.ExpiresIn <= t.Memory
+	return counts && (t.Share == 0 || t.Share >= minQueueShare && t.Share <= 1) &&
+		(t.Request == (request{}) || t.Request.valid())
 }

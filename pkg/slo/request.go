@@ -13,5 +13,6 @@ type request struct {
 func (r request) context() float64 { return r.Prompt + r.Output/2 }
 
 func (r request) valid() bool {
-	return r.Prompt >= 0 && r.Prompt <= maxTokens && r.Output >= 0 && r.Output <= maxTokens && r.Computed > 0 && r.Computed <= 1
+	return r.Prompt >= 0 && r.Prompt <= maxTokens && r.Output >= 0 && r.Output <= maxTokens && r.Computed > 0 &&
+		r.Computed <= 1
 }

@@ -12,7 +12,8 @@ func (t *startupTimes) observe(b *bin) {
 	for _, s := range b.startups {
 		next := make([]float32, 0, keptStartups)
 		next = append(next, t.Seconds[max(0, len(t.Seconds)-keptStartups+1):]...)
-		t.Seconds = append(next, float32(s))
+		next = append(next, float32(s))
+		t.Seconds = next
 	}
 }
 

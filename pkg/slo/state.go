@@ -53,7 +53,8 @@ type State struct {
 
 func newState(now time.Time) State {
 	return State{
-		Version: StateVersion, Began: now, Last: now, Counter: newCounter(now), Lengths: newLengths(), KVBackoff: kvBackoff{1}, checked: true,
+		Version: StateVersion, Began: now, Last: now, Counter: newCounter(now), Lengths: newLengths(),
+		KVBackoff: kvBackoff{1}, checked: true,
 	}
 }
 
@@ -91,7 +92,8 @@ func (s *State) Valid() error {
 // valid reports whether everything that learns can use its stored memory.
 func (s *State) valid() bool {
 	for _, l := range [...]interface{ valid() bool }{
-		&s.Counter, &s.Sampler, &s.Arrivals, &s.Ratio, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue, &s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
+		&s.Counter, &s.Sampler, &s.Arrivals, &s.Ratio, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue,
+		&s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
 	} {
 		if !l.valid() {
 			return false
@@ -174,7 +176,8 @@ func (p Pod) hasMetrics() bool {
 	if known || !t.Known {
 		return known
 	}
-	for _, r := range [...]Reading{t.Steps, t.Finished, t.PromptTokens, t.GenerationTokens, t.KVCapacity, t.TTFT.Count, t.ITL.Count} {
+	for _, r := range [...]Reading{t.Steps, t.Finished, t.PromptTokens, t.GenerationTokens, t.KVCapacity,
+		t.TTFT.Count, t.ITL.Count} {
 		known = known || r.Known()
 	}
 	return known

@@ -19,8 +19,9 @@ import (
 // autoscaling reads the template as the reconciler will read its PodAutoscaler.
 func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 	pa := &v1alpha1.PodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: maps.Clone(s.Spec.Template.Annotations)},
-		Spec:       v1alpha1.PodAutoscalerSpec{Reachability: v1alpha1.ReachabilityReachable},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name,
+			Annotations: maps.Clone(s.Spec.Template.Annotations)},
+		Spec: v1alpha1.PodAutoscalerSpec{Reachability: v1alpha1.ReachabilityReachable},
 	}
 	if cc := s.Spec.Template.Spec.ContainerConcurrency; cc != nil {
 		pa.Spec.ContainerConcurrency = *cc

@@ -83,7 +83,9 @@ func absent(err error) error {
 }
 
 // mutatingClients are how the API server calls each webhook of a configuration.
-func mutatingClients(c *admissionregistrationv1.MutatingWebhookConfiguration) (all []*admissionregistrationv1.WebhookClientConfig) {
+func mutatingClients(
+	c *admissionregistrationv1.MutatingWebhookConfiguration,
+) (all []*admissionregistrationv1.WebhookClientConfig) {
 	for i := range c.Webhooks {
 		all = append(all, &c.Webhooks[i].ClientConfig)
 	}
@@ -91,7 +93,9 @@ func mutatingClients(c *admissionregistrationv1.MutatingWebhookConfiguration) (a
 }
 
 // validatingClients are the same of the other kind.
-func validatingClients(c *admissionregistrationv1.ValidatingWebhookConfiguration) (all []*admissionregistrationv1.WebhookClientConfig) {
+func validatingClients(
+	c *admissionregistrationv1.ValidatingWebhookConfiguration,
+) (all []*admissionregistrationv1.WebhookClientConfig) {
 	for i := range c.Webhooks {
 		all = append(all, &c.Webhooks[i].ClientConfig)
 	}
@@ -109,7 +113,8 @@ func trust(clients []*admissionregistrationv1.WebhookClientConfig, ca []byte) (c
 
 // trusts is true when every client has the bundle.
 func trusts(clients []*admissionregistrationv1.WebhookClientConfig, ca []byte) bool {
-	return !slices.ContainsFunc(clients, func(c *admissionregistrationv1.WebhookClientConfig) bool { return !bytes.Equal(c.CABundle, ca) })
+	return !slices.ContainsFunc(clients,
+		func(c *admissionregistrationv1.WebhookClientConfig) bool { return !bytes.Equal(c.CABundle, ca) })
 }
 
 // ready reports whether the API server can call us: every configuration of ours
@@ -125,5 +130,6 @@ func (b *bundles) ready() bool {
 	if c, err := b.validating.Get(b.name); err == nil {
 		clients = append(clients, validatingClients(c)...)
 	}
-	return !slices.ContainsFunc(clients, func(c *admissionregistrationv1.WebhookClientConfig) bool { return !b.authority.TrustedBy(c.CABundle) })
+	return !slices.ContainsFunc(clients,
+		func(c *admissionregistrationv1.WebhookClientConfig) bool { return !b.authority.TrustedBy(c.CABundle) })
 }

@@ -26,9 +26,12 @@ func WatchCluster(w configmap.Watcher, log *slog.Logger) (*Cluster, error) {
 	if err := c.builtin(); err != nil {
 		return nil, fmt.Errorf("webhook: Knative's own defaults: %w", err)
 	}
-	w.Watch(knconfig.FeaturesConfigName, func(m *corev1.ConfigMap) { follow(c, &c.features, m, knconfig.NewFeaturesConfigFromConfigMap) })
-	w.Watch(knconfig.DefaultsConfigName, func(m *corev1.ConfigMap) { follow(c, &c.defaults, m, knconfig.NewDefaultsConfigFromConfigMap) })
-	w.Watch(asconfig.ConfigName, func(m *corev1.ConfigMap) { follow(c, &c.autoscaler, m, asconfig.NewConfigFromConfigMap) })
+	w.Watch(knconfig.FeaturesConfigName,
+		func(m *corev1.ConfigMap) { follow(c, &c.features, m, knconfig.NewFeaturesConfigFromConfigMap) })
+	w.Watch(knconfig.DefaultsConfigName,
+		func(m *corev1.ConfigMap) { follow(c, &c.defaults, m, knconfig.NewDefaultsConfigFromConfigMap) })
+	w.Watch(asconfig.ConfigName,
+		func(m *corev1.ConfigMap) { follow(c, &c.autoscaler, m, asconfig.NewConfigFromConfigMap) })
 	return c, nil
 }
 

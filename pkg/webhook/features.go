@@ -80,6 +80,7 @@ func usesFieldRef(containers []corev1.Container) bool {
 
 func addsCapabilities(containers []corev1.Container) bool {
 	return slices.ContainsFunc(containers, func(c corev1.Container) bool {
-		return c.SecurityContext != nil && c.SecurityContext.Capabilities != nil && len(c.SecurityContext.Capabilities.Add) > 0
+		return c.SecurityContext != nil && c.SecurityContext.Capabilities != nil &&
+			len(c.SecurityContext.Capabilities.Add) > 0
 	})
 }

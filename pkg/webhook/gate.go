@@ -57,7 +57,8 @@ const beatAge = 30 * time.Second
 
 // NewHeartbeat watches the lease of the name.
 func NewHeartbeat(kube kubernetes.Interface, namespace, name string) (*Heartbeat, error) {
-	h := &Heartbeat{factory: informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(named(name)))}
+	h := &Heartbeat{factory: informers.NewSharedInformerFactoryWithOptions(
+		kube, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(named(name)))}
 	_, err := h.factory.Coordination().V1().Leases().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		// A lease that is seen for the first time may be an old one.
 		UpdateFunc: func(old, obj any) {

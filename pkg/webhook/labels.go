@@ -59,7 +59,8 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 			maps.Copy(m.labels, joins)
 		}
 	}
-	if in.EndpointHold > 0 && in.Picker.Mode == binding.PickerManaged { // the reconciler shows the pod when its time has come
+	// the reconciler shows the pod when its time has come
+	if in.EndpointHold > 0 && in.Picker.Mode == binding.PickerManaged {
 		m.annotations[inference.ActivePortsKey], m.annotations[inference.LLMDActivePortsKey] = "", ""
 	}
 	return m

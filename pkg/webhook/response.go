@@ -49,7 +49,8 @@ func respond(problems []binding.Problem) *admissionv1.AdmissionResponse {
 			r.Warnings = append(r.Warnings, text)
 			continue
 		}
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path, Message: p.Message})
+		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path,
+			Message: p.Message})
 		message += fmt.Sprintf("\n  %s", text)
 	}
 	if len(causes) > 0 {

@@ -119,6 +119,7 @@ func (w warner) batch(c *corev1.Container) []binding.Problem {
 }
 
 func (w warner) container(c *corev1.Container) string {
-	i := slices.IndexFunc(w.service.Spec.Template.Spec.Containers, func(o corev1.Container) bool { return o.Name == c.Name })
+	i := slices.IndexFunc(w.service.Spec.Template.Spec.Containers,
+		func(o corev1.Container) bool { return o.Name == c.Name })
 	return fmt.Sprintf("%s.containers[%d]", specPath, max(i, 0))
 }

@@ -84,12 +84,14 @@ type Server struct {
 // New builds the server on the informers in ctx.
 func New(ctx context.Context, o Options) (*Server, error) {
 	caches := Caches{
-		Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(), Revisions: revisioninformer.Get(ctx).Lister(),
-		Defaults: o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed,
+		Services: serviceinformer.Get(ctx).Lister(), Ingresses: ingressinformer.Get(ctx).Lister(),
+		Revisions: revisioninformer.Get(ctx).Lister(),
+		Defaults:  o.Defaults, Foreign: o.Foreign, KeptOut: o.KeptOut, Installed: o.Installed,
 		DefaultClass: o.Cluster.defaultClass, Opened: func() bool { return o.Heartbeat.alive(time.Now()) },
 	}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own}
-	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass, ValidatePath: j.validate})
+	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass,
+		ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +121,14 @@ func (s *Server) register(reg prometheus.Registerer) error {
 
 // watchBundles builds the controller of the CA bundles on caches of our two configurations alone.
 func (s *Server) watchBundles(ctx context.Context, namespace string) error {
-	s.factory = informers.NewSharedInformerFactoryWithOptions(kubeclient.Get(ctx), controller.GetResyncPeriod(ctx), informers.WithTweakListOptions(named(Name)))
+	s.factory = informers.NewSharedInformerFactoryWithOptions(kubeclient.Get(ctx), controller.GetResyncPeriod(ctx),
+		informers.WithTweakListOptions(named(Name)))
 	registrations := s.factory.Admissionregistration().V1()
 	key := types.NamespacedName{Namespace: namespace, Name: Name}
 	s.bundles = &bundles{
 		kube: kubeclient.Get(ctx), key: key, name: Name, authority: s.certs,
-		mutating: registrations.MutatingWebhookConfigurations().Lister(), validating: registrations.ValidatingWebhookConfigurations().Lister(),
+		mutating:   registrations.MutatingWebhookConfigurations().Lister(),
+		validating: registrations.ValidatingWebhookConfigurations().Lister(),
 		LeaderAwareFuncs: reconciler.LeaderAwareFuncs{
 			PromoteFunc: func(b reconciler.Bucket, enqueue func(reconciler.Bucket, types.NamespacedName)) error {
 				enqueue(b, key)
@@ -132,7 +136,8 @@ func (s *Server) watchBundles(ctx context.Context, namespace string) error {
 			},
 		},
 	}
-	s.impl = controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: "WebhookBundles", Logger: logging.FromContext(ctx)})
+	s.impl = controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: "WebhookBundles",
+		Logger: logging.FromContext(ctx)})
 	enqueue := controller.HandleAll(func(any) { s.impl.EnqueueKey(key) })
 	for _, informer := range []cache.SharedIndexInformer{
 		registrations.MutatingWebhookConfigurations().Informer(), registrations.ValidatingWebhookConfigurations().Informer(),

@@ -28,7 +28,8 @@ func (s Sample) Sound() bool {
 		return false
 	}
 	for i, c := range s.Counts {
-		if !(c >= 0) || !(s.Bounds[i] >= 0) || math.IsInf(s.Bounds[i], 0) || i > 0 && (c < s.Counts[i-1] || s.Bounds[i] <= s.Bounds[i-1]) {
+		if !(c >= 0) || !(s.Bounds[i] >= 0) || math.IsInf(s.Bounds[i], 0) ||
+			i > 0 && (c < s.Counts[i-1] || s.Bounds[i] <= s.Bounds[i-1]) {
 			return false
 		}
 	}

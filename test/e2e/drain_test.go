@@ -53,8 +53,8 @@ type streams struct {
 // 44 ms (Envoy: upstream protocol error).
 const beginning = 1500 * time.Millisecond
 
-// begin opens n streams before the test gives a pod up.
-func (all *streams) begin(s *service, n int) { all.openWithin(s, n, beginning) }
+// begin opens 40 streams before the test gives a pod up.
+func (all *streams) begin(s *service) { all.openWithin(s, 40, beginning) }
 
 // open opens n streams at any time; one that fails is lost.
 func (all *streams) open(s *service, n int) { all.openWithin(s, n, 0) }
@@ -190,7 +190,7 @@ func TestDrainCutsNoStream(t *testing.T) {
 	t.Parallel()
 	s, r := drainable(t, "drain")
 	var old streams
-	old.begin(s, 40)
+	old.begin(s)
 	time.Sleep(5 * time.Second)
 	stop := r.staysReady()
 	r.setMinScale(1)
@@ -229,7 +229,7 @@ func TestDrainRescue(t *testing.T) {
 		before[p.Name] = true
 	}
 	var old streams
-	old.begin(s, 40)
+	old.begin(s)
 	time.Sleep(5 * time.Second)
 	r.setMinScale(1)
 	r.waitDraining(3)
@@ -254,7 +254,7 @@ func TestDrainRescue(t *testing.T) {
 func TestDrainOverAKilledLeader(t *testing.T) {
 	s, r := drainable(t, "killed")
 	var old streams
-	old.begin(s, 40)
+	old.begin(s)
 	time.Sleep(3 * time.Second)
 	r.setMinScale(1)
 	r.waitDraining(3)
@@ -274,7 +274,7 @@ func TestDrainRollout(t *testing.T) {
 	t.Parallel()
 	s, old := drainable(t, "rolled")
 	var open streams
-	open.begin(s, 40)
+	open.begin(s)
 	time.Sleep(2 * time.Second)
 	s.update(func(svc *servingv1.Service) {
 		c := &svc.Spec.Template.Spec.Containers[0]

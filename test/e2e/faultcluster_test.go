@@ -54,7 +54,7 @@ func (r *faultRun) webhookAnswers() {
 		if err != nil && containsAll(err.Error(), []string{"denied the request", "700"}) {
 			return nil
 		}
-		return fmt.Errorf("the API server said: %v", err)
+		return fmt.Errorf("the API server said: %v", err) //nolint:errorlint nil, when it took the annotation
 	})
 }
 

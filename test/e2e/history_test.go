@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,11 +33,11 @@ func (r revision) watchReplicas() *history {
 	r.t.Helper()
 	h := &history{woken: make(chan struct{})}
 	h.add(r.replicas())
-	go h.run(r.t.Context(), r.t, r.namespace, r.revision+"-deployment")
+	go h.run(r.t.Context(), r.namespace, r.revision+"-deployment")
 	return h
 }
 
-func (h *history) run(ctx context.Context, t *testing.T, namespace, name string) {
+func (h *history) run(ctx context.Context, namespace, name string) {
 	for ctx.Err() == nil {
 		w, err := cluster.kube.AppsV1().Deployments(namespace).Watch(ctx, metav1.ListOptions{
 			FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String(),

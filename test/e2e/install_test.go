@@ -54,7 +54,7 @@ func manifest() (string, error) {
 // prepare makes the bystanders and remembers the cluster.
 func (e *environment) prepare(ctx context.Context) (state, error) {
 	if _, err := e.kube.CoreV1().Namespaces().Get(ctx, ownNamespace, metav1.GetOptions{}); !apierrs.IsNotFound(err) {
-		return state{}, fmt.Errorf("namespace %s is there already (%v); remove the product first, or set IPA_E2E_INSTALL=skip to test what is installed", ownNamespace, err)
+		return state{}, fmt.Errorf("namespace %s is there already (%v); remove the product first, or set IPA_E2E_INSTALL=skip to test what is installed", ownNamespace, err) //nolint:errorlint nil, mostly
 	}
 	if err := e.waitQuiet(ctx); err != nil {
 		return state{}, err

@@ -60,7 +60,7 @@ func (l *tokenLoad) run(st stage) []request {
 		}
 	} else {
 		l.eachClient(st, func() {
-			for time.Since(began) < st.during && l.send(began, st) {
+			for time.Since(began) < st.during && l.send(began, st) { //nolint:revive sending is all
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func (l *tokenLoad) ask(q request) error {
 		} `json:"usage"`
 	}
 	if err := json.NewDecoder(res.Body).Decode(&a); err != nil || a.Usage.Prompt != q.prompt || a.Usage.Answer != q.answer {
-		return fmt.Errorf("status %d, usage %+v of %+v, %v", res.StatusCode, a.Usage, q, err)
+		return fmt.Errorf("status %d, usage %+v of %+v, %v", res.StatusCode, a.Usage, q, err) //nolint:errorlint may be nil
 	}
 	return nil
 }

@@ -79,7 +79,8 @@ type answer struct {
 // finish_reason stop or length, and every token that was asked for. A server
 // that is cut off may still say 200 and end its stream in good order.
 func (s *Sender) Send(ctx context.Context, shape Shape) error {
-	ask := completion{Model: s.target.Model, Prompt: prompt(shape.Prompt), MaxTokens: shape.Tokens, IgnoreEOS: true, Stream: shape.Stream}
+	ask := completion{Model: s.target.Model, Prompt: prompt(shape.Prompt), MaxTokens: shape.Tokens,
+		IgnoreEOS: true, Stream: shape.Stream}
 	if shape.Stream {
 		ask.StreamOptions = &streamOptions{IncludeUsage: true}
 	}

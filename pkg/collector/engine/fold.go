@@ -130,6 +130,7 @@ func (s *sample) inHistogram(p part) (what, float64, error) {
 		return addsSum, 0, nil
 	case histogramCount:
 		return addsCount, 0, nil
+	case value, bucket: // of a histogram's bare name, and its buckets
 	}
 	text, ok := s.label("le")
 	if !ok {

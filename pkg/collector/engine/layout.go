@@ -234,6 +234,7 @@ func (p *Parser) use(u use, v float64) error {
 		fallthrough
 	case folds:
 		return t.add(p.current.rows[u.row].Fold, u.rank, v)
+	default:
 	}
 	t.n++
 	switch u.what {
@@ -243,6 +244,7 @@ func (p *Parser) use(u use, v float64) error {
 		accumulate(&t.hist.Sum, v)
 	case addsCount:
 		accumulate(&t.hist.Count, v)
+	default: // of a histogram, and none of its parts
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func firstNames(page []byte) string {
 		}
 		own = append(own, name)
 	}
-	names := append(own, runtime...)
+	names := slices.Concat(own, runtime)
 	if len(names) == 0 {
 		return "no metric is on it"
 	}

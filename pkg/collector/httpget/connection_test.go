@@ -159,7 +159,7 @@ func TestConnection_closeAtAnyTime(t *testing.T) {
 		var all sync.WaitGroup
 		all.Go(func() {
 			var r Response
-			for get(c, &r) == nil {
+			for get(c, &r) == nil { //nolint:revive nothing else to do
 			}
 		})
 		c.Close()

@@ -68,7 +68,8 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	case foreign:
 		return outcome{finding: notOwned(res, live)}
 	case orphan:
-		if !b.intent.Adopt || live.GetNamespace() != b.owner.namespace { // what is in the Gateway's namespace is not the user's to give
+		// what is in the Gateway's namespace is not the user's to give
+		if !b.intent.Adopt || live.GetNamespace() != b.owner.namespace {
 			return outcome{finding: notOwned(res, live)}
 		}
 		r.event(b.owner, corev1.EventTypeNormal, "Adopted", fmt.Sprintf("%s %s was taken over, as annotation %s asks.", res.kind, live.GetName(), inference.AdoptKey))
@@ -100,11 +101,13 @@ func (r *Reconciler) unlisted(res resource) string {
 
 // live is the object as it is: from the cache, or from the API server for one
 // without our label, which the cache does not hold.
-func (r *Reconciler) live(ctx context.Context, res resource, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (r *Reconciler) live(ctx context.Context, res resource,
+	want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	if live := r.watches.get(res.GroupVersionResource, want.GetNamespace(), want.GetName()); live != nil {
 		return live, nil
 	}
-	live, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).Get(ctx, want.GetName(), metav1.GetOptions{})
+	live, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).Get(
+		ctx, want.GetName(), metav1.GetOptions{})
 	if apierrs.IsNotFound(err) {
 		return nil, nil
 	}
@@ -113,7 +116,8 @@ func (r *Reconciler) live(ctx context.Context, res resource, want *unstructured.
 
 // write applies. What is new is not forced, so that an object of another that
 // came in between is a conflict and not ours.
-func (r *Reconciler) write(ctx context.Context, b bound, res resource, want *unstructured.Unstructured, force bool) outcome {
+func (r *Reconciler) write(ctx context.Context, b bound, res resource, want *unstructured.Unstructured,
+	force bool) outcome {
 	_, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).
 		Apply(ctx, want.GetName(), want, metav1.ApplyOptions{FieldManager: fieldManager, Force: force})
 	if err != nil {
@@ -150,6 +154,7 @@ func (b bound) dress(obj manifest.Object) (*unstructured.Unstructured, error) {
 			refs = append(refs, o.reference(false))
 		}
 		want.SetOwnerReferences(refs)
+	case manifest.Labelled, manifest.GatewayWide: // no owner: labels say whose
 	}
 	l := want.GetLabels()
 	if l == nil {
@@ -210,8 +215,9 @@ func conditionOf(res resource) string {
 		return inference.ConditionObjectiveApplied
 	case manifest.StageFilter, manifest.StageRoute:
 		return inference.ConditionRouteAccepted
+	default:
+		return inference.ConditionEndpointPickerReady
 	}
-	return inference.ConditionEndpointPickerReady
 }
 
 // upToDate is true when nothing that we want differs, and nothing that we

@@ -65,7 +65,8 @@ func (r *Reconciler) unowned() (keys []types.NamespacedName) {
 			}
 			switch l := u.GetLabels(); {
 			case l[inference.OwnerServiceKey] != "":
-				keys = append(keys, types.NamespacedName{Namespace: l[inference.OwnerNamespaceKey], Name: l[inference.OwnerServiceKey]})
+				keys = append(keys, types.NamespacedName{Namespace: l[inference.OwnerNamespaceKey],
+					Name: l[inference.OwnerServiceKey]})
 			case l[inference.GatewayNameKey] != "":
 				keys = append(keys, keeper(u))
 			}
@@ -146,6 +147,7 @@ func (r *Reconciler) where(match func(*servingv1.Service) bool) (keys []types.Na
 
 // sameWish is true when two states of a Service ask for the same.
 func sameWish(a, b *servingv1.Service) bool {
-	return maps.Equal(a.Annotations, b.Annotations) && maps.Equal(a.Spec.Template.Annotations, b.Spec.Template.Annotations) &&
+	return maps.Equal(a.Annotations, b.Annotations) &&
+		maps.Equal(a.Spec.Template.Annotations, b.Spec.Template.Annotations) &&
 		(a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil)
 }

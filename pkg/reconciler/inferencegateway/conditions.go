@@ -89,7 +89,8 @@ func overrule(conditions []metav1.Condition, findings []manifest.Finding) []meta
 }
 
 func rank(status string) int {
-	return slices.Index([]string{string(metav1.ConditionFalse), string(metav1.ConditionUnknown), string(metav1.ConditionTrue)}, status)
+	return slices.Index([]string{string(metav1.ConditionFalse), string(metav1.ConditionUnknown),
+		string(metav1.ConditionTrue)}, status)
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
@@ -133,6 +134,7 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		return condition(kind, metav1.ConditionTrue, "External", fmt.Sprintf("Service %s:%d picks endpoints.", b.intent.Picker.Service, b.intent.Picker.Port))
 	case binding.PickerNone:
 		return condition(kind, metav1.ConditionTrue, "BuiltIn", "The gateway's own endpoint picker is used.")
+	case binding.PickerManaged: // its Deployment says
 	}
 	var names []string
 	for _, o := range slices.Concat(plan.Gateway, plan.Objects) {
@@ -140,7 +142,8 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 			continue
 		}
 		if !r.available(o.GetNamespace(), o.GetName()) {
-			return condition(kind, metav1.ConditionUnknown, "Deploying", fmt.Sprintf("Deployment %s is not available yet: %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName())))
+			return condition(kind, metav1.ConditionUnknown, "Deploying",
+				fmt.Sprintf("Deployment %s is not available yet: %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName())))
 		}
 		names = append(names, o.GetName())
 	}
@@ -165,7 +168,8 @@ func (r *Reconciler) whyNot(namespace, name string) string {
 	if d == nil {
 		return "it was just made."
 	}
-	for _, kind := range []appsv1.DeploymentConditionType{appsv1.DeploymentReplicaFailure, appsv1.DeploymentAvailable, appsv1.DeploymentProgressing} {
+	for _, kind := range []appsv1.DeploymentConditionType{appsv1.DeploymentReplicaFailure,
+		appsv1.DeploymentAvailable, appsv1.DeploymentProgressing} {
 		if c := deploymentCondition(d, kind); c.Message != "" {
 			return c.Message
 		}
@@ -272,7 +276,8 @@ func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition
 		if live == nil {
 			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
 		}
-		if status, reason, why := r.verdict(live.GetGeneration(), ofGateway(poolParents(live), b)); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live.GetGeneration(),
+			ofGateway(poolParents(live), b)); status != metav1.ConditionTrue {
 			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
 		}
 	}
@@ -299,7 +304,8 @@ func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Conditio
 		if live == nil {
 			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
 		}
-		if status, reason, why := r.verdict(live.GetGeneration(), ofGateway(routeParents(live), b)); status != metav1.ConditionTrue {
+		if status, reason, why := r.verdict(live.GetGeneration(),
+			ofGateway(routeParents(live), b)); status != metav1.ConditionTrue {
 			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
 		}
 	}

@@ -40,7 +40,8 @@ func (r *Reconciler) conflicts(b bound, plan manifest.Plan) []manifest.Finding {
 			}
 			if host, match := overlap(ours, theirs); match != "" {
 				findings = append(findings, manifest.Finding{
-					Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionFalse), Reason: inference.ReasonHostConflict,
+					Type: inference.ConditionRouteAccepted, Status: string(metav1.ConditionFalse),
+					Reason: inference.ReasonHostConflict,
 					Message: fmt.Sprintf("HTTPRoute %s/%s has %s on host %s of the same listener and is older, so it gets the requests; remove that match there, or name other hosts or another listener.",
 						theirs.Namespace, theirs.Name, match, host),
 				})
@@ -79,7 +80,8 @@ func older(a, b *unstructured.Unstructured) bool {
 func sameListener(b bound, route *gatewayv1.HTTPRoute) bool {
 	return slices.ContainsFunc(route.Spec.ParentRefs, func(p gatewayv1.ParentReference) bool {
 		ns, section := cmp.Or(string(value(p.Namespace)), route.Namespace), string(value(p.SectionName))
-		return string(p.Name) == b.intent.Gateway.Name && ns == b.intent.Gateway.Namespace && (section == "" || b.intent.Listener == "" || section == b.intent.Listener)
+		return string(p.Name) == b.intent.Gateway.Name && ns == b.intent.Gateway.Namespace &&
+			(section == "" || b.intent.Listener == "" || section == b.intent.Listener)
 	})
 }
 

@@ -68,17 +68,20 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	r := &Reconciler{
 		serviceIndex: services.Informer().GetIndexer(), ingressIndex: ingresses.Informer().GetIndexer(),
 		services: services.Lister(), revisions: revisions.Lister(), ingresses: ingresses.Lister(), pods: pods.GetIndexer(),
-		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build, onPanic: o.OnPanic,
+		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build,
+		onPanic:  o.OnPanic,
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,
 	}
-	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: func(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
+	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: func(
+		b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
 		for _, key := range append(cacheKeys(services.Informer().GetStore()), r.unowned()...) {
 			enqueue(b, key)
 		}
 		return nil
 	}}
 	c := &Controller{reconciler: r}
-	c.Impl = controller.NewContext(ctx, r, controller.ControllerOptions{WorkQueueName: "inference-gateway", Logger: logging.FromContext(ctx)})
+	c.Impl = controller.NewContext(ctx, r, controller.ControllerOptions{WorkQueueName: "inference-gateway",
+		Logger: logging.FromContext(ctx)})
 	c.Resync = func() {
 		for _, key := range r.bound() {
 			c.EnqueueKey(key)
@@ -102,7 +105,8 @@ func newRecorder(ctx context.Context, kube kubernetes.Interface) record.EventRec
 	return broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "inference-gateway"})
 }
 
-func (c *Controller) handleEvents(handlers map[cache.SharedIndexInformer]func(any), services cache.SharedIndexInformer) error {
+func (c *Controller) handleEvents(handlers map[cache.SharedIndexInformer]func(any),
+	services cache.SharedIndexInformer) error {
 	for informer, f := range handlers {
 		if _, err := informer.AddEventHandler(controller.HandleAll(f)); err != nil {
 			return fmt.Errorf("watching: %w", err)

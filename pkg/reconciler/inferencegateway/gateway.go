@@ -52,8 +52,9 @@ func (r *Reconciler) allowed(listener gatewayv1.Listener, own, namespace string)
 		selector, err := metav1.LabelSelectorAsSelector(from.Selector) // nil selects nothing
 		ns := r.watches.get(namespaces, "", namespace)
 		return err == nil && ns != nil && selector.Matches(labels.Set(ns.GetLabels()))
+	default:
+		return false
 	}
-	return false
 }
 
 // takesHTTPRoutes follows the listener's protocol unless it names kinds.

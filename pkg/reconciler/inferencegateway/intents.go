@@ -94,7 +94,8 @@ func (r *Reconciler) affected(before, after *servingv1.Service) []types.Namespac
 			first := !writer && in.Gateway == theirs.Gateway && in.Namespace != theirs.Namespace && sharesFilter(*in, *theirs)
 			writer = writer || first
 			if first || pooled(*in, *theirs) || in.Gateway == theirs.Gateway &&
-				(routedTogether(*in, *theirs) || slices.ContainsFunc(r.hosts(other, *theirs), func(h string) bool { return slices.Contains(hosts, h) })) {
+				(routedTogether(*in, *theirs) || slices.ContainsFunc(r.hosts(other, *theirs),
+					func(h string) bool { return slices.Contains(hosts, h) })) {
 				keys[types.NamespacedName{Namespace: other.Namespace, Name: other.Name}] = true
 			}
 		}

@@ -17,7 +17,8 @@ import (
 // that have it now is there to be picked, they are hidden from the picker, and a
 // hold later they leave the gateway too. A gateway that forgot them first would
 // not find the pod that the picker named. It returns when to look again.
-func (r *Reconciler) leave(ctx context.Context, pods []*corev1.Pod, plan manifest.Plan) (next time.Duration, err error) {
+func (r *Reconciler) leave(ctx context.Context, pods []*corev1.Pod,
+	plan manifest.Plan) (next time.Duration, err error) {
 	var errs []error
 	done := replaced(pods, plan)
 	for _, pod := range pods {
@@ -39,14 +40,16 @@ func leaves(pod *corev1.Pod, plan manifest.Plan) bool {
 // replaced reports whether the picker can pick a pod that has traffic now.
 func replaced(pods []*corev1.Pod, plan manifest.Plan) bool {
 	for _, pod := range pods {
-		if _, ready := readySince(pod); ready && !hidden(pod) && has(pod.Labels, inference.RoutedKey) && plan.Routed[pod.Labels[serving.RevisionLabelKey]] {
+		if _, ready := readySince(pod); ready && !hidden(pod) && has(pod.Labels, inference.RoutedKey) &&
+			plan.Routed[pod.Labels[serving.RevisionLabelKey]] {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *Reconciler) leavePod(ctx context.Context, pod *corev1.Pod, plan manifest.Plan, replaced bool) (time.Duration, error) {
+func (r *Reconciler) leavePod(ctx context.Context, pod *corev1.Pod, plan manifest.Plan,
+	replaced bool) (time.Duration, error) {
 	if !leaves(pod, plan) {
 		r.leaving.forget(pod.UID)
 		r.left.forget(pod.UID)
@@ -58,7 +61,8 @@ func (r *Reconciler) leavePod(ctx context.Context, pod *corev1.Pod, plan manifes
 		return min(patient, syncRetry), nil
 	case !hidden(pod):
 		r.left.since(pod.UID, r.now())
-		return plan.Hold, r.patchPod(ctx, pod, "annotations", map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
+		return plan.Hold, r.patchPod(ctx, pod, "annotations",
+			map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
 	}
 	if wait := r.left.since(pod.UID, r.now()) + plan.Hold; wait > 0 {
 		return wait, nil

@@ -81,5 +81,6 @@ func isKnativeService(ref metav1.OwnerReference) bool {
 
 // soleOwner is false when others own the object too.
 func (o owner) soleOwner(live *unstructured.Unstructured) bool {
-	return !slices.ContainsFunc(live.GetOwnerReferences(), func(ref metav1.OwnerReference) bool { return ref.UID != o.uid })
+	return !slices.ContainsFunc(live.GetOwnerReferences(),
+		func(ref metav1.OwnerReference) bool { return ref.UID != o.uid })
 }

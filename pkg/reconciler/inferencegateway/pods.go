@@ -59,7 +59,8 @@ func (r *Reconciler) podsOf(o owner) (pods []*corev1.Pod) {
 func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) (time.Duration, error) {
 	pods := r.podsOf(o)
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
-		return boolean(plan.Routed[b.Labels[serving.RevisionLabelKey]]) - boolean(plan.Routed[a.Labels[serving.RevisionLabelKey]])
+		return boolean(plan.Routed[b.Labels[serving.RevisionLabelKey]]) -
+			boolean(plan.Routed[a.Labels[serving.RevisionLabelKey]])
 	})
 	var errs []error
 	for _, pod := range pods {
@@ -165,7 +166,8 @@ func (r *Reconciler) patchPod(ctx context.Context, pod *corev1.Pod, field string
 	if err != nil {
 		return err
 	}
-	_, err = r.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	_, err = r.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch,
+		metav1.PatchOptions{FieldManager: fieldManager})
 	if apierrs.IsNotFound(err) || apierrs.IsConflict(err) {
 		return nil // gone; its successor has an event of its own
 	}

@@ -85,9 +85,10 @@ func (r *Reconciler) prune(ctx context.Context, o owner, wanted map[id]bool) (ti
 
 func (r *Reconciler) remove(ctx context.Context, c child) error {
 	uid := c.GetUID()
-	err := r.client.Resource(c.GroupVersionResource).Namespace(c.GetNamespace()).Delete(ctx, c.GetName(), metav1.DeleteOptions{
-		Preconditions: &metav1.Preconditions{UID: &uid},
-	})
+	err := r.client.Resource(c.GroupVersionResource).Namespace(c.GetNamespace()).Delete(
+		ctx, c.GetName(), metav1.DeleteOptions{
+			Preconditions: &metav1.Preconditions{UID: &uid},
+		})
 	if err != nil && !apierrs.IsNotFound(err) && !apierrs.IsConflict(err) {
 		return fmt.Errorf("deleting %s %s/%s: %w", c.kind, c.GetNamespace(), c.GetName(), err)
 	}

@@ -252,7 +252,8 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 	}
 	shared := done.complete
 	for _, obj := range plan.Objects {
-		if !shared && obj.Stage == manifest.StageRoute && r.watches.get(httpRoutes, obj.GetNamespace(), obj.GetName()) == nil {
+		if !shared && obj.Stage == manifest.StageRoute &&
+			r.watches.get(httpRoutes, obj.GetNamespace(), obj.GetName()) == nil {
 			break
 		}
 		if !r.applyOne(ctx, b, plan, obj, &done) {
@@ -264,7 +265,8 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 
 // applyOne brings one object about and notes in done what became of it; false
 // when it is not as it should be yet.
-func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object, done *applied) bool {
+func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object,
+	done *applied) bool {
 	if f := r.notYet(b, plan, obj); f != nil {
 		done.findings, done.complete = append(done.findings, *f), false
 		return false

@@ -140,7 +140,8 @@ func (r *Reconciler) knativeIngresses(host string) (out []*nv1alpha1.Ingress) {
 		out = append(out, obj.(*nv1alpha1.Ingress))
 	}
 	slices.SortFunc(out, func(a, b *nv1alpha1.Ingress) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	return out
 }

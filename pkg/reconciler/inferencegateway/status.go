@@ -49,7 +49,8 @@ func (r *Reconciler) reportRefused(ctx context.Context, b bound) error {
 		return old.Type == c.Type || old.Type == inference.ConditionReady
 	})
 	conditions = append(conditions, c)
-	status.Conditions = append(conditions, summary(conditions))
+	conditions = append(conditions, summary(conditions))
+	status.Conditions = conditions
 	status.ObservedGeneration = b.svc.Generation
 	_, labelled := r.label(ctx, b.owner, r.lastPlan(b.svc))
 	_, shown := r.show(ctx, b.owner, manifest.Plan{}) // the webhook goes on hiding new pods
@@ -68,7 +69,9 @@ func mainURL(all, main []string) string {
 
 // urls are the hosts with the scheme and port of the listener.
 func urls(listener string, gw manifest.Gateway, hosts []string) (out []string) {
-	i := slices.IndexFunc(gw.Listeners, func(l manifest.Listener) bool { return listener == "" && l.Allowed || l.Name == listener })
+	i := slices.IndexFunc(gw.Listeners, func(l manifest.Listener) bool {
+		return listener == "" && l.Allowed || l.Name == listener
+	})
 	scheme, port := "http", int32(0)
 	if i >= 0 {
 		port = gw.Listeners[i].Port

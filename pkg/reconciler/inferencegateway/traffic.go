@@ -54,7 +54,8 @@ func trafficOf(svc *servingv1.Service, ing *nv1alpha1.Ingress) (main manifest.Tr
 func localSplits(svc *servingv1.Service, ing *nv1alpha1.Ingress) []manifest.Split {
 	for _, rule := range ing.Spec.Rules {
 		own := func(host string) bool { return strings.HasPrefix(host+".", svc.Name+"."+svc.Namespace+".") }
-		if rule.HTTP == nil || rule.Visibility != nv1alpha1.IngressVisibilityClusterLocal || !slices.ContainsFunc(rule.Hosts, own) {
+		if rule.HTTP == nil || rule.Visibility != nv1alpha1.IngressVisibilityClusterLocal ||
+			!slices.ContainsFunc(rule.Hosts, own) {
 			continue
 		}
 		if splits, ok := splitsOf(rule.HTTP.Paths); ok {

@@ -133,7 +133,8 @@ func (w *watches) defined(ctx context.Context, r resource, d definition) {
 // open starts the cache of one resource.
 func (w *watches) open(ctx context.Context, r resource, d definition) {
 	ctx, stop := context.WithCancel(ctx)
-	informer := dynamicinformer.NewFilteredDynamicInformer(w.client, r.GroupVersionResource, metav1.NamespaceAll, 0, indexers(),
+	informer := dynamicinformer.NewFilteredDynamicInformer(w.client, r.GroupVersionResource, metav1.NamespaceAll,
+		0, indexers(),
 		func(o *metav1.ListOptions) {
 			if !r.all {
 				o.LabelSelector = inference.ManagedByKey + "=" + inference.ManagedBy
@@ -142,7 +143,8 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	_ = informer.SetTransform(slim)                             // fails for a started informer only
 	_ = informer.SetWatchErrorHandlerWithContext(w.complain(r)) // likewise
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(obj any) { w.tell(r, obj) }, UpdateFunc: func(_, obj any) { w.tell(r, obj) }, DeleteFunc: func(obj any) { w.tell(r, obj) },
+		AddFunc: func(obj any) { w.tell(r, obj) }, UpdateFunc: func(_, obj any) { w.tell(r, obj) },
+		DeleteFunc: func(obj any) { w.tell(r, obj) },
 	})
 	if err != nil { // only a stopped informer refuses a handler
 		stop()

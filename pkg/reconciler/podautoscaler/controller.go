@@ -121,11 +121,13 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	})
 	c.openStrays = func(ctx context.Context) { r.openStrays(ctx, c.Leads) }
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
-		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log, Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
+		Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
 	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
-	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(), pods: podInformer, deployments: deployments.Informer()})
+	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(),
+		pods: podInformer, deployments: deployments.Informer()})
 }
 
 type handlers struct {
@@ -137,8 +139,9 @@ type handlers struct {
 func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 	controlled := controller.FilterController(&v1alpha1.PodAutoscaler{})
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		h.pas:         r.autoscalerEvents(impl),
-		h.sks:         cache.FilteringResourceEventHandler{FilterFunc: reconciler.ChainFilterFuncs(h.ours, controlled), Handler: controller.HandleAll(impl.EnqueueControllerOf)},
+		h.pas: r.autoscalerEvents(impl),
+		h.sks: cache.FilteringResourceEventHandler{FilterFunc: reconciler.ChainFilterFuncs(h.ours, controlled),
+			Handler: controller.HandleAll(impl.EnqueueControllerOf)},
 		h.deployments: controller.HandleAll(func(obj any) { r.revisionChanged(impl, obj) }),
 		h.pods:        controller.HandleAll(func(obj any) { r.podChanged(impl, obj) }),
 	} {

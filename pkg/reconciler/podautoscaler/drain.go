@@ -141,7 +141,8 @@ func (r *Reconciler) openStrays(ctx context.Context, leads func(collector.Revisi
 		if gate != drain.Unset && gate != drain.Closed || !leads(rev) {
 			continue
 		}
-		if pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name); err == nil && pa.Class() == autoscaling.Class {
+		if pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name); err == nil &&
+			pa.Class() == autoscaling.Class {
 			continue
 		}
 		if err := r.openGate(ctx, pod.Namespace, pod.Name); err != nil && !apierrs.IsNotFound(err) {
@@ -155,7 +156,8 @@ func (r *Reconciler) openGate(ctx context.Context, namespace, name string) error
 }
 
 func (r *Reconciler) closeGate(ctx context.Context, namespace, name string) error {
-	return r.setGate(ctx, namespace, name, corev1.PodCondition{Status: corev1.ConditionFalse, Reason: autoscaling.ReasonDraining, Message: "The autoscaler gives this pod up: it works off its requests and gets no new ones."})
+	return r.setGate(ctx, namespace, name, corev1.PodCondition{Status: corev1.ConditionFalse,
+		Reason: autoscaling.ReasonDraining, Message: "The autoscaler gives this pod up: it works off its requests and gets no new ones."})
 }
 
 // setGate writes the condition of a pod's readiness gate.
@@ -167,7 +169,8 @@ func (r *Reconciler) setGate(ctx context.Context, namespace, name string, c core
 	if err != nil {
 		return err
 	}
-	pod, err := r.kube.CoreV1().Pods(namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	pod, err := r.kube.CoreV1().Pods(namespace).Patch(ctx, name, types.StrategicMergePatchType, patch,
+		metav1.PatchOptions{}, "status")
 	if err != nil {
 		return fmt.Errorf("setting the condition %s of pod %s/%s to %s: %w", c.Type, namespace, name, c.Status, err)
 	}
@@ -191,7 +194,8 @@ func (r *Reconciler) patchCost(ctx context.Context, namespace, name string, cost
 	if err != nil {
 		return err
 	}
-	if _, err = r.kube.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	if _, err = r.kube.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch,
+		metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("setting the deletion cost of pod %s/%s: %w", namespace, name, err)
 	}
 	return nil

@@ -56,7 +56,8 @@ func neverReady(pod *corev1.Pod) bool {
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionFalse && !c.LastTransitionTime.IsZero() && c.LastTransitionTime.Sub(pod.Status.StartTime.Time) <= time.Second
+			return c.Status == corev1.ConditionFalse && !c.LastTransitionTime.IsZero() &&
+				c.LastTransitionTime.Sub(pod.Status.StartTime.Time) <= time.Second
 		}
 	}
 	return false
@@ -79,8 +80,10 @@ func (p podIndex) drainPods(rev collector.Revision, loads map[string]collector.L
 		gate, closedAt := gateOf(pod)
 		d := drain.Pod{
 			Name: pod.Name, Gate: gate, ClosedAt: closedAt, Ready: isReady(pod), ContainersReady: containersReady(pod),
-			Assigned: pod.Spec.NodeName != "", Pending: pod.Status.Phase == corev1.PodPending, Created: pod.CreationTimestamp.Time,
-			Zone: pod.Labels[corev1.LabelTopologyZone], Template: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], Cost: deletionCost(pod),
+			Assigned: pod.Spec.NodeName != "", Pending: pod.Status.Phase == corev1.PodPending,
+			Created: pod.CreationTimestamp.Time,
+			Zone:    pod.Labels[corev1.LabelTopologyZone], Template: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey],
+			Cost: deletionCost(pod),
 		}
 		load, known := loads[string(pod.UID)]
 		if !known {

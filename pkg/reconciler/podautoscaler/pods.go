@@ -144,6 +144,7 @@ func Slim(obj any) (any, error) {
 		return !strings.HasSuffix(key, activePorts) && key != corev1.PodDeletionCost
 	})
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates}
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, StartTime: pod.Status.StartTime, Conditions: pod.Status.Conditions}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP,
+		StartTime: pod.Status.StartTime, Conditions: pod.Status.Conditions}
 	return pod, nil
 }

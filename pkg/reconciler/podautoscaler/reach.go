@@ -41,7 +41,8 @@ func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.Reachabil
 
 // superseded tells whether a later revision of the same Configuration has come.
 func (r *Reconciler) superseded(pa *v1alpha1.PodAutoscaler) bool {
-	return slices.ContainsFunc(r.peers(pa), func(peer *v1alpha1.PodAutoscaler) bool { return generationOf(peer) > generationOf(pa) })
+	return slices.ContainsFunc(r.peers(pa),
+		func(peer *v1alpha1.PodAutoscaler) bool { return generationOf(peer) > generationOf(pa) })
 }
 
 const (
@@ -56,7 +57,8 @@ func (r *Reconciler) late(ctx context.Context, pa *v1alpha1.PodAutoscaler) bool 
 	if pa.Status.IsScaleTargetInitialized() {
 		return false
 	}
-	if c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); c != nil && c.IsFalse() && c.Reason == timedOut {
+	if c := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); c != nil && c.IsFalse() &&
+		c.Reason == timedOut {
 		return true
 	}
 	limit := r.startDeadline(ctx, pa, 0)

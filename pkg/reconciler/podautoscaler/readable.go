@@ -146,11 +146,14 @@ func lasting(problems []collector.Problem, now time.Time) (collector.Problem, bo
 // application that scales on concurrency has no metrics endpoint that could be read.
 func expectsEngine(s config.Settings) bool {
 	return s.Engine != "" || s.MetricsPort != 0 || s.MetricsPath != "" ||
-		slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool { return t.Metric != decider.Concurrency && t.Metric != decider.RPS })
+		slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool {
+			return t.Metric != decider.Concurrency && t.Metric != decider.RPS
+		})
 }
 
 // isRecent reports whether a condition with the same reason was written less than
 // fresh ago: numbers and example move with every scrape, a status shall not.
 func isRecent(old *apis.Condition, c apis.Condition) bool {
-	return old != nil && old.Reason == c.Reason && old.Status == c.Status && time.Since(old.LastTransitionTime.Inner.Time) < fresh
+	return old != nil && old.Reason == c.Reason && old.Status == c.Status &&
+		time.Since(old.LastTransitionTime.Inner.Time) < fresh
 }

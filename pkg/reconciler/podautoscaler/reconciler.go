@@ -186,7 +186,8 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 
 // decide keeps the collector and the decision loop in step with the settings
 // and returns the decision that holds now; its time is zero when there is none yet.
-func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment, start int32) multiscaler.Record {
+func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment,
+	start int32) multiscaler.Record {
 	rev := revisionOf(pa)
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))

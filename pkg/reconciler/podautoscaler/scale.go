@@ -40,7 +40,8 @@ func (r *Reconciler) scale(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep 
 // patchScale sets spec.replicas through the scale subresource, as Knative does.
 func (r *Reconciler) patchScale(ctx context.Context, d *appsv1.Deployment, want int32) error {
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, want)
-	_, err := r.kube.AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
+	_, err := r.kube.AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch,
+		metav1.PatchOptions{}, "scale")
 	if err != nil {
 		return fmt.Errorf("scaling Deployment %s/%s to %d: %w", d.Namespace, d.Name, want, err)
 	}

@@ -21,7 +21,8 @@ import (
 
 // settle reads the annotations. When they are refused it falls back to the last
 // accepted ones; settings are nil when there never were any.
-func (r *Reconciler) settle(ctx context.Context, pa *v1alpha1.PodAutoscaler) (settings *config.Settings, refused error) {
+func (r *Reconciler) settle(ctx context.Context,
+	pa *v1alpha1.PodAutoscaler) (settings *config.Settings, refused error) {
 	resolver := config.Resolver{Own: r.own(), Knative: knative(ctx).Autoscaler}
 	s, refused := resolver.Resolve(pa)
 	if refused == nil {
@@ -63,11 +64,13 @@ func (r *Reconciler) remember(ctx context.Context, pa *v1alpha1.PodAutoscaler, r
 	if pa.Annotations[autoscaling.AcceptedKey] == string(text) {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{autoscaling.AcceptedKey: string(text)}}})
+	patch, err := json.Marshal(
+		map[string]any{"metadata": map[string]any{"annotations": map[string]string{autoscaling.AcceptedKey: string(text)}}})
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", autoscaling.AcceptedKey, err)
 	}
-	_, err = r.Client.AutoscalingV1alpha1().PodAutoscalers(pa.Namespace).Patch(ctx, pa.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err = r.Client.AutoscalingV1alpha1().PodAutoscalers(pa.Namespace).Patch(ctx, pa.Name, types.MergePatchType,
+		patch, metav1.PatchOptions{})
 	if err != nil {
 		return fmt.Errorf("remembering the accepted annotations: %w", err)
 	}

@@ -90,7 +90,8 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 	case began.asleep: // woken by a request
 		r.starts.set(pa.UID, start{until: now})
 		return 0
-	case r.pods.serving(revisionOf(pa), d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable: // routed to again
+	// routed to again
+	case r.pods.serving(revisionOf(pa), d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable:
 		if !known || now.After(began.until) {
 			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
 			r.starts.set(pa.UID, began)
@@ -180,7 +181,8 @@ func (r *Reconciler) peers(pa *v1alpha1.PodAutoscaler) (peers []*v1alpha1.PodAut
 	if !ok {
 		return nil
 	}
-	all, err := r.autoscalers.PodAutoscalers(pa.Namespace).List(labels.SelectorFromSet(labels.Set{serving.ConfigurationLabelKey: name}))
+	all, err := r.autoscalers.PodAutoscalers(pa.Namespace).List(
+		labels.SelectorFromSet(labels.Set{serving.ConfigurationLabelKey: name}))
 	if err != nil {
 		return nil // a lister's List does not fail
 	}

@@ -134,7 +134,8 @@ const fresh = 30 * time.Second
 func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int32) {
 	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
 	same := old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want
-	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time).Abs() < fresh { // a clock that was set back delays nothing
+	// a clock that was set back delays nothing
+	if same && record.Time.Sub(old.LastTransitionTime.Inner.Time).Abs() < fresh {
 		return
 	}
 	message := record.Decision.String()
@@ -179,7 +180,8 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 	case routed && rep.settings.Zero.Allowed && problem != nil:
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
 		c.Message = fmt.Sprintf("One pod is kept, because a request that waits for a revision without pods would not be seen: %v. Set metrics-protocol: prometheus in the ConfigMap config-observability of knative-serving and restart the Deployment activator there; a NetworkPolicy must let the autoscaler reach port 9090 of the activator's pods.", problem)
-		if old != nil && old.IsFalse() && old.Reason == c.Reason && time.Since(old.LastTransitionTime.Inner.Time).Abs() < fresh {
+		if old != nil && old.IsFalse() && old.Reason == c.Reason &&
+			time.Since(old.LastTransitionTime.Inner.Time).Abs() < fresh {
 			return
 		}
 	default:
@@ -208,7 +210,8 @@ func (r *Reconciler) markAnnotations(ctx context.Context, pa *v1alpha1.PodAutosc
 // refuse holds a revision whose annotations were never accepted: no service
 // name, Ready=False with our reason, and no pod that would burn a GPU. A
 // revision that another class has been serving keeps its pods.
-func (r *Reconciler) refuse(ctx context.Context, pa *v1alpha1.PodAutoscaler, target *appsv1.Deployment, refused error) error {
+func (r *Reconciler) refuse(ctx context.Context, pa *v1alpha1.PodAutoscaler, target *appsv1.Deployment,
+	refused error) error {
 	r.forget(revisionOf(pa))
 	message := refused.Error()
 	if old := pa.Status.GetCondition(v1alpha1.PodAutoscalerConditionActive); old == nil || old.Message != message {

@@ -115,7 +115,8 @@ func (c *comparison) bound(ctx context.Context, seed uint64, at func(time.Durati
 }
 
 // demand is the work of the load's requests.
-func (c *comparison) demand(ctx context.Context, config simulator.Config, at func(time.Duration)) (*oracle.Demand, error) {
+func (c *comparison) demand(ctx context.Context, config simulator.Config,
+	at func(time.Duration)) (*oracle.Demand, error) {
 	requests, err := c.load.requests(config.Seed)
 	if err != nil {
 		return nil, err

@@ -104,8 +104,9 @@ func described(k reflect.Kind) string {
 		return "a text in quotes"
 	case reflect.Float64:
 		return "a number of at most 1e7"
+	default:
+		return "a whole number"
 	}
-	return "a whole number"
 }
 
 // wellFormed names the line at which a file is no JSON.
@@ -113,8 +114,8 @@ func wellFormed(raw []byte) error {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return errors.New("the file is empty; --fit SOURCE --out FILE writes one")
 	}
-	var any json.RawMessage
-	err := json.Unmarshal(raw, &any)
+	var value json.RawMessage
+	err := json.Unmarshal(raw, &value)
 	wrong := new(json.SyntaxError)
 	if !errors.As(err, &wrong) {
 		return err
@@ -163,7 +164,8 @@ func listProfiles(out *output) error {
 // sorted puts profiles in the order of GPU, model and GPUs of a replica.
 func sorted(all []engine.Profile) []engine.Profile {
 	slices.SortStableFunc(all, func(a, b engine.Profile) int {
-		return cmp.Or(cmp.Compare(a.GPU, b.GPU), cmp.Compare(a.Model, b.Model), cmp.Compare(a.TensorParallel, b.TensorParallel))
+		return cmp.Or(cmp.Compare(a.GPU, b.GPU), cmp.Compare(a.Model, b.Model),
+			cmp.Compare(a.TensorParallel, b.TensorParallel))
 	})
 	return all
 }

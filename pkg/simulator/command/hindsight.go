@@ -57,7 +57,8 @@ func (t trial) least(from, most int32, goal float64) (simulator.Result, error) {
 
 // leastStatic is the row static. Of a long load it is the fleet that the
 // oracle needs at its peak.
-func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound, at func(time.Duration)) (simulator.Result, error) {
+func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound,
+	at func(time.Duration)) (simulator.Result, error) {
 	run := trial(func(n int32) (simulator.Result, error) {
 		made, err := policy.New(fmt.Sprintf("static:replicas=%d", n))
 		if err != nil {
@@ -118,7 +119,8 @@ func letIn(c simulator.Config) int {
 }
 
 // schedule is the oracle's, to be replayed, for a factor on the work.
-func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64, at func(time.Duration)) ([]simulator.Change, error) {
+func (c *comparison) schedule(ctx context.Context, config simulator.Config, factor float64,
+	at func(time.Duration)) ([]simulator.Change, error) {
 	more, let := 1.0, letIn(config)
 	if let > 0 && let < divisible {
 		more = factor

@@ -57,7 +57,8 @@ func (c *comparison) all(ctx context.Context, stderr io.Writer) (finished, error
 	}
 	return f, c.parallelly(ctx, len(f.jobs), func(ctx context.Context, i int) (err error) {
 		part := len(c.seeds) + i
-		f.results[i], err = c.one(ctx, f.jobs[i], f.bounds[f.jobs[i].seed], func(at time.Duration) { p.at(part, c.share(at)) })
+		f.results[i], err = c.one(ctx, f.jobs[i], f.bounds[f.jobs[i].seed],
+			func(at time.Duration) { p.at(part, c.share(at)) })
 		if p.at(part, 1); err != nil {
 			err = fmt.Errorf("policy %s, seed %d: %w", f.jobs[i].candidate.label, f.jobs[i].config.Seed, err)
 		}

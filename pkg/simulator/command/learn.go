@@ -69,7 +69,8 @@ func describe(w io.Writer, l fit.Learned) error {
 	p := l.Profile
 	fmt.Fprintf(w, "%s: %s\n", p.Name, p.Source)
 	fmt.Fprintf(w, "step time = max(%.0f + %.2f·n, %.0f + %.2f·(n+p)) + %.4f·KV + %.5f·pairs µs; %d sequences, %d tokens a step, %d KV tokens; %.1f ms a request in the API server\n",
-		p.StepBase, p.PerSequence, p.ComputeBase, p.PerToken, p.PerKVToken, p.PerTokenPair, p.MaxNumSeqs, p.MaxNumBatchedTokens, p.KVTokens, 1e3*p.RequestOverhead.Seconds())
+		p.StepBase, p.PerSequence, p.ComputeBase, p.PerToken, p.PerKVToken, p.PerTokenPair, p.MaxNumSeqs,
+		p.MaxNumBatchedTokens, p.KVTokens, 1e3*p.RequestOverhead.Seconds())
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUN\tMETRIC\tMEASURED\tSIMULATED\tERROR\tMEDIAN REQUEST\tJUDGED")

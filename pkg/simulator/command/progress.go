@@ -23,7 +23,8 @@ type progress struct {
 
 // newProgress watches work of a number of equal parts.
 func newProgress(out io.Writer, parts int) *progress {
-	p := &progress{out: out, live: isTerminal(out), begun: time.Now(), parts: make([]atomic.Int64, max(parts, 1)), stop: make(chan struct{})}
+	p := &progress{out: out, live: isTerminal(out), begun: time.Now(), parts: make([]atomic.Int64, max(parts, 1)),
+		stop: make(chan struct{})}
 	p.end.Go(p.watch)
 	return p
 }

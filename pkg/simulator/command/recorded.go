@@ -31,7 +31,8 @@ func replayRecorded(o options, out *output) (*report.Recorded, error) {
 	}
 	recorded := &report.Recorded{
 		File: o.recorded, Revisions: r.Revisions, Decisions: r.Decisions, Identical: r.Identical, First: r.First,
-		Counted: arrivals.Counted, Finished: arrivals.Finished, Unknown: arrivals.Gaps.Seconds(), Span: arrivals.Span.Seconds(),
+		Counted: arrivals.Counted, Finished: arrivals.Finished, Unknown: arrivals.Gaps.Seconds(),
+		Span: arrivals.Span.Seconds(),
 	}
 	if !arrivals.Lengths {
 		out.say("%s: no engine reported how many tokens it computed; every request is taken for 512 tokens in and 128 out", o.recorded)

@@ -75,7 +75,8 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if c.recorded, err = replayRecorded(o, out); err != nil {
 		return nil, err
 	}
-	if c.size, err = c.load.announced(out).measure(ctx, o.seed, c.config.Engine.KVTokens); err != nil || c.size.requests == 0 {
+	if c.size, err = c.load.announced(out).measure(ctx, o.seed, c.config.Engine.KVTokens); err != nil ||
+		c.size.requests == 0 {
 		err = emptyRange(ctx, o, err)
 	}
 	if err != nil {
@@ -110,7 +111,8 @@ func sample(span time.Duration) time.Duration {
 
 // run makes all runs and gathers them.
 func (c *comparison) run(ctx context.Context, stderr io.Writer) (report.Report, error) {
-	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(), Goal: c.config.SLO.Goal, SLO: c.config.SLO, Warmup: c.config.Warmup, Recorded: c.recorded}
+	r := report.Report{Load: c.title(), Engine: c.config.Engine.Name, Settings: c.settings(),
+		Goal: c.config.SLO.Goal, SLO: c.config.SLO, Warmup: c.config.Warmup, Recorded: c.recorded}
 	runs, err := c.all(ctx, stderr)
 	if err != nil {
 		return r, err
@@ -149,7 +151,8 @@ func (c *comparison) figures(f finished, i int) report.Run {
 
 func (c *comparison) title() string {
 	return fmt.Sprintf("%s: %d requests in %v, %.0f tokens in and %.0f out on average", c.load.title, c.size.requests,
-		c.size.span.Round(time.Second), float64(c.size.input)/float64(c.size.requests), float64(c.size.output)/float64(c.size.requests))
+		c.size.span.Round(time.Second), float64(c.size.input)/float64(c.size.requests),
+		float64(c.size.output)/float64(c.size.requests))
 }
 
 // settings are what a reader has to know to understand the figures.

@@ -40,7 +40,8 @@ func newCost(p Profile) cost {
 	return cost{
 		base: round(p.StepBase), sequence: round(p.PerSequence),
 		computeBase: round(p.ComputeBase), token: round(p.PerToken),
-		kvToken: round(p.PerKVToken), kvMixed: round(p.PerKVToken * cmp.Or(p.MixedKV, 1)), halfPair: round(p.PerTokenPair / 2),
+		kvToken: round(p.PerKVToken), kvMixed: round(p.PerKVToken * cmp.Or(p.MixedKV, 1)),
+		halfPair: round(p.PerTokenPair / 2),
 	}
 }
 

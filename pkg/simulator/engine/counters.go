@@ -49,8 +49,10 @@ func (e *Engine) Counters(at time.Duration) Counters {
 func (c *Counters) Add(o Counters) {
 	c.Running, c.Waiting, c.KVUsage = c.Running+o.Running, c.Waiting+o.Waiting, c.KVUsage+o.KVUsage
 	c.Steps, c.Preemptions, c.Completed = c.Steps+o.Steps, c.Preemptions+o.Preemptions, c.Completed+o.Completed
-	c.PromptTokens, c.GenerationTokens, c.CachedTokens = c.PromptTokens+o.PromptTokens, c.GenerationTokens+o.GenerationTokens, c.CachedTokens+o.CachedTokens
-	c.TTFT, c.TokenGap, c.E2E, c.FirstTokens = c.TTFT+o.TTFT, c.TokenGap+o.TokenGap, c.E2E+o.E2E, c.FirstTokens+o.FirstTokens
+	c.PromptTokens, c.GenerationTokens, c.CachedTokens = c.PromptTokens+o.PromptTokens,
+		c.GenerationTokens+o.GenerationTokens, c.CachedTokens+o.CachedTokens
+	c.TTFT, c.TokenGap, c.E2E, c.FirstTokens = c.TTFT+o.TTFT, c.TokenGap+o.TokenGap, c.E2E+o.E2E,
+		c.FirstTokens+o.FirstTokens
 	for i := range c.TTFTs {
 		c.TTFTs[i] += o.TTFTs[i]
 		c.TokenGaps[i] += o.TokenGaps[i]

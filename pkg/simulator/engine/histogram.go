@@ -11,17 +11,20 @@ type Histogram [buckets]int64
 
 // TokenGapBounds are the upper bounds of vllm:inter_token_latency_seconds, of vLLM 0.32.
 func TokenGapBounds() []time.Duration {
-	return milliseconds(10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2500, 5000, 7500, 10_000, 20_000, 40_000, 80_000)
+	return milliseconds(10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2500, 5000, 7500, 10_000, 20_000,
+		40_000, 80_000)
 }
 
 // TTFTBounds are the upper bounds of vllm:time_to_first_token_seconds, of vLLM 0.32.
 func TTFTBounds() []time.Duration {
-	return milliseconds(1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000, 20_000, 40_000, 80_000, 160_000, 640_000, 2_560_000)
+	return milliseconds(1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000, 20_000,
+		40_000, 80_000, 160_000, 640_000, 2_560_000)
 }
 
 // E2EBounds are the upper bounds of vllm:e2e_request_latency_seconds, of vLLM 0.32.
 func E2EBounds() []time.Duration {
-	return milliseconds(300, 500, 800, 1000, 1500, 2000, 2500, 5000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000, 60_000, 120_000, 240_000, 480_000, 960_000, 1_920_000, 7_680_000)
+	return milliseconds(300, 500, 800, 1000, 1500, 2000, 2500, 5000, 10_000, 15_000, 20_000, 30_000, 40_000,
+		50_000, 60_000, 120_000, 240_000, 480_000, 960_000, 1_920_000, 7_680_000)
 }
 
 func milliseconds(ms ...int) (bounds []time.Duration) {

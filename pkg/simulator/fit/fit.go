@@ -196,7 +196,8 @@ func starts(runs []Run) []start {
 func neutral() engine.Profile {
 	p := engine.Profiles()[0]
 	p.Name, p.GPU, p.Model = "neutral", "", ""
-	p.StepBase, p.PerSequence, p.ComputeBase, p.PerToken, p.PerKVToken, p.PerTokenPair, p.MixedKV = 5000, 500, 3000, 60, .05, .003, 1
+	p.StepBase, p.PerSequence, p.ComputeBase, p.PerToken, p.PerKVToken, p.PerTokenPair, p.MixedKV = 5000, 500,
+		3000, 60, .05, .003, 1
 	return p
 }
 

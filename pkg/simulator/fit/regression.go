@@ -55,8 +55,10 @@ func integrate(completions []engine.Completion) integrals {
 		n += state.n * passed
 		kv += (state.kv + state.growing*passed/2) * passed
 		prompt += m.prompt
-		state = moment{at: m.at, n: state.n + m.n, kv: max(state.kv+state.growing*passed+m.kv, 0), growing: state.growing + m.growing}
-		s.at, s.n, s.kv, s.prompt, s.fill = append(s.at, m.at), append(s.n, n), append(s.kv, kv), append(s.prompt, prompt), append(s.fill, state)
+		state = moment{at: m.at, n: state.n + m.n, kv: max(state.kv+state.growing*passed+m.kv, 0),
+			growing: state.growing + m.growing}
+		s.at, s.n, s.kv, s.prompt, s.fill = append(s.at, m.at), append(s.n, n), append(s.kv, kv),
+			append(s.prompt, prompt), append(s.fill, state)
 	}
 	return s
 }

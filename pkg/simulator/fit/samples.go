@@ -123,7 +123,8 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	}
 	s.look(p)
 	o := s.open[p.Name]
-	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count || t.PromptTokens < o.totals.PromptTokens ||
+	if o == nil || t.Steps < o.totals.Steps || t.ITL.Count < o.totals.ITL.Count ||
+		t.PromptTokens < o.totals.PromptTokens ||
 		at.Before(o.observed) || at.Sub(o.observed) > windowLength {
 		s.open[p.Name] = begin(at, p)
 		return
@@ -181,7 +182,8 @@ func (s *seen) close(o *opened, t decider.Totals) {
 	}
 	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
 	w.busy = min(steps*w.step*1e-6/o.observed.Sub(o.at).Seconds(), 1)
-	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 && w.filling <= fewPrompts {
+	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 &&
+		w.filling <= fewPrompts {
 		w.ttft, w.length = 1e6*sum/prompts, prompt/prompts
 	}
 	s.windows = append(s.windows, w)
@@ -255,7 +257,8 @@ func solve(windows []window, prior engine.Profile, speed float64) [4]float64 {
 
 // of is a profile's a, b, d and c, never 0.
 func of(p engine.Profile, speed float64) [4]float64 {
-	return [4]float64{max(speed*p.StepBase, 1), max(speed*p.PerSequence, .01), max(speed*p.PerKVToken, 1e-6), max(speed*p.PerToken, .01)}
+	return [4]float64{max(speed*p.StepBase, 1), max(speed*p.PerSequence, .01), max(speed*p.PerKVToken, 1e-6),
+		max(speed*p.PerToken, .01)}
 }
 
 // predict is the mean step of a window. A step without a prompt may be bound by

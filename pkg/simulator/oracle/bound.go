@@ -177,7 +177,8 @@ type Span struct {
 
 // replicasAt is how many there are at a time, 0 before the first change.
 func replicasAt(changes []simulator.Change, at time.Duration) int32 {
-	i, found := slices.BinarySearchFunc(changes, at, func(c simulator.Change, at time.Duration) int { return cmp.Compare(c.At, at) })
+	i, found := slices.BinarySearchFunc(changes, at,
+		func(c simulator.Change, at time.Duration) int { return cmp.Compare(c.At, at) })
 	for found && i+1 < len(changes) && changes[i+1].At == at {
 		i++
 	}

@@ -181,7 +181,8 @@ func (s *stabilizer) apply(obs decider.Observation, desired int32) int32 {
 			kept = append(kept, r)
 		}
 	}
-	s.past = append(kept, recommendation{obs.Time, desired})
+	kept = append(kept, recommendation{obs.Time, desired})
+	s.past = kept
 	now := obs.Replicas
 	return s.behavior.limit(now, min(max(now, up), down))
 }

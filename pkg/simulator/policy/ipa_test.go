@@ -15,11 +15,11 @@ import (
 func TestIPA_isTheDecider(t *testing.T) {
 	c := simulator.NewConfig()
 	c.Min, c.Max = 2, 9
-	make, err := New("ipa:metric=kv_cache_usage_percent=60+concurrency=8,window=30s,tolerance=0.2")
+	build, err := New("ipa:metric=kv_cache_usage_percent=60+concurrency=8,window=30s,tolerance=0.2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := make(c)
+	p, err := build(c)
 	if err != nil {
 		t.Fatal(err)
 	}

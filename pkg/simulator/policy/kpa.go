@@ -31,7 +31,8 @@ type kpaSettings struct {
 
 func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 	s := kpaSettings{
-		metric: string(decider.Concurrency), utilization: 70, panicThreshold: 200, upRate: 1000, downRate: 2, activationScale: 1,
+		metric: string(decider.Concurrency), utilization: 70, panicThreshold: 200, upRate: 1000, downRate: 2,
+		activationScale: 1,
 	}
 	options.Var(choice{&s.metric, []string{string(decider.Concurrency), string(decider.RPS)}}, "metric", "what is scaled on")
 	options.Var(number{&s.target, 0, 1e6}, "target", "requests in flight, or per second, of a replica; 0 is 100, or 200 per second")
@@ -106,14 +107,14 @@ func (k *kpa) Want(obs decider.Observation) (simulator.Want, error) {
 func (k *kpa) begin(obs decider.Observation) {
 	prime := *k.spec
 	prime.PanicThreshold, prime.MaxScaleUpRate = 1, float64(max(obs.Ready, 2))
-	real := *k.demand
+	before := *k.demand
 	*k.demand = kpaDemand{ready: 1}
 	k.scaler = scaling.New(*attribute.EmptySet(), noop.NewMeterProvider(), "simulated", "revision", k.demand, k.demand, &prime)
 	if obs.Ready > 1 {
 		k.demand.load = decider.Windowed{Stable: 0, Panic: decider.Reading(float64(obs.Ready) * prime.TargetValue)}
 		k.scaler.Scale(k.logger, obs.Time)
 	}
-	*k.demand = real
+	*k.demand = before
 	k.scaler.Update(k.spec)
 }
 
@@ -139,7 +140,7 @@ func (d *kpaDemand) observe(metric string, obs decider.Observation) {
 }
 
 // StableAndPanicConcurrency returns what was observed.
-func (d *kpaDemand) StableAndPanicConcurrency(types.NamespacedName, time.Time) (stable, panic float64, err error) {
+func (d *kpaDemand) StableAndPanicConcurrency(types.NamespacedName, time.Time) (stable, panicking float64, err error) {
 	if !d.load.Stable.Known() || !d.load.Panic.Known() {
 		return 0, 0, metrics.ErrNoData
 	}
@@ -147,7 +148,7 @@ func (d *kpaDemand) StableAndPanicConcurrency(types.NamespacedName, time.Time) (
 }
 
 // StableAndPanicRPS returns what was observed.
-func (d *kpaDemand) StableAndPanicRPS(k types.NamespacedName, now time.Time) (stable, panic float64, err error) {
+func (d *kpaDemand) StableAndPanicRPS(k types.NamespacedName, now time.Time) (stable, panicking float64, err error) {
 	return d.StableAndPanicConcurrency(k, now)
 }
 

@@ -15,9 +15,9 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-func concurrency(at time.Duration, ready int32, stable, panic float64) decider.Observation {
+func concurrency(at time.Duration, ready int32, stable, panicking float64) decider.Observation {
 	obs := observe(at, "none", make([]float64, ready)...)
-	obs.Concurrency = decider.Windowed{Stable: decider.Reading(stable), Panic: decider.Reading(panic)}
+	obs.Concurrency = decider.Windowed{Stable: decider.Reading(stable), Panic: decider.Reading(panicking)}
 	return obs
 }
 

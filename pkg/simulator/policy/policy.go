@@ -42,11 +42,11 @@ func New(spec string) (simulator.NewPolicy, error) {
 			continue
 		}
 		set := flag.NewFlagSet(name, flag.ContinueOnError)
-		make := k.define(set)
+		build := k.define(set)
 		if err := setOptions(set, options); err != nil {
 			return nil, err
 		}
-		return make, nil
+		return build, nil
 	}
 	return nil, fmt.Errorf("policy %q: no such name; there is %s", name, strings.Join(Names(), ", "))
 }

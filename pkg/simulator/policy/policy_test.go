@@ -15,11 +15,11 @@ func start() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 // newPolicy makes a policy with the run's defaults.
 func newPolicy(t testing.TB, spec string) simulator.Policy {
 	t.Helper()
-	make, err := New(spec)
+	build, err := New(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := make(simulator.NewConfig())
+	p, err := build(simulator.NewConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,7 @@ func observe(at time.Duration, metric decider.Metric, values ...float64) decider
 			p.Waiting = decider.Reading(v)
 		case decider.Running:
 			p.Running = decider.Reading(v)
+		default: // no value of it
 		}
 		obs.Pods = append(obs.Pods, p)
 	}
@@ -136,11 +137,11 @@ func FuzzNew(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		make, err := New(spec)
+		build, err := New(spec)
 		if err != nil {
 			return
 		}
-		p, err := make(simulator.NewConfig())
+		p, err := build(simulator.NewConfig())
 		if err != nil {
 			t.Fatalf("%q: %v", spec, err)
 		}
@@ -169,10 +170,10 @@ func TestPolicies_nothingIsKnown(t *testing.T) {
 }
 
 func TestSchedule_startsPodsTheLeadEarly(t *testing.T) {
-	make := Schedule([]simulator.Change{
+	build := Schedule([]simulator.Change{
 		{At: 0, Replicas: 2}, {At: 10 * time.Minute, Replicas: 5}, {At: 11 * time.Minute, Replicas: 1}, {At: 30 * time.Minute, Replicas: 3},
 	})
-	p, err := make(simulator.NewConfig()) // whose lead is 2 minutes
+	p, err := build(simulator.NewConfig()) // whose lead is 2 minutes
 	if err != nil {
 		t.Fatal(err)
 	}

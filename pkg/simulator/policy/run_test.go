@@ -40,13 +40,13 @@ func TestPolicies_run(t *testing.T) {
 		"hpa", "hpa:metric=concurrency,target=20", "hpa:metric=num_requests_waiting,target=2", "apa", "apa:metric=num_requests_running,target=20",
 		"wva", "wva:up=0.4,down=0.25,interval=30s", "wva:version=1", "static:replicas=10", Oracle,
 	} {
-		make := Schedule(best.Replicas)
+		build := Schedule(best.Replicas)
 		if spec != Oracle {
-			if make, err = New(spec); err != nil {
+			if build, err = New(spec); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r, again := run(t, c, make), run(t, c, make)
+		r, again := run(t, c, build), run(t, c, build)
 		t.Logf("%-52s %6.2f %% %7.3f GPU-h, %d scalings", spec, 100*r.SLOShare(), r.GPUHours, r.ScaleOperations)
 		if r.GPUHours != again.GPUHours || r.Met != again.Met || r.Requests == 0 {
 			t.Errorf("%s: two runs differ: %+v and %+v", spec, r, again)
@@ -57,9 +57,9 @@ func TestPolicies_run(t *testing.T) {
 	}
 }
 
-func run(t testing.TB, c simulator.Config, make simulator.NewPolicy) simulator.Result {
+func run(t testing.TB, c simulator.Config, build simulator.NewPolicy) simulator.Result {
 	t.Helper()
-	p, err := make(c)
+	p, err := build(c)
 	if err != nil {
 		t.Fatal(err)
 	}

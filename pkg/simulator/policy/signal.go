@@ -34,6 +34,7 @@ func podValue(p decider.Pod, metric string) decider.Reading {
 		value = p.PromptTokens
 	case decider.GenerationTokens:
 		value = p.GenerationTokens
+	default: // not of a pod
 	}
 	if !value.Known() || value < 0 || value > maxTarget {
 		return decider.Unknown()
@@ -59,8 +60,9 @@ func demandSum(obs decider.Observation, metric string) (sum decider.Reading, ok 
 		return obs.Concurrency.Stable, true
 	case decider.RPS:
 		return obs.RPS.Stable, true
+	default:
+		return decider.Unknown(), false
 	}
-	return decider.Unknown(), false
 }
 
 // mean is the average, 0 of nothing.

@@ -288,7 +288,8 @@ const rollingSamples = 10
 func (w *wva) computeBound(r wvaReplica, resident float64) float64 {
 	bucket := outputBucket(r.output)
 	if math.Floor(r.queue) >= w.settings.queue && resident > 0 {
-		seen := append(w.capacities[bucket], resident)
+		seen := w.capacities[bucket]
+		seen = append(seen, resident)
 		w.capacities[bucket] = seen[max(len(seen)-rollingSamples, 0):]
 		return resident
 	}

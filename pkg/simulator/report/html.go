@@ -148,7 +148,8 @@ type dot struct {
 }
 
 func (r Report) curves(all []Summary) curves {
-	c := curves{Goal: r.Goal, TTFT: r.SLO.TTFT.Seconds(), ITL: r.SLO.ITL.Seconds(), Warmup: r.Warmup.Seconds(), Bound: all[0].Oracle.Mean, Oracle: line(r.Oracle.Replicas)}
+	c := curves{Goal: r.Goal, TTFT: r.SLO.TTFT.Seconds(), ITL: r.SLO.ITL.Seconds(), Warmup: r.Warmup.Seconds(),
+		Bound: all[0].Oracle.Mean, Oracle: line(r.Oracle.Replicas)}
 	index := map[string]int{}
 	for i, s := range all {
 		index[s.Policy] = i
@@ -170,7 +171,8 @@ func curveOf(d Detail) curve {
 		c.At, c.Demand = append(c.At, p.At.Seconds()), append(c.Demand, rounded(p.ArrivalsPerSecond))
 		c.Wanted, c.Ready = append(c.Wanted, p.Wanted), append(c.Ready, p.Ready)
 		c.Queue, c.KV = append(c.Queue, p.Waiting+p.Queued), append(c.KV, rounded(p.KV))
-		c.TTFT50, c.TTFT95, c.ITL95 = append(c.TTFT50, ended(p.TTFTP50)), append(c.TTFT95, ended(p.TTFTP95)), append(c.ITL95, ended(p.ITLP95))
+		c.TTFT50, c.TTFT95, c.ITL95 = append(c.TTFT50, ended(p.TTFTP50)), append(c.TTFT95, ended(p.TTFTP95)),
+			append(c.ITL95, ended(p.ITLP95))
 		if p.Wanted != wanted && p.Why != "" {
 			c.Why[i] = strings.TrimSpace(p.Why)
 		}

@@ -132,7 +132,8 @@ func NewRun(policy string, c simulator.Config, r simulator.Result, o Oracle) Run
 		MeanITL: r.MeanITL.Seconds(), P95ITL: r.P95ITL.Seconds(), P99ITL: r.P99ITL.Seconds(),
 		Recovery: r.Recovery.Seconds(), Requests: r.Requests, CPUSeconds: r.CPU.Seconds(),
 		Met: r.Met, Unfinished: r.Unfinished, Refused: r.Refused, Lost: r.Lost, Aborted: r.Aborted,
-		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(), MaxReplicas: Peak(r.Replicas),
+		LoadingGPUHours: finite(r.LoadingGPUHours), Preemptions: r.Preemptions, SimulatedTime: r.Span.Seconds(),
+		MaxReplicas: Peak(r.Replicas),
 	}
 }
 

@@ -76,7 +76,8 @@ func summarize(runs []Run) Summary {
 		return estimate(values)
 	}
 	return Summary{
-		Policy: runs[0].Policy, Knob: runs[0].Knob, SweepOf: runs[0].SweepOf, Seeds: len(runs), Hindsight: runs[0].Hindsight, Unsearched: runs[0].Unsearched,
+		Policy: runs[0].Policy, Knob: runs[0].Knob, SweepOf: runs[0].SweepOf, Seeds: len(runs),
+		Hindsight: runs[0].Hindsight, Unsearched: runs[0].Unsearched,
 		SLO:         over(func(r Run) float64 { return r.SLO }),
 		GPUHours:    over(func(r Run) float64 { return r.GPUHours }),
 		Oracle:      over(func(r Run) float64 { return r.OracleGPUHours }),

@@ -49,7 +49,8 @@ func writeRows(w io.Writer, all []Summary) error {
 	fmt.Fprintln(t, "policy\tSLO %\tGPU-hours\tx oracle\twasted GPU-h\tscale ops\treversals\tp99 TTFT\tp99 ITL\trecovery\t")
 	for _, s := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Policy,
-			s.cell(s.SLO, percent), s.cell(s.GPUHours, decimals(2)), s.cell(s.OracleRatio, decimals(2)), s.cell(s.Wasted, decimals(2)),
+			s.cell(s.SLO, percent), s.cell(s.GPUHours, decimals(2)), s.cell(s.OracleRatio, decimals(2)),
+			s.cell(s.Wasted, decimals(2)),
 			s.cell(s.Operations, count), s.cell(s.Reversals, count),
 			s.cell(s.P99TTFT, duration), s.cell(s.P99ITL, duration), s.cell(s.Recovery, duration))
 	}

@@ -39,7 +39,8 @@ func verdict(all []Summary, goal float64) (lines []string) {
 		lines = append(lines, missed(bad))
 	}
 	for _, s := range measures {
-		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %s GPU-hours%s.", s.hindsight(goal), percents(s.SLO.Mean), hours(s.GPUHours.Mean), against(s, good, goal)))
+		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %s GPU-hours%s.", s.hindsight(goal),
+			percents(s.SLO.Mean), hours(s.GPUHours.Mean), against(s, good, goal)))
 	}
 	return lines
 }

@@ -23,7 +23,8 @@ func generate(points curve, lengths lengths, scale float64, seed uint64) Request
 				first, zero, from, need = false, to.at, to, gap(gaps, to.cv)
 				continue
 			}
-			s := segment{at: from.at - zero, rate: from.rate, slope: (to.rate - from.rate) / (to.at - from.at), end: to.at - zero}
+			s := segment{at: from.at - zero, rate: from.rate, slope: (to.rate - from.rate) / (to.at - from.at),
+				end: to.at - zero}
 			for s.spend(&need) {
 				q := lengths.draw(sizes, from)
 				q.Arrival = time.Duration(s.at * float64(time.Second))

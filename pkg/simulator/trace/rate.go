@@ -93,7 +93,8 @@ func (t rateTable) point() (p point, err error) {
 		column int
 		most   float64
 		to     *float64
-	}{{t.at, longest, &p.at}, {t.rate, maxRate, &p.rate}, {t.input, maxTokens, &p.input}, {t.output, maxTokens, &p.output}, {t.cv, maxCV, &p.cv}} {
+	}{{t.at, longest, &p.at}, {t.rate, maxRate, &p.rate}, {t.input, maxTokens, &p.input},
+		{t.output, maxTokens, &p.output}, {t.cv, maxCV, &p.cv}} {
 		if f.column < 0 {
 			continue
 		}

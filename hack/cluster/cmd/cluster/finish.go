@@ -63,7 +63,8 @@ func writeImage(dir, binary, name string) error {
 	if binary == "pause" {
 		path = "/pause"
 	}
-	return image.Write(out, image.Spec{Name: name, Files: []image.File{{Path: path, Source: filepath.Join(dir, "bin", binary)}}})
+	return image.Write(out, image.Spec{Name: name,
+		Files: []image.File{{Path: path, Source: filepath.Join(dir, "bin", binary)}}})
 }
 
 // source is files below one module's directory.

@@ -64,7 +64,8 @@ func start(ctx context.Context, p paths, s state) error {
 		return err
 	}
 	ctx, fail := context.WithCancelCause(ctx)
-	n := &starting{ctx: ctx, fail: fail, paths: p, state: s, api: api, kubeconfig: p.pki("admin.conf"), controlUp: make(chan struct{}), imagesIn: make(chan struct{})}
+	n := &starting{ctx: ctx, fail: fail, paths: p, state: s, api: api, kubeconfig: p.pki("admin.conf"),
+		controlUp: make(chan struct{}), imagesIn: make(chan struct{})}
 	if err := listenUnix(p.run("api.sock"), "127.0.0.1:6443"); err != nil {
 		return err
 	}

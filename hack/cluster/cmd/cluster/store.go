@@ -44,7 +44,8 @@ func storeDir(p paths, s state) (string, error) {
 		return "", err
 	}
 	b := s.Built
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %v %v %s", filepath.Base(b.Node), filepath.Base(b.Sim), filepath.Base(b.Kourier), b.Envoy, s.Gateway, version))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %v %v %s", filepath.Base(b.Node), filepath.Base(b.Sim),
+		filepath.Base(b.Kourier), b.Envoy, s.Gateway, version))
 	return filepath.Join(p.builds(), "store-"+hex.EncodeToString(sum[:])[:12]), nil
 }
 

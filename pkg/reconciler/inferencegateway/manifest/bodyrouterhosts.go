@@ -75,7 +75,8 @@ func (b *builder) askers() (out []asker) {
 		}
 	}
 	slices.SortFunc(out, func(a, b asker) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Intent.Namespace, b.Intent.Namespace), cmp.Compare(a.Intent.Service, b.Intent.Service))
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Intent.Namespace, b.Intent.Namespace),
+			cmp.Compare(a.Intent.Service, b.Intent.Service))
 	})
 	return out
 }
@@ -86,7 +87,9 @@ func (b *builder) granted(n Neighbour, claims map[string][]Neighbour) []string {
 		if owner, known := b.w.HostOwners[host]; known && owner.Namespace != n.Intent.Namespace {
 			return true
 		}
-		return slices.ContainsFunc(claims[host], func(other Neighbour) bool { return other.UID != n.UID && keeps(other, n, host) })
+		return slices.ContainsFunc(claims[host], func(other Neighbour) bool {
+			return other.UID != n.UID && keeps(other, n, host)
+		})
 	})
 }
 

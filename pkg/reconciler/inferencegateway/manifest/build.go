@@ -191,7 +191,8 @@ func (b *builder) shares(splits []Split) (out []share) {
 
 // labelPods says which labels the pods of each revision carry.
 func (b *builder) labelPods() {
-	keys := map[string]bool{inference.RoutedKey: true, inference.PoolKey: true, inference.EngineTypeKey: true, inference.LLMDEngineTypeKey: true}
+	keys := map[string]bool{inference.RoutedKey: true, inference.PoolKey: true, inference.EngineTypeKey: true,
+		inference.LLMDEngineTypeKey: true}
 	foreign := b.foreignSelector()
 	for k := range foreign {
 		keys[k] = true

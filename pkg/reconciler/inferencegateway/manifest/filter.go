@@ -162,7 +162,8 @@ func (b *builder) gatewayRef() list {
 
 // renderMutationFilter puts the filter that the routes configure before Istio's picker filter, once a Gateway.
 func (b *builder) renderMutationFilter() {
-	b.addGatewayWide(StageFilter, identity{istioFilterVersion, "EnvoyFilter", b.in.Gateway.Namespace, fit(b.in.Gateway.Name+"-inference-objective", maxName), "filter"},
+	b.addGatewayWide(StageFilter, identity{istioFilterVersion, "EnvoyFilter", b.in.Gateway.Namespace,
+		fit(b.in.Gateway.Name+"-inference-objective", maxName), "filter"},
 		fields{"spec": fields{"targetRefs": b.gatewayRef(), "configPatches": list{fields{
 			"applyTo": "HTTP_FILTER",
 			"match": fields{"context": "GATEWAY", "listener": fields{"filterChain": fields{"filter": fields{

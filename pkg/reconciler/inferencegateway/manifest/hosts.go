@@ -23,7 +23,8 @@ func (b *builder) host() {
 		b.plan.Hosts = union(b.plan.Hosts, b.groups[i].hosts)
 	}
 	b.groups = slices.DeleteFunc(b.groups, func(g group) bool { return len(g.hosts) == 0 })
-	refused := slices.ContainsFunc(b.plan.Findings, func(f Finding) bool { return f.Type == inference.ConditionRouteAccepted })
+	refused := slices.ContainsFunc(b.plan.Findings,
+		func(f Finding) bool { return f.Type == inference.ConditionRouteAccepted })
 	if len(b.groups) == 0 && !refused {
 		b.find(inference.ConditionRouteAccepted, "False", inference.ReasonNoHosts,
 			fmt.Sprintf("The Service has no external host yet; see its own conditions, or name hosts in %s.", inference.HostnamesKey))
@@ -103,7 +104,8 @@ func (b *builder) mayServe(host string) bool {
 			fmt.Sprintf("The host %s belongs to the Service %s/%s; use another in %s, or tell the two apart by %s in one namespace.", host, by.Namespace, by.Name, inference.HostnamesKey, inference.ModelKey))
 		return false
 	}
-	if owner, known := b.w.HostOwners[host]; known && owner != (binding.Name{Namespace: b.in.Namespace, Name: b.in.Service}) {
+	if owner, known := b.w.HostOwners[host]; known &&
+		owner != (binding.Name{Namespace: b.in.Namespace, Name: b.in.Service}) {
 		if owner.Namespace != b.in.Namespace || len(b.in.Models) == 0 {
 			return taken(owner)
 		}

@@ -31,7 +31,8 @@ type traits struct {
 }
 
 func traitsOf(m member) traits {
-	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.intent, m.revision), m.revision.H2C, engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
+	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.intent, m.revision), m.revision.H2C,
+		engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
 }
 
 // routed is true when a revision takes traffic of the Service's own hosts.

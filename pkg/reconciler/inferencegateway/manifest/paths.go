@@ -61,9 +61,11 @@ func (b *builder) tritonPaths() (out []pathMatch) {
 			}
 			name = "(" + strings.Join(quoted, "|") + ")"
 		}
-		out = append(out, pathMatch{gatewayv1.PathMatchRegularExpression, "/v2/models/" + name + "/versions/[0-9]+/(" + strings.Join(tritonCalls, "|") + ")"})
+		out = append(out, pathMatch{gatewayv1.PathMatchRegularExpression,
+			"/v2/models/" + name + "/versions/[0-9]+/(" + strings.Join(tritonCalls, "|") + ")"})
 		if len(b.in.Models) == 0 {
-			return append(out, pathMatch{gatewayv1.PathMatchRegularExpression, "/v2/models/" + name + "/(" + strings.Join(tritonCalls, "|") + ")"})
+			return append(out, pathMatch{gatewayv1.PathMatchRegularExpression,
+				"/v2/models/" + name + "/(" + strings.Join(tritonCalls, "|") + ")"})
 		}
 	}
 	for _, m := range b.in.Models {

@@ -84,7 +84,8 @@ func scorers(engine string) []string {
 }
 
 func profile(engine string) list {
-	weights := map[string]int64{engines.QueueScorer: 2, engines.KVCacheScorer: 2, engines.PrefixCacheScorer: 3, engines.LoRAScorer: 1}
+	weights := map[string]int64{engines.QueueScorer: 2, engines.KVCacheScorer: 2, engines.PrefixCacheScorer: 3,
+		engines.LoRAScorer: 1}
 	out := list{}
 	for _, name := range scorers(engine) {
 		out = append(out, fields{"pluginRef": name, "weight": weights[name]})

@@ -54,7 +54,8 @@ func (b *builder) renderPools() bool {
 	b.plan.TargetPort = targetPort(b.in.Target, b.revision)
 	ok := true
 	for _, revision := range slices.Sorted(maps.Keys(b.plan.Pools)) {
-		ok = b.renderPool(b.plan.Pools[revision], map[string]string{knativeRevisionLabel: revision}, b.w.Revisions[revision]) && ok
+		ok = b.renderPool(b.plan.Pools[revision], map[string]string{knativeRevisionLabel: revision},
+			b.w.Revisions[revision]) && ok
 	}
 	return ok
 }
@@ -81,7 +82,8 @@ func (b *builder) checkPorts() {
 		if other := traitsOf(member{intent: b.in, revision: r}); known && other != mine {
 			b.find(inference.ConditionEndpointPickerReady, "False", inference.ReasonPortsDiffer,
 				fmt.Sprintf("Revision %s has target port %d, metrics at %d%s and engine %s, the pool %d, %d%s and %s; move all traffic to one of them, or set %s to %q.",
-					name, other.target, other.metrics, other.path, other.engine, mine.target, mine.metrics, mine.path, mine.engine, inference.PoolModeKey, binding.PoolPerRevision))
+					name, other.target, other.metrics, other.path, other.engine, mine.target, mine.metrics, mine.path,
+					mine.engine, inference.PoolModeKey, binding.PoolPerRevision))
 		}
 	}
 }
@@ -114,6 +116,7 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 				fmt.Sprintf("The Service %s of the picker that %s names does not exist in namespace %s; make it, then the pool follows.", service, inference.PickerKey, b.in.Namespace))
 			return false
 		}
+	case binding.PickerNone: // the gateway picks endpoints itself
 	}
 	spec := infv1.InferencePoolSpec{
 		Selector:    infv1.LabelSelector{MatchLabels: matchLabels(selector)},

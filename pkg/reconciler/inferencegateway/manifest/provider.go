@@ -74,6 +74,7 @@ func (p Provider) can() capabilities {
 		return capabilities{pools: true, slowEndpoints: true}
 	case Kgateway:
 		return capabilities{}
+	case Unknown:
 	}
 	return capabilities{pools: true, slowEndpoints: true}
 }

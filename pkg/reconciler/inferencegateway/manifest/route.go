@@ -48,7 +48,8 @@ func (b *builder) renderRoutes() {
 		for _, r := range spec.Rules {
 			b.routeRules = append(b.routeRules, string(*r.Name))
 		}
-		b.add(StageRoute, identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}, withSpec(&spec))
+		b.add(StageRoute, identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName),
+			"route"}, withSpec(&spec))
 	}
 }
 
@@ -103,7 +104,8 @@ func (b *builder) rules(g group, paths []pathMatch) []gatewayv1.HTTPRouteRule {
 	}
 	out := b.fractionRules(g, matches)
 	if b.answersUnknown() && len(out) < maxRules && (len(out)+1)*len(matches) <= maxRouteMatches {
-		out = append(out, gatewayv1.HTTPRouteRule{Name: new(b.ruleName(g, unknownModel, 100)), Matches: matchesOf(paths, nil)})
+		out = append(out, gatewayv1.HTTPRouteRule{Name: new(b.ruleName(g, unknownModel, 100)),
+			Matches: matchesOf(paths, nil)})
 	}
 	return out
 }
@@ -163,7 +165,8 @@ func (b *builder) ruleName(g group, what string, upTo int32) gatewayv1.SectionNa
 	return gatewayv1.SectionName(fmt.Sprintf("%s.%s.%s.%s.p%d", b.in.Namespace, b.in.Service, g.name, what, upTo))
 }
 
-func (b *builder) rule(g group, shares []share, matches []gatewayv1.HTTPRouteMatch, name gatewayv1.SectionName) gatewayv1.HTTPRouteRule {
+func (b *builder) rule(g group, shares []share, matches []gatewayv1.HTTPRouteMatch,
+	name gatewayv1.SectionName) gatewayv1.HTTPRouteRule {
 	rule := gatewayv1.HTTPRouteRule{Name: &name, Matches: matches, Filters: b.headerFilters(g, shares)}
 	for _, s := range shares {
 		ref := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
@@ -202,7 +205,8 @@ func (b *builder) headerFilters(g group, shares []share) []gatewayv1.HTTPRouteFi
 		}
 	}
 	modifier.Remove = removed
-	return []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier}}
+	return []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier,
+		RequestHeaderModifier: modifier}}
 }
 
 // objectiveOf is the InferenceObjective of a group's requests to a pool; empty is none.
@@ -229,7 +233,8 @@ func (b *builder) matches(paths []pathMatch) (out []gatewayv1.HTTPRouteMatch) {
 func matchesOf(paths []pathMatch, headers []gatewayv1.HTTPHeaderMatch) (out []gatewayv1.HTTPRouteMatch) {
 	for _, p := range paths {
 		out = append(out, gatewayv1.HTTPRouteMatch{
-			Method: new(gatewayv1.HTTPMethodPost), Path: &gatewayv1.HTTPPathMatch{Type: &p.kind, Value: &p.value}, Headers: headers,
+			Method: new(gatewayv1.HTTPMethodPost), Path: &gatewayv1.HTTPPathMatch{Type: &p.kind, Value: &p.value},
+			Headers: headers,
 		})
 	}
 	return out
@@ -237,7 +242,8 @@ func matchesOf(paths []pathMatch, headers []gatewayv1.HTTPHeaderMatch) (out []ga
 
 func (b *builder) headers(model string) (out []gatewayv1.HTTPHeaderMatch) {
 	exact := func(name, value string) {
-		out = append(out, gatewayv1.HTTPHeaderMatch{Type: new(gatewayv1.HeaderMatchExact), Name: gatewayv1.HTTPHeaderName(name), Value: value})
+		out = append(out, gatewayv1.HTTPHeaderMatch{Type: new(gatewayv1.HeaderMatchExact),
+			Name: gatewayv1.HTTPHeaderName(name), Value: value})
 	}
 	if model != "" {
 		exact(modelHeader, model)

@@ -106,8 +106,8 @@ func (s story) build(t *testing.T) Plan {
 	return Build(s.intent(t, "default", "qwen", s.Annotations), w)
 }
 
-// print shows a plan: the summary, then each object.
-func print(t *testing.T, title string, p Plan) []byte {
+// printed shows a plan: the summary, then each object.
+func printed(t *testing.T, title string, p Plan) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for line := range strings.SplitSeq(strings.TrimSpace(title), "\n") {
@@ -142,7 +142,7 @@ func TestStories(t *testing.T) {
 	for _, file := range stories(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			s := load(t, file)
-			got := print(t, s.Story, s.build(t))
+			got := printed(t, s.Story, s.build(t))
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden.yaml"
 			if *update {
 				if err := os.WriteFile(golden, got, 0o600); err != nil {
