@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# errorlint, exhaustive, nilerr, unparam, gocritic, revive and lll over the whole tree, as
+# one tool of go vet: hack/tools/lint says what each is for. The modules are pinned in
+# hack/tools/go.mod.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$PWD/${OUTPUT:-_output}/bin
+mkdir -p "$bin"
+tested=$(GOWORK=off go test -C hack/tools ./lint) || { echo "$tested"; exit 1; }
+GOWORK=off go build -C hack/tools -o "$bin/lint" ./lint
+go vet -vettool="$bin/lint" -tags=e2e ./... || { echo "fix the findings, or write //nolint:NAME reason at the end of the line"; exit 1; }
