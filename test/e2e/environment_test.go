@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	networking "knative.dev/networking/pkg/client/clientset/versioned"
 	knative "knative.dev/serving/pkg/client/clientset/versioned"
 
 	"github.com/knative-inference/autoscaler-adapter/test/testbed"
@@ -35,6 +36,7 @@ type environment struct {
 	config  *rest.Config
 	kube    kubernetes.Interface
 	knative knative.Interface
+	network networking.Interface
 	dynamic dynamic.Interface
 	disco   discovery.DiscoveryInterface
 	ingress string // host:port
@@ -54,6 +56,9 @@ func newEnvironment() (*environment, error) {
 		return nil, err
 	}
 	if e.knative, err = knative.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	if e.network, err = networking.NewForConfig(config); err != nil {
 		return nil, err
 	}
 	if e.dynamic, err = dynamic.NewForConfig(config); err != nil {

@@ -1,0 +1,210 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+
+	"github.com/knative-inference/autoscaler-adapter/test/testbed"
+)
+
+const (
+	// zeroSettle is the deadline of a way to zero: a window of 10 s, Knative's grace period
+	// of 30 s, and a drain.
+	zeroSettle = 2 * time.Minute
+	kpaClass   = "kpa.autoscaling.knative.dev"
+)
+
+// setActivatorMetrics edits config-observability and restarts the activators, which read it
+// when they start only. The tests that call it run one after the other: other tests
+// have revisions that would go to zero meanwhile.
+func setActivatorMetrics(t *testing.T, protocol string) {
+	t.Helper()
+	ctx := context.Background()
+	maps := cluster.kube.CoreV1().ConfigMaps("knative-serving")
+	patch := fmt.Sprintf(`{"data":{"metrics-protocol":%q}}`, protocol)
+	if _, err := maps.Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"rollout", "restart", "deployment/activator"}, {"rollout", "status", "deployment/activator", "--timeout=90s"}} {
+		if out, err := testbed.Kubectl(ctx, "", append([]string{"-n", "knative-serving"}, args...)...); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// withActivatorMetrics has the activators tell what waits in them until the end of the test.
+func withActivatorMetrics(t *testing.T) {
+	t.Helper()
+	setActivatorMetrics(t, "prometheus")
+	t.Cleanup(func() { setActivatorMetrics(t, "none") })
+}
+
+// sleeper is a Service that goes to zero as soon as it may.
+func sleeper(t *testing.T, namespace, name string, a annotations) *service {
+	all := annotations{"metric": "concurrency", "target": "10", "scale-to-zero-pod-retention-period": "0s"}
+	for k, v := range a {
+		all[k] = v
+	}
+	s := simulator(t, namespace, name, all, "--inter-token-latency="+tokenTime.String(), "--max-num-seqs=64")
+	s.timeoutSeconds, s.patience = 300, 5*time.Minute
+	return s.start()
+}
+
+func (r revision) waitZero() {
+	r.t.Helper()
+	r.waitReplicas(zeroSettle, "at zero", exactly(0))
+	eventually(r.t, settle, r.revision+" has no pod", func() (bool, string) { n := len(r.pods()); return n == 0, fmt.Sprint(n, " pods") })
+}
+
+// wakeTime sends n streams at zero and returns the time until spec.replicas is above 0.
+func (r revision) wakeTime(all *streams, n int) time.Duration {
+	r.t.Helper()
+	name := r.revision + "-deployment"
+	w, err := cluster.kube.AppsV1().Deployments(r.namespace).Watch(r.t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer w.Stop()
+	time.Sleep(300 * time.Millisecond) // the watch's first events
+	began := time.Now()
+	all.open(r.service, n)
+	for timeout := time.After(settle); ; {
+		select {
+		case e := <-w.ResultChan():
+			d, ok := e.Object.(*appsv1.Deployment)
+			if ok && e.Type != watch.Deleted && *d.Spec.Replicas > 0 {
+				return time.Since(began)
+			}
+		case <-timeout:
+			r.t.Fatalf("not woken within %v: %s", settle, r.state())
+		}
+	}
+}
+
+// Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
+// and a request wakes ours about as fast.
+func TestZeroCycles(t *testing.T) {
+	withActivatorMetrics(t)
+	namespace, cycles := namespaceFor(t), 3
+	ours := sleeper(t, namespace, "ours", nil).current()
+	kpa := sleeper(t, namespace, "kpa", annotations{"class": kpaClass}).current()
+	took := map[string][]time.Duration{}
+	all := map[string]*streams{"ours": {}, "kpa": {}}
+	for i := range cycles {
+		ours.waitZero()
+		kpa.waitZero()
+		if c := ours.pa().Status.GetCondition("ScaleToZero"); c == nil || !c.IsTrue() || !ours.pa().Status.IsInactive() {
+			t.Errorf("cycle %d: ScaleToZero is %v: %s", i+1, c, ours.state())
+		}
+		for _, r := range []revision{ours, kpa} {
+			d := r.wakeTime(all[r.name], 1)
+			took[r.name] = append(took[r.name], d)
+			figure(t, fmt.Sprintf("%s: cycle %d: %s woken %v after the first request", t.Name(), i+1, r.name, d.Round(time.Millisecond)))
+		}
+		// Streams that begin while the pod loads and after, some far apart.
+		for range 4 {
+			all["ours"].open(ours.service, 2)
+			time.Sleep(1500 * time.Millisecond)
+		}
+	}
+	for _, s := range all {
+		s.wg.Wait()
+		s.wg.Wait()
+	}
+	all["ours"].expectWhole(t, 9*cycles)
+	figure(t, fmt.Sprintf("%s: woken after ours %v at most, KPA %v at most", t.Name(), slices.Max(took["ours"]).Round(time.Millisecond), slices.Max(took["kpa"]).Round(time.Millisecond)))
+	if late := slices.Max(took["ours"]) - slices.Max(took["kpa"]); late > 500*time.Millisecond { // of three each; 0.2 s of p95 is for a longer run
+		t.Errorf("ours is woken %v later than Knative's own class", late)
+	}
+	ours.waitZero()
+}
+
+// A queue that comes at once at zero gets what it needs, and a request in the middle of the
+// way to zero keeps the pod.
+func TestZeroJumpAndReturn(t *testing.T) {
+	withActivatorMetrics(t)
+	r := sleeper(t, namespaceFor(t), "jump", annotations{"target": "5"}).current()
+	r.waitZero()
+	var all streams
+	all.open(r.service, 20)
+	r.waitReplicas(20*time.Second, "has what 20 requests at target 5 x 0.7 need", exactly(6))
+	all.expectWhole(t, 20)
+	// On the way to zero: the last pod drains, and a request comes.
+	eventually(t, zeroSettle, "the last pod drains", func() (bool, string) { return len(r.drainingPods()) > 0 && r.pa().Status.IsInactive(), r.state() })
+	all.open(r.service, 1)
+	all.expectWhole(t, 21)
+	r.waitZero()
+}
+
+// Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
+func TestZeroBlind(t *testing.T) {
+	setActivatorMetrics(t, "none")
+	r := sleeper(t, namespaceFor(t), "blind", nil).current()
+	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
+		c := r.pa().Status.GetCondition("ScaleToZero")
+		return c != nil && c.IsFalse() && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
+	})
+	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
+
+	// Switched on it goes to zero; switched off there, it does not sleep blind.
+	setActivatorMetrics(t, "prometheus")
+	defer setActivatorMetrics(t, "none")
+	r.waitZero()
+	setActivatorMetrics(t, "none")
+	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
+}
+
+// The adapter is killed at zero with a request waiting: the next leader wakes the revision.
+func TestZeroOverAKilledLeader(t *testing.T) {
+	withActivatorMetrics(t)
+	r := sleeper(t, namespaceFor(t), "killed", nil).current()
+	r.waitZero()
+	_, pod := holder(t)
+	t.Log(kill(t, pod))
+	var all streams
+	all.open(r.service, 3)
+	all.expectWhole(t, 3)
+	waitBothReplicas(t)
+	r.waitZero()
+}
+
+// target-burst-capacity: -1 keeps the activator in the path, 0 takes it out, and pods drain
+// with it in the path.
+func TestZeroTargetBurstCapacity(t *testing.T) {
+	withActivatorMetrics(t)
+	namespace := namespaceFor(t)
+	mode := func(s *service, want nv1alpha1.ServerlessServiceOperationMode) {
+		r := s.current()
+		eventually(t, settle, fmt.Sprintf("%s in mode %s", s.name, want), func() (bool, string) {
+			sks, err := cluster.network.NetworkingV1alpha1().ServerlessServices(namespace).Get(t.Context(), r.revision, metav1.GetOptions{})
+			return err == nil && sks.Spec.Mode == want, fmt.Sprint(err, r.state())
+		})
+	}
+	proxied := sleeper(t, namespace, "proxied", annotations{"target-burst-capacity": "-1", "min-scale": "3"})
+	mode(proxied, nv1alpha1.SKSOperationModeProxy)
+	mode(sleeper(t, namespace, "served", annotations{"target-burst-capacity": "0", "min-scale": "1"}), nv1alpha1.SKSOperationModeServe)
+	burst := sleeper(t, namespace, "burst", annotations{"target-burst-capacity": "7", "target": "10", "min-scale": "1"})
+	mode(burst, nv1alpha1.SKSOperationModeServe)
+	var streams streams
+	streams.open(burst, 5) // 10 - 7 - 5 is below 0
+	mode(burst, nv1alpha1.SKSOperationModeProxy)
+
+	r := proxied.current()
+	streams.open(proxied, 24)
+	time.Sleep(5 * time.Second)
+	r.setMinScale(1)
+	streams.expectWhole(t, 29)
+	r.waitReplicas(settle, "given back when the streams had ended", exactly(1))
+}
