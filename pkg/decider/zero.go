@@ -40,7 +40,7 @@ func (st State) observeBlind(obs Observation) State {
 
 // wakeBlind starts one replica of a revision at zero that nobody sees the requests of.
 func wakeBlind(spec Spec, st State, obs Observation, d Decision) outcome {
-	if !spec.Reachable || d.Replicas > 0 || st.BlindSince.IsZero() || obs.Time.Sub(st.BlindSince) < maxBlind {
+	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas > 0 || st.BlindSince.IsZero() || obs.Time.Sub(st.BlindSince) < maxBlind {
 		return outcome{replicas: d.Replicas}
 	}
 	return outcome{1, OpenUnknown}
@@ -49,7 +49,7 @@ func wakeBlind(spec Spec, st State, obs Observation, d Decision) outcome {
 // keepLast keeps the last replica while a request is open anywhere, or may be.
 func keepLast(spec Spec, obs Observation, d Decision) outcome {
 	switch {
-	case !spec.Reachable || d.Replicas > 0 || obs.Replicas == 0 || obs.Open == 0:
+	case !spec.Reachable || spec.MinReplicas > 0 || d.Replicas > 0 || obs.Replicas == 0 || obs.Open == 0:
 		return outcome{replicas: d.Replicas}
 	case obs.Open > 0:
 		return outcome{1, InFlightRequests}
