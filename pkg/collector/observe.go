@@ -57,7 +57,7 @@ func (p *pod) observe(now time.Time) decider.Pod {
 		Name: p.Name, Phase: decider.Starting,
 		Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
-		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable,
+		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable, Failing: p.Failing,
 	}
 	switch {
 	case p.Draining:

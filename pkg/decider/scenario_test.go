@@ -398,6 +398,8 @@ func podOf(s string) (p Pod, err error) {
 		case "starting":
 			p.Phase = Starting
 			p.Age, err = time.ParseDuration(value)
+		case "failing":
+			p.Failing = true
 		case "unschedulable":
 			p.Unschedulable = true
 		case "age":

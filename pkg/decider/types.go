@@ -156,6 +156,8 @@ type Pod struct {
 	ReadyAfter time.Duration
 	// Unschedulable is true while the scheduler finds no node for a Starting pod.
 	Unschedulable bool
+	// Failing is true while a container of a Starting pod crashes or cannot be made.
+	Failing bool `json:",omitempty"`
 }
 
 // PreviousSample is the readings of a pod in the sample before the last one. All are

@@ -75,8 +75,8 @@ func wake(spec Spec, obs Observation, d Decision) outcome {
 	return outcome{max(d.Replicas, n), RequestsWait}
 }
 
-// capFailing adds no replica while no pod is Ready and one of them finds no node, or has
-// been starting for longer than StartupDeadline: others would fare no better.
+// capFailing adds no replica while no pod is Ready and one of them finds no node, crashes, or
+// has been starting for longer than StartupDeadline: others would fare no better.
 func capFailing(spec Spec, obs Observation, d Decision) outcome {
 	if !spec.Reachable || obs.Ready > 0 || obs.Replicas == 0 {
 		return outcome{replicas: d.Replicas}
@@ -85,7 +85,7 @@ func capFailing(spec Spec, obs Observation, d Decision) outcome {
 		if p.Phase == Starting && p.Unschedulable {
 			return outcome{min(d.Replicas, obs.Replicas), Unschedulable}
 		}
-		if p.Phase == Starting && !coming(spec, p) {
+		if p.Phase == Starting && (p.Failing || !coming(spec, p)) {
 			return outcome{min(d.Replicas, obs.Replicas), StartFails}
 		}
 	}

@@ -2,6 +2,7 @@ package podautoscaler
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 		pods = append(pods, collector.Pod{
 			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
 			Ready: isReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
-			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod), Draining: isDraining(pod),
+			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod), Failing: isFailing(pod), Draining: isDraining(pod),
 		})
 	}
 	return pods
@@ -119,6 +120,26 @@ func isUnschedulable(pod *corev1.Pod) bool {
 	return condition(pod, corev1.PodScheduled) == corev1.ConditionFalse
 }
 
+// crashes is the number of restarts of a container from which its start fails.
+const crashes = 2
+
+// isFailing reports whether a container of the pod does not start: its image cannot be had,
+// its configuration is wrong, or it has ended again and again.
+func isFailing(pod *corev1.Pod) bool {
+	return !isReady(pod) && slices.ContainsFunc(pod.Status.ContainerStatuses, cannotStart)
+}
+
+func cannotStart(c corev1.ContainerStatus) bool {
+	if c.State.Waiting == nil {
+		return !c.Ready && c.RestartCount >= crashes
+	}
+	switch c.State.Waiting.Reason {
+	case "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		return true
+	}
+	return false
+}
+
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) corev1.ConditionStatus {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == kind {
@@ -144,7 +165,13 @@ func Slim(obj any) (any, error) {
 		return !strings.HasSuffix(key, activePorts) && key != corev1.PodDeletionCost
 	})
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates}
+	var failing []corev1.ContainerStatus
+	for _, c := range pod.Status.ContainerStatuses {
+		if cannotStart(c) {
+			failing = append(failing, corev1.ContainerStatus{State: c.State, Ready: c.Ready, RestartCount: c.RestartCount})
+		}
+	}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP,
-		StartTime: pod.Status.StartTime, Conditions: pod.Status.Conditions}
+		StartTime: pod.Status.StartTime, Conditions: pod.Status.Conditions, ContainerStatuses: failing}
 	return pod, nil
 }

@@ -239,3 +239,26 @@ func TestReconcile_poolKeepsOne(t *testing.T) {
 		t.Errorf("min %d, ScaleToZero = %v; want one pod and the reason", b.specs[revisionOf(pa)].MinReplicas, c)
 	}
 }
+
+func TestIsFailing(t *testing.T) {
+	waits := func(reason string) corev1.ContainerStatus {
+		return corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}
+	}
+	for name, c := range map[string]struct {
+		status corev1.ContainerStatus
+		want   bool
+	}{
+		"is being made":      {waits("ContainerCreating"), false},
+		"crashes":            {waits("CrashLoopBackOff"), true},
+		"has no image":       {waits("ImagePullBackOff"), true},
+		"ended once":         {corev1.ContainerStatus{RestartCount: 1}, false},
+		"ended twice":        {corev1.ContainerStatus{RestartCount: 2}, true},
+		"ended, but runs on": {corev1.ContainerStatus{RestartCount: 2, Ready: true}, false},
+	} {
+		p := pod("llm-1", "a")
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{c.status}
+		if _, err := Slim(p); err != nil || isFailing(p) != c.want {
+			t.Errorf("%s: failing %v, want %v", name, !c.want, c.want)
+		}
+	}
+}
