@@ -28,6 +28,15 @@ type engineSample struct {
 	implausible bool
 }
 
+// earlierSample is what is kept of a page when the next one has come.
+type earlierSample struct {
+	at                        time.Time
+	running, waiting, kvUsage float64
+}
+
+// inFlight is the number of requests inside the engine.
+func (e earlierSample) inFlight() float64 { return e.running + e.waiting }
+
 // inFlight is the number of requests inside the engine.
 func (e engineSample) inFlight() float64 { return e.running + e.waiting }
 

@@ -30,6 +30,8 @@ type revision struct {
 	held         held
 	// engineSeen is true once a metrics page of some engine was read.
 	engineSeen bool
+	// bounds are those of the pods' histograms.
+	bounds bounds
 }
 
 // pod is one pod with the readings of its two targets.
@@ -47,8 +49,9 @@ type pod struct {
 	left time.Time
 
 	requests requestSample
-	// engine is the last sample, before the one before it.
-	engine, before engineSample
+	// engine is the last sample, before the part of the one before it that is read.
+	engine engineSample
+	before earlierSample
 	// promptBefore and generationBefore are the tokens per second as of before.
 	promptBefore, generationBefore float64
 	rates                          rates
@@ -198,7 +201,7 @@ func (p *pod) dropAll() {
 }
 
 func (p *pod) forgetEngine() {
-	p.engine, p.before = engineSample{}, engineSample{}
+	p.engine, p.before = engineSample{}, earlierSample{}
 	p.rates.reset()
 	p.latencies.reset()
 }
@@ -254,7 +257,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	} else {
 		r.engineSeen = r.engineSeen || t.source == enginePage
 		t.found = s.stat.Engine
-		s.engine.totals = totals(&s.stat, p.engine.totals)
+		s.engine.totals = totals(&s.stat, p.engine.totals, &r.bounds)
 		changed, confirm = r.storeEngine(p, s.engine, at)
 	}
 	return r.tell(t, at) || changed, confirm
@@ -319,7 +322,8 @@ func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
 func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, confirm bool) {
 	last, persisted := p.engine, p.persisted()
 	e.at = at
-	p.before, p.engine = last, e
+	p.before = earlierSample{last.at, last.running, last.waiting, last.kvUsage}
+	p.engine = e
 	p.promptBefore, p.generationBefore, _ = p.rates.perSecond()
 	p.rates.add(e, r.target.PanicWindow)
 	p.latencies.add(at, e.totals, r.target.StableWindow)

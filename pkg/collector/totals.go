@@ -17,7 +17,7 @@ const (
 // totals keeps the counters of a page that can be believed. Its histograms
 // share their slices with the sample before when they have not changed, so a
 // quiet engine costs no memory.
-func totals(st *engine.Stat, last decider.Totals) decider.Totals {
+func totals(st *engine.Stat, last decider.Totals, b *bounds) decider.Totals {
 	return decider.Totals{
 		Known:            true,
 		Ranks:            st.Ranks,
@@ -28,11 +28,15 @@ func totals(st *engine.Stat, last decider.Totals) decider.Totals {
 		CachedTokens:     total(st.PrefixHits, maxTokens),
 		GenerationTokens: total(st.GenerationTokens, maxTokens),
 		KVCapacity:       total(st.KVCapacity, maxKVTokens),
-		TTFT:             histogram(st.TTFT, last.TTFT),
-		ITL:              histogram(st.ITL, last.ITL),
-		E2E:              histogram(st.E2E, last.E2E),
+		TTFT:             histogram(st.TTFT, last.TTFT, &b.ttft),
+		ITL:              histogram(st.ITL, last.ITL, &b.itl),
+		E2E:              histogram(st.E2E, last.E2E, &b.e2e),
 	}
 }
+
+// bounds are those of the histograms that were read last from any pod of a revision, whose
+// pods share them. The slices are replaced, never written.
+type bounds struct{ ttft, itl, e2e []float64 }
 
 func total(v, largest float64) decider.Reading {
 	if v >= 0 && v <= largest {
@@ -44,14 +48,17 @@ func total(v, largest float64) decider.Reading {
 // histogram copies what the parser will overwrite. One that is no histogram
 // (another number of counts than of bounds, counts that fall, a count beyond
 // all reason) is unknown as a whole.
-func histogram(h engine.Histogram, last decider.Histogram) decider.Histogram {
+func histogram(h engine.Histogram, last decider.Histogram, shared *[]float64) decider.Histogram {
 	if !believable(h) {
 		return decider.Histogram{Count: decider.Unknown(), Sum: decider.Unknown()}
 	}
 	out := decider.Histogram{Bounds: last.Bounds, Counts: last.Counts, Count: decider.Reading(h.Count),
 		Sum: total(h.Sum, maxSeconds)}
 	if !slices.Equal(out.Bounds, h.Bounds) {
-		out.Bounds = slices.Clone(h.Bounds)
+		if !slices.Equal(*shared, h.Bounds) {
+			*shared = slices.Clone(h.Bounds)
+		}
+		out.Bounds = *shared
 	}
 	if !slices.Equal(out.Counts, h.Counts) {
 		out.Counts = slices.Clone(h.Counts)

@@ -31,13 +31,13 @@ func TestTotals_absurd_is_unknown(t *testing.T) {
 	} {
 		st := engine.NewStat("vllm")
 		st.TTFT = tt.h
-		if got := totals(&st, decider.Totals{}).TTFT.Count.Known(); got != tt.want {
+		if got := totals(&st, decider.Totals{}, &bounds{}).TTFT.Count.Known(); got != tt.want {
 			t.Errorf("%s: known = %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	st := engine.NewStat("vllm")
 	st.Steps, st.PromptTokens, st.KVCapacity, st.Preemptions = -1, inf, 1e300, nan
-	got := totals(&st, decider.Totals{})
+	got := totals(&st, decider.Totals{}, &bounds{})
 	if got.Steps.Known() || got.PromptTokens.Known() || got.KVCapacity.Known() || got.Preemptions.Known() {
 		t.Errorf("absurd counters are known: %+v", got)
 	}
@@ -46,13 +46,13 @@ func TestTotals_absurd_is_unknown(t *testing.T) {
 func TestTotals_keep_nothing_of_the_parser(t *testing.T) {
 	st := engine.NewStat("vllm")
 	st.TTFT = engine.Histogram{Bounds: []float64{.1, 1}, Counts: []float64{2, 5}, Count: 6, Sum: 3}
-	first := totals(&st, decider.Totals{})
-	again := totals(&st, first)
+	first := totals(&st, decider.Totals{}, &bounds{})
+	again := totals(&st, first, &bounds{})
 	if &again.TTFT.Counts[0] != &first.TTFT.Counts[0] {
 		t.Error("an unchanged histogram was copied")
 	}
 	st.TTFT.Counts[0] = 3
-	next := totals(&st, first)
+	next := totals(&st, first, &bounds{})
 	if first.TTFT.Counts[0] != 2 || next.TTFT.Counts[0] != 3 || &next.TTFT.Bounds[0] != &first.TTFT.Bounds[0] {
 		t.Errorf("counts %v then %v, want 2 then 3 with shared bounds", first.TTFT.Counts, next.TTFT.Counts)
 	}

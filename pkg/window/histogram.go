@@ -11,7 +11,55 @@ const histogramSteps = 12
 
 // Histogram follows one cumulative histogram, such as that of one pod, over a window
 // of time. The zero value is ready for use.
-type Histogram struct{ samples []Sample }
+type Histogram struct {
+	// steps are what was gained between the samples that are kept, oldest first, up to
+	// before. A whole sample takes 25 to 40 numbers, a step the few buckets that gained.
+	steps []step
+	// before is the last sample but one of those that are kept, newest the last; both
+	// have no bounds where there is none.
+	before, newest Sample
+}
+
+// step is what was gained from one kept sample to the next, by bucket: gains[i] more or
+// fewer in bucket first+i, and nothing in the others.
+type step struct {
+	from  time.Time
+	first int
+	gains []float32
+}
+
+// maxStepGain keeps sums of steps finite, whatever a page says.
+const maxStepGain = 1e30
+
+// newStep is what was gained between two samples with the same bounds.
+func newStep(from, to Sample) step {
+	s := step{from: from.Time, first: -1}
+	below, last := 0.0, 0
+	all := make([]float32, 0, 64)
+	for i := range len(to.Counts) + 1 {
+		gain := to.upTo(i) - from.upTo(i)
+		if d := gain - below; d != 0 {
+			if s.first < 0 {
+				s.first = i
+			}
+			last = i
+		}
+		all = append(all, float32(min(max(gain-below, -maxStepGain), maxStepGain)))
+		below = gain
+	}
+	if s.first >= 0 {
+		s.gains = slices.Clone(all[s.first : last+1])
+	}
+	return s
+}
+
+// upTo is the number of values in the buckets up to the i-th, and in all after the last.
+func (s Sample) upTo(i int) float64 {
+	if i < len(s.Counts) {
+		return s.Counts[i]
+	}
+	return s.Total
+}
 
 // Sample is a cumulative histogram at one instant: Counts[i] values were at most
 // Bounds[i], Total in all. Bounds ascend from 0 and end before infinity.
@@ -57,34 +105,54 @@ func (h *Histogram) Add(s Sample, window time.Duration) {
 		h.Reset()
 		return
 	}
-	n := len(h.samples)
-	if n > 0 && !s.follows(h.samples[n-1]) {
-		h.samples, n = h.samples[:0], 0
+	if h.IsKnown() && !s.follows(h.newest) {
+		h.Reset()
 	}
-	if n > 1 && s.Time.Sub(h.samples[n-2].Time) < window/histogramSteps {
-		h.samples[n-1] = s
-	} else {
-		h.samples = append(h.samples, s)
+	switch {
+	case h.before.Bounds != nil && s.Time.Sub(h.before.Time) < window/histogramSteps: // replaces the newest
+	case h.before.Bounds != nil:
+		h.steps = append(h.steps, newStep(h.before, h.newest))
+		fallthrough
+	default:
+		h.before = h.newest
 	}
+	h.newest = s
+	h.trim(s.Time.Add(-window))
+}
+
+// trim drops what ended before a time.
+func (h *Histogram) trim(from time.Time) {
 	drop := 0
-	for len(h.samples)-drop > 2 && h.samples[drop+1].Time.Before(s.Time.Add(-window)) {
+	for drop < len(h.steps) {
+		ends := h.before.Time
+		if drop+1 < len(h.steps) {
+			ends = h.steps[drop+1].from
+		}
+		if !ends.Before(from) {
+			break
+		}
 		drop++
 	}
-	h.samples = slices.Delete(h.samples, 0, drop)
+	h.steps = slices.Delete(h.steps, 0, drop)
 }
 
 // Reset forgets all samples.
-func (h *Histogram) Reset() { h.samples = nil }
+func (h *Histogram) Reset() { *h = Histogram{} }
 
 // IsKnown reports whether the newest sample was sound.
-func (h *Histogram) IsKnown() bool { return len(h.samples) > 0 }
+func (h *Histogram) IsKnown() bool { return h.newest.Bounds != nil }
 
 // Covers returns the times of the oldest and the newest sample of the window.
 func (h *Histogram) Covers() (from, to time.Time) {
-	if len(h.samples) == 0 {
-		return from, to
+	switch {
+	case len(h.steps) > 0:
+		from = h.steps[0].from
+	case h.before.Bounds != nil:
+		from = h.before.Time
+	default:
+		from = h.newest.Time
 	}
-	return h.samples[0].Time, h.samples[len(h.samples)-1].Time
+	return from, h.newest.Time
 }
 
 // Gains are the values that several histograms gained within their windows, by
@@ -97,19 +165,28 @@ type gains struct{ bounds, counts []float64 }
 
 // Add adds what a histogram gained.
 func (g *Gains) Add(h *Histogram) {
-	n := len(h.samples)
-	if n < 2 {
+	if h.before.Bounds == nil {
 		return
 	}
-	first, last := h.samples[0], h.samples[n-1]
-	counts := g.of(last.Bounds)
-	below := 0.0
-	for i, c := range last.Counts {
-		gain := c - first.Counts[i]
-		counts[i] += max(gain-below, 0)
-		below = max(gain, below)
+	buckets := make([]float64, len(h.newest.Bounds)+1) // below 0 where fewer fell into a bucket than before
+	for _, s := range h.steps {
+		for i, gain := range s.gains {
+			buckets[s.first+i] += float64(gain)
+		}
 	}
-	counts[len(last.Bounds)] += max(last.Total-first.Total-below, 0)
+	below := 0.0
+	for i := range buckets {
+		gain := h.newest.upTo(i) - h.before.upTo(i)
+		buckets[i] += gain - below
+		below = gain
+	}
+	counts := g.of(h.newest.Bounds)
+	upTo, most := 0.0, 0.0
+	for i, gain := range buckets {
+		upTo += gain
+		counts[i] += max(upTo-most, 0)
+		most = max(upTo, most)
+	}
 }
 
 // of returns the counts of all histograms with the bounds.

@@ -92,8 +92,44 @@ func TestHistogram_isBounded(t *testing.T) {
 		h.Add(s, time.Minute)
 	}
 	from, to := h.Covers()
-	if n := len(h.samples); n > histogramSteps+3 || to.Sub(from) < time.Minute || to.Sub(from) > 75*time.Second {
+	if n := len(h.steps) + 2; n > histogramSteps+3 || to.Sub(from) < time.Minute || to.Sub(from) > 75*time.Second {
 		t.Errorf("%d samples over %v, want about %d over a minute", n, to.Sub(from), histogramSteps)
+	}
+}
+
+// Whatever the samples, what was gained is the difference between the samples at the ends of
+// what Covers returns: of whole numbers to the digit.
+func TestHistogram_stepsAddUp(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		var h Histogram
+		at, counts := begin, make([]float64, 1+r.IntN(30))
+		bounds := make([]float64, len(counts))
+		for i := range bounds {
+			bounds[i] = float64(i + 1)
+		}
+		seen := map[time.Time]Sample{}
+		for range 100 {
+			at = at.Add(time.Duration(r.IntN(8000)) * time.Millisecond)
+			counts = slices.Clone(counts)
+			for range r.IntN(4) {
+				for i, n := r.IntN(len(counts)), float64(r.IntN(1e6)); i < len(counts); i++ {
+					counts[i] += n
+				}
+			}
+			s := Sample{at, bounds, counts, counts[len(counts)-1] + float64(len(seen)/10)}
+			seen[at] = s
+			h.Add(s, time.Minute)
+			from, to := h.Covers()
+			var got, want Gains
+			got.Add(&h)
+			if !from.Equal(to) {
+				want.Add(&Histogram{before: seen[from], newest: seen[to]})
+			}
+			if got.Count() != want.Count() || got.Percentile(.95) != want.Percentile(.95) {
+				t.Fatalf("gains %+v, want %+v", got, want)
+			}
+		}
 	}
 }
 
