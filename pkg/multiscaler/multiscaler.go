@@ -42,7 +42,8 @@ type Scales interface {
 
 // Record is a decision with what it was made from.
 type Record struct {
-	Time        time.Time
+	Time time.Time
+	// Observation has no Pods.
 	Observation decider.Observation
 	Decision    decider.Decision
 	// Failure is the panic of the decision, else empty: the count is then the scale

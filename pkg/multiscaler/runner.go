@@ -201,6 +201,7 @@ func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 	before := r.record
 	r.record = Record{Time: now, Observation: obs, Decision: decision}
 	r.m.Metrics.decided(r.revision, before, r.record)
+	r.record.Observation.Pods = nil // nobody reads them again, and they hold the pods' histograms
 	return true
 }
 

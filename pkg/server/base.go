@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
 	cminformer "knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
@@ -82,12 +81,7 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	if o.has(Autoscaler) || o.has(Webhook) {
 		b.reader = inferencegateway.NewReader(dynamicclient.Get(ctx), log, o.has(Webhook))
 	}
-	if o.has(Autoscaler) || o.has(Gateway) {
-		if err := podinformer.Get(ctx, podautoscaler.Selector).Informer().SetTransform(podautoscaler.Slim); err != nil {
-			return nil, fmt.Errorf("slimming pods: %w", err)
-		}
-	}
-	return b, nil
+	return b, slimCaches(ctx)
 }
 
 // build makes the parts; none runs yet.
