@@ -44,6 +44,7 @@ func startAdapter(ctx context.Context, o options, kubeconfig, log string) (*adap
 		program = ""
 	}
 	args := []string{"-n", strconv.Itoa(o.nice), self, adapterRole, program, "--kubeconfig=" + kubeconfig}
+	args = append(args, "--parts=autoscaler", "--buckets="+strconv.Itoa(max(o.buckets, 1)))
 	cmd := exec.CommandContext(ctx, "nice", append(args, strings.Fields(o.args)...)...)
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+o.memory, "SYSTEM_NAMESPACE=knative-inference", "POD_NAME=bench-0")
@@ -79,6 +80,12 @@ func runAdapter(args []string) error {
 	go func() { _ = http.ListenAndServe(":6060", nil) }()
 	so := server.NewOptions()
 	so.Version, so.Kubeconfig = "bench", strings.TrimPrefix(args[1], "--kubeconfig=")
+	so.Parts = []server.Part{server.Autoscaler}
+	buckets, err := strconv.ParseUint(strings.TrimPrefix(args[3], "--buckets="), 10, 32)
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[3], err)
+	}
+	so.Buckets = uint32(buckets)
 	return server.Run(context.Background(), so, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
 }
 

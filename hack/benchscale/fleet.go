@@ -24,15 +24,36 @@ type fleet struct {
 	template *template
 	pages    atomic.Pointer[pageSet]
 	pods     []fakePod
-	engine   readings
-	queue    readings
+	engine   byRole
+	queue    byRole
 	started  time.Time
 	// compressed counts the responses that were sent with gzip.
 	compressed atomic.Int64
 }
 
+// Roles of the measured replica towards a pod.
+const (
+	led = iota
+	followed
+)
+
+// byRole are the readings of the pods that the replica leads, and of the others.
+type byRole [2]readings
+
+func (r *byRole) total() int64 { return r[led].total.Load() + r[followed].total.Load() }
+
+// assign says which pods the replica leads.
+func (f *fleet) assign(revisions []revision) {
+	for _, r := range revisions {
+		for i := r.from; i < r.to && !r.led; i++ {
+			f.pods[i].role = followed
+		}
+	}
+}
+
 type fakePod struct {
 	name  string
+	role  int
 	burst atomic.Bool
 	// engineAt and queueAt are the times of the last reading, in nanoseconds since the start; 0 is never.
 	engineAt, queueAt atomic.Int64
@@ -118,7 +139,7 @@ func (f *fleet) converse(c net.Conn, answer func(*fakePod, []byte, []byte) []byt
 
 // enginePage returns the pod's page; the buffer is not used, for pages are shared.
 func (f *fleet) enginePage(p *fakePod, request, _ []byte) []byte {
-	f.engine.note(&p.engineAt, f.now())
+	f.engine[p.role].note(&p.engineAt, f.now())
 	set, v := f.pages.Load(), len(p.name)
 	for _, c := range []byte(p.name[max(len(p.name)-6, 0):]) {
 		v += int(c)
@@ -136,7 +157,7 @@ func (f *fleet) enginePage(p *fakePod, request, _ []byte) []byte {
 
 // queuePage renders Knative's Stat into the buffer.
 func (f *fleet) queuePage(p *fakePod, _, out []byte) []byte {
-	f.queue.note(&p.queueAt, f.now())
+	f.queue[p.role].note(&p.queueAt, f.now())
 	concurrency := float64(steadyRunning)
 	if p.burst.Load() {
 		concurrency = burstRunning

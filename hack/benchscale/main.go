@@ -31,16 +31,19 @@ type options struct {
 	adapter, k8s, out, args       string
 	profile, relist               bool
 	nice                          int
+	buckets                       int
 }
 
 const help = `Usage: benchscale [flags]     (make bench-scale ARGS="-pods 1000 -revisions 100")
 
 Starts etcd and kube-apiserver (from the cache of hack/cluster), creates the
 objects of the revisions, plays every pod's engine and queue-proxy, runs one
-replica of autoscaler-adapter and measures:
+replica of autoscaler-adapter (--parts=autoscaler) and measures. Half of the leases
+are held by a stand-in for the other replica, which reads and decides nothing:
 
   start      time to Ready, until every target is read, peak requests
-  steady     CPU, memory, goroutines, bytes, readings and their intervals
+  steady     CPU, memory, goroutines, bytes, readings and their intervals, those
+             of the pods that the replica leads and of the others apart
   decisions  time from a change at the pods to the patched Deployment
   api        latency of lists and of discovery of custom.metrics.k8s.io
   relist     kube-apiserver restarted: requests, CPU and readings meanwhile
@@ -106,6 +109,7 @@ func parseFlags() (o options) {
 	flag.StringVar(&o.out, "out", "_output/bench-scale", "folder of the report")
 	flag.BoolVar(&o.profile, "profile", false, "run the program's server within this binary instead, and write CPU and heap profiles")
 	flag.BoolVar(&o.relist, "relist", true, "restart kube-apiserver and measure meanwhile")
+	flag.IntVar(&o.buckets, "buckets", 16, "leases that revisions are spread over; a stand-in for the other replica holds half of them. 0: the adapter leads all")
 	flag.IntVar(&o.nice, "nice", 0, "nice value of the adapter: negative on a shared machine, so that others do not take its core")
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), help); flag.PrintDefaults() }
 	flag.Parse()
@@ -127,6 +131,8 @@ func (o options) validate() error {
 		return fmt.Errorf("-pods is %d; it must be 1 to %d, the addresses of %s", o.pods, maxPods, podNetwork)
 	case o.revisions > o.pods:
 		return fmt.Errorf("-revisions is %d, more than the %d pods", o.revisions, o.pods)
+	case o.buckets < 0 || o.buckets > 100 || o.buckets == 1:
+		return errors.New("-buckets must be 0 or 2 to 100")
 	case o.perNamespace < 1:
 		return errors.New("-pods-per-namespace must be at least 1")
 	case os.Geteuid() != 0:

@@ -34,6 +34,8 @@ type revision struct {
 	from, to        int
 	// probe revisions scale on num_requests_running, so that a burst has one answer.
 	probe bool
+	// led is false where the stand-in holds the lease of the revision's bucket.
+	led bool
 }
 
 func (r revision) deployment() string { return r.name + "-deployment" }

@@ -22,7 +22,7 @@ type rateWatch struct {
 func (b *bench) watchRates(ctx context.Context) rateWatch {
 	ctx, cancel := context.WithCancel(ctx)
 	w := rateWatch{cancel, make(chan rates, 1)}
-	total := func() int64 { return b.fleet.engine.total.Load() + b.fleet.queue.total.Load() }
+	total := func() int64 { return b.fleet.engine.total() + b.fleet.queue.total() }
 	go func() {
 		r, n := rates{Least: math.Inf(1)}, 0.0
 		for last, at := total(), time.Now(); sleep(ctx, time.Second); n++ {

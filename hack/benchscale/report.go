@@ -13,9 +13,11 @@ import (
 // report is everything that a run measured.
 type report struct {
 	Pods, Revisions, Cores int
-	Metric                 string
-	Began                  time.Time
-	Command, Commit        string
+	// Led is the share of the revisions whose leases the measured replica holds.
+	Led             float64
+	Metric          string
+	Began           time.Time
+	Command, Commit string
 	// Load is the machine's load averages at the end.
 	Load           string
 	Start, Restart startup
@@ -44,7 +46,8 @@ type measured struct {
 	Seconds, Cores, RSS, PeakRSS, Heap, Goroutines float64
 	NetIn, NetOut                                  float64
 	EngineReadings, QueueReadings                  float64
-	Engine, Queue                                  spread
+	// Engine and Queue are of the pods that the replica leads, the others of those of the stand-in.
+	Engine, Queue, StandbyEngine, StandbyQueue spread
 	// OldestEngine and OldestQueue are how long ago the pod that waited longest was read, in seconds.
 	OldestEngine, OldestQueue float64
 	CallsPerSecond            float64
@@ -77,12 +80,16 @@ func (r report) markdown() string {
 	p("# %d pods in %d revisions\n", r.Pods, r.Revisions)
 	p("`%s` at commit %s on %s, %d cores shared with the load, load averages %s.", r.Command, r.Commit, r.Began.Format("2006-01-02 15:04 MST"), r.Cores, r.Load)
 	p("Objects: a real etcd and kube-apiserver, pods that no kubelet runs (written to etcd as kube-apiserver stores them). Engine pages: vLLM 0.32.0, %d variants shared by all pods.\n", variants)
+	if r.Led < 1 {
+		p("The replica leads %.0f %% of the revisions. The other replica is a stand-in that holds the leases of the rest; it reads nothing.\n", 100*r.Led)
+	}
 	p("| measured at one replica | value | goal |\n|---|---|---|")
 	p("| CPU, steady | %.2f cores | 1 |", s.Cores)
 	p("| resident memory, steady; peak | %.0f MiB; %.0f MiB | 500 MB |", s.RSS, s.PeakRSS)
 	p("| heap in use; goroutines | %.0f MiB; %.0f | |", s.Heap, s.Goroutines)
 	p("| engine readings | %.0f/s, interval p50 %.2f s, p99 %.2f s, %.2f %% later than 2 s | every 2 s |", s.EngineReadings, s.Engine.P50, s.Engine.P99, 100*s.Engine.Late)
 	p("| queue-proxy readings | %.0f/s, interval p50 %.2f s, p99 %.2f s, %.2f %% later than 1 s | every 1 s |", s.QueueReadings, s.Queue.P50, s.Queue.P99, 100*s.Queue.Late)
+	p("| the same of pods that the stand-in leads | engine p50 %.2f s, p99 %.2f s; queue-proxy p50 %.2f s, p99 %.2f s | |", s.StandbyEngine.P50, s.StandbyEngine.P99, s.StandbyQueue.P50, s.StandbyQueue.P99)
 	p("| longest unread target at the end | engine %.1f s, queue-proxy %.1f s | |", s.OldestEngine, s.OldestQueue)
 	p("| network | %.2f MB/s in, %.2f MB/s out | |", s.NetIn, s.NetOut)
 	p("| API calls | %.1f/s: %s | |", s.CallsPerSecond, describe(s.Calls))

@@ -92,7 +92,11 @@ func (b *bench) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	revisions, names := plan(b.options)
+	b.report.Led = share(b.options, revisions)
 	b.revisions = revisions
+	if err := b.clients.holdLeases(ctx, b.buckets); err != nil {
+		return fmt.Errorf("holding leases: %w", err)
+	}
 	if err := b.clients.create(ctx, b.options, revisions, b.progress); err != nil {
 		return fmt.Errorf("creating objects: %w", err)
 	}
@@ -107,6 +111,7 @@ func (b *bench) setUp(ctx context.Context) (err error) {
 	if b.fleet, err = newFleet(template, names); err != nil {
 		return err
 	}
+	b.fleet.assign(revisions)
 	return b.fleet.serve(ctx)
 }
 
@@ -174,10 +179,13 @@ func (b *bench) start(ctx context.Context) (s startup, err error) {
 // steady measures with nothing else going on.
 func (b *bench) steady(ctx context.Context) error {
 	stop := b.profiles(ctx, "steady")
-	b.fleet.engine.begin()
-	b.fleet.queue.begin()
+	for role := range b.fleet.engine {
+		b.fleet.engine[role].begin()
+		b.fleet.queue[role].begin()
+	}
 	m := b.measure(ctx, b.duration)
-	m.Engine, m.Queue = b.fleet.engine.end(engineGoal), b.fleet.queue.end(queueGoal)
+	m.Engine, m.Queue = b.fleet.engine[led].end(engineGoal), b.fleet.queue[led].end(queueGoal)
+	m.StandbyEngine, m.StandbyQueue = b.fleet.engine[followed].end(5*engineGoal), b.fleet.queue[followed].end(5*queueGoal)
 	oldEngine, oldQueue := b.fleet.oldest()
 	m.OldestEngine, m.OldestQueue = oldEngine.Seconds(), oldQueue.Seconds()
 	stop()
@@ -186,6 +194,8 @@ func (b *bench) steady(ctx context.Context) error {
 		m.Cores, m.RSS, m.Heap, m.Goroutines, m.EngineReadings, m.QueueReadings)
 	b.progress("        intervals p50/p99: engine %.2f/%.2f s, queue-proxy %.2f/%.2f s; %.1f MB/s in, %.1f API calls/s",
 		m.Engine.P50, m.Engine.P99, m.Queue.P50, m.Queue.P99, m.NetIn, m.CallsPerSecond)
+	b.progress("        of pods that the stand-in leads: engine %.2f/%.2f s, queue-proxy %.2f/%.2f s",
+		m.StandbyEngine.P50, m.StandbyEngine.P99, m.StandbyQueue.P50, m.StandbyQueue.P99)
 	return nil
 }
 
@@ -198,7 +208,7 @@ const (
 // measure takes what the adapter uses over a time.
 func (b *bench) measure(ctx context.Context, d time.Duration) (m measured) {
 	b.audit.next()
-	before, engine, queue := b.adapter.usage(), b.fleet.engine.total.Load(), b.fleet.queue.total.Load()
+	before, engine, queue := b.adapter.usage(), b.fleet.engine.total(), b.fleet.queue.total()
 	sleep(ctx, d)
 	after := b.adapter.usage()
 	seconds := after.at.Sub(before.at).Seconds()
@@ -207,8 +217,8 @@ func (b *bench) measure(ctx context.Context, d time.Duration) (m measured) {
 		Seconds: seconds, Cores: (after.cpu - before.cpu) / seconds, RSS: after.rss, PeakRSS: after.peak,
 		Heap: after.heap, Goroutines: after.goroutines,
 		NetIn: (after.net.in - before.net.in) / seconds / 1e6, NetOut: (after.net.out - before.net.out) / seconds / 1e6,
-		EngineReadings: float64(b.fleet.engine.total.Load()-engine) / seconds,
-		QueueReadings:  float64(b.fleet.queue.total.Load()-queue) / seconds,
+		EngineReadings: float64(b.fleet.engine.total()-engine) / seconds,
+		QueueReadings:  float64(b.fleet.queue.total()-queue) / seconds,
 		CallsPerSecond: float64(c.Total) / seconds, Calls: c,
 	}
 }
@@ -216,7 +226,7 @@ func (b *bench) measure(ctx context.Context, d time.Duration) (m measured) {
 func (b *bench) decisions(ctx context.Context) (err error) {
 	var probes []revision
 	for _, r := range b.revisions {
-		if r.probe {
+		if r.probe && r.led {
 			probes = append(probes, r)
 		}
 	}
