@@ -60,10 +60,12 @@ type Options struct {
 	QueueProxyPort, ActivatorPort int
 	// QueueProxyInterval and EngineInterval are the times between two scrapes of one pod [500ms].
 	QueueProxyInterval, EngineInterval time.Duration
-	// Timeout bounds one scrape from connecting to the last byte [1s].
-	Timeout time.Duration
+	// Timeout bounds one scrape from connecting to the last byte [1s]. That of an engine
+	// that needs longer grows, up to MaxTimeout [5s].
+	Timeout, MaxTimeout time.Duration
 	// MaxQueueProxyInterval and MaxEngineInterval are the times between two scrapes of
-	// one pod up to which the two intervals grow with the number of pods [1s, 2s].
+	// one pod up to which the two intervals grow with the number of pods [1s, 2s], where
+	// this replica leads; a standby's are five times as long.
 	MaxQueueProxyInterval, MaxEngineInterval time.Duration
 	// ReadingsPerSecond is the number of scrapes a second from which the intervals
 	// grow [4000]: at 60 µs each about a quarter of a core.
@@ -101,6 +103,8 @@ func (o Options) withDefaults() Options {
 	setDuration(&o.MaxQueueProxyInterval, time.Second)
 	setDuration(&o.MaxEngineInterval, 2*time.Second)
 	setDuration(&o.Timeout, time.Second)
+	setDuration(&o.MaxTimeout, 5*time.Second)
+	o.MaxTimeout = max(o.MaxTimeout, o.Timeout)
 	if !(o.ReadingsPerSecond > 0) {
 		o.ReadingsPerSecond = 4000
 	}
@@ -164,7 +168,9 @@ type Collector struct {
 	// pickersOf are the pickers that hold requests of a revision.
 	pickersOf map[Revision][]Revision
 	notify    func(Revision)
-	pollers   sync.WaitGroup
+	// leads is nil where this replica acts for all revisions.
+	leads   func(Revision) bool
+	pollers sync.WaitGroup
 	// ticked is when the last tick ended.
 	ticked atomic.Pointer[time.Time]
 	// counts are those of the last tick.
@@ -246,6 +252,7 @@ func (c *Collector) Ticked() time.Time {
 // tick carries every revision's values into the new second and finds targets gone stale.
 func (c *Collector) tick(now time.Time) {
 	defer c.ticked.Store(&now)
+	c.followRoles(now)
 	counts, podless := newTargetCounts(), false
 	for _, r := range c.all() {
 		if r.tick(now, &counts) {
@@ -256,7 +263,7 @@ func (c *Collector) tick(now time.Time) {
 	c.activators.fast.Store(podless)
 	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
-	c.setTargets(counts.all)
+	c.setTargets(counts.weighed())
 }
 
 func (c *Collector) all() []*revision {
@@ -273,11 +280,13 @@ func (c *Collector) all() []*revision {
 // what they hold when their length changes; the engine's readings start anew
 // when engine, port or path change.
 func (c *Collector) Watch(t Target) {
+	leads := c.leading(t.Revision)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.revisions[t.Revision]
 	if !ok {
 		r = newRevision(c, t.Revision)
+		r.leads.Store(leads)
 		c.revisions[t.Revision] = r
 	}
 	r.isPicker = t.Engine == Picker
@@ -341,7 +350,7 @@ func (c *Collector) start(r *revision) {
 	now := c.clock.now()
 	for _, t := range r.idleTargets() {
 		t.started = true
-		c.scheduler.add(t, now.Add(t.untilNext(now)))
+		c.scheduler.add(t, now.Add(t.untilNext(now, c.interval(t.source))))
 	}
 }
 

@@ -52,6 +52,7 @@ const (
 	causeWrongPod    = "wrong_pod"
 	causeTooLarge    = "too_large"
 	causePanic       = "panic"
+	causeTimeout     = "timeout"
 )
 
 func failed(cause, format string, args ...any) error {
@@ -83,7 +84,7 @@ func cause(err error) string {
 		return f.cause
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrStopped), errors.As(err, &timeout) &&
 		timeout.Timeout():
-		return "timeout"
+		return causeTimeout
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
 	default:
@@ -150,8 +151,9 @@ func unpacked(r *httpget.Response) (io.Reader, error) {
 // burst that a second look should confirm.
 func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 	start := time.Now()
-	within := turn{start.Add(c.o.Timeout), t.quit}
+	within := turn{start.Add(t.timeout()), t.quit}
 	at, err := c.fetch(within, t, s)
+	response := time.Since(start)
 	if err == nil {
 		err = c.decode(within, t, s)
 	}
@@ -159,15 +161,15 @@ func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 		return false
 	}
 	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.size())
-	return c.settle(t, s, outcome{at, time.Since(start), err})
+	return c.settle(t, s, outcome{at, response, time.Since(start), err})
 }
 
-// outcome is how a scrape ended: when the response came, how long all took, and why
-// there is no sample.
+// outcome is how a scrape ended: when the response came, how long the engine took for it
+// and how long all took, and why there is no sample.
 type outcome struct {
-	at   time.Time
-	took time.Duration
-	err  error
+	at             time.Time
+	response, took time.Duration
+	err            error
 }
 
 // settle stores the outcome of a scrape and notifies of a change.
@@ -175,6 +177,9 @@ func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
 	changed, confirm := t.rev.store(t, s, o)
 	if changed {
 		c.changed(t.rev.key)
+	}
+	if confirm && t.source == pickerPage {
+		c.hastenBehind(t.rev.key, o.at)
 	}
 	return confirm
 }
@@ -189,7 +194,7 @@ func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 			c.metrics.panics.Inc()
 			c.metrics.observe(t.source, causePanic, time.Since(start), s.size())
 			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", p, "stack", string(debug.Stack()))
-			confirm = c.settle(t, s, outcome{c.clock.now(), time.Since(start), err})
+			confirm = c.settle(t, s, outcome{at: c.clock.now(), took: time.Since(start), err: err})
 			if s.room != nil {
 				s.parsers = map[string]*engine.Parser{}
 			}

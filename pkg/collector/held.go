@@ -60,6 +60,24 @@ func (c *Collector) affected(key Revision) (keys []Revision) {
 	return keys
 }
 
+// hastenBehind has the engines behind a picker read now: its queue shows a burst.
+func (c *Collector) hastenBehind(picker Revision, now time.Time) {
+	c.mu.Lock()
+	keys := c.affected(picker)
+	c.mu.Unlock()
+	for _, key := range keys {
+		r := c.lookup(key)
+		if r == nil {
+			continue
+		}
+		r.mu.Lock()
+		for _, p := range r.pods {
+			p.hasten(now)
+		}
+		r.mu.Unlock()
+	}
+}
+
 // held is what waits in front of a revision; guarded by the revision's mutex.
 type held struct {
 	queues []pickerQueue

@@ -16,6 +16,9 @@ type metrics struct {
 	targets  [sources]prometheus.Gauge
 	stale    [sources]prometheus.Gauge
 	panics   prometheus.Counter
+	// engineSeconds and engineShare are what the readings take of the engines' time.
+	engineSeconds prometheus.Counter
+	engineShare   prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -42,6 +45,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "ipa_collector_scrapes_total",
 		Help: "Scrapes by source and result: ok, or the cause of the failure; implausible also counts pages of which only some values were not believed.",
 	}, []string{"source", "result"})}
+	m.engineSeconds = f.NewCounter(prometheus.CounterOpts{
+		Name: "ipa_collector_engine_seconds_total",
+		Help: "Time that engines took to render the pages read, by the shortest response of each engine lately.",
+	})
+	m.engineShare = f.NewGauge(prometheus.GaugeOpts{
+		Name: "ipa_collector_engine_time_ratio",
+		Help: "Share of its time that the engine with the most expensive page gives to this replica's regular readings; all replicas together are to take at most 0.01.",
+	})
 	m.panics = Panics(r).WithLabelValues("collector")
 	for s := range sources {
 		name := s.String()
@@ -77,7 +88,11 @@ func (m *metrics) observe(s source, result string, d time.Duration, bytes int) {
 }
 
 // targetCounts are counted over all revisions once a second.
-type targetCounts struct{ all, stale [sources]int }
+type targetCounts struct {
+	all, stale, led [sources]int
+	// engineShare is the largest share of an engine's time.
+	engineShare float64
+}
 
 func newTargetCounts() targetCounts { return targetCounts{} }
 
@@ -86,9 +101,24 @@ func (n *targetCounts) add(t *target) {
 	if !t.known {
 		n.stale[t.source]++
 	}
+	if t.rev.leads.Load() {
+		n.led[t.source]++
+	}
+	if t.planned > 0 {
+		n.engineShare = max(n.engineShare, float64(t.pageCost.Load())/float64(t.planned))
+	}
+}
+
+// weighed counts a target that this replica does not lead as the part of one.
+func (n *targetCounts) weighed() (counts [sources]int) {
+	for s := range sources {
+		counts[s] = n.led[s] + (n.all[s]-n.led[s]+standbyFactor-1)/standbyFactor
+	}
+	return counts
 }
 
 func (m *metrics) setTargets(n targetCounts) {
+	m.engineShare.Set(n.engineShare)
 	for s := range sources {
 		m.targets[s].Set(float64(n.all[s]))
 		m.stale[s].Set(float64(n.stale[s]))

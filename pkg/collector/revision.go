@@ -3,6 +3,7 @@ package collector
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
@@ -16,6 +17,8 @@ type revision struct {
 	key Revision
 	// isPicker is guarded by Collector.mu.
 	isPicker bool
+	// leads is true while this replica acts for the revision.
+	leads atomic.Bool
 	// layout is that of the pods' pages.
 	layout engine.Layout
 
@@ -251,6 +254,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
 	}
 	t.misses, t.good, t.trouble = 0, at, nil
+	t.noteResponse(o)
 	t.noteQuiet(s, at)
 	if t.source == queueProxy {
 		changed = r.storeRequests(p, s.requests, at)
@@ -263,11 +267,32 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	return r.tell(t, at) || changed, confirm
 }
 
+// noteResponse takes the time that an engine took for a page that can be used.
+func (t *target) noteResponse(o outcome) {
+	if t.source != enginePage {
+		return
+	}
+	t.limit.answered(&t.rev.c.o, o.response)
+	t.cost.add(o.at, o.response)
+	t.pageCost.Store(int64(t.cost.estimate()))
+	t.rev.c.metrics.engineSeconds.Add(t.cost.shortest.Seconds())
+}
+
+// timeout is the limit of the next scrape.
+func (t *target) timeout() time.Duration {
+	t.rev.mu.Lock()
+	defer t.rev.mu.Unlock()
+	return t.limit.next(&t.rev.c.o)
+}
+
 // miss counts a failed scrape. A report that cannot be true makes the pod
 // unknown at once: its last value is no better.
 func (r *revision) miss(t *target, at time.Time, err error) bool {
 	t.misses++
 	t.trouble = t.trouble.next(at, err)
+	if t.trouble.cause == causeTimeout && t.source == enginePage {
+		t.limit.cutOff(&r.c.o, at)
+	}
 	if c := cause(err); c == causeImplausible || c == causeWrongPod {
 		t.good = time.Time{}
 		if c == causeWrongPod {
@@ -314,6 +339,9 @@ func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
 		r.flush()
 	}
 	changed := p.requests != s
+	if isBurst(p.requests.concurrency, s.concurrency) || isBurst(p.requests.rps, s.rps) {
+		p.hasten(at)
+	}
 	p.requests = s
 	r.demand.dirty = at
 	return changed
@@ -330,8 +358,7 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	if last.at.IsZero() {
 		return true, false
 	}
-	grown := e.inFlight() - last.inFlight()
-	confirm = grown >= 2 && e.inFlight() >= 2*last.inFlight()
+	confirm = isBurst(last.inFlight(), e.inFlight())
 	// A sample equal to the last one may still confirm a burst.
 	return !e.equal(last) || !same(p.persisted(), persisted), confirm
 }

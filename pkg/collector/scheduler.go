@@ -3,7 +3,6 @@ package collector
 import (
 	"container/heap"
 	"context"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +46,22 @@ func (s *scheduler) add(t *target, at time.Time) {
 	heap.Push(&s.due, t)
 	s.mu.Unlock()
 	s.awake()
+}
+
+// advance moves a target's turn to the time at; false when its turn is no later, or has
+// come already.
+func (s *scheduler) advance(t *target, at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.gone || !t.due || !at.Before(t.next) {
+		return false
+	}
+	t.next = at
+	heap.Fix(&s.due, t.index)
+	if s.due[0] == t {
+		s.awake()
+	}
+	return true
 }
 
 // awake makes dispatch look at what is due.
@@ -161,10 +176,10 @@ func (c *Collector) nextTurn(t *target, confirm bool) time.Time {
 	if t.misses > 0 || t.took > slowAfter {
 		t.lane = slowLane
 	}
-	if confirm {
+	if confirm && t.mayConfirm(now) {
 		return now.Add(confirmAfter)
 	}
-	wait := t.untilNext(now) + t.extra
+	wait := t.plan(now) + t.extra
 	if t.trouble != nil {
 		wait += t.trouble.rest
 	}
@@ -178,44 +193,26 @@ func extra(n int) time.Duration {
 	return time.Second * time.Duration(max(n-smallBody, 0)) >> 20
 }
 
-// setTargets fits the intervals to the number of targets of each source.
-func (c *Collector) setTargets(counts [sources]int) {
-	rate := 0.0
-	for s, n := range counts {
-		rate += float64(n) / c.o.shortest(source(s)).Seconds()
-	}
-	quarters := math.Ceil(4 * rate / c.o.ReadingsPerSecond)
-	c.scheduler.stretch.Store(int64(max(quarters, 4)))
-}
-
-// interval is the time between two scrapes of a target of the source.
-func (c *Collector) interval(s source) time.Duration {
-	shortest := c.o.shortest(s)
-	longest := max(c.o.MaxEngineInterval, shortest)
-	if s == queueProxy {
-		longest = max(c.o.MaxQueueProxyInterval, shortest)
-	}
-	return min(shortest*time.Duration(c.scheduler.stretch.Load())/4, longest)
-}
-
-func (o *Options) shortest(s source) time.Duration {
-	if s == queueProxy {
-		return o.QueueProxyInterval
-	}
-	return o.EngineInterval
-}
-
 // dueHeap is a heap.Interface of targets by the time of their next turn.
 type dueHeap []*target
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*target)) }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *dueHeap) Push(x any) {
+	t := x.(*target)
+	t.index, t.due = len(*h), true
+	*h = append(*h, t)
+}
 
 func (h *dueHeap) Pop() any {
 	old := *h
 	t := old[len(old)-1]
+	t.due = false
 	old[len(old)-1] = nil
 	*h = old[:len(old)-1]
 	return t

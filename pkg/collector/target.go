@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
@@ -54,12 +55,17 @@ type target struct {
 	started bool
 
 	// next is the time of the next turn, and lane where the target waits for it. The
-	// two and gone are guarded by the scheduler's mutex, but that nextTurn sets lane
+	// two, due, index and gone are guarded by the scheduler's mutex, but that nextTurn sets lane
 	// while nobody else has the target. quit is closed when the target is gone.
 	next time.Time
 	lane int
 	gone bool
-	quit chan struct{}
+	// due is true while the target waits for its turn, at index of the heap.
+	due   bool
+	index int
+	quit  chan struct{}
+	// pageCost is the estimate of cost, in nanoseconds.
+	pageCost atomic.Int64
 
 	// The rest is guarded by rev.mu. asked is the URI that is asked for now, and found the
 	// name of the engine whose page was read last.
@@ -71,6 +77,12 @@ type target struct {
 	// took is the time of the last scrape, and extra what the size of its page adds
 	// to the interval.
 	took, extra time.Duration
+	// planned is the interval with which the next turn was planned.
+	planned time.Duration
+	limit   timeLimit
+	// cost is that of the engine's page, and out the allowance for readings out of turn.
+	cost cost
+	out  allowance
 	// quiet is the time of the first of the good samples without an open request that
 	// end with the last one; zero when the last one had any.
 	quiet time.Time
@@ -111,9 +123,6 @@ func newTarget(s source, r *revision, p *pod) *target {
 	return t
 }
 
-// interval is the time between two scrapes now.
-func (t *target) interval() time.Duration { return t.rev.c.interval(t.source) }
-
 // offset is where in the interval a target is scraped: the same on every
 // replica and after every restart, and spread evenly over pods.
 func offset(uid string, s source, interval time.Duration) time.Duration {
@@ -135,14 +144,6 @@ func mix(x uint64) uint64 {
 	return x
 }
 
-// untilNext is the time to the next point of the target's grid.
-func (t *target) untilNext(now time.Time) time.Duration {
-	interval := t.interval()
-	offset := int64(t.hash % uint64(interval))
-	since := (now.UnixNano() - offset) % int64(interval)
-	return interval - time.Duration(since)
-}
-
 // fresh reports whether the target's last sample may still be used.
 func (t *target) fresh(now time.Time) bool {
 	if t == nil || t.good.IsZero() || t.misses >= t.rev.c.o.StaleAfter {
@@ -151,9 +152,11 @@ func (t *target) fresh(now time.Time) bool {
 	return now.Sub(t.good) <= t.patience()
 }
 
-// patience is how long a target may take to give a good sample.
+// patience is how long a target may take to give a good sample. A replica that begins to
+// lead keeps what it read as a standby until the next reading.
 func (t *target) patience() time.Duration {
-	return time.Duration(t.rev.c.o.StaleAfter)*(t.interval()+t.extra) + t.rev.c.o.Timeout
+	o := &t.rev.c.o
+	return time.Duration(o.StaleAfter)*(max(t.planned, t.interval())+t.extra) + t.limit.grace(o)
 }
 
 // confirmAfter is when a sudden burst is read a second time.

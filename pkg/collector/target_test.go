@@ -35,19 +35,19 @@ func TestPoll_keepsItsGrid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ready(1)...)
 		w.set("10.0.0.1", func(p *fakePod) {
-			p.enginePage = func(*http.Request) (*http.Response, error) {
+			p.statPage = func(*http.Request) (*http.Response, error) {
 				time.Sleep(130 * time.Millisecond)
-				return ok("text/plain", vllmPage(1, 0, 0.1, 1, 1)), nil
+				return ok("application/protobuf", ""), nil
 			}
 		})
 		after(10 * time.Second)
 		w.fakePods.mu.Lock()
 		defer w.fakePods.mu.Unlock()
-		times := w.times["10.0.0.1:8000"]
+		times := w.times["10.0.0.1:9090"]
 		if len(times) < 19 {
 			t.Fatalf("%d scrapes in 10 s, want 20", len(times))
 		}
-		want := offset("uid-1", enginePage, 500*time.Millisecond)
+		want := offset("uid-1", queueProxy, 500*time.Millisecond)
 		for _, at := range times {
 			if got := time.Duration(at.UnixNano() % int64(500*time.Millisecond)); got != want {
 				t.Errorf("scraped at %v of the interval, want %v", got, want)

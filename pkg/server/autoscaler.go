@@ -34,6 +34,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	b.own.changed = ctrl.Resync
 	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
+	col.FollowLeader(ctrl.Leads)
 	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(),
 		pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
 	warm := &warmUp{view: served, log: b.log}
