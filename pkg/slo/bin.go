@@ -34,6 +34,8 @@ type bin struct {
 	replica     replica
 	limits      limits
 	capacity    capacity
+	// promised is the requests per second of a replica without the limits that were learned.
+	promised float64
 	// lastArrivals is the requests of the bin that ended last, also where no bin ended now.
 	lastArrivals float64
 }

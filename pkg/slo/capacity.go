@@ -19,14 +19,10 @@ type capacity struct {
 // limits is what was learned of a replica besides its step time.
 type limits struct {
 	// Concurrency is the requests that an engine runs at once.
-	Concurrency int `json:"concurrency,omitempty"`
+	Concurrency int
 	// QueueShare is the share of the modelled rate that replicas reached under a
 	// queue; 0 while the model was not refuted.
-	QueueShare float64 `json:"queueShare,omitempty"`
-}
-
-func (l limits) valid() bool {
-	return l.Concurrency >= 0 && l.Concurrency <= MaxRequests && (l.QueueShare == 0 || l.QueueShare >= minQueueShare && l.QueueShare <= 1)
+	QueueShare float64
 }
 
 // stepTime is the time of a step: a prior, and what multiplies its three parts (the

@@ -20,6 +20,7 @@
 //	kvbackoff.go         how much of the KV cache can be used
 //	startuptimes.go      how long pods take from creation to Ready
 //	missingreplicas.go   pods that fail again and again
+//	outcomes.go          how many first tokens missed the objective, by what a replica had to do
 //	misscurve.go         which share of requests misses the latencies at which load
 //
 // From the estimates, and from nothing else, come

@@ -1,80 +1,46 @@
 package slo
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// missCurve learns which share of requests misses the latencies at which load. It
-// counts first tokens by the load under which they came.
+// missCurve learns which share of requests misses the latencies at which load. It keeps
+// what requests met by what a replica had to do, as the model of a step has it; limits
+// that were learned since make a load of that when it is read.
 type missCurve struct {
-	// Limits are those of a replica whose rate is a load of 1 in Seen, Missed and Loads. What
-	// was measured, the rate of a replica, is so kept: when other limits are
-	// learned, observe converts the loads.
-	Limits limits `json:"limits,omitzero"`
-	// Seen counts first tokens by step of load, Missed those that missed the objective. Both fade.
-	Seen   [loadSteps]float64 `json:"seen"`
-	Missed [loadSteps]float64 `json:"missed"`
-	// All and Late are the same of all loads, faded by half in half an hour.
+	Outcomes outcomes `json:"outcomes,omitempty"`
+	// All and Late are all first tokens and those that missed, faded by half in half an hour.
 	All  float64 `json:"all,omitempty"`
 	Late float64 `json:"late,omitempty"`
-	// Loads is the load that each pod's last misses are put down to. The slice is
-	// replaced, never written.
-	Loads []podLoad `json:"loads,omitempty"`
+	// Shares is what each pod's last misses are put down to. The slice is replaced, never written.
+	Shares []podShare `json:"shares,omitempty"`
 
 	family *family // not stored: made when first asked for, and shared by copies
 }
 
-// podLoad is a pod's PodHash and a load.
-type podLoad [2]float64
+// podShare is a pod's PodHash and the share of an outcome.
+type podShare [2]float64
 
-// observe counts what the requests of a bin met, by the load of the bin and what the
+// observe counts what the requests of a bin met, by what arrived in the bin and what the
 // pod still had to do.
 func (t *missCurve) observe(b *bin) {
-	t.convert(b)
+	t.Outcomes = slices.Clone(t.Outcomes)
 	visited := t.count(b)
-	t.fade(&visited)
+	t.fade(&visited, b.promised/b.capacity.rate)
 }
-
-// convert expresses what was seen in loads of the present limits: when a replica turns
-// out to sustain c' instead of c, what was seen at load x belongs to x*c/c'.
-func (t *missCurve) convert(b *bin) {
-	before := t.Limits
-	t.Limits = b.limits
-	if before == (limits{}) || before == b.limits {
-		return
-	}
-	k := b.replica.capacity(b.request, before).rate / b.replica.capacity(b.request, b.limits).rate
-	t.Seen, t.Missed = t.rescaled(k)
-	loads := make([]podLoad, len(t.Loads))
-	for i, l := range t.Loads {
-		loads[i] = podLoad{l[0], l[1] * k}
-	}
-	t.Loads = loads
-}
-
-// rescaled returns the counts as if every load had been k times higher. Samples at or
-// moved beyond the last step are dropped: their true load is unknown.
-func (t *missCurve) rescaled(k float64) (seen, missed [loadSteps]float64) {
-	for i, n := range t.Seen[:loadSteps-1] {
-		if to := stepOf((float64(i) + 0.5) * loadStep * k); to < loadSteps-1 && n > 0 {
-			seen[to] += n
-			missed[to] += t.Missed[i]
-		}
-	}
-	return seen, missed
-}
-
-func stepOf(load float64) int { return int(min(load/loadStep, loadSteps-1)) }
 
 // count counts a bin's samples, and returns the steps of load under which some came.
 // Misses that follow on worse ones are put down to the load that began them: a queue
 // outlives its cause, and would otherwise teach that pods miss without any load.
 func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
-	loads := t.loadsOf(b.followed)
-	t.Loads = loads
+	shares := t.sharesOf(b.followed)
+	t.Shares = shares
 	if !(b.lastArrivals >= 0) || b.ready < 1 {
 		return visited
 	}
-	perPod := b.capacity.rate * binSeconds
-	fleet := b.lastArrivals / (float64(b.ready) * perPod)
+	promised := b.promised * binSeconds
+	fleet := b.lastArrivals / (float64(b.ready) * promised)
 	late := queuedTooLong(b)
 	for _, d := range b.samples {
 		seen, missed := d.misses(b)
@@ -83,60 +49,56 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 			missed = seen
 		}
 		t.countAll(seen, missed)
-		load, last := fleet+d.waitingBefore*d.ranks/perPod, find(loads, d.pod)
+		share, last := fleet+d.waitingBefore*d.ranks/promised, find(shares, d.pod)
 		if missed > episodeThreshold*seen {
-			load = max(load, last[1])
+			share = max(share, last[1])
 		}
-		last[1] = load
-		if b.objective.Has(FeatureCurve) && !late && t.add(load, seen, missed) {
-			visited[stepOf(load)] = true
+		last[1] = share
+		if b.objective.Has(FeatureCurve) && !late && t.Outcomes.add(share, seen, missed) {
+			visited[stepOf(share*b.promised/b.capacity.rate)] = true
 		}
 	}
 	return visited
 }
 
-// loadsOf is a copy of the loads of the pods that are followed, 0 where there is none yet.
-func (t *missCurve) loadsOf(followed []float64) []podLoad {
-	loads := make([]podLoad, 0, len(followed))
+// sharesOf is a copy of the shares of the pods that are followed, 0 where there is none yet.
+func (t *missCurve) sharesOf(followed []float64) []podShare {
+	shares := make([]podShare, 0, len(followed))
 	for _, pod := range followed {
-		loads = append(loads, podLoad{pod, find(t.Loads, pod)[1]})
+		shares = append(shares, podShare{pod, find(t.Shares, pod)[1]})
 	}
-	return loads
+	return shares
 }
 
 // find is a pod's entry, or a new one that is in no list.
-func find(loads []podLoad, pod float64) *podLoad {
-	for i := range loads {
-		if loads[i][0] == pod {
-			return &loads[i]
+func find(shares []podShare, pod float64) *podShare {
+	for i := range shares {
+		if shares[i][0] == pod {
+			return &shares[i]
 		}
 	}
-	return &podLoad{pod}
+	return &podShare{pod}
 }
 
-// fade lets a bin pass, in which requests came under some steps of load.
-func (t *missCurve) fade(visited *[loadSteps]bool) {
+// fade lets a bin pass, in which requests came under some steps of load. A share times k is a load.
+func (t *missCurve) fade(visited *[loadSteps]bool, k float64) {
 	t.All *= visitedFade
 	t.Late *= visitedFade
-	for i, now := range visited {
-		k := unvisitedFade
-		if now || t.Missed[i] > episodeThreshold*t.Seen[i] {
-			k = visitedFade
-		}
-		t.Seen[i] *= k
-		t.Missed[i] *= k
+	for i := range t.Outcomes {
+		o := &t.Outcomes[i]
+		left := fadeOf(visited[stepOf(o.share*k)], o.seen, o.missed)
+		o.seen *= left
+		o.missed *= left
 	}
+	t.Outcomes = slices.DeleteFunc(t.Outcomes, func(o outcome) bool { return o.seen < minSeen })
 }
 
-// add counts requests under a load, if there are any.
-func (t *missCurve) add(load, seen, missed float64) bool {
-	if !(seen > 0 && load >= 0) {
-		return false
+// fadeOf is what a bin leaves of what was seen.
+func fadeOf(visited bool, seen, missed float64) float64 {
+	if visited || missed > episodeThreshold*seen {
+		return visitedFade
 	}
-	i := stepOf(load)
-	t.Seen[i] += seen
-	t.Missed[i] += min(max(missed, 0), seen)
-	return true
+	return unvisitedFade
 }
 
 // countAll is for what was met lately, under whatever load.
@@ -155,34 +117,30 @@ func (t *missCurve) attainment() Reading {
 	return Reading(1 - t.Late/t.All)
 }
 
-// estimate is the expected share of misses by load.
-func (t *missCurve) estimate() curve {
+// estimate is the expected share of misses by load, which is k times the share of an outcome.
+func (t *missCurve) estimate(k float64) curve {
 	if t.family == nil {
 		t.family = newFamily()
 	}
+	all := t.Outcomes.byLoad(k)
 	var buffer [loadSteps]tally
 	tallies := buffer[:0]
-	for i, seen := range t.Seen[:endLikelihood] {
+	for i, seen := range all.seen[:endLikelihood] {
 		if seen > minSeen {
-			tallies = append(tallies, tally{i, t.Missed[i], seen - t.Missed[i]})
+			tallies = append(tallies, tally{i, all.missed[i], seen - all.missed[i]})
 		}
 	}
 	return t.family.mean(tallies)
 }
 
 func (t *missCurve) valid() bool {
-	for i := range t.Seen {
-		if !(t.Seen[i] >= 0 && t.Seen[i] < MaxTotal && t.Missed[i] >= 0 && t.Missed[i] <= t.Seen[i]) {
+	for _, s := range t.Shares {
+		if !(s[0] >= 0 && s[0] < MaxTotal && s[1] >= 0 && s[1] < MaxTotal) {
 			return false
 		}
 	}
-	for _, l := range t.Loads {
-		if !(l[0] >= 0 && l[0] < MaxTotal && l[1] >= 0 && l[1] < MaxTotal) {
-			return false
-		}
-	}
-	return t.All >= 0 && t.All < MaxTotal && t.Late >= 0 && t.Late <= t.All && len(t.Loads) <= maxFollowedPods &&
-		t.Limits.valid()
+	return t.All >= 0 && t.All < MaxTotal && t.Late >= 0 && t.Late <= t.All && len(t.Shares) <= maxFollowedPods &&
+		t.Outcomes.valid()
 }
 
 // queuedTooLong reports whether what waits outside of the engines waits for longer
@@ -227,12 +185,12 @@ func (d sample) slow(bound float64, c capacity) float64 {
 	return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
 }
 
-// forgetEngine keeps little of what was seen on another engine. Load is relative to what
-// a replica sustains, so it says something of the next engine, too; its limits are unknown.
-func (t *missCurve) forgetEngine() {
-	t.Limits = limits{}
-	for i := range t.Seen {
-		t.Seen[i] *= inheritedWeight
-		t.Missed[i] *= inheritedWeight
+// forgetEngine keeps little of what was seen on another engine. A load, which is k times a share,
+// is relative to what a replica sustains, so it says something of the next engine, too.
+func (t *missCurve) forgetEngine(k float64) {
+	var kept outcomes
+	for _, o := range t.Outcomes {
+		kept.add(o.share*k, o.seen*inheritedWeight, o.missed*inheritedWeight)
 	}
+	t.Outcomes = kept
 }

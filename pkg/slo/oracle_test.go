@@ -13,7 +13,7 @@ func randomOutcomes(r *rand.Rand) (o missCurve) {
 	for range r.IntN(40) {
 		load := r.Float64() * 1.5
 		seen := math.Floor(r.ExpFloat64() * 200)
-		o.add(load, seen, seen*min(1, r.Float64()*load))
+		o.Outcomes.add(load, seen, seen*min(1, r.Float64()*load))
 	}
 	return o
 }
@@ -24,6 +24,7 @@ func TestCurve_againstAGrid(t *testing.T) {
 	compared := 0
 	for seed := range uint64(50) {
 		o := randomOutcomes(rand.New(rand.NewPCG(seed, 1)))
+		all := o.Outcomes.byLoad(1)
 		want, sum := curve{}, 0.0
 		for w := range widths {
 			for f := range floors {
@@ -35,8 +36,8 @@ func TestCurve_againstAGrid(t *testing.T) {
 					}
 					logLikelihood := -math.Pow((centre-priorCentre)/priorSpread, 2)/2 - floorPenalty*float64(f) - widthPenalty*float64(w)
 					for i := range endLikelihood {
-						if o.Seen[i] > minSeen {
-							logLikelihood += likelihoodWeight * (o.Missed[i]*math.Log(miss(i)) + (o.Seen[i]-o.Missed[i])*math.Log(1-miss(i)))
+						if all.seen[i] > minSeen {
+							logLikelihood += likelihoodWeight * (all.missed[i]*math.Log(miss(i)) + (all.seen[i]-all.missed[i])*math.Log(1-miss(i)))
 						}
 					}
 					weight := math.Exp(logLikelihood + 300) // the likelihood of any curve here is above e^-1000
@@ -52,7 +53,7 @@ func TestCurve_againstAGrid(t *testing.T) {
 			continue // the oracle is too simple for so many requests
 		}
 		compared++
-		got := o.estimate()
+		got := o.estimate(1)
 		for i := range got.miss {
 			if math.Abs(got.miss[i]-want.miss[i]/sum) > 1e-3 {
 				t.Fatalf("seed %d: %v missed at step %d, want %v", seed, got.miss[i], i, want.miss[i]/sum)
@@ -73,7 +74,7 @@ func TestFewest_againstALinearScan(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		o := randomOutcomes(r)
-		m := o.estimate()
+		m := o.estimate(1)
 		share := max(m.floor*1.5, []float64{0.007, 0.05, 0.2}[r.IntN(3)])
 		loads := make([]float64, 1+r.IntN(60))
 		for i := range loads {

@@ -29,8 +29,8 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	b.ranks = max(s.Ranks, 1)
 
 	// 1. Another engine begins with what is believed of any.
-	if !s.sameEngine(in) {
-		s.forgetEngine()
+	if before := *s; !s.sameEngine(in) {
+		s.forgetEngine(before.dividedBy(o))
 	}
 
 	// 2. What each pod did since it was read last.
@@ -74,11 +74,12 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 
 	// 8. What a replica sustains, and which share of the requests missed at which load.
 	b.capacity = b.replica.capacity(b.request, b.limits).times(b.ranks)
+	b.promised = b.replica.capacity(b.request, limits{Concurrency: o.rankConcurrency(b.ranks)}).times(b.ranks).rate
 	s.Misses.observe(b)
 
 	// 9. The plan.
 	e := estimates{
-		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity, curve: s.Misses.estimate(),
+		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity, curve: s.Misses.estimate(b.promised / b.capacity.rate),
 		startupTime: b.startupTime, missing: s.Missing.estimate(), ready: in.Ready,
 	}
 	s.Plan = e.parts(o)

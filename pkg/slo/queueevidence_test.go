@@ -147,22 +147,20 @@ func TestQueueEvidence_otherRequests(t *testing.T) {
 		q.observe(b)
 		b.limits.QueueShare = q.estimate()
 		b.capacity = b.replica.capacity(b.request, b.limits)
+		b.promised = b.replica.capacity(b.request, limits{Concurrency: 256}).rate
 		m.observe(b)
 	}
 	observe()
-	m.add(.12, 100, 0)
+	m.Outcomes.add(.12, 100, 0)
 	before := b.capacity.rate
 	b.samples = []sample{underQueue(20, 200)}
 	for range 12 {
 		observe()
 	}
 	about(t, "under a queue", b.capacity.rate, 20, 1)
-	i, near := stepOf(.12*before/20), 0.0 // moved in several steps, each rounded
-	for _, n := range m.Seen[i-2 : i+3] {
-		near += n
-	}
-	if near < 99 || near > 100 || i < stepOf(.12)+5 {
-		t.Errorf("what was seen at 0.12 of %.0f/s is not at %.2f: %v", before, .12*before/20, m.Seen)
+	i, seen := stepOf(.12*before/b.capacity.rate), m.Outcomes.byLoad(b.promised/b.capacity.rate).seen
+	if seen[i] < 99 || seen[i] > 100 || i < stepOf(.12)+5 {
+		t.Errorf("what was seen at 0.12 of %.0f/s is not at %.2f: %v", before, .12*before/20, seen)
 	}
 	b.request.Output = 500
 	if got := b.replica.capacity(b.request, b.limits); got.limit != "queue" || !(got.rate < 5 && got.rate > 1) {

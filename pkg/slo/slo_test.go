@@ -74,13 +74,13 @@ func TestStepTime_learnsAnotherEngine(t *testing.T) {
 
 func TestCurve_followsWhatWasMissed(t *testing.T) {
 	var none missCurve
-	before := none.estimate()
+	before := none.estimate(1)
 	var seen missCurve
 	for range 50 {
-		seen.add(0.62, 1000, 2)
-		seen.add(0.82, 1000, 60)
+		seen.Outcomes.add(0.62, 1000, 2)
+		seen.Outcomes.add(0.82, 1000, 60)
 	}
-	after := seen.estimate()
+	after := seen.estimate(1)
 	for i := 1; i < loadSteps; i++ {
 		if after.miss[i] < after.miss[i-1] {
 			t.Fatalf("misses fall with load: %v", after.miss)
@@ -94,9 +94,9 @@ func TestCurve_followsWhatWasMissed(t *testing.T) {
 	}
 	var hopeless missCurve
 	for load := 0.02; load < 1; load += 0.05 {
-		hopeless.add(load, 10_000, 3000)
+		hopeless.Outcomes.add(load, 10_000, 3000)
 	}
-	if c := hopeless.estimate(); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
+	if c := hopeless.estimate(1); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
 		t.Errorf("misses that no load explains: floor %v, target %v", c.floor, c.sustained(c.allowed(0.99)))
 	}
 }
@@ -105,6 +105,7 @@ func TestCurve_followsWhatWasMissed(t *testing.T) {
 func (t *missCurve) judged(b bin) {
 	b.objective = b.objective.WithDefaults()
 	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100, ranks: 1}
+	b.promised = 5
 	b.followed = []float64{0}
 	for i := range b.samples {
 		b.samples[i].ranks = 1
@@ -127,14 +128,14 @@ func TestMissCurve_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 	judge(5, 0, 10, 5)    // and its last requests under one of 0.1
 	judge(5, 0, 5, 5)     // good again
 	judge(20, 0, 20, 0.5) // a new episode, at 0.4
-	for i, missed := range m.Missed {
+	for i, missed := range m.Outcomes.byLoad(1).missed {
 		switch load := float64(i) * loadStep; {
 		case load > 1.3 && load < 1.45, load > 0.35 && load < 0.45:
 		case missed > 1e-9:
 			t.Errorf("%v missed at a load of %v", missed, load)
 		}
 	}
-	if i := int(0.1 / loadStep); m.Seen[i] == 0 && m.Seen[i+1] == 0 {
+	if seen, i := m.Outcomes.byLoad(1).seen, int(0.1/loadStep); seen[i] == 0 && seen[i+1] == 0 {
 		t.Error("the good bin at 0.1 was not counted")
 	}
 }
@@ -156,7 +157,7 @@ func TestMissCurve_requestsQueuedOutsideAreLate(t *testing.T) {
 		if math.Abs(m.Late-tt.missed) > 1 {
 			t.Errorf("%v late with %v queued, want %v", m.Late, tt.queued, tt.missed)
 		}
-		if counted := m.Seen != [loadSteps]float64{}; counted != (tt.missed == 0) {
+		if counted := len(m.Outcomes) > 0; counted != (tt.missed == 0) {
 			t.Errorf("with %v queued the load was counted: %v", tt.queued, counted)
 		}
 	}
@@ -292,13 +293,12 @@ func TestForgetEngine(t *testing.T) {
 	s := newState(time.Unix(0, 0))
 	fresh := s
 	s.StepTime.Samples, s.Concurrency.Highest, s.Queue.Share, s.KVBackoff.Share = 50, 3, .5, .7
-	s.Misses.Limits.Concurrency = 16
-	if s.forgetEngine(); !reflect.DeepEqual(s, fresh) {
+	if s.forgetEngine(1); !reflect.DeepEqual(s, fresh) {
 		t.Errorf("left: %+v", s)
 	}
 	s.Lengths.Prompt, s.Misses.All, s.Arrivals.Bins = 7, 9, []float32{1}
-	s.Misses.add(.51, 10, 1)
-	if s.forgetEngine(); s.Lengths.Prompt != 7 || s.Misses.All != 9 || s.Arrivals.Bins == nil || s.Misses.Seen[10] != 1 {
+	s.Misses.Outcomes.add(.26, 10, 1)
+	if s.forgetEngine(2); s.Lengths.Prompt != 7 || s.Misses.All != 9 || s.Arrivals.Bins == nil || s.Misses.Outcomes.byLoad(1).seen[10] != 1 {
 		t.Errorf("lost: %+v", s)
 	}
 }
@@ -354,11 +354,11 @@ func TestSample_elapsed(t *testing.T) {
 func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
 	var seen missCurve
 	for load := 0.025; load < 1; load += loadStep {
-		seen.add(load, 1000, 0)
+		seen.Outcomes.add(load, 1000, 0)
 	}
-	without := seen.estimate()
-	seen.add(1.3, 1000, 300)
-	with := seen.estimate()
+	without := seen.estimate(1)
+	seen.Outcomes.add(1.3, 1000, 300)
+	with := seen.estimate(1)
 	if a, b := without.sustained(.007), with.sustained(.007); a != b || a < .85 {
 		t.Errorf("a load of %.2f is sustained, and %.2f after 70 %% were met at 1.3", a, b)
 	}
@@ -410,21 +410,28 @@ func TestConcurrencyLimit(t *testing.T) {
 	}
 }
 
-// What is moved there and back is as it was, but for what came too near the end.
-func TestMissCurve_rescaled(t *testing.T) {
+// The same outcomes, read with another limit, are those of other loads; nothing is lost
+// when the limit is dropped again.
+func TestOutcomes_byLoad(t *testing.T) {
 	var seen missCurve
-	for load := 0.025; load < loadSteps*loadStep; load += loadStep {
-		seen.add(load, 1000, 0)
+	for load := 0.025; load < 1; load += loadStep {
+		seen.Outcomes.add(load, 1000, 0)
 	}
-	before := seen.estimate()
-	for _, k := range []float64{1.3, 2, 5} {
-		moved := missCurve{}
-		moved.Seen, moved.Missed = seen.rescaled(k)
-		moved.Seen, moved.Missed = moved.rescaled(1 / k)
-		after := moved.estimate()
-		if after.sustained(.007) < before.sustained(.007)-.1 {
-			t.Errorf("times %g and back: a load of %.2f is sustained, before %.2f", k, after.sustained(.007), before.sustained(.007))
-		}
+	before, _ := seen.estimate(1), seen.estimate(2)
+	if after := seen.estimate(1); after != before {
+		t.Errorf("a load of %.2f is sustained, and %.2f after the loads were doubled and halved", before.sustained(.007), after.sustained(.007))
+	}
+	if l := seen.Outcomes.byLoad(2); l.seen[stepOf(.35)] != 1000 || l.seen[stepOf(.125)] != 0 {
+		t.Errorf("twice the load: %v", l.seen)
+	}
+	if again := seen.Outcomes; !seen.Outcomes.add(.5, 10, 20) || !again.valid() {
+		t.Errorf("not valid: %v", again)
+	}
+	for i := range 400 {
+		seen.Outcomes.add(math.Pow(1.06, float64(i-200)), 1, 2)
+	}
+	if len(seen.Outcomes) > maxOutcomes || !seen.Outcomes.valid() || seen.Outcomes.add(math.NaN(), 1, 0) || seen.Outcomes.add(1, 0, 0) {
+		t.Errorf("%d outcomes: %v", len(seen.Outcomes), seen.Outcomes)
 	}
 	for _, load := range []float64{1e300, math.Inf(1)} {
 		if got := stepOf(load); got != loadSteps-1 {
@@ -437,37 +444,14 @@ func TestMissCurve_rescaled(t *testing.T) {
 func TestMissCurve_attainment(t *testing.T) {
 	var o missCurve
 	for _, load := range []float64{.3, .9} {
-		o.add(load, 1000, 1000*(load-.3)/1.2)
+		o.Outcomes.add(load, 1000, 1000*(load-.3)/1.2)
 		o.countAll(1000, 1000*(load-.3)/1.2)
 	}
 	for range 360 {
-		o.fade(&[loadSteps]bool{})
+		o.fade(&[loadSteps]bool{}, 1)
 	}
 	if got := o.attainment(); math.Abs(float64(got)-.75) > 1e-9 {
 		t.Errorf("750 of 1000 met, an hour ago: %v", got)
-	}
-}
-
-// When the limit becomes known, what was seen is seen under other loads.
-func TestMissCurve_convertsToOtherLimits(t *testing.T) {
-	o := Objective{TTFT: time.Second, ITL: time.Second, Goal: .99}.WithDefaults()
-	b := &bin{request: newLengths().request, replica: replica{step: stepTime{o.Prior, [3]float64{1, 1, 1}}, itl: 1}}
-	b.limits.Concurrency = 256
-	before := b.replica.capacity(b.request, b.limits).rate
-	m := missCurve{Limits: b.limits, Loads: []podLoad{{7, .5}}}
-	m.add(.5, 100, 0)
-	stored := m
-	b.limits.Concurrency = 40
-	k := before / b.replica.capacity(b.request, b.limits).rate
-	m.convert(b)
-	if !(k > 1) || math.Abs(m.Loads[0][1]-.5*k) > 1e-9 || m.Limits != b.limits {
-		t.Errorf("capacity fell to 1/%.3g, the pod's load went from 0.5 to %.3g", k, m.Loads[0][1])
-	}
-	if i := stepOf(.525 * k); m.Seen[i] != 100 {
-		t.Errorf("what was seen at 0.5 is not at %.3g: %v", .525*k, m.Seen)
-	}
-	if stored.Loads[0][1] != .5 {
-		t.Error("the state before was changed")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // StateVersion changes with the meaning of State. A state of another version
 // is not used: the policy begins anew. Every change of what is stored raises it.
-const StateVersion = 5
+const StateVersion = 6
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below
@@ -118,10 +118,19 @@ func (s *State) continued(now time.Time) State {
 }
 
 // forgetEngine forgets what was learned of engines. Arrivals and lengths belong to the
-// users and stay, as does the attainment.
-func (s *State) forgetEngine() {
+// users and stay, as does the attainment. k is what the limits of that engine divided its rate by.
+func (s *State) forgetEngine(k float64) {
 	s.StepTime, s.KVBackoff, s.Concurrency, s.Queue = regression{}, kvBackoff{1}, concurrencyLimit{}, queueEvidence{}
-	s.Misses.forgetEngine()
+	s.Misses.forgetEngine(k)
+}
+
+// dividedBy is by what the limits that were learned divide the rate that the model of a step promises.
+func (s *State) dividedBy(o Objective) float64 {
+	factor, _ := s.StepTime.estimate()
+	assumed, r := o.rankConcurrency(max(s.Ranks, 1)), s.Lengths.estimate()
+	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate()}
+	l := limits{s.Concurrency.estimate(assumed), s.Queue.estimate()}
+	return m.capacity(r, limits{Concurrency: assumed}).rate / m.capacity(r, l).rate
 }
 
 // sameEngine notes the KV cache's size, and reports whether it is still that of the same

@@ -68,15 +68,15 @@ func TestState_stored(t *testing.T) {
 		t.Errorf("read again:\n%s\nnot\n%s", again, text)
 	}
 	for _, bad := range []string{
-		`{"v":5,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":5,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
+		`{"v":6,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":6,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
 	} {
 		if err := json.Unmarshal([]byte(bad), &read); err == nil {
 			t.Errorf("%s is read", bad)
 		}
 	}
 	for _, bad := range []func(*State){
-		func(s *State) { s.KV = -1 }, func(s *State) { s.KVBackoff.Share = 0 }, func(s *State) { s.Misses.Loads = []podLoad{{1, -1}} },
-		func(s *State) { s.Misses.Limits.QueueShare = 2 }, func(s *State) { s.Counter.Open = -1 }, func(s *State) { s.Missing.Mean = -1 },
+		func(s *State) { s.KV = -1 }, func(s *State) { s.KVBackoff.Share = 0 }, func(s *State) { s.Misses.Shares = []podShare{{1, -1}} },
+		func(s *State) { s.Misses.Outcomes = outcomes{{1, 1, 2}} }, func(s *State) { s.Counter.Open = -1 }, func(s *State) { s.Missing.Mean = -1 },
 		func(s *State) { s.Sampler.Pods = make([]podCounters, maxFollowedPods+1) }, func(s *State) { s.Sampler.TTFT = -1 },
 	} {
 		spoilt := *s

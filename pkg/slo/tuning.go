@@ -232,6 +232,10 @@ const (
 	// The load of a replica is cut into steps of loadStep, up to 1.6. Not measured.
 	loadStep  = 0.05
 	loadSteps = 32
+	// Outcomes are kept in buckets outcomeStep (a share) wide, from minOutcomeShare on and at most
+	// maxOutcomes. Origin: finer than loadStep at a load of 1. With 0.05 code x8 has 99.8 % at
+	// 58.0 instead of 99.7 % at 54.4 with one seed, and the same with two others.
+	outcomeStep, maxOutcomes, minOutcomeShare = 0.03, 200, 0.01
 	// visitedFade is per bin: what was seen under a load gives way to what is seen under the
 	// same load now, by half in half an hour. Elsewhere unvisitedFade: what went well is
 	// forgotten by half in four hours, so that a quiet night does not forget the day; what
