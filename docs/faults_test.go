@@ -32,6 +32,24 @@ func TestFaults_testsExist(t *testing.T) {
 	}
 }
 
+// Every test that the table of cases names exists.
+func TestCases_testsExist(t *testing.T) {
+	page, err := os.ReadFile("cases.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testNames(t)
+	named := regexp.MustCompile("`(Test[A-Za-z0-9_]+)`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 15 {
+		t.Fatalf("the table names %d tests, want 15 or more", len(named))
+	}
+	for _, n := range named {
+		if !tests[n[1]] {
+			t.Errorf("cases.md names %s: there is no such test", n[1])
+		}
+	}
+}
+
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
