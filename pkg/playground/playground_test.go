@@ -344,11 +344,15 @@ func holding(t *testing.T, base string, world *World) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	html, err := renderPage()
+	if err != nil {
+		t.Fatal(err)
+	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	mux := http.NewServeMux()
 	mux.Handle("/", proxy)
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		_, _ = rw.Write(bytes.Replace(pageHTML, []byte("</body>"), []byte(`<img src="hold" hidden></body>`), 1))
+		_, _ = rw.Write(bytes.Replace(html, []byte("</body>"), []byte(`<img src="hold" hidden></body>`), 1))
 	})
 	mux.HandleFunc("GET /hold", func(http.ResponseWriter, *http.Request) {
 		newest := world.Now()

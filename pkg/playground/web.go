@@ -1,11 +1,13 @@
 package playground
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net"
 	"net/http"
@@ -13,11 +15,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/charts"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 )
 
 //go:embed page.html
-var pageHTML []byte
+var pageHTML string
+
+// renderPage returns the whole page, which needs nothing but this server.
+func renderPage() ([]byte, error) {
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = t.Execute(&out, map[string]any{"CSS": charts.CSS(), "JS": charts.JS()})
+	return out.Bytes(), err
+}
 
 // history is how many frames a new viewer gets, one a second.
 const history = 900
@@ -58,11 +72,15 @@ func (w *World) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return fmt.Errorf("playground: %w", err)
 	}
+	html, err := renderPage()
+	if err != nil {
+		return fmt.Errorf("playground: %w", err)
+	}
 	feed := newFeed()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = rw.Write(pageHTML)
+		_, _ = rw.Write(html)
 	})
 	mux.HandleFunc("GET /events", feed.serve)
 	mux.HandleFunc("GET /choices", serveChoices)

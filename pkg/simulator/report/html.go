@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/charts"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 )
 
@@ -33,7 +34,8 @@ func (r Report) WriteHTML(w io.Writer) error {
 		words = append(words, best)
 	}
 	return page.Execute(w, map[string]any{
-		"Report": r, "CSS": template.CSS(pageCSS), "JS": template.JS(pageJS), "Data": r.curves(all),
+		"Report": r, "Data": r.curves(all), "CSS": template.CSS(pageCSS), "JS": template.JS(pageJS),
+		"Charts":  map[string]any{"CSS": charts.CSS(), "JS": charts.JS()},
 		"Verdict": words, "Rows": rows(all, r.Goal), "Seeds": all[0].Seeds, "Oracle": fixed(all[0].Oracle.Mean, 2),
 		"Goal": goalOf(r), "Known": known(all),
 	})

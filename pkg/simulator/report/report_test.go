@@ -93,7 +93,7 @@ func TestWriteHTML_isSafe(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := out.String()
-	if strings.Contains(page, "<img") || strings.Contains(page, `<b>"ipa`) || strings.Count(page, "</script>") != 2 {
+	if strings.Contains(page, "<img") || strings.Contains(page, `<b>"ipa`) || strings.Count(page, "</script>") != 3 {
 		t.Error("something got out")
 	}
 	_, data, _ := strings.Cut(page, `id="data">`)
