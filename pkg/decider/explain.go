@@ -58,6 +58,9 @@ type SLONeed struct {
 	UnschedulableReplicas  int32   `json:"unschedulableReplicas"`
 	ConcurrencyPerReplica  Reading `json:"concurrencyPerReplica"`
 	UnavoidableMissesRatio Reading `json:"unavoidableMissesRatio"`
+	// The latencies of the mean request on an engine without load; 0 until they are learned.
+	UnloadedTTFTSeconds Reading `json:"unloadedTTFTSeconds"`
+	UnloadedITLSeconds  Reading `json:"unloadedITLSeconds"`
 }
 
 // Explain returns the decision for programs.
@@ -79,6 +82,7 @@ func (d Decision) Explain() Explanation {
 			WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
 			NeededReplicas: p.Need, NeededForGrowth: p.NeedLevel, NeededForPastHour: p.NeedPast,
 			UnschedulableReplicas: p.Unmet, ConcurrencyPerReplica: p.ConcurrencyTarget, UnavoidableMissesRatio: p.Floor,
+			UnloadedTTFTSeconds: p.FloorTTFT, UnloadedITLSeconds: p.FloorITL,
 		}
 	}
 	return e

@@ -100,7 +100,7 @@ func backlogSentence(p slo.Parts) string {
 // limitText names what limits a replica, see slo.Parts.Limit.
 func limitText(limit string) string {
 	switch limit {
-	case "ITL":
+	case "ITL", "ITL out of reach":
 		return "the time between tokens"
 	case "KV":
 		return "KV-cache memory"

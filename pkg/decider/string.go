@@ -30,6 +30,9 @@ func (d Decision) Why() string {
 	for _, w := range d.Wants {
 		if w.Metric == SLO && d.SLO != nil {
 			sentences = append(sentences, sloSentences(*d.SLO, d.Objective)...)
+			if text := d.OutOfReach(false); text != "" {
+				sentences = append(sentences, text)
+			}
 			if len(d.Wants) == 1 && w.Asked >= 0 && w.explanation() == "" {
 				continue // the count says the rest
 			}

@@ -36,6 +36,10 @@ type bin struct {
 	capacity    capacity
 	// promised is the requests per second of a replica without the limits that were learned.
 	promised float64
+	// unloaded are the latencies of the capacity without load, 0 until steps are learned, and
+	// attainment the share of recent requests that met the objective before this bin.
+	unloaded   unloaded
+	attainment Reading
 	// lastArrivals is the requests of the bin that ended last, also where no bin ended now.
 	lastArrivals float64
 }

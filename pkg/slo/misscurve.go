@@ -49,6 +49,9 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 			missed = seen
 		}
 		t.countAll(seen, missed)
+		if !b.reachesTTFT() { // only slow answers say something of the load
+			missed = seen * d.slow(b.objective.ITL.Seconds(), b.capacity)
+		}
 		share, last := fleet+d.waitingBefore*d.ranks/promised, find(shares, d.pod)
 		if missed > episodeThreshold*seen {
 			share = max(share, last[1])

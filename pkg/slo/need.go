@@ -42,6 +42,11 @@ type Parts struct {
 	TargetLoad Reading `json:"targetLoad"`
 	// Floor is the share of misses that no number of replicas would help.
 	Floor Reading `json:"floor"`
+	// FloorTTFT and FloorITL are the seconds to the first token and between tokens of the mean
+	// request on an engine that does nothing else; 0 until they are learned. FloorTTFT is
+	// without what Objective.TTFTPerToken allows for the prompt.
+	FloorTTFT Reading `json:"floorTTFT"`
+	FloorITL  Reading `json:"floorITL"`
 	// Need is the replicas before rounding and memory.
 	Need Reading `json:"need"`
 	// NeedLevel and NeedPast are its two parts: for what comes next, and for the past hour to come again.
@@ -59,7 +64,7 @@ type Parts struct {
 func (p Parts) valid() bool {
 	for _, r := range [...]Reading{
 		p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
-		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment, p.RequestRatio,
+		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment, p.RequestRatio, p.FloorTTFT, p.FloorITL,
 	} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false

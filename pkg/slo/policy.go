@@ -75,6 +75,10 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	// 8. What a replica sustains, and which share of the requests missed at which load.
 	b.capacity = b.replica.capacity(b.request, b.limits).times(b.ranks)
 	b.promised = b.replica.capacity(b.request, limits{Concurrency: o.rankConcurrency(b.ranks)}).times(b.ranks).rate
+	b.attainment = s.Misses.attainment()
+	if s.StepTime.Samples >= 1 {
+		b.unloaded = b.capacity.unloaded()
+	}
 	s.Misses.observe(b)
 
 	// 9. The plan.
@@ -84,6 +88,8 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	}
 	s.Plan = e.parts(o)
 	s.Plan.Attainment, s.Plan.RequestRatio = s.Misses.attainment(), Reading(b.requestRatio)
+	s.Plan.FloorTTFT = Reading(max(b.unloaded.ttft-(b.ttft-o.TTFT.Seconds()), 0))
+	s.Plan.FloorITL = Reading(b.unloaded.itl)
 }
 
 // ratio is the engine requests per HTTP request, 1 while that is not known.

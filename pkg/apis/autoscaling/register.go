@@ -55,6 +55,9 @@ const (
 	// ConditionEngineReadable is False while the metrics endpoint of some engine, or
 	// of an endpoint picker, cannot be read; the reason is the cause.
 	ConditionEngineReadable = "EngineReadable"
+	// ConditionObjectiveReachable is False while no number of replicas reaches the
+	// objective of the metric slo.
+	ConditionObjectiveReachable = "ObjectiveReachable"
 )
 
 // Event and condition reasons.
@@ -67,6 +70,8 @@ const (
 	ReasonProgressDeadline = "ProgressDeadlineMissed"
 	ReasonStateIgnored     = "StoredStateIgnored"
 	ReasonReadable         = "EngineReadable"
+	ReasonReachable        = "ObjectiveReachable"
+	ReasonOutOfReach       = "ObjectiveOutOfReach"
 	ReasonPageTooLarge     = "EnginePageTooLarge"
 	ReasonInternalError    = "InternalError"
 	ReasonAnotherWriter    = "AnotherWriter"

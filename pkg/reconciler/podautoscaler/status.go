@@ -70,6 +70,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	if !rep.record.Time.IsZero() {
 		r.warnFailure(ctx, pa, rep.record)
 		markScaling(pa, rep.record, rep.want)
+		r.markReachable(ctx, pa, rep.record.Decision)
 	}
 	pa.Status.ActualScale = ptr.Int32(rep.counts.ready)
 	if rep.want >= 0 {
