@@ -15,6 +15,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/terminating"
 )
 
 // newAutoscaler builds the part that collects, decides, scales, and serves the
@@ -50,6 +51,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 		targets, readable := col.Readable()
 		return handover.View{Targets: targets, Readable: readable}
 	}, ctrl.LeadsAny, b.log)
+	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.ready(time.Now()) }
 	return part{ready: ready, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
@@ -66,6 +68,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			func(ctx context.Context) error { return followPoolChanges(ctx, b.reader, ctrl.Resync) },
 			newActivatorPods(kubeclient.Get(ctx), b.KnativeNamespace, col.SetActivators).run,
 			func(ctx context.Context) error { ctrl.OpenStrays(ctx); return nil },
+			func(ctx context.Context) error { keeper.Run(ctx, ctrl.Terminating); return nil },
 			api.Run,
 		)
 	}}, nil

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -42,7 +44,9 @@ func drainStreams(t *testing.T) (shortest, longest time.Duration) {
 
 // streams are open answers, each counted when it ends.
 type streams struct {
-	wg     sync.WaitGroup
+	// atLeast is added to the length of each.
+	atLeast time.Duration
+	wg      sync.WaitGroup
 	mu     sync.Mutex
 	whole  int
 	failed []string
@@ -64,6 +68,7 @@ func (all *streams) open(s *service, n int) { all.openWithin(s, n, 0) }
 func (all *streams) openWithin(s *service, n int, moments time.Duration) {
 	opened := time.Now()
 	shortest, longest := drainStreams(s.t)
+	shortest, longest = shortest+all.atLeast, longest+all.atLeast
 	sender := s.sender()
 	for i := range n {
 		length := shortest + (longest-shortest)*time.Duration(i)/time.Duration(max(n-1, 1))
@@ -284,4 +289,33 @@ func TestDrainRollout(t *testing.T) {
 	s.waitTraffic(s.latest())
 	open.expectWhole(t, 40)
 	old.waitReplicas(2*settle, "given back after the switch", exactly(0))
+}
+
+// Pods are evicted, as by kubectl drain: Kubernetes deletes them itself. Streams that last
+// longer than queue-proxy waits (30 s) end whole, and the pods go after them.
+func TestDrainEvictedPods(t *testing.T) {
+	t.Parallel()
+	s, r := drainable(t, "evicted")
+	open := streams{atLeast: 30 * time.Second}
+	open.begin(s)
+	time.Sleep(5 * time.Second)
+	evicted := time.Now()
+	victims := r.pods()[:2]
+	for _, p := range victims {
+		eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}}
+		if err := cluster.kube.PolicyV1().Evictions(p.Namespace).Evict(t.Context(), eviction); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open.expectWhole(t, 40)
+	ended := time.Now()
+	for _, p := range victims {
+		eventually(t, settle, "the evicted pod ends", func() (bool, string) {
+			_, err := cluster.kube.CoreV1().Pods(p.Namespace).Get(t.Context(), p.Name, metav1.GetOptions{})
+			return apierrs.IsNotFound(err), fmt.Sprint(err)
+		})
+	}
+	figure(t, fmt.Sprintf("%s: two pods answered for %v after their eviction, and were gone %v later", t.Name(),
+		ended.Sub(evicted).Round(time.Second), time.Since(ended).Round(time.Second)))
+	r.waitPods(settle, 4)
 }

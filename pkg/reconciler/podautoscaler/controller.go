@@ -36,6 +36,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/terminating"
 )
 
 // Selector is the label that the filtered informers must select on: the
@@ -68,8 +69,9 @@ type Controller struct {
 	// Scaler holds the decision of every revision.
 	Scaler *multiscaler.MultiScaler
 	// Resync reconciles every PodAutoscaler of the class, after a change of configuration.
-	Resync     func()
-	openStrays func(context.Context)
+	Resync      func()
+	openStrays  func(context.Context)
+	terminating func() []terminating.Pod
 }
 
 // Leads reports whether this process acts for a revision.
@@ -120,6 +122,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		return controller.Options{ConfigStore: store}
 	})
 	c.openStrays = func(ctx context.Context) { r.openStrays(ctx, c.Leads) }
+	c.terminating = func() []terminating.Pod { return r.terminating(c.Leads) }
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
 		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
 		Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,

@@ -1,0 +1,35 @@
+package podautoscaler
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/terminating"
+)
+
+// Terminating returns the pods of our class that Kubernetes deletes and whose containers may
+// still run, of the revisions for which this process acts.
+func (c *Controller) Terminating() []terminating.Pod { return c.terminating() }
+
+func (r *Reconciler) terminating(leads func(collector.Revision) bool) (pods []terminating.Pod) {
+	for _, obj := range r.pods.List() {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok || !isTerminating(pod) {
+			continue
+		}
+		rev := collector.Revision{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
+		pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
+		if err == nil && pa.Class() == autoscaling.Class && leads(rev) {
+			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
+		}
+	}
+	return pods
+}
+
+// isTerminating reports whether a pod is being deleted and has not ended.
+func isTerminating(pod *corev1.Pod) bool {
+	ended := pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	return pod.DeletionTimestamp != nil && !ended && pod.Status.PodIP != ""
+}
