@@ -47,9 +47,9 @@ type streams struct {
 	// atLeast is added to the length of each.
 	atLeast time.Duration
 	wg      sync.WaitGroup
-	mu     sync.Mutex
-	whole  int
-	failed []string
+	mu      sync.Mutex
+	whole   int
+	failed  []string
 }
 
 // beginning is the time within which streams that fail are begun anew, before a test has

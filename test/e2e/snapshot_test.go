@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -63,6 +64,10 @@ func (e *environment) addAll(ctx context.Context, s snapshot, r schema.GroupVers
 		if r.Resource == "pods" && o.GetDeletionTimestamp() != nil {
 			continue
 		}
+		if owner := metav1.GetControllerOf(&o); r.Resource == "pods" && owner != nil { // a test kills the activator: another pod takes its place
+			s.count(strings.Join([]string{"pods", o.GetNamespace(), "of " + owner.Name, fmt.Sprint(o.GetLabels(), o.GetAnnotations())}, "/"))
+			continue
+		}
 		key := strings.Join([]string{r.GroupResource().String(), o.GetNamespace(), o.GetName()}, "/")
 		if r.Resource == "customresourcedefinitions" || r.Resource == "apiservices" { // a test takes some away and restores them
 			s[key] = digest(unstructured.Unstructured{Object: fresh(&o)})
@@ -71,6 +76,12 @@ func (e *environment) addAll(ctx context.Context, s snapshot, r schema.GroupVers
 		s[key] = string(o.GetUID()) + " " + digest(o)
 	}
 	return nil
+}
+
+// count adds one object to those that only their number tells apart.
+func (s snapshot) count(key string) {
+	n, _ := strconv.Atoi(s[key]) // 0 for the first
+	s[key] = strconv.Itoa(n + 1)
 }
 
 func digest(o unstructured.Unstructured) string {
