@@ -32,7 +32,7 @@ test: ## Unit and package tests, race detector, shuffled; needs only Go
 	@hack/test.sh
 
 .PHONY: verify
-verify: ## Every static check: format, vet, architecture, generated files, config, docs, modules, scripts, known vulnerabilities
+verify: ## Every static check: format, vet, linters, architecture, generated files, config, docs, modules, scripts, known vulnerabilities
 	@hack/verify.sh
 
 .PHONY: e2e
