@@ -55,8 +55,12 @@ e2e-fit: ## An engine profile learned from real vLLM, predicted against measured
 e2e-faults: ## Random faults on the real cluster under steady load (DURATION=1h, SEED=random)
 	@hack/e2e.sh faults
 
+.PHONY: e2e-knative
+e2e-knative: ## Knative's own end-to-end tests with its class and with ours, into docs/knative-e2e.md (ARGS="-as kpa,slo -run REGEXP GROUP...")
+	@hack/e2e-knative.sh $(ARGS)
+
 .PHONY: e2e-full
-e2e-full: e2e e2e-vllm e2e-fit e2e-burst ## All four
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-knative ## All five
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run

@@ -35,6 +35,7 @@ tests() {
   go test -json "${flags[@]}" ./... || status=$?
   GOWORK=off go test -C hack/cluster -json "${flags[@]}" ./image ./cmd/cluster || status=$?
   GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath go test -C hack/cluster -json -shuffle=on ./ingress ./cmd/gatewayingress || status=$?
+  GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath go test -C hack/cluster/knative-e2e -json -shuffle=on ./classproxy || status=$?
   return "$status"
 }
 

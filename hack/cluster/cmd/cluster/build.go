@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync/atomic"
@@ -54,15 +55,20 @@ func build(p paths, say *progress) (builds, error) {
 	return b, nil
 }
 
-// buildOnly is the command: what "up" needs, and with "gateway" what that command needs too.
+// buildOnly is the command: what "up" needs, and with "gateway" what that command needs too;
+// with the name of a part only that.
 func buildOnly(p paths, args []string) error {
 	say := newProgress()
+	if len(args) == 1 && args[0] != "gateway" {
+		_, err := buildPart(p, args[0], say)
+		return err
+	}
 	b, err := build(p, say)
 	if err != nil || len(args) == 0 {
 		return err
 	}
-	if args[0] != "gateway" {
-		return fmt.Errorf("usage: cluster.sh build [gateway]")
+	if len(args) > 1 {
+		return fmt.Errorf("usage: cluster.sh build [gateway | PART]")
 	}
 	if !b.Envoy {
 		return cannot("NO GATEWAY: the Envoy wheel is not to be had, and Istio's gateway needs it")
@@ -83,15 +89,15 @@ func buildModule(p paths, m module, say *progress, post func(paths, string, *pro
 		return dir, os.Chtimes(done, now, now)
 	}
 	say.say("building %s (usually %s), kept in %s", m.name, m.usual, dir)
-	for i, g := range m.groups {
+	for i, c := range m.calls() {
 		mark := filepath.Join(dir, fmt.Sprintf("group-%d", i))
 		if exists(mark) {
 			continue
 		}
-		if err := goBuild(p, m, g, dir, say); err != nil {
+		if err := goBuild(p, m, c, dir, say); err != nil {
 			return "", err
 		}
-		if err := writeFile(mark, g.what+"\n"); err != nil {
+		if err := writeFile(mark, c.what+"\n"); err != nil {
 			return "", err
 		}
 	}
@@ -104,16 +110,15 @@ func buildModule(p paths, m module, say *progress, post func(paths, string, *pro
 	return dir, prune(p.builds(), m.name, 2)
 }
 
-func goBuild(p paths, m module, g group, dir string, say *progress) error {
+func goBuild(p paths, m module, c goCall, dir string, say *progress) error {
 	bin := filepath.Join(dir, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	args := append([]string{"build", "-v"}, compileFlags...)
-	args = append(args, "-ldflags", strings.TrimSpace("-s -w "+g.ldflags), "-o", bin+"/")
+	args := slices.Concat(c.verb, compileFlags, []string{"-ldflags", strings.TrimSpace("-s -w " + c.ldflags), "-o", bin + "/"})
 	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer done()
-	cmd := exec.CommandContext(ctx, "go", append(args, g.packages...)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, c.packages...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Dir = filepath.Join(p.src, m.dir)
 	// GOGC=400 and no DWARF save about a tenth of the compile time.
@@ -121,16 +126,16 @@ func goBuild(p paths, m module, g group, dir string, say *progress) error {
 	t := time.Now()
 	var seen buildLog
 	cmd.Stderr = &seen
-	stop := say.during(func() string { return fmt.Sprintf("building %s: %s", g.what, seen.summary()) })
+	stop := say.during(func() string { return fmt.Sprintf("building %s: %s", c.what, seen.summary()) })
 	err := cmd.Run()
 	stop()
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted: the next call goes on from here")
 	}
 	if err != nil {
-		return fmt.Errorf("go build of %s in %s: %w\n%s", g.what, cmd.Dir, err, seen.tail())
+		return fmt.Errorf("go %s of %s in %s: %w\n%s", c.verb[0], c.what, cmd.Dir, err, seen.tail())
 	}
-	say.say("built %s in %.0f s", g.what, time.Since(t).Seconds())
+	say.say("built %s in %.0f s", c.what, time.Since(t).Seconds())
 	return nil
 }
 

@@ -15,7 +15,10 @@ import (
 const usageText = `usage: cluster.sh COMMAND
 
   up                      build what is missing, start the cluster, wait until Knative is ready
-  build [gateway]         only build (5-10 min the first time; resumable); the inference gateway too if asked
+  build [gateway | PART]  only build (5-10 min the first time; resumable); the inference gateway too if asked;
+                          or only a part, such as knative-e2e
+  part NAME               build a part, make its images known to the running cluster, print where the build is;
+                          knative-e2e: Knative's own end-to-end tests
   gateway                 add the inference gateway to the running cluster: Gateway API with its inference
                           extension, Istio with a stock Envoy; status 75 when Envoy cannot be had
   down                    end the cluster and leave nothing behind
@@ -70,6 +73,8 @@ func run(command string, args []string) error {
 		return buildOnly(p, args)
 	case "gateway":
 		return installGateway(p)
+	case "part":
+		return addPart(p, args)
 	case "down":
 		return down(p)
 	case "status":

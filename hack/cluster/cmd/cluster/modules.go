@@ -28,6 +28,7 @@ type module struct {
 	dir    string   // below hack/cluster
 	inputs []string // files and directories whose content decides the build, below dir
 	groups []group
+	tests  group  // of packages whose tests become programs, by the tag e2e; most modules have none
 	usual  string // how long a cold build takes, for the progress lines
 }
 
@@ -36,6 +37,23 @@ type group struct {
 	what     string
 	packages []string
 	ldflags  string
+}
+
+// goCall is a group with what go is told to do with it.
+type goCall struct {
+	verb []string
+	group
+}
+
+func (m module) calls() []goCall {
+	var all []goCall
+	for _, g := range m.groups {
+		all = append(all, goCall{[]string{"build", "-v"}, g})
+	}
+	if len(m.tests.packages) > 0 {
+		all = append(all, goCall{[]string{"test", "-c", "-tags=e2e"}, m.tests})
+	}
+	return all
 }
 
 // imageLayout is part of every build's hash: raise it when the images must be written anew.
@@ -104,10 +122,34 @@ func gatewayIngressModule() module {
 	}
 }
 
+// knativeE2EModule is Knative's own end-to-end tests, unmodified, with their test images and
+// the proxy that gives their Services a class. Kubernetes and Knative are those of the node's
+// module, so most of it is compiled already.
+func knativeE2EModule() module {
+	tests := "knative.dev/serving/test/"
+	m := module{
+		name: "knative-e2e", dir: "knative-e2e", inputs: []string{"go.mod", "go.sum", "tools.go", "classproxy"}, usual: "5 min on two busy cores",
+		groups: []group{{"the class proxy and Knative's test images", []string{"./classproxy"}, ""}},
+		tests: group{"Knative's own tests " + knativeVersion, []string{tests + "e2e", tests + "e2e/initscale", tests + "ha", tests + "scale",
+			tests + "conformance/runtime", tests + "conformance/api/v1"}, ""},
+	}
+	for _, image := range knativeTestImages {
+		m.groups[0].packages = append(m.groups[0].packages, tests+"test_images/"+image)
+	}
+	return m
+}
+
+// knativeTestImages are the images that the tests we run ask for.
+var knativeTestImages = []string{"autoscale", "configmimic", "failing", "grpc-ping", "hellohttp2", "helloworld", "httpproxy",
+	"pizzaplanetv1", "pizzaplanetv2", "readiness", "runtime", "singlethreaded", "slowstart", "timeout", "wsserver"}
+
 // hash is the content of the inputs and of the flags, so a build is never taken for another.
 func (m module) hash(src string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, imageLayout, compileFlags, m.groups)
+	if len(m.tests.packages) > 0 { // else the hashes of older builds would change
+		fmt.Fprintln(h, m.tests)
+	}
 	for _, in := range m.inputs {
 		root := filepath.Join(src, m.dir, in)
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

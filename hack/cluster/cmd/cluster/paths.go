@@ -53,8 +53,10 @@ type state struct {
 	NetPort     int    `json:"netPort"` // SOCKS5 proxy into the cluster's network
 	// Gateway are the builds whose images the node knows.
 	Gateway gatewayBuilds `json:"gateway,omitzero"`
-	Keeper  int           `json:"keeper"` // pid of the one process to kill
-	Init    int           `json:"init"`   // pid 1 of the cluster, as the host sees it
+	// Parts are the builds of the parts whose images the node knows, by name.
+	Parts  map[string]string `json:"parts,omitempty"`
+	Keeper int               `json:"keeper"` // pid of the one process to kill
+	Init   int               `json:"init"`   // pid 1 of the cluster, as the host sees it
 	// MadeDirs are directories of the host the cluster needed as mount points and made itself.
 	MadeDirs []string `json:"madeDirs,omitempty"`
 }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// part is software of others that is built when it is asked for, and runs on the cluster or
+// against it.
+type part struct {
+	module module
+	post   func(p paths, dir string, say *progress) error
+	images []string // files of the build, without ".tar"
+}
+
+func parts() map[string]part {
+	return map[string]part{
+		"knative-e2e": {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
+	}
+}
+
+func findPart(name string) (part, error) {
+	all := parts()
+	found, ok := all[name]
+	if !ok {
+		return found, fmt.Errorf("no part %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	}
+	return found, nil
+}
+
+// buildPart makes a part if it is missing and returns the directory of its build.
+func buildPart(p paths, name string, say *progress) (string, error) {
+	found, err := findPart(name)
+	if err != nil {
+		return "", err
+	}
+	return buildModule(p, found.module, say, found.post)
+}
+
+// addPart is the command: it builds a part, imports the images into the running cluster
+// unless they came with an earlier call, and prints where the build is.
+func addPart(p paths, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: cluster.sh part NAME")
+	}
+	unlock, err := lock(p)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := healthy(p); err != nil {
+		return err
+	}
+	say := newProgress()
+	dir, err := buildPart(p, args[0], say)
+	if err != nil {
+		return err
+	}
+	s, err := p.load()
+	if err != nil {
+		return err
+	}
+	if s.Parts[args[0]] != dir {
+		var archives []string
+		for _, image := range parts()[args[0]].images {
+			archives = append(archives, filepath.Join(dir, "images", image+".tar"))
+		}
+		say.say("importing the %d images of %s", len(archives), args[0])
+		if err := importImages(p.containerd(), archives); err != nil {
+			return err
+		}
+		if s.Parts == nil {
+			s.Parts = map[string]string{}
+		}
+		s.Parts[args[0]] = dir
+		if err := p.save(s); err != nil {
+			return err
+		}
+	}
+	fmt.Println(dir)
+	return nil
+}
+
+func finishKnativeE2E(_ paths, dir string, _ *progress) error {
+	for _, image := range knativeTestImages {
+		if err := writeImage(dir, image, "dev.local/kn-test/"+image+":"+knativeVersion); err != nil {
+			return err
+		}
+	}
+	return nil
+}
