@@ -17,13 +17,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
-	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 )
 
@@ -169,7 +167,7 @@ func TestAnnotations_ownDefaults(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| `([^`]+)` \\|").FindAllStringSubmatch(text, -1) {
 		data[m[1]] = m[2]
 	}
-	if len(data) != reflect.TypeFor[config.Config]().NumField() {
+	if len(data) != reflect.TypeFor[config.Config]().NumField()-1+len(config.Default().Targets) { // a key for each metric in Targets
 		t.Errorf("docs/annotations.md shows %d keys of config-ipa with a default, want every one: %v", len(data), data)
 	}
 	got, err := config.FromMap(data)
@@ -179,57 +177,6 @@ func TestAnnotations_ownDefaults(t *testing.T) {
 	if !reflect.DeepEqual(got, config.Default()) {
 		t.Errorf("docs/annotations.md: the defaults of config-ipa are %+v, the program's %+v", got, config.Default())
 	}
-}
-
-// Each metric that the decider knows is documented as a value of the annotation.
-func TestAnnotations_everyMetric(t *testing.T) {
-	var names []string
-	for _, m := range regexp.MustCompile(`Metric = "([a-z0-9_]+)"`).FindAllStringSubmatch(read(t, "../pkg/decider/types.go"), -1) {
-		names = append(names, m[1])
-	}
-	if len(names) < 10 {
-		t.Fatalf("only the metrics %v in pkg/decider/types.go: were they moved?", names)
-	}
-	mentions(t, "annotations.md", "metric", names)
-}
-
-// The worked numbers in the table of metrics are what the decider says.
-func TestAnnotations_workedNumbers(t *testing.T) {
-	text := read(t, "annotations.md")
-	f := func(m decider.Metric, target float64, obs decider.Observation) {
-		t.Helper()
-		obs.Time = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		obs.Replicas, obs.Ready = 1, int32(max(1, len(obs.Pods)))
-		spec := decider.Spec{
-			Targets: []decider.Target{{Metric: m, Value: target}}, MinReplicas: 1, Reachable: true, StableWindow: time.Minute,
-			PanicThreshold: 2, MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 15 * time.Minute,
-		}
-		d, _, err := decider.Decide(spec, decider.State{}, obs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		says := d.Wants[0].String()
-		if !strings.Contains(text, "`"+says+"`") {
-			t.Errorf("docs/annotations.md: the worked number of %s is not `%s`", m, says)
-		}
-	}
-	load := func(v decider.Reading) decider.Windowed { return decider.Windowed{Stable: v, Panic: v} }
-	pods := func(set func(*decider.Pod, decider.Reading), values ...decider.Reading) decider.Observation {
-		o := decider.Observation{}
-		for _, v := range values {
-			p := decider.Pod{Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(), PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown()}
-			set(&p, v)
-			o.Pods = append(o.Pods, p)
-		}
-		return o
-	}
-	f(decider.Concurrency, 7, decider.Observation{Concurrency: load(20)})
-	f(decider.RPS, 140, decider.Observation{RPS: load(500)})
-	f(decider.Running, 16, pods(func(p *decider.Pod, v decider.Reading) { p.Running = v }, 30, 30, 24))
-	f(decider.Waiting, 5, pods(func(p *decider.Pod, v decider.Reading) { p.Waiting = v }, 9, 6))
-	f(decider.KVCache, 70, pods(func(p *decider.Pod, v decider.Reading) { p.KVCache = v }, 95, 85))
-	f(decider.PromptTokens, 4000, pods(func(p *decider.Pod, v decider.Reading) { p.PromptTokens = v }, 5500))
-	f(decider.GenerationTokens, 1500, pods(func(p *decider.Pod, v decider.Reading) { p.GenerationTokens = v }, 3000, 2500))
 }
 
 func TestMetrics_everyAPIName(t *testing.T) {

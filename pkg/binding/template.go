@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // ParseTemplate reads the annotations under spec.template of a Knative Service,
@@ -42,20 +45,27 @@ func misplaced(given map[string]string) (problems []Problem) {
 // CheckTarget refuses to bypass the queue-proxy where the autoscaling metrics,
 // those of the template, count what passes it.
 func CheckTarget(in *Intent, template map[string]string) []Problem {
-	if in == nil || in.Target != TargetUserContainer {
-		return nil
-	}
-	metric := template["autoscaling.knative.dev/metric"]
-	counted := metric == ""
-	for m := range strings.SplitSeq(metric, ",") {
-		m, _, _ = strings.Cut(strings.TrimSpace(m), "=")
-		counted = counted || m == "concurrency" || m == "rps"
-	}
-	if !counted {
+	metrics := template[knautoscaling.MetricAnnotationKey]
+	if in == nil || in.Target != TargetUserContainer || !counted(metrics) {
 		return nil
 	}
 	return []Problem{{Path: path(inference.TargetKey),
-		Message: fmt.Sprintf("%q sends requests past the queue-proxy, which counts them for the autoscaling metric %q; use %q, or scale on metrics of the engine", in.Target, cmp.Or(metric, "concurrency"), TargetQueueProxy)}}
+		Message: fmt.Sprintf("%q sends requests past the queue-proxy, which counts them for the autoscaling metric %q; use %q, or scale on metrics of the engine", in.Target, cmp.Or(metrics, string(decider.Concurrency)), TargetQueueProxy)}}
+}
+
+// counted reports whether the queue-proxies count one of the metrics of a list; without
+// a list they do.
+func counted(metrics string) bool {
+	if metrics == "" {
+		return true
+	}
+	for entry := range strings.SplitSeq(metrics, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(entry), "=")
+		if d, _ := decider.Metric(name).Describe(); d.Kind == decider.Demand {
+			return true
+		}
+	}
+	return false
 }
 
 func templatePath(key string) string { return "spec.template." + path(key) }

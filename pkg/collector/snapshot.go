@@ -52,21 +52,29 @@ func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
 		one := p.snapshot(now)
 		s.Pods = append(s.Pods, one)
 		for m, v := range one.Values {
-			if m == decider.KVCache && p.Draining {
+			if p.Draining && isMean(m) {
 				continue // of a mean over the pods that serve
 			}
 			count[m]++
 			s.Values[m] = combine(s.Values[m], v, count[m])
 		}
 	}
-	if kv, ok := s.Values[decider.KVCache]; ok {
-		kv.Value /= decider.Reading(count[decider.KVCache])
-		s.Values[decider.KVCache] = kv
+	for m, v := range s.Values {
+		if isMean(m) {
+			v.Value /= decider.Reading(count[m])
+			s.Values[m] = v
+		}
 	}
 	putLatencies(s.Values, readable)
 	r.snapshotDemand(s.Values, now)
 	s.setWall(now, wall)
 	return s, true
+}
+
+// isMean reports whether a revision's value is the mean over its pods.
+func isMean(m decider.Metric) bool {
+	d, _ := m.Describe()
+	return d.Over == decider.Mean
 }
 
 // setWall turns times of the collector's clock, which is at now, into the wall clock's.

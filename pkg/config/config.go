@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // Name is the name of our config map, in our own namespace.
@@ -27,34 +29,41 @@ type Config struct {
 	EarlyPanic bool
 	// StartupDeadline is how long a starting pod counts as coming capacity.
 	StartupDeadline time.Duration
-	// KVCacheTarget is the default target of kv_cache_usage_percent, in (0, 100].
-	KVCacheTarget float64
-	// WaitingTarget is the default target of num_requests_waiting, per replica.
-	WaitingTarget float64
+	// Targets has the default target of each metric that has one here, within the
+	// metric's range.
+	Targets map[decider.Metric]float64
 	// SLOTTFT, SLOITL and SLOGoal are what the metric slo holds where a revision does not say.
 	SLOTTFT, SLOITL time.Duration
 	SLOGoal         float64
 	// MaxScale bounds a revision of our class that has no max-scale, its own or
 	// config-autoscaler's; 0 is no bound.
 	MaxScale int32
-	// LeadTime is assumed from a pod's creation to Ready until one was seen.
-	LeadTime time.Duration
+	// StartupTime is assumed from a pod's creation to Ready until one was seen.
+	StartupTime time.Duration
 }
 
 // Default returns what an empty config-ipa means. The shipped config map's
 // _example says the same; a test holds one against the other.
 func Default() *Config {
-	return &Config{
+	c := &Config{
 		Tolerance:       0.1,
 		EarlyPanic:      true,
 		StartupDeadline: 15 * time.Minute,
-		KVCacheTarget:   70,
-		WaitingTarget:   5,
+		Targets:         map[decider.Metric]float64{},
 		SLOTTFT:         annotations.Default[time.Duration](autoscaling.SLOTTFTKey),
 		SLOITL:          annotations.Default[time.Duration](autoscaling.SLOITLKey),
 		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
-		LeadTime:        2 * time.Minute,
+		StartupTime:     2 * time.Minute,
 	}
+	for _, d := range configured() {
+		c.Targets[d.Metric] = d.Target.Value
+	}
+	return c
+}
+
+// configured lists the metrics whose default target is in config-ipa.
+func configured() []decider.Description {
+	return slices.DeleteFunc(decider.Metrics(), func(d decider.Description) bool { return d.Target.Default != decider.FromConfig })
 }
 
 // FromConfigMap reads config-ipa. The error names the key, the value and the allowed range.
@@ -69,29 +78,51 @@ func FromMap(data map[string]string) (*Config, error) {
 			return nil, fmt.Errorf("%s: unknown key %q; one of %s", Name, key, strings.Join(keys(), ", "))
 		}
 	}
-	if err := cm.Parse(data,
+	parsers := []cm.ParseFunc{
 		cm.AsFloat64("tolerance", &c.Tolerance),
 		cm.AsBool("early-panic", &c.EarlyPanic),
 		cm.AsDuration("startup-deadline", &c.StartupDeadline),
-		cm.AsFloat64("kv-cache-usage-percent-target-default", &c.KVCacheTarget),
-		cm.AsFloat64("num-requests-waiting-target-default", &c.WaitingTarget),
 		cm.AsDuration("slo-ttft-default", &c.SLOTTFT),
 		cm.AsDuration("slo-itl-default", &c.SLOITL),
 		cm.AsFloat64("slo-goal-default", &c.SLOGoal),
-		cm.AsDuration("lead-time-default", &c.LeadTime),
+		cm.AsDuration("startup-time-default", &c.StartupTime),
 		cm.AsInt32("max-scale-default", &c.MaxScale),
-	); err != nil {
+	}
+	for _, d := range configured() {
+		parsers = append(parsers, func(data map[string]string) error {
+			v := c.Targets[d.Metric]
+			err := cm.AsFloat64(d.ConfigKey(), &v)(data)
+			c.Targets[d.Metric] = v
+			return err
+		})
+	}
+	if err := cm.Parse(data, parsers...); err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
 	return c, c.validate()
 }
 
-func keys() []string {
-	return []string{
-		"tolerance", "early-panic", "startup-deadline",
-		"kv-cache-usage-percent-target-default", "num-requests-waiting-target-default",
-		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "lead-time-default", "max-scale-default",
+// defaultTarget is the target of a metric whose default is ours.
+func (c *Config) defaultTarget(d decider.Description) float64 {
+	switch d.Target.Default {
+	case decider.FromTTFT:
+		return 1000 * c.SLOTTFT.Seconds()
+	case decider.FromITL:
+		return 1000 * c.SLOITL.Seconds()
+	default:
+		return c.Targets[d.Metric]
 	}
+}
+
+func keys() []string {
+	all := []string{
+		"tolerance", "early-panic", "startup-deadline",
+		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "startup-time-default", "max-scale-default",
+	}
+	for _, d := range configured() {
+		all = append(all, d.ConfigKey())
+	}
+	return all
 }
 
 func (c *Config) validate() error {
@@ -100,12 +131,14 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%s: tolerance = %v, must be in [0, 1)", Name, c.Tolerance)
 	case c.StartupDeadline <= 0:
 		return fmt.Errorf("%s: startup-deadline = %v, must be positive", Name, c.StartupDeadline)
-	case !(c.KVCacheTarget > 0 && c.KVCacheTarget <= 100):
-		return fmt.Errorf("%s: kv-cache-usage-percent-target-default = %v, must be in (0, 100]", Name, c.KVCacheTarget)
-	case !(c.WaitingTarget > 0 && c.WaitingTarget <= maxTarget):
-		return fmt.Errorf("%s: num-requests-waiting-target-default = %v, must be in (0, %g]", Name, c.WaitingTarget, maxTarget)
 	case c.MaxScale < 0:
 		return fmt.Errorf("%s: max-scale-default = %d, must be 0 (no bound) or more", Name, c.MaxScale)
+	}
+	for _, d := range configured() {
+		maxValue := cmp.Or(d.Target.Max, maxTarget)
+		if v := c.Targets[d.Metric]; !(v > 0 && v <= maxValue) {
+			return fmt.Errorf("%s: %s = %v, must be in (0, %g]", Name, d.ConfigKey(), v, maxValue)
+		}
 	}
 	return c.validateSLO()
 }
@@ -119,7 +152,7 @@ func (c *Config) validateSLO() error {
 	}{
 		{"slo-ttft-default", c.SLOTTFT, ttft},
 		{"slo-itl-default", c.SLOITL, itl},
-		{"lead-time-default", c.LeadTime, annotations.Duration{Min: time.Second, Max: time.Hour}},
+		{"startup-time-default", c.StartupTime, annotations.Duration{Min: time.Second, Max: time.Hour}},
 	} {
 		if d.value < d.in.Min || d.value > d.in.Max {
 			return fmt.Errorf("%s: %s = %v, must be in [%v, %v]", Name, d.key, d.value, d.in.Min, d.in.Max)

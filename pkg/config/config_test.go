@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 func TestFromMap_defaults(t *testing.T) {
@@ -28,13 +30,13 @@ func TestFromMap_everyKey(t *testing.T) {
 	got, err := FromMap(map[string]string{
 		"tolerance": "0", "early-panic": "false", "startup-deadline": "1h",
 		"kv-cache-usage-percent-target-default": "100", "num-requests-waiting-target-default": "0.5",
-		"slo-ttft-default": "3s", "slo-itl-default": "50ms", "slo-goal-default": "0.95", "lead-time-default": "5m", "max-scale-default": "12",
+		"slo-ttft-default": "3s", "slo-itl-default": "50ms", "slo-goal-default": "0.95", "startup-time-default": "5m", "max-scale-default": "12",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{Tolerance: 0, EarlyPanic: false, StartupDeadline: time.Hour, KVCacheTarget: 100, WaitingTarget: 0.5,
-		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, LeadTime: 5 * time.Minute, MaxScale: 12}
+	want := &Config{Tolerance: 0, EarlyPanic: false, StartupDeadline: time.Hour, Targets: map[decider.Metric]float64{decider.KVCache: 100, decider.Waiting: 0.5},
+		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, StartupTime: 5 * time.Minute, MaxScale: 12}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("FromMap (-want +got):\n%s", diff)
 	}
@@ -102,7 +104,7 @@ func TestExample_isTheDefaults(t *testing.T) {
 	// Every key matters: changed, it changes the configuration.
 	for key := range example {
 		changed := map[string]string{key: map[string]string{"early-panic": "false", "startup-deadline": "1m",
-			"slo-ttft-default": "1m", "slo-itl-default": "1m", "lead-time-default": "1m", "max-scale-default": "3"}[key]}
+			"slo-ttft-default": "1m", "slo-itl-default": "1m", "startup-time-default": "1m", "max-scale-default": "3"}[key]}
 		if changed[key] == "" {
 			changed[key] = "0.5"
 		}
@@ -110,8 +112,9 @@ func TestExample_isTheDefaults(t *testing.T) {
 			t.Errorf("_example has the key %s, which does nothing in pkg/config (%v)", key, err)
 		}
 	}
-	if got, want := len(example), reflect.TypeFor[Config]().NumField(); got != want {
-		t.Errorf("_example has %d keys, Config has %d fields: show every one", got, want)
+	fields := reflect.TypeFor[Config]().NumField() - 1 + len(Default().Targets) // a key for each metric in Targets
+	if got := len(example); got != fields {
+		t.Errorf("_example has %d keys, Config needs %d: show every one", got, fields)
 	}
 }
 

@@ -185,35 +185,23 @@ func (r Resolver) target(pa *v1alpha1.PodAutoscaler, t target) (decider.Target, 
 			return decider.Target{}, err
 		}
 	}
-	switch t.Metric {
-	case decider.SLO:
+	d, _ := t.Metric.Describe()
+	switch d.Target.Default {
+	case decider.NoTarget:
 		if t.Value != 0 {
 			return decider.Target{}, fmt.Errorf("%s: %v: the metric %s takes no target; set %s", knautoscaling.TargetAnnotationKey, t.Value, t.Metric, sloKeys())
 		}
-	case decider.Concurrency, decider.RPS:
+	case decider.FromKnative:
 		return decider.Target{Metric: t.Metric, Value: r.knativeTarget(pa, t)}, nil
-	case decider.KVCache:
-		return withDefault(t, r.Own.KVCacheTarget), nil
-	case decider.Waiting:
-		return withDefault(t, r.Own.WaitingTarget), nil
-	case decider.TTFTP95:
-		return withDefault(t, 1000*r.Own.SLOTTFT.Seconds()), nil
-	case decider.ITLP95:
-		return withDefault(t, 1000*r.Own.SLOITL.Seconds()), nil
-	case decider.Running, decider.PromptTokens, decider.GenerationTokens:
+	case decider.Required:
 		if t.Value == 0 {
 			return decider.Target{}, fmt.Errorf(
 				"%s: %q: %s needs a target, which depends on model and GPU; set %s, or write %s=<target per replica>", knautoscaling.MetricAnnotationKey, pa.Metric(), t.Metric, knautoscaling.TargetAnnotationKey, t.Metric)
 		}
+	default:
+		t.Value = cmp.Or(t.Value, r.Own.defaultTarget(d))
 	}
 	return decider.Target{Metric: t.Metric, Value: t.Value}, nil
-}
-
-func withDefault(t target, value float64) decider.Target {
-	if t.Value != 0 {
-		value = t.Value
-	}
-	return decider.Target{Metric: t.Metric, Value: value}
 }
 
 // knativeTarget asks Knative's own code, as if the metric stood alone, so that

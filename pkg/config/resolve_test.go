@@ -286,7 +286,7 @@ func TestResolve_clusterMinAboveMax(t *testing.T) {
 
 func TestResolve_ownConfig(t *testing.T) {
 	r := newResolver(t)
-	r.Own = &Config{Tolerance: 0.2, StartupDeadline: time.Hour, KVCacheTarget: 60, WaitingTarget: 2}
+	r.Own = &Config{Tolerance: 0.2, StartupDeadline: time.Hour, Targets: map[decider.Metric]float64{decider.KVCache: 60, decider.Waiting: 2}}
 	s := mustResolve(t, r, newPA(kn+"metric", "kv_cache_usage_percent,num_requests_waiting"))
 	if got, want := s.Spec.Targets, []decider.Target{{Metric: decider.KVCache, Value: 60}, {Metric: decider.Waiting, Value: 2}}; !cmp.Equal(got, want) {
 		t.Errorf("targets %v, want %v", got, want)

@@ -25,7 +25,7 @@ func (r Resolver) objective(pa *v1alpha1.PodAutoscaler, targets []target) (decid
 		}
 		return decider.Objective{FallbackConcurrency: r.fallbackConcurrency(pa)}, nil
 	}
-	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, StartupTime: r.Own.LeadTime}
+	o := decider.Objective{TTFT: r.Own.SLOTTFT, ITL: r.Own.SLOITL, Goal: r.Own.SLOGoal, StartupTime: r.Own.StartupTime}
 	o.FallbackConcurrency = r.fallbackConcurrency(pa)
 	o.LimitConcurrency(int(pa.Spec.ContainerConcurrency))
 	return o, cmp.Or(

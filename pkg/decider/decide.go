@@ -43,13 +43,14 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 
 // targetWant is the want of one target, and its memory for the next call.
 func targetWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
-	switch {
-	case t.Metric.demand():
+	switch t.Metric.kind() {
+	case Demand:
 		return demandWant(spec, t, ts, obs)
-	case t.Metric == TTFTP95, t.Metric == ITLP95:
+	case Percentile:
 		return latencyWant(spec, t, ts, obs)
+	default:
+		return engineWant(spec, t, ts, obs)
 	}
-	return engineWant(spec, t, ts, obs)
 }
 
 // largestWant makes the largest known want the count; of equal ones the first in the

@@ -11,7 +11,8 @@ func TestReading_absurdIsUnknown(t *testing.T) {
 		t.Helper()
 		v := Reading(in)
 		p := Pod{Running: v, Waiting: v, KVCache: v, PromptTokens: v, GenerationTokens: v}
-		if got := reading(p, m); got.Known() != want.Known() || got.Known() && got != want {
+		d, _ := m.Describe()
+		if got := d.reading(&p); got.Known() != want.Known() || got.Known() && got != want {
 			t.Errorf("reading of %s = %v is %v, want %v", m, in, got, want)
 		}
 	}

@@ -56,10 +56,8 @@ func (ts TargetState) panicMode(spec Spec, now time.Time, over bool) TargetState
 
 // demandLoad is the load of both windows, or not ok while nothing was measured.
 func demandLoad(spec Spec, t Target, obs Observation) (stable, burst float64, ok bool) {
-	load := obs.Concurrency
-	if t.Metric == RPS {
-		load = obs.RPS
-	}
+	d, _ := t.Metric.Describe()
+	load := d.Load(obs)
 	if !believable(load.Stable, maxDemand) {
 		return 0, 0, false
 	}

@@ -13,6 +13,12 @@ const (
 	maxRate     = 1e9   // tokens per second
 )
 
+func believableRequests(r Reading) Reading { return r.Within(maxRequests) }
+
+func believablePercent(r Reading) Reading { return min(r.Within(maxPercent), 100) }
+
+func believableRate(r Reading) Reading { return r.Within(maxRate) }
+
 // epsilon is the relative error that summing floats may leave: 3.0000000001
 // replicas are 3, not 4.
 const epsilon = 1e-9
@@ -20,26 +26,27 @@ const epsilon = 1e-9
 // engineWant is the want of an engine metric: the count of HPA's replica calculator,
 // shaped by the rules of the chain.
 func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
-	pods := survey(spec, t.Metric, obs, reading)
+	d, _ := t.Metric.Describe()
+	pods := survey(spec, &d, obs, lastSample)
 	if pods.known == 0 {
 		return unknownWant(t), ts
 	}
 	picked := engineRules
-	if t.Metric == Waiting {
+	if d.Kind == Backlog {
 		picked = backlogRules
 		ts.Backlog = ts.Backlog.observe(obs, t.Value, spec.StableWindow)
 	}
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	n := ts.count(pods, spec, t, obs)
-	w := newWant(t, pods.observed(t.Metric), n)
+	n := ts.count(d, pods, spec, t, obs)
+	w := newWant(t, pods.observed(d), n)
 	a := wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
 	if n > obs.Replicas {
-		a.confirmed = ts.count(survey(spec, t.Metric, obs, confirmed), spec, t, obs)
-		a.seenOutside = countSeenOutside(t, obs)
+		a.confirmed = ts.count(d, survey(spec, &d, obs, twoSamples), spec, t, obs)
+		a.seenOutside = countSeenOutside(d, t, obs)
 	}
-	if t.Metric == Waiting && !ts.Backlog.measured() {
+	if d.Kind == Backlog && !ts.Backlog.measured() {
 		a.seenOutside = 0 // nobody knows yet how many replicas these requests need
 	}
 	ts = w.shape(picked, a, ts)
@@ -48,21 +55,21 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 
 // count is the number of replicas for what a metric is over the pods; the present replicas
 // if it is known of none.
-func (ts TargetState) count(pods podSum, spec Spec, t Target, obs Observation) int32 {
+func (ts TargetState) count(d Description, pods podSum, spec Spec, t Target, obs Observation) int32 {
 	switch {
 	case pods.known == 0:
 		return obs.Replicas
-	case t.Metric == Waiting:
+	case d.Kind == Backlog:
 		return ts.Backlog.count(pods, spec, t, obs)
 	}
 	return pods.count(spec, t, obs)
 }
 
 // countSeenOutside is the count for the requests that queue-proxies, pickers and the
-// activator see: one replica for each, or for as many as the target of Running or Waiting.
-func countSeenOutside(t Target, obs Observation) int32 {
+// activator see: one replica for each, or for as many as the target of a metric that counts requests.
+func countSeenOutside(d Description, t Target, obs Observation) int32 {
 	perReplica := 1.0
-	if t.Metric == Running || t.Metric == Waiting {
+	if d.Unit == requests {
 		perReplica = max(t.Value, perReplica)
 	}
 	seen, _ := requestsSeenOutside(obs)
@@ -93,20 +100,32 @@ type podSum struct {
 	missing int
 }
 
-// survey sums a metric over the pods, each with the value that read returns. Queued
+// samples says which samples of a pod a reading is made of.
+type samples int
+
+const (
+	lastSample samples = iota
+	twoSamples         // the smaller of the last two
+)
+
+// survey sums a metric over the pods. Queued
 // requests are part of Waiting: an endpoint picker queues requests itself when a few
 // wait in each engine.
-func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading) podSum {
+func survey(spec Spec, d *Description, obs Observation, of samples) podSum {
 	var s podSum
-	for _, p := range obs.Pods {
-		r := read(p, m)
+	for i := range obs.Pods {
+		p := &obs.Pods[i]
+		r := d.reading(p)
+		if of == twoSamples {
+			r = d.confirmed(p)
+		}
 		switch {
 		case p.Phase == Draining:
-			if m != KVCache && r.Known() {
+			if d.Over != Mean && r.Known() {
 				s.sum += float64(r)
 			}
 		case p.Phase != Ready:
-			if coming(spec, p) {
+			if coming(spec, *p) {
 				s.missing++
 			}
 		case r.Known():
@@ -116,7 +135,7 @@ func survey(spec Spec, m Metric, obs Observation, read func(Pod, Metric) Reading
 			s.missing++
 		}
 	}
-	if q := queued(obs); m == Waiting && q.Known() {
+	if q := queued(obs); d.Kind == Backlog && q.Known() {
 		s.sum += float64(q)
 	}
 	return s.withUnlisted(obs)
@@ -140,9 +159,9 @@ func coming(spec Spec, p Pod) bool {
 	return p.Phase == Starting && p.Age < spec.StartupDeadline
 }
 
-// observed is the value for Want.Observed: the mean of percentages, otherwise the sum.
-func (s podSum) observed(m Metric) Reading {
-	if m == KVCache {
+// observed is the value for Want.Observed.
+func (s podSum) observed(d Description) Reading {
+	if d.Over == Mean {
 		return Reading(s.sum / float64(s.known))
 	}
 	return Reading(s.sum)
@@ -185,36 +204,16 @@ func (s podSum) hold(obs Observation) int32 {
 }
 
 // reading is one pod's value of an engine metric, unknown if it is not believable.
-func reading(p Pod, m Metric) Reading {
-	return plausible(m, PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens})
-}
+func (d *Description) reading(p *Pod) Reading { return d.plausible(p.Last()) }
 
 // confirmed is the smaller of a pod's last two values; unknown without two.
-func confirmed(p Pod, m Metric) Reading {
-	last := reading(p, m)
+func (d *Description) confirmed(p *Pod) Reading {
+	last := d.reading(p)
 	if !p.Previous.Kept {
 		return last
 	}
-	if before := plausible(m, p.Previous); before.Known() {
+	if before := d.plausible(p.Previous); before.Known() {
 		return min(last, before) // unknown if the last one is
 	}
 	return Unknown()
-}
-
-// plausible is a sample's value of an engine metric, unknown if it is not believable.
-func plausible(m Metric, s PreviousSample) Reading {
-	switch m {
-	case Running:
-		return s.Running.Within(maxRequests)
-	case Waiting:
-		return s.Waiting.Within(maxRequests)
-	case KVCache:
-		return min(s.KVCache.Within(maxPercent), 100)
-	case PromptTokens:
-		return s.PromptTokens.Within(maxRate)
-	case GenerationTokens:
-		return s.GenerationTokens.Within(maxRate)
-	default:
-		return Unknown()
-	}
 }

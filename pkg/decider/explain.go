@@ -1,5 +1,7 @@
 package decider
 
+import "encoding/json"
+
 // Explanation is a decision for programs: String in JSON, with units in the
 // names. A number that is not known is null.
 type Explanation struct {
@@ -35,32 +37,34 @@ type CountChange struct {
 	Text   string `json:"text"`
 }
 
-// SLONeed is the numbers behind the need of the metric slo, see SLOParts.
+// SLONeed is the numbers behind the need of the metric slo. JSON has each part under the
+// name and the unit that Parts gives it.
 type SLONeed struct {
-	TTFTSeconds     float64 `json:"ttftSeconds"`
-	ITLSeconds      float64 `json:"itlSeconds"`
-	GoalRatio       float64 `json:"goalRatio"`
-	AttainmentRatio Reading `json:"attainmentRatio"`
+	TTFTSeconds float64 `json:"ttftSeconds"`
+	ITLSeconds  float64 `json:"itlSeconds"`
+	GoalRatio   float64 `json:"goalRatio"`
+	LimitedBy   string  `json:"limitedBy,omitempty"`
 
-	DemandRequestsPerSecond   Reading `json:"demandRequestsPerSecond"`
-	CapacityRequestsPerSecond Reading `json:"capacityRequestsPerSecondPerReplica"`
-	LimitedBy                 string  `json:"limitedBy,omitempty"`
-	TargetLoadRatio           Reading `json:"targetLoadRatio"`
-	GrowthFactor              Reading `json:"growthFactor"`
-	// EngineRequestsPerHTTPRequest is null while it is not known; 1 is then assumed.
-	EngineRequestsPerHTTPRequest Reading `json:"engineRequestsPerHTTPRequest"`
-	WaitingRequests              Reading `json:"waitingRequests"`
-	StartupSeconds               Reading `json:"startupSeconds"`
+	Parts SLOParts `json:"-"`
+}
 
-	NeededReplicas         Reading `json:"neededReplicas"`
-	NeededForGrowth        Reading `json:"neededReplicasForGrowth"`
-	NeededForPastHour      Reading `json:"neededReplicasForPastHour"`
-	UnschedulableReplicas  int32   `json:"unschedulableReplicas"`
-	ConcurrencyPerReplica  Reading `json:"concurrencyPerReplica"`
-	UnavoidableMissesRatio Reading `json:"unavoidableMissesRatio"`
-	// The latencies of the mean request on an engine without load; 0 until they are learned.
-	UnloadedTTFTSeconds Reading `json:"unloadedTTFTSeconds"`
-	UnloadedITLSeconds  Reading `json:"unloadedITLSeconds"`
+// MarshalJSON writes the parts after the other fields, in one object.
+func (n SLONeed) MarshalJSON() ([]byte, error) {
+	type plain SLONeed
+	out, err := json.Marshal(plain(n))
+	if err != nil {
+		return nil, err
+	}
+	out = out[:len(out)-1]
+	for _, p := range Parts() {
+		value, err := json.Marshal(p.Of(n.Parts))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, `,"`+p.jsonName()+`":`...)
+		out = append(out, value...)
+	}
+	return append(out, '}'), nil
 }
 
 // Explain returns the decision for programs.
@@ -76,13 +80,7 @@ func (d Decision) Explain() Explanation {
 	if p := d.SLO; p != nil {
 		e.SLO = &SLONeed{
 			TTFTSeconds: d.Objective.TTFT.Seconds(), ITLSeconds: d.Objective.ITL.Seconds(),
-			GoalRatio: d.Objective.Goal, AttainmentRatio: p.Attainment,
-			DemandRequestsPerSecond: p.Demand, CapacityRequestsPerSecond: p.CapacityRPS, LimitedBy: p.Limit,
-			TargetLoadRatio: p.TargetLoad, GrowthFactor: p.GrowthFactor, EngineRequestsPerHTTPRequest: p.RequestRatio,
-			WaitingRequests: p.Backlog, StartupSeconds: p.StartupTime,
-			NeededReplicas: p.Need, NeededForGrowth: p.NeedLevel, NeededForPastHour: p.NeedPast,
-			UnschedulableReplicas: p.Unmet, ConcurrencyPerReplica: p.ConcurrencyTarget, UnavoidableMissesRatio: p.Floor,
-			UnloadedTTFTSeconds: p.FloorTTFT, UnloadedITLSeconds: p.FloorITL,
+			GoalRatio: d.Objective.Goal, LimitedBy: p.Limit, Parts: *p,
 		}
 	}
 	return e

@@ -28,7 +28,7 @@ func TestExplain_isTheSameInJSON(t *testing.T) {
 	}
 	for _, part := range []string{
 		`"replicas":3,"reason":"TooManyReplicas","metric":"slo"`, `"metric":"rps","observed":null,"target":8,"neededReplicas":-1`,
-		`"demandRequestsPerSecond":6,"capacityRequestsPerSecondPerReplica":2.14,"limitedBy":"sequences"`, `"ttftSeconds":2,"itlSeconds":0.1,"goalRatio":0.99`,
+		`"ttftSeconds":2,"itlSeconds":0.1,"goalRatio":0.99,"limitedBy":"sequences","capacityRps":2.14,"demandRps":6`, `"startupTimeSeconds":60,"growthFactor":1.02,"targetLoadRatio":0.7,"attainmentRatio":0.9935`,
 		`"unavoidableMissesRatio":null`, `{"rule":"bounds","from":4,"to":3,"reason":"TooManyReplicas","text":"lowered from 4 to 3 (max-scale)"}`,
 	} {
 		if !strings.Contains(string(b), part) {

@@ -66,7 +66,8 @@ func TestCount_answersAsHPA(t *testing.T) {
 		}
 		obs.Replicas, obs.Ready = int32(len(obs.Pods)), int32(len(obs.Pods))
 		spec := Spec{Tolerance: 0.1}
-		got := survey(spec, GenerationTokens, obs, reading).count(spec, Target{GenerationTokens, target}, obs)
+		d, _ := GenerationTokens.Describe()
+		got := survey(spec, &d, obs, lastSample).count(spec, Target{GenerationTokens, target}, obs)
 		if want := hpaReplicas(known, missing, target, 0.1); got != want {
 			t.Fatalf("%v and %d missing of %v: %d, want %d as HPA", known, missing, target, got, want)
 		}

@@ -5,7 +5,7 @@ import "time"
 // observeWork updates EngineSeen and IdleSince.
 func (st State) observeWork(obs Observation) State {
 	for _, p := range obs.Pods {
-		st.EngineSeen = st.EngineSeen || reading(p, Running).Known() || reading(p, Waiting).Known()
+		st.EngineSeen = st.EngineSeen || believableRequests(p.Running).Known() || believableRequests(p.Waiting).Known()
 	}
 	switch {
 	case !idle(obs, st.EngineSeen):
@@ -49,7 +49,7 @@ func enginesIdle(obs Observation) bool {
 			continue
 		}
 		ready++
-		if reading(p, Running) != 0 || reading(p, Waiting) != 0 {
+		if believableRequests(p.Running) != 0 || believableRequests(p.Waiting) != 0 {
 			return false
 		}
 	}

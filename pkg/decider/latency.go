@@ -10,7 +10,8 @@ const maxLatency = 1e9
 // Without completions nothing is known while requests wait; a revision at rest
 // wants nothing.
 func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
-	l := obs.latency(t.Metric)
+	d, _ := t.Metric.Describe()
+	l := d.latency(obs)
 	p95 := l.P95.Within(maxLatency)
 	w := newWant(t, Unknown(), 0)
 	switch {
@@ -58,12 +59,4 @@ func growing(spec Spec, obs Observation) bool {
 		}
 	}
 	return false
-}
-
-// latency is the observation of a latency metric.
-func (o Observation) latency(m Metric) Latency {
-	if m == ITLP95 {
-		return o.ITL
-	}
-	return o.TTFT
 }

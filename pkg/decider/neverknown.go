@@ -18,7 +18,7 @@ func (ts TargetState) noteKnown(w Want, obs Observation) TargetState {
 // window with Ready pods: the engine does not report it, or cannot be read. An unknown
 // metric that was known before is another matter: it will be again.
 func (ts TargetState) neverKnown(spec Spec, obs Observation) bool {
-	return !ts.Metric.demand() && ts.Metric != SLO && !ts.Known && !ts.UnknownSince.IsZero() &&
+	return !ts.Known && !ts.UnknownSince.IsZero() && ts.Metric.ofEngine() &&
 		obs.Time.Sub(ts.UnknownSince) >= spec.StableWindow
 }
 

@@ -64,7 +64,7 @@ func sloInput(obs Observation) slo.Input {
 		if p := &obs.Pods[i]; p.Phase == Ready {
 			in.Pods = append(in.Pods, slo.Pod{
 				Name: p.Name, ReadyAfter: p.ReadyAfter, Totals: &p.Totals,
-				Running: reading(*p, Running), Waiting: reading(*p, Waiting), KVCache: reading(*p, KVCache),
+				Running: believableRequests(p.Running), Waiting: believableRequests(p.Waiting), KVCache: believablePercent(p.KVCache),
 			})
 		}
 	}
@@ -100,7 +100,7 @@ func minOneIfBusy(obs Observation) int32 {
 		return 1
 	}
 	for _, p := range obs.Pods {
-		if p.Phase == Ready && reading(p, Running) > 0 {
+		if p.Phase == Ready && believableRequests(p.Running) > 0 {
 			return 1
 		}
 	}
@@ -157,7 +157,7 @@ const maxQueued = 1e8
 // unknown numbers count as 0.
 func waitingOrQueued(obs Observation) (sum Reading) {
 	for _, p := range obs.Pods {
-		if w := reading(p, Waiting); p.Phase == Ready && w.Known() {
+		if w := believableRequests(p.Waiting); p.Phase == Ready && w.Known() {
 			sum += w
 		}
 	}

@@ -79,10 +79,10 @@ func (st State) target(m Metric, obs Observation) TargetState {
 // count ordered before is taken to be the present replicas.
 func newTargetState(m Metric, obs Observation) TargetState {
 	ts := TargetState{Metric: m}
-	switch {
-	case m == Waiting:
+	switch m.kind() {
+	case Backlog:
 		ts.Backlog = newBacklog(obs)
-	case m.demand():
+	case Demand:
 		ts.PanicPods = obs.Ready
 		if obs.Ready > 1 {
 			ts.PanicSince = obs.Time
@@ -92,7 +92,17 @@ func newTargetState(m Metric, obs Observation) TargetState {
 }
 
 // demand reports whether the metric is Knative's, measured at the queue-proxy.
-func (m Metric) demand() bool { return m == Concurrency || m == RPS }
+func (m Metric) demand() bool { return m.kind() == Demand }
+
+// ofEngine reports whether the metric is only known where an engine reports it.
+func (m Metric) ofEngine() bool {
+	switch m.kind() {
+	case Level, Backlog, Percentile:
+		return true
+	default:
+		return false
+	}
+}
 
 // toCount turns a computed number of replicas into a count; int32 of a float
 // out of range is not defined, so it is clamped first.

@@ -104,12 +104,10 @@ func (s Step) String() string {
 
 // perReplica ends the target of a metric that is summed over the replicas.
 func (m Metric) perReplica() string {
-	switch m {
-	case KVCache, TTFTP95, ITLP95, SLO:
-		return ""
-	default:
+	if d, _ := m.Describe(); d.Over == Sum {
 		return " per replica"
 	}
+	return ""
 }
 
 // text says the reason in words that need no documentation.

@@ -6,36 +6,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-// Metric names a signal that a revision can be scaled on, as users write it in
-// the annotation autoscaling.knative.dev/metric.
-type Metric string
-
-// The metrics. Concurrency and RPS are Knative's, measured at the queue-proxy;
-// the rest come from the engine's metrics endpoint and are read from every pod.
-const (
-	// Concurrency is requests in flight, summed over pods; its target is requests in flight per replica.
-	Concurrency Metric = "concurrency"
-	// RPS is requests per second, summed over pods; its target is requests per second per replica.
-	RPS Metric = "rps"
-	// Running is requests in the engine's batch, summed over pods; its target is requests per replica.
-	Running Metric = "num_requests_running"
-	// Waiting is requests queued inside the engine, summed over pods; its target is requests per replica.
-	Waiting Metric = "num_requests_waiting"
-	// KVCache is KV-cache usage in percent (0..100), averaged over pods; its target is the mean percentage.
-	KVCache Metric = "kv_cache_usage_percent"
-	// PromptTokens is prompt tokens per second, summed over pods; its target is tokens per second per replica.
-	PromptTokens Metric = "prompt_tokens_per_second"
-	// GenerationTokens is generated tokens per second, summed over pods; its target is tokens per second per replica.
-	GenerationTokens Metric = "generation_tokens_per_second"
-	// TTFTP95 is the 95th percentile of the time to first token in milliseconds,
-	// of all pods' requests over the stable window; its target is the largest acceptable value.
-	TTFTP95 Metric = "ttft_p95_ms"
-	// ITLP95 is the same of the time between two tokens.
-	ITLP95 Metric = "itl_p95_ms"
-	// SLO keeps the latencies of Spec.SLO with the fewest replicas; its target is Spec.SLO.Goal.
-	SLO Metric = "slo"
-)
-
 // Target is a metric with its value per replica.
 type Target struct {
 	Metric Metric
@@ -167,6 +137,11 @@ type PreviousSample struct {
 	Kept bool
 	// The readings have the units of Pod's.
 	Running, Waiting, KVCache, PromptTokens, GenerationTokens Reading
+}
+
+// Last is the sample that the pod's readings come from.
+func (p *Pod) Last() PreviousSample {
+	return PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens}
 }
 
 // Observation is all that is known of one revision at one time.

@@ -54,18 +54,17 @@ func validateTargets(spec Spec) error {
 		return errors.New("Spec.Targets is empty: name at least one metric")
 	}
 	for i, t := range spec.Targets {
-		if t.Metric == SLO {
+		switch d, _ := t.Metric.Describe(); d.Kind {
+		case Demand:
+			if !(spec.PanicThreshold > 0) {
+				return fmt.Errorf("Spec.PanicThreshold is %v, want more than 0 for the metric %s", spec.PanicThreshold, t.Metric)
+			}
+		case Planned:
 			if err := spec.SLO.Validate(); err != nil {
 				return err
 			}
 			t.Value = 1
-		}
-		switch t.Metric {
-		case Concurrency, RPS:
-			if !(spec.PanicThreshold > 0) {
-				return fmt.Errorf("Spec.PanicThreshold is %v, want more than 0 for the metric %s", spec.PanicThreshold, t.Metric)
-			}
-		case Running, Waiting, KVCache, PromptTokens, GenerationTokens, TTFTP95, ITLP95, SLO:
+		case Level, Backlog, Percentile:
 		default:
 			return fmt.Errorf("Spec.Targets[%d].Metric %q is not known", i, t.Metric)
 		}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // GroupName is the API group that this package serves.
@@ -27,32 +29,26 @@ func Pools() schema.GroupResource {
 	return schema.GroupResource{Group: "inference.networking.k8s.io", Resource: "inferencepools"}
 }
 
+// PartPrefix begins the names of the parts of a decision on the metric slo.
+const PartPrefix = "slo_"
+
 // Metrics returns the names of the metrics that can be served. Every resource may
 // have each of them but those of slo, the parts of a decision, which revisions have.
-func Metrics() []string {
-	return []string{
-		"concurrency",
-		"requests_per_second",
-		"num_requests_running",
-		"num_requests_waiting",
-		"kv_cache_usage_percent",
-		"prompt_tokens_per_second",
-		"generation_tokens_per_second",
-		"ttft_p95_ms",
-		"itl_p95_ms",
-		"slo_capacity_rps",
-		"slo_demand_rps",
-		"slo_work_seconds",
-		"slo_backlog_requests",
-		"slo_lead_time_seconds",
-		"slo_envelope_ratio",
-		"slo_trim_ratio",
-		"slo_attainment_percent",
-		"slo_need_replicas",
-		"slo_unmet_replicas",
-		"slo_concurrency_target",
+func Metrics() []string { return slices.Clone(metrics) }
+
+var metrics = func() (names []string) {
+	for _, d := range decider.Metrics() {
+		if d.API != "" {
+			names = append(names, d.API)
+		}
 	}
-}
+	for _, p := range decider.Parts() {
+		if !p.LogOnly {
+			names = append(names, PartPrefix+p.PublishedName())
+		}
+	}
+	return names
+}()
 
 // resources lists what is served in the order of the list endpoint.
 func resources() []schema.GroupResource {
@@ -76,4 +72,4 @@ func kindOf(r schema.GroupResource) (gvk schema.GroupVersionKind, ok bool) {
 	}
 }
 
-func isMetric(name string) bool { return slices.Contains(Metrics(), name) }
+func isMetric(name string) bool { return slices.Contains(metrics, name) }

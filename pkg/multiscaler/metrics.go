@@ -46,7 +46,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "ipa_want_replicas", Help: "Replicas that one signal asks for; absent while the signal is unknown.",
 		}, append(revision, "metric")),
 		slo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ipa_slo", Help: "Parts of the newest decision on the metric slo: what a replica carries, demand, lead time and the rest; absent while unknown.",
+			Name: "ipa_slo", Help: "Parts of the newest decision on the metric slo: what a replica sustains, demand, startup time and the rest; absent while unknown.",
 		}, append(revision, "part")),
 		actuation: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ipa_actuation_duration_seconds", Help: "Time from a decision that changes the count to the patched scale target.",
@@ -112,16 +112,14 @@ func (m *Metrics) objective(r collector.Revision, p *decider.SLOParts) {
 	if p == nil {
 		return
 	}
-	for part, v := range map[string]decider.Reading{
-		"capacity_rps": p.CapacityRPS, "demand_rps": p.Demand, "backlog_requests": p.Backlog, "lead_time_seconds": p.StartupTime,
-		"envelope_ratio": p.GrowthFactor, "trim_ratio": p.TargetLoad, "attainment_ratio": p.Attainment, "need_replicas": p.Need,
-		"unmet_replicas": decider.Reading(p.Unmet), "concurrency_target": p.ConcurrencyTarget,
-	} {
-		if !v.Known() {
-			m.slo.DeleteLabelValues(r.Namespace, r.Name, part)
-			continue
+	for _, part := range decider.Parts() {
+		switch v := part.Of(*p); {
+		case part.LogOnly:
+		case !v.Known():
+			m.slo.DeleteLabelValues(r.Namespace, r.Name, part.PublishedName())
+		default:
+			m.slo.WithLabelValues(r.Namespace, r.Name, part.PublishedName()).Set(float64(v))
 		}
-		m.slo.WithLabelValues(r.Namespace, r.Name, part).Set(float64(v))
 	}
 }
 

@@ -21,14 +21,15 @@ func (f fold) add(s collector.Snapshot) {
 		if !v.Value.Known() {
 			continue
 		}
+		d, _ := m.Describe()
 		weight := 1.0
-		if m == decider.KVCache {
+		if d.Over == decider.Mean {
 			weight = float64(podsWith(s, m))
 		}
 		if f[m] == nil {
 			f[m] = &folded{sample: v}
 		}
-		if m == decider.TTFTP95 || m == decider.ITLP95 {
+		if d.Over == decider.Merged {
 			f[m].sum = max(f[m].sum, float64(v.Value)) // percentiles do not add up: the worst of the revisions
 		} else {
 			f[m].sum += float64(v.Value) * weight
@@ -55,7 +56,7 @@ func (f fold) values() map[decider.Metric]collector.Sample {
 	for m, v := range f {
 		s := v.sample
 		s.Value = decider.Reading(v.sum)
-		if m == decider.KVCache {
+		if d, _ := m.Describe(); d.Over == decider.Mean {
 			s.Value = decider.Reading(v.sum / v.weight) // 0/0 is unknown
 		}
 		out[m] = s

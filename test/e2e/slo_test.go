@@ -34,7 +34,7 @@ func TestSLOScalesOnLatency(t *testing.T) {
 	if _, why := r.why(); !strings.Contains(why, "one replica sustains ") || !strings.Contains(why, "TTFT <= 1s and ITL <= 200ms") {
 		t.Errorf("condition Scaling %q, want the demand, the capacity and the objective", why)
 	}
-	for _, metric := range []string{"slo_capacity_rps", "slo_demand_rps", "slo_lead_time_seconds", "slo_concurrency_target", "ttft_p95_ms", "itl_p95_ms"} {
+	for _, metric := range []string{"slo_capacity_rps", "slo_demand_rps", "slo_startup_time_seconds", "slo_concurrency_target", "ttft_p95_ms", "itl_p95_ms"} {
 		eventually(t, settle, metric+" is served", func() (bool, string) {
 			v := r.number(metric)
 			return !math.IsNaN(v), fmt.Sprint(v)

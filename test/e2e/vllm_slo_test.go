@@ -32,7 +32,7 @@ func TestVLLMSLO(t *testing.T) {
 	before, began := ended(r, pod.Name), time.Now()
 	time.Sleep(during)
 	rate := (ended(r, pod.Name) - before) / time.Since(began).Seconds()
-	full := r.number("slo_capacity_rps") / r.number("slo_trim_ratio")
+	full := r.number("slo_capacity_rps") / r.number("slo_target_load_ratio")
 	figure(t, fmt.Sprintf("real vLLM, slo: a second replica asked for %.0f s after 24 clients came; a full one ends %.2f requests/s, the policy says %.2f", took.Seconds(), rate, full))
 	if off := full / rate; !(off > 1./3 && off < 3) {
 		t.Errorf("the policy says that a full replica does %.2f requests/s, it does %.2f", full, rate)

@@ -84,6 +84,3 @@ const (
 // ServingGate is the readiness gate of pods of our class, and the type of its condition in
 // the pod's status: True lets the pod become Ready, False takes it out of routing.
 const ServingGate = Domain + "/serving"
-
-// RequestsPerSecond is the custom metrics API's name of the metric rps.
-const RequestsPerSecond = "requests_per_second"

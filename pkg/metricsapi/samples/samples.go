@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
@@ -29,22 +28,17 @@ func OfValues(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
 
 // OfValue returns the known value of one of the API's metrics, or nothing.
 func OfValue(values map[decider.Metric]collector.Sample, metric string) []metricsapi.Sample {
-	m := decider.Metric(metric)
-	if metric == autoscaling.RequestsPerSecond {
-		m = decider.RPS
+	for m, s := range values {
+		if name(m) == metric && s.Value.Known() {
+			return []metricsapi.Sample{{Metric: metric, Value: float64(s.Value), Time: s.Time, Window: s.Window}}
+		}
 	}
-	s, ok := values[m]
-	if !ok || !s.Value.Known() || name(m) != metric {
-		return nil
-	}
-	return []metricsapi.Sample{{Metric: metric, Value: float64(s.Value), Time: s.Time, Window: s.Window}}
+	return nil
 }
 
 func name(m decider.Metric) string {
-	if m == decider.RPS {
-		return autoscaling.RequestsPerSecond
-	}
-	return string(m)
+	d, _ := m.Describe()
+	return d.API
 }
 
 // OfParts are the parts of a decision on the metric slo, made at a time; a part
@@ -53,24 +47,9 @@ func OfParts(p *decider.SLOParts, at time.Time) (out []metricsapi.Sample) {
 	if p == nil {
 		return nil
 	}
-	for _, part := range []struct {
-		metric string
-		value  decider.Reading
-	}{
-		{"slo_capacity_rps", p.CapacityRPS},
-		{"slo_demand_rps", p.Demand},
-		{"slo_work_seconds", p.Work},
-		{"slo_backlog_requests", p.Backlog},
-		{"slo_lead_time_seconds", p.StartupTime},
-		{"slo_envelope_ratio", p.GrowthFactor},
-		{"slo_trim_ratio", p.TargetLoad},
-		{"slo_attainment_percent", 100 * p.Attainment},
-		{"slo_need_replicas", p.Need},
-		{"slo_unmet_replicas", decider.Reading(p.Unmet)},
-		{"slo_concurrency_target", p.ConcurrencyTarget},
-	} {
-		if part.value.Known() {
-			out = append(out, metricsapi.Sample{Metric: part.metric, Value: float64(part.value), Time: at})
+	for _, part := range decider.Parts() {
+		if v := part.Of(*p); v.Known() && !part.LogOnly {
+			out = append(out, metricsapi.Sample{Metric: metricsapi.PartPrefix + part.PublishedName(), Value: float64(v), Time: at})
 		}
 	}
 	return out

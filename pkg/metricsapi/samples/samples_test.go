@@ -27,7 +27,7 @@ func TestOfParts(t *testing.T) {
 			t.Errorf("%+v is not served by the metrics API", s)
 		}
 	}
-	for metric, want := range map[string]float64{"slo_capacity_rps": 5, "slo_attainment_percent": 50, "slo_unmet_replicas": 2} {
+	for metric, want := range map[string]float64{"slo_capacity_rps": 5, "slo_attainment_ratio": .5, "slo_unschedulable_replicas": 2} {
 		i := slices.IndexFunc(all, func(s metricsapi.Sample) bool { return s.Metric == metric })
 		if i < 0 || all[i].Value != want {
 			t.Errorf("%s: %v, want %v", metric, all, want)

@@ -1,6 +1,7 @@
 package podautoscaler
 
 import (
+	"slices"
 	"time"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -23,14 +24,7 @@ func servedToHPA(pa *v1alpha1.PodAutoscaler) bool {
 
 // servedMetric reports whether the custom metrics API serves a metric by this name.
 func servedMetric(name string) bool {
-	switch decider.Metric(name) {
-	case decider.Concurrency, decider.Running, decider.Waiting, decider.KVCache,
-		decider.PromptTokens, decider.GenerationTokens,
-		decider.TTFTP95, decider.ITLP95:
-		return true
-	default:
-		return name == autoscaling.RequestsPerSecond
-	}
+	return slices.ContainsFunc(decider.Metrics(), func(d decider.Description) bool { return d.API != "" && d.API == name })
 }
 
 // observe collects for a PodAutoscaler of Knative's hpa class: its decisions

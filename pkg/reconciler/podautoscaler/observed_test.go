@@ -4,14 +4,12 @@ import (
 	"testing"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
 // Every metric of the API can be the metric of Knative's hpa class, under the API's name.
 func TestObserved_hpaClass(t *testing.T) {
 	for metric, want := range map[string]bool{
-		"concurrency": true, autoscaling.RequestsPerSecond: true, "num_requests_running": true, "num_requests_waiting": true,
+		"concurrency": true, "requests_per_second": true, "num_requests_running": true, "num_requests_waiting": true,
 		"kv_cache_usage_percent": true, "prompt_tokens_per_second": true, "generation_tokens_per_second": true,
 		"ttft_p95_ms": true, "itl_p95_ms": true,
 		"cpu": false, "memory": false, "rps": false, "slo": false, "": false,

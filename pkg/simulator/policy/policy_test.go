@@ -92,7 +92,7 @@ func TestNew_refusals(t *testing.T) {
 		"kpa:target=NaN":            "policy kpa: target=NaN: it must be a number between 0 and 1e+06",
 		"kpa:window=60":             "policy kpa: window=60: it must be a duration between 0s and 1h0m0s, like 90s",
 		"kpa:metric=kv":             "policy kpa: metric=kv: it must be one of concurrency, rps",
-		"hpa:metric=gpu":            "it must be one of kv_cache_usage_percent, num_requests_waiting,",
+		"hpa:metric=gpu":            "it must be one of num_requests_running, num_requests_waiting, kv_cache_usage_percent,",
 		"static:replicas=-1":        "policy static: replicas=-1: it must be a whole number between 0 and 1000000",
 		"static:replicas=1e3":       "replicas=1e3",
 		"wva:version=3":             "it must be one of 1, 2",

@@ -1,20 +1,24 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
 // engineMetrics are measured pod by pod.
-func engineMetrics() []string {
-	return []string{
-		string(decider.KVCache), string(decider.Waiting), string(decider.Running),
-		string(decider.PromptTokens), string(decider.GenerationTokens),
-	}
-}
+func engineMetrics() []string { return named(decider.Level, decider.Backlog) }
 
 // allMetrics are engineMetrics and those of the queue-proxies; of the latter only the sum is known.
-func allMetrics() []string {
-	return append(engineMetrics(), string(decider.Concurrency), string(decider.RPS))
+func allMetrics() []string { return append(engineMetrics(), named(decider.Demand)...) }
+
+func named(kinds ...decider.Kind) (names []string) {
+	for _, d := range decider.Metrics() {
+		if slices.Contains(kinds, d.Kind) {
+			names = append(names, string(d.Metric))
+		}
+	}
+	return names
 }
 
 // maxTarget is above what any replica can carry of anything.
@@ -22,20 +26,8 @@ const maxTarget = 1e9
 
 // podValue is a pod's value of an engine metric; unknown where it cannot be.
 func podValue(p decider.Pod, metric string) decider.Reading {
-	value := decider.Unknown()
-	switch decider.Metric(metric) {
-	case decider.KVCache:
-		value = p.KVCache
-	case decider.Waiting:
-		value = p.Waiting
-	case decider.Running:
-		value = p.Running
-	case decider.PromptTokens:
-		value = p.PromptTokens
-	case decider.GenerationTokens:
-		value = p.GenerationTokens
-	default: // not of a pod
-	}
+	d, _ := decider.Metric(metric).Describe()
+	value := d.OfPod(p.Last())
 	if !value.Known() || value < 0 || value > maxTarget {
 		return decider.Unknown()
 	}
@@ -55,14 +47,11 @@ func podValues(obs decider.Observation, metric string) []float64 {
 
 // demandSum is concurrency or rps over the stable window, and whether metric is one of them.
 func demandSum(obs decider.Observation, metric string) (sum decider.Reading, ok bool) {
-	switch decider.Metric(metric) {
-	case decider.Concurrency:
-		return obs.Concurrency.Stable, true
-	case decider.RPS:
-		return obs.RPS.Stable, true
-	default:
+	d, _ := decider.Metric(metric).Describe()
+	if d.Kind != decider.Demand {
 		return decider.Unknown(), false
 	}
+	return d.Load(obs).Stable, true
 }
 
 // mean is the average, 0 of nothing.

@@ -1,0 +1,90 @@
+package decider
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// Each constant of type Metric has one description, and each description is whole: what
+// its kind needs to read it, and what its default target needs.
+func TestMetrics_whole(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "metric.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var constants, described []Metric
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if id, isID := specType(spec); ok && isID && id == "Metric" {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			constants = append(constants, Metric(text))
+		}
+		return true
+	})
+	for _, d := range Metrics() {
+		described = append(described, d.Metric)
+		reads := map[Kind]bool{Demand: d.Load != nil, Level: d.ofPod != nil && d.believe != nil, Backlog: d.ofPod != nil && d.believe != nil, Percentile: d.latency != nil, Planned: true}
+		if !reads[d.Kind] || d.Over == 0 || d.TargetMeans == "" || d.Target.Default == 0 || d.Unit == "" && d.Over != None {
+			t.Errorf("%s: its description is not whole: %+v", d.Metric, d)
+		}
+		if r := d.Target; (r.Default == FromConfig) != (r.Value > 0) || r.Min > r.Max || r.Value > 0 && r.Max > 0 && r.Value > r.Max {
+			t.Errorf("%s: its target: %+v", d.Metric, r)
+		}
+	}
+	if !slices.Equal(constants, described) {
+		t.Errorf("constants %v, described %v", constants, described)
+	}
+	if _, known := Metric("cpu").Describe(); known {
+		t.Error("cpu is none of ours")
+	}
+}
+
+func specType(spec *ast.ValueSpec) (string, bool) {
+	if spec == nil {
+		return "", false
+	}
+	id, ok := spec.Type.(*ast.Ident)
+	if !ok {
+		return "", false
+	}
+	return id.Name, true
+}
+
+// A metric that is none of the engine's has no value in a pod.
+func TestDescription_OfPod(t *testing.T) {
+	sample := PreviousSample{true, 1, 2, 100.4, 4, 5}
+	for m, want := range map[Metric]Reading{Running: 1, Waiting: 2, KVCache: 100, PromptTokens: 4, GenerationTokens: 5} {
+		d, _ := m.Describe()
+		if got := d.plausible(sample); got != want {
+			t.Errorf("%s = %v, want %v", m, got, want)
+		}
+	}
+	for _, m := range []Metric{Concurrency, TTFTP95, SLO, "cpu"} {
+		d, _ := m.Describe()
+		if got := d.plausible(sample); !math.IsNaN(float64(got)) {
+			t.Errorf("%s = %v, want unknown", m, got)
+		}
+	}
+}
+
+// The published names of the parts are distinct, in each of their forms.
+func TestParts_names(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range Parts() {
+		if seen[p.PublishedName()] || seen[p.jsonName()+" in JSON"] || p.Doc == "" {
+			t.Errorf("%s: there twice, or without a meaning", p.PublishedName())
+		}
+		seen[p.PublishedName()], seen[p.jsonName()+" in JSON"] = true, true
+	}
+	if p := Parts()[4]; p.PublishedName() != "startup_time_seconds" || p.jsonName() != "startupTimeSeconds" {
+		t.Errorf("%s, in JSON %s", p.PublishedName(), p.jsonName())
+	}
+}
