@@ -23,6 +23,8 @@ func revision() []Annotation {
 			Doc: "the container port of the engine's metrics endpoint"},
 		{Key: autoscaling.MetricsPathKey, Kind: Path{}, DefaultDoc: "the engine's own: `/metrics`, or `/prometheus/metrics` where the engine named is `trtllm-serve`",
 			Doc: "the path of the metrics endpoint"},
+		{Key: autoscaling.MetricsSchemeKey, Kind: words(HTTP, HTTPS), Default: HTTP,
+			Doc: "the scheme of the metrics endpoint. With `https` the pod's certificate is not verified, because pods have no names: whoever can answer at the pod's address can send numbers, as with `http`"},
 		{Key: autoscaling.SLOTTFTKey, OwnClass: true, Only: SLOOnly, Kind: latency("2s"), Default: "2s",
 			Doc: "time to the first token"},
 		{Key: autoscaling.SLOITLKey, OwnClass: true, Only: SLOOnly, Kind: latency("100ms"), Default: "100ms",

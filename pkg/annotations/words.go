@@ -2,6 +2,9 @@ package annotations
 
 // Words that the code compares values with.
 const (
+	// HTTP and HTTPS are the values of metrics-scheme.
+	HTTP  = "http"
+	HTTPS = "https"
 	// StartAtPredecessor and StartAtInitial are the values of start-scale.
 	StartAtPredecessor = "predecessor"
 	StartAtInitial     = "initial"

@@ -44,6 +44,8 @@ type Target struct {
 	PortNamed bool
 	// Path is that of the engine's page; "" is the engine's default.
 	Path string
+	// TLS asks for the engine's page by https. Certificates are not verified.
+	TLS bool
 	// StableWindow and PanicWindow are the averaging windows of concurrency and rps.
 	StableWindow, PanicWindow time.Duration
 	// Weighted gives newer values more weight in the averages.

@@ -16,7 +16,8 @@ type Problem struct {
 	Port int
 	URI  string
 	// Cause is one word: too_large, redirect, unauthorized, status, refused, timeout,
-	// network, tls (the port speaks only https), parse, not_engine (another program or an engine that is not known),
+	// network, tls (the port speaks only https), plain (it does not),
+	// parse, not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
 	// budget (too many large pages at once) or panic (a fault of the autoscaler).
 	Cause string

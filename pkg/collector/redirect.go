@@ -12,7 +12,7 @@ const maxURI = 1 << 10
 // Python server answers for /metrics that is mounted as /metrics/. It follows once. The
 // new URI is asked at once from then on, until the answer is no page.
 func (c *Collector) follow(within turn, t *target, s *scratch) error {
-	uri, ok := samePod(s.response.Location, t.address)
+	uri, ok := samePod(s.response.Location, t.scheme, t.address)
 	if t.source == queueProxy || s.response.Status < 300 || s.response.Status >= 400 || !ok {
 		return nil
 	}
@@ -29,13 +29,13 @@ func (t *target) ask(uri string) {
 	t.rev.mu.Unlock()
 }
 
-// samePod returns the URI of a redirect to plain HTTP at the same host and port.
-func samePod(location, address string) (uri string, ok bool) {
+// samePod returns the URI of a redirect to the same scheme, host and port.
+func samePod(location, scheme, address string) (uri string, ok bool) {
 	u, err := url.Parse(location)
 	if err != nil || u.Opaque != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") || len(location) > maxURI {
 		return "", false
 	}
-	if relative := u.Scheme == "" && u.Host == ""; !relative && (u.Scheme != "http" || u.Host != address) {
+	if relative := u.Scheme == "" && u.Host == ""; !relative && (u.Scheme != scheme || u.Host != address) {
 		return "", false
 	}
 	uri = u.RequestURI()

@@ -24,7 +24,7 @@ func TestSamePod(t *testing.T) {
 		"/metrics\r\nX: y":                      "",
 		"http://169.254.169.254/latest/meta-da": "",
 	} {
-		if got, ok := samePod(location, "10.0.0.1:8000"); ok != (want != "") || ok && got != want {
+		if got, ok := samePod(location, "http", "10.0.0.1:8000"); ok != (want != "") || ok && got != want {
 			t.Errorf("samePod(%q) = %q, %t; want %q", location, got, ok, want)
 		}
 	}
@@ -34,7 +34,7 @@ func FuzzSamePod(f *testing.F) {
 	f.Add("http://10.0.0.1:8000/metrics/")
 	f.Add("/a?b c\r\n")
 	f.Fuzz(func(t *testing.T, location string) {
-		uri, ok := samePod(location, "10.0.0.1:8000")
+		uri, ok := samePod(location, "http", "10.0.0.1:8000")
 		if !ok {
 			return
 		}

@@ -45,6 +45,7 @@ type target struct {
 	connection   *httpget.Connection
 	uri, address string
 	port         int
+	scheme       string
 	// silent counts responses without a byte since the last response, and speaksTLS is what
 	// the last probe of such a server found. They are for the goroutine that scrapes.
 	silent    int
@@ -119,7 +120,11 @@ func newTarget(s source, r *revision, p *pod) *target {
 		uri = "/" + uri
 	}
 	t.uri, t.asked, t.port, t.address = uri, uri, port, net.JoinHostPort(p.IP, strconv.Itoa(port))
-	t.connection = httpget.New(r.c.o.Dial, t.address, uri, header)
+	dial := r.c.o.Dial
+	if t.scheme = "http"; s == enginePage && r.target.TLS {
+		t.scheme, dial = "https", overTLS(dial)
+	}
+	t.connection = httpget.New(dial, t.address, uri, header)
 	return t
 }
 

@@ -99,3 +99,63 @@ func TestProblems_tls(t *testing.T) {
 		})
 	}
 }
+
+// An engine that speaks https is read where the scheme says so, over one connection that
+// is kept, and a redirect to plain http is not followed.
+func TestPoll_https(t *testing.T) {
+	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	for _, tt := range []struct {
+		name   string
+		answer func(*http.Request) (*http.Response, error)
+		cause  string
+	}{
+		{"a page", page(vllmPage(3, 2, 0.5, 1, 1)), ""},
+		{"a redirect on the pod", func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/metrics/" {
+				return ok("text/plain", vllmPage(3, 2, 0.5, 1, 1)), nil
+			}
+			return redirectTo("https://10.0.0.1:8000/metrics/"), nil
+		}, ""},
+		{"a redirect to http", func(*http.Request) (*http.Response, error) { return redirectTo("http://10.0.0.1:8000/metrics/"), nil }, "redirect"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, ready(1)...)
+				w.set("10.0.0.1", func(p *fakePod) { p.speak = speaksTLS(config, "", tt.answer) })
+				w.Watch(Target{Revision: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+				after(10 * time.Second)
+				problems := w.Problems(rev, time.Now())
+				if tt.cause != "" {
+					if len(problems) != 1 || problems[0].Cause != tt.cause {
+						t.Errorf("Problems = %+v, want %s", problems, tt.cause)
+					}
+					return
+				}
+				if p := w.pod("p1"); p.Running != 3 || p.Waiting != 2 || len(problems) > 0 {
+					t.Errorf("%+v, %+v; want 3 running, 2 waiting", p, problems)
+				}
+				if n := w.count("10.0.0.1:8000"); n > 3 {
+					t.Errorf("dialled %d times, want the connection kept", n)
+				}
+			})
+		})
+	}
+}
+
+// A port of plain http is recognised where the scheme says https.
+func TestProblems_plain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, ready(1)...)
+		w.set("10.0.0.1", func(p *fakePod) {
+			p.speak = func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			}
+		})
+		w.Watch(Target{Revision: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		after(10 * time.Second)
+		if got := w.Problems(rev, time.Now()); len(got) != 1 || got[0].Cause != "plain" {
+			t.Errorf("Problems = %+v, want plain", got)
+		}
+	})
+}

@@ -31,6 +31,8 @@ type Settings struct {
 	Engine      string
 	MetricsPort int
 	MetricsPath string
+	// MetricsTLS asks for the page by https.
+	MetricsTLS bool
 	// DrainTimeout is how long a pod that is given up may work off its requests; 0 is the
 	// revision's own timeout.
 	DrainTimeout time.Duration
@@ -100,17 +102,18 @@ func (r Resolver) ResolveAccepted(pa *v1alpha1.PodAutoscaler) (Settings, error) 
 	return s, err
 }
 
-// Collection reads only where the engine's page is: engine, port and path.
+// Collection reads only where the engine's page is: engine, port, path and scheme.
 func Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
-	port := int32(0)
+	port, scheme := int32(0), ""
 	err = cmp.Or(
 		read(pa.Annotations, autoscaling.EngineKey, &s.Engine),
 		read(pa.Annotations, autoscaling.MetricsPortKey, &port),
-		read(pa.Annotations, autoscaling.MetricsPathKey, &s.MetricsPath))
+		read(pa.Annotations, autoscaling.MetricsPathKey, &s.MetricsPath),
+		read(pa.Annotations, autoscaling.MetricsSchemeKey, &scheme))
 	if err != nil {
 		return Settings{}, err
 	}
-	s.MetricsPort = int(port)
+	s.MetricsPort, s.MetricsTLS = int(port), scheme == annotations.HTTPS
 	return s, nil
 }
 

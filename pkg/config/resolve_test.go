@@ -166,6 +166,7 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"engine", "sglang", "sglang", func(s Settings) any { return s.Engine })
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
+	f(ours+"metrics-scheme", "https", true, func(s Settings) any { return s.MetricsTLS })
 	f("example.com/team", "a", int32(0), minReplicas) // not ours to judge
 	for _, key := range append(keysOf(knautoscaling.GroupName), keysOf(autoscaling.Domain)...) {
 		// Other spellings of what only repeats the default are read by the same line of code.

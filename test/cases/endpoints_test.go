@@ -73,7 +73,8 @@ func TestEndpoints_redirectedPage(t *testing.T) {
 	collect(t, server, collector.Target{}, isRead)
 }
 
-// The engine serves only https, or wants a token: the cause has a name.
+// The engine serves only https, or wants a token: the cause has a name, and https is
+// spoken where the annotation says so.
 func TestEndpoints_tlsAndToken(t *testing.T) {
 	input(t, "tls-and-token/server.txt")
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +88,7 @@ func TestEndpoints_tlsAndToken(t *testing.T) {
 	secure.StartTLS()
 	defer secure.Close()
 	collect(t, secure, collector.Target{}, has("tls"))
+	collect(t, secure, collector.Target{TLS: true}, has("unauthorized"))
 	open := httptest.NewServer(page)
 	defer open.Close()
 	collect(t, open, collector.Target{}, has("unauthorized"))

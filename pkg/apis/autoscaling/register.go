@@ -18,6 +18,8 @@ const (
 	MetricsPortKey = Domain + "/metrics-port"
 	// MetricsPathKey is the path of the engine's page; the engine's own default without it.
 	MetricsPathKey = Domain + "/metrics-path"
+	// MetricsSchemeKey is http or https; certificates of pods are not verified.
+	MetricsSchemeKey = Domain + "/metrics-scheme"
 	// StartScaleKey is "predecessor" (default: a new revision starts with the replicas of
 	// the one it replaces) or "initial" (Knative's initial-scale alone decides).
 	StartScaleKey = Domain + "/start-scale"

@@ -51,7 +51,7 @@ func TestMarkReadable(t *testing.T) {
 		{"redirect", "EngineRedirects", "False", []string{"port 8000, path /metrics", "2 of 3 Ready pods", "that of pod p1: HTTP status 302", "metrics-path"}, problem("redirect", time.Minute), none, config.Settings{}, 1},
 		{"redirect, just now", "EngineReadable", "True", nil, problem("redirect", time.Second), all, config.Settings{}, 0},
 		{"in some pods", "EngineUnauthorized", "False", []string{"Engine vllm is read on port 8000 at /metrics in 1 of 3 Ready pods. The metrics endpoint", "without credentials"}, problem("unauthorized", time.Minute), some, config.Settings{}, 1},
-		{"https", "EngineSpeaksTLS", "False", []string{"plain http"}, problem("tls", time.Minute), none, on(decider.Concurrency), 1},
+		{"https", "EngineSpeaksTLS", "False", []string{"metrics-scheme to https"}, problem("tls", time.Minute), none, on(decider.Concurrency), 1},
 		{"of the queue-proxy", "EngineReadable", "True", nil, queue, all, config.Settings{}, 0},
 		{"a web application", "EngineUnknown", "False", []string{"concurrency"}, problem("not_engine", time.Minute), none, on(decider.Concurrency, decider.RPS), 0},
 		{"an unknown engine, with slo", "EngineUnknown", "False", []string{"Known engines: llama.cpp, "}, problem("not_engine", time.Minute), none, on(decider.SLO), 1},

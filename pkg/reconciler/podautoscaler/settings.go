@@ -95,7 +95,7 @@ func collectionTarget(rev collector.Revision, s config.Settings, target *appsv1.
 		port = userPort(target)
 	}
 	return collector.Target{
-		Revision: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath,
+		Revision: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath, TLS: s.MetricsTLS,
 		StableWindow: s.Spec.StableWindow, PanicWindow: s.PanicWindow, Weighted: s.Weighted,
 	}
 }
