@@ -152,7 +152,8 @@ func TestFleet_metricsDelay(t *testing.T) {
 	}{
 		{0, 2, true},
 		{900 * time.Millisecond, 2, true},
-		{1100 * time.Millisecond, 0, false},
+		{1300 * time.Millisecond, 2, true},
+		{6 * time.Second, 0, false},
 	} {
 		f := fleetOf(t, 1, func(c2 *Config) {
 			c2.MetricsDelay, c2.Engine.MaxNumSeqs, c2.Scrape = c.delay, 2, time.Second

@@ -65,6 +65,8 @@ type samples struct {
 	// late is a page that is still on its way; busy is until when the endpoint answers nobody else.
 	late *late
 	busy time.Duration
+	// limit is how long the collector waits for the next page; 0 is firstTimeLimit.
+	limit time.Duration
 }
 
 // late is a page as it was when it was asked for.
@@ -105,14 +107,15 @@ func (f *Fleet) scrape(e scrapeEntry) error {
 	return nil
 }
 
-// scrapeTimeout is how long a collector waits for a page, as pkg/collector does.
-const scrapeTimeout = second
+// A page that is cut off is asked for again with three times the time, as in pkg/collector.
+const firstTimeLimit, longestTimeLimit, moreTime = second, 5 * second, 3
 
 // delay lets a page come late, or not at all where a collector has given up before.
 func (f *Fleet) delay(p *pod, c engine.Counters) {
-	d := f.cfg.MetricsDelay
-	p.samples.busy = f.now + min(d, scrapeTimeout)
-	if d > scrapeTimeout {
+	d, limit := f.cfg.MetricsDelay, max(p.samples.limit, firstTimeLimit)
+	p.samples.busy = f.now + min(d, limit)
+	if d > limit {
+		p.samples.limit = min(moreTime*limit, longestTimeLimit)
 		return
 	}
 	p.samples.late = &late{f.now, c}
@@ -148,9 +151,9 @@ func (s *samples) add(at time.Duration, c engine.Counters, cfg Config) {
 	s.points = append(s.points[:0], s.points[drop:]...)
 }
 
-// fresh reports whether the page is not older than three scrapes, and the time that it takes to come.
+// fresh reports whether the page is not older than three scrapes, and the time that one may take to come.
 func (s *samples) fresh(at time.Duration, cfg Config) bool {
-	return s.some && at-s.at <= 3*cfg.Scrape+cfg.MetricsDelay
+	return s.some && at-s.at <= 3*cfg.Scrape+min(cfg.MetricsDelay, longestTimeLimit)
 }
 
 // perSecond is the token rates over the panic window; unknown with one page.

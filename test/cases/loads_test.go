@@ -87,6 +87,22 @@ func TestLoads_tokensPerStep(t *testing.T) {
 	}
 }
 
+// A metrics endpoint that takes 1.3 s while requests wait costs no policy of ours its scale-up:
+// the jump itself, before the new pods are there, is late with any endpoint.
+func TestLoads_slowEndpoint(t *testing.T) {
+	trace := input(t, "loads/jump.csv")
+	for _, metric := range []string{"slo", "num_requests_waiting=5", "num_requests_running=40"} {
+		t.Run(metric, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"--trace", trace, "--policy", "ipa:metric=" + metric}
+			quick, slow := simulate(t, args...), simulate(t, append(args, "--metrics-delay", "1300ms")...)
+			if slow.Within < quick.Within-0.01 || slow.GPUHours > 1.4*quick.GPUHours {
+				t.Errorf("%.2f %% at %.2f GPU-hours; with a quick endpoint %.2f %% at %.2f", 100*slow.Within, slow.GPUHours, 100*quick.Within, quick.GPUHours)
+			}
+		})
+	}
+}
+
 // Embedding and classification models: one output token, 500 ms to it.
 func TestLoads_oneToken(t *testing.T) {
 	input(t, "loads/one_token.py")

@@ -25,7 +25,7 @@ func (o *options) dirtFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.PromptsPerRequest, "prompts-per-request", c.PromptsPerRequest, "prompts that one HTTP request carries")
 	f.Float64Var(&c.OtherRequests, "other-requests", c.OtherRequests, "HTTP requests a second that never reach an engine")
 	f.IntVar(&c.Ranks, "ranks", c.Ranks, "data-parallel ranks of a pod: engines with the GPUs of the profile each")
-	f.Var((*span)(&c.MetricsDelay), "metrics-delay", "time that a metrics endpoint takes to answer while requests wait; more than 1s is no answer")
+	f.Var((*span)(&c.MetricsDelay), "metrics-delay", "time that a metrics endpoint takes to answer while requests wait; more than 5s is no answer")
 	f.StringSliceVar(&c.Hide, "hide", c.Hide, "`NAMES` of what metrics endpoints do not report, with commas between; list prints them")
 }
 
