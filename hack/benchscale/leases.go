@@ -32,10 +32,12 @@ func (c clients) holdLeases(ctx context.Context, buckets int) error {
 		lease := &coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{Name: leaseName(i, buckets), Namespace: namespace},
 			Spec: coordinationv1.LeaseSpec{
-				HolderIdentity: ptr.String("stand-in"), LeaseDurationSeconds: ptr.Int32(24 * 3600), AcquireTime: &now, RenewTime: &now,
+				HolderIdentity: ptr.String("stand-in"), LeaseDurationSeconds: ptr.Int32(24 * 3600),
+				AcquireTime: &now, RenewTime: &now,
 			},
 		}
-		if _, err := c.kube.CoordinationV1().Leases(namespace).Create(ctx, lease, metav1.CreateOptions{}); err != nil && !apierrs.IsAlreadyExists(err) {
+		_, err := c.kube.CoordinationV1().Leases(namespace).Create(ctx, lease, metav1.CreateOptions{})
+		if err != nil && !apierrs.IsAlreadyExists(err) {
 			return err
 		}
 	}

@@ -109,7 +109,7 @@ func parseFlags() (o options) {
 	flag.StringVar(&o.out, "out", "_output/bench-scale", "folder of the report")
 	flag.BoolVar(&o.profile, "profile", false, "run the program's server within this binary instead, and write CPU and heap profiles")
 	flag.BoolVar(&o.relist, "relist", true, "restart kube-apiserver and measure meanwhile")
-	flag.IntVar(&o.buckets, "buckets", 16, "leases that revisions are spread over; a stand-in for the other replica holds half of them. 0: the adapter leads all")
+	flag.IntVar(&o.buckets, "buckets", 10, "leases that revisions are spread over; a stand-in for the other replica holds half of them. 0: the adapter leads all")
 	flag.IntVar(&o.nice, "nice", 0, "nice value of the adapter: negative on a shared machine, so that others do not take its core")
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), help); flag.PrintDefaults() }
 	flag.Parse()
@@ -131,8 +131,8 @@ func (o options) validate() error {
 		return fmt.Errorf("-pods is %d; it must be 1 to %d, the addresses of %s", o.pods, maxPods, podNetwork)
 	case o.revisions > o.pods:
 		return fmt.Errorf("-revisions is %d, more than the %d pods", o.revisions, o.pods)
-	case o.buckets < 0 || o.buckets > 100 || o.buckets == 1:
-		return errors.New("-buckets must be 0 or 2 to 100")
+	case o.buckets < 0 || o.buckets > 10 || o.buckets == 1:
+		return errors.New("-buckets must be 0 or 2 to 10")
 	case o.perNamespace < 1:
 		return errors.New("-pods-per-namespace must be at least 1")
 	case os.Geteuid() != 0:

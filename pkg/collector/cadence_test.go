@@ -222,6 +222,9 @@ func TestRole_takeover(t *testing.T) {
 				if got := asked("9090", time.Minute); got != tt.standbyStat {
 					t.Errorf("the standby reads a queue-proxy every %v, want %v", got, tt.standbyStat)
 				}
+				if got := w.notifications(); got != 0 {
+					t.Errorf("%d notifications of a revision that this replica does not lead", got)
+				}
 				r.leads.Store(true)
 				n := w.count("10.0.0.3:8000")
 				asked("8000", time.Second+tt.engine)

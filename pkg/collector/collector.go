@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -323,7 +324,8 @@ func (c *Collector) Forget(key Revision) {
 }
 
 // Notify sets the function that is called when a sample changed what is known of
-// a revision. It is called once, before Run. f runs on scraping goroutines
+// a revision that this replica leads: nobody acts for the others, so the ticks of their
+// loops suffice. It is called once, before Run. f runs on scraping goroutines
 // without locks held and must not block.
 func (c *Collector) Notify(f func(Revision)) {
 	c.mu.Lock()
@@ -334,7 +336,10 @@ func (c *Collector) Notify(f func(Revision)) {
 func (c *Collector) changed(key Revision) {
 	c.mu.Lock()
 	f := c.notify
-	keys := c.affected(key)
+	keys := slices.DeleteFunc(c.affected(key), func(k Revision) bool {
+		r := c.revisions[k]
+		return r != nil && !r.leads.Load()
+	})
 	c.mu.Unlock()
 	if f == nil {
 		return

@@ -37,7 +37,9 @@ func slimCaches(ctx context.Context) error {
 		{deploymentinformer.Key{Selector: podautoscaler.Selector}, func() cache.SharedIndexInformer {
 			return deploymentinformer.Get(ctx, podautoscaler.Selector).Informer()
 		}, slimDeployment},
-		{revisioninformer.Key{}, func() cache.SharedIndexInformer { return revisioninformer.Get(ctx).Informer() }, slimRevision},
+		{revisioninformer.Key{}, func() cache.SharedIndexInformer {
+			return revisioninformer.Get(ctx).Informer()
+		}, slimRevision},
 		{painformer.Key{}, func() cache.SharedIndexInformer { return painformer.Get(ctx).Informer() }, slimMeta},
 		{sksinformer.Key{}, func() cache.SharedIndexInformer { return sksinformer.Get(ctx).Informer() }, slimMeta},
 	} {
@@ -167,7 +169,9 @@ func slimConditions(all []corev1.PodCondition) []corev1.PodCondition {
 		if c.Type == corev1.PodInitialized || c.Type == corev1.PodReadyToStartContainers {
 			continue
 		}
-		kept = append(kept, corev1.PodCondition{Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime, Reason: c.Reason})
+		kept = append(kept, corev1.PodCondition{
+			Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime, Reason: c.Reason,
+		})
 	}
 	return kept
 }
