@@ -24,8 +24,9 @@ import (
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // idleFor is the longest time that a connection may have waited for its next request:
-// servers and firewalls drop idle connections, some without a word.
-const idleFor = 10 * time.Second
+// servers and firewalls drop idle connections, some without a word. A standby reads an
+// engine every 30 s at least; a connection for each reading would double its cost.
+const idleFor = 45 * time.Second
 
 // Connection is one URL with the connection to its server. Get, Body's reads and Done
 // are for one goroutine at a time; Close may be called at any time by any.

@@ -88,7 +88,7 @@ func TestConnection_dialsWhenItMust(t *testing.T) {
 		{"closed while it was idle", []int{2, 100}, time.Second, []error{nil, nil, nil, nil}, 2},
 		{"a server that closes at once", []int{0}, time.Second, []error{io.ErrUnexpectedEOF, io.ErrUnexpectedEOF}, 2},
 		{"closed while idle, and again", []int{1, 0, 1}, time.Second, []error{nil, io.ErrUnexpectedEOF, nil}, 3},
-		{"idle for long", []int{100}, 11 * time.Second, []error{nil, nil}, 2},
+		{"idle for long", []int{100}, 46 * time.Second, []error{nil, nil}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
