@@ -29,6 +29,7 @@ func main() {
 	flag.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further call of simulate after this time; 0 is no limit")
 	flag.BoolVar(&o.render, "render", false, "run nothing; make the tables of the runs there are")
+	flag.BoolVar(&o.sensitive, "sensitivity", false, "measure each number of pkg/slo/tuning.go at half and twice its value on a few short loads; -only NAMES measures these alone")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "benchpolicy:", err)
@@ -39,7 +40,7 @@ func main() {
 type options struct {
 	binary, out, root, traces, doc string
 	only, skip, tables             string
-	quick, render                  bool
+	quick, render, sensitive       bool
 	parallel                       int
 	limit                          time.Duration
 }
@@ -47,6 +48,9 @@ type options struct {
 func run(o options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
+	}
+	if o.sensitive {
+		return o.sensitivity()
 	}
 	var err error
 	if o.binary, err = copied(o.binary, o.out); err != nil {

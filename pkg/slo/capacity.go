@@ -96,5 +96,5 @@ func (c capacity) running(rate float64) float64 {
 	rho := min(rate/c.ranks*c.work, maxComputeLoad)
 	// A request is there for a step per token, and for its prompt's share of them.
 	seconds := (c.output*c.base + c.work) / (1 - rho)
-	return max(rate*seconds, 0.1)
+	return max(rate*seconds, minConcurrencyTarget)
 }

@@ -9,9 +9,9 @@ type curve struct {
 	floor float64
 }
 
-func widthOf(i int) float64 { return [widths]float64{0.02, 0.06, 0.1}[i] }
+func widthOf(i int) float64 { return [widths]float64{steepWidth, middleWidth, flatWidth}[i] }
 
-func floorOf(i int) float64 { return [floors]float64{0.0005, 0.005, 0.02, 0.08, 0.3}[i] }
+func floorOf(i int) float64 { return [floors]float64{floorA, floorB, floorC, floorD, floorE}[i] }
 
 // shape is one curve of the family by the distance from its centre in steps,
 // with the logarithms of its two outcomes.
@@ -127,10 +127,10 @@ func (c *curve) at(load float64) float64 {
 }
 
 // allowed is the share of misses to plan for. Where replicas cannot reach the
-// goal, half of what the goal allows is added to what they cannot help.
+// goal, a part of what the goal allows is added to what they cannot help.
 func (c *curve) allowed(goal float64) float64 {
 	share := plannedShare * (1 - goal)
-	return max(share, c.floor+share/2)
+	return max(share, c.floor+shareAboveFloor*share)
 }
 
 // sustained is the largest steady load with at most that share of misses.

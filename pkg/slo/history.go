@@ -29,7 +29,7 @@ func newHistory(bins []float32) (h history) {
 // A level is known with at least one known bin.
 func (h *history) level(i int) (perSecond float64, known bool) {
 	long, some := h.mean(i, levelBins)
-	short, _ := h.mean(i, levelBins/2)
+	short, _ := h.mean(i, shortLevelBins)
 	if short > long {
 		long = (long + short) / 2
 	}

@@ -159,7 +159,7 @@ func queuedTooLong(b *bin) bool {
 // (llm-d's simulator does), and then all look well. Unlike what waits outside,
 // that queue is part of the load under which they came.
 func (d sample) queueTooLong(bound float64) bool {
-	return d.begun() > 0 && d.queueLasted(2*bound)
+	return d.begun() > 0 && d.queueLasted(tolerableQueue*bound)
 }
 
 // misses is the requests of a sample and how many of them missed:
@@ -183,7 +183,7 @@ func (d sample) slow(bound float64, c capacity) float64 {
 		return 0
 	}
 	mean, output := d.gapSum/d.gaps, max(c.output, 1)
-	met := max(d.begun(), 0) / max(d.seconds, 0.1) * output * mean // prompts during one answer
+	met := max(d.begun(), 0) / max(d.seconds, minSeconds) * output * mean // prompts during one answer
 	spread := max(c.prompt*math.Sqrt(2*met)/output, bound/itlSpreadDivisor)
 	return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
 }

@@ -30,7 +30,7 @@ func (m *missingReplicas) observe(b *bin) {
 // estimate is the replicas to have for those that break: their mean, and up to a
 // standard deviation of how many there are at a time.
 func (m *missingReplicas) estimate() float64 {
-	return m.Mean + math.Sqrt(m.Mean)*min(m.Mean*4, 1)
+	return m.Mean + math.Sqrt(m.Mean)*min(m.Mean*spareSlope, 1)
 }
 
 func (m *missingReplicas) valid() bool { return m.Mean >= 0 && m.Mean < 1e10 }

@@ -9,7 +9,7 @@ func needNow(o Objective, plan Parts, in Input, unlearned bool) (need float64, p
 	need = float64(plan.Need)
 	if !plan.Need.Known() {
 		// Requests in flight hold the queue too, so this is no more than a doubling.
-		return min(inFlight(in)/float64(plan.ConcurrencyTarget), 2*float64(max(in.Ready, 1))), true
+		return min(inFlight(in)/float64(plan.ConcurrencyTarget), maxBlindGrowth*float64(max(in.Ready, 1))), true
 	}
 	if o.Has(FeatureBacklog) {
 		need += backlogReplicas(plan.ratePerReplica(), in)

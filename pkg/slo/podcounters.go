@@ -191,7 +191,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		}
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
-			d.interval, d.steadyWithQueue = max(at-before.at, 0.1), now.steadyWithQueue(before, p.KVCache)
+			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
 			d.seconds = d.interval
 			b.samples = append(b.samples, d.perRank(p.ranks()))
 		}

@@ -26,7 +26,7 @@ func (t *startupTimes) estimate(assumed float64) float64 {
 	var sorted [keptStartups]float32
 	n := copy(sorted[:], t.Seconds)
 	slices.Sort(sorted[:n])
-	seen := float64(sorted[n*9/10])
+	seen := float64(sorted[n*startupTenths/10])
 	if n <= fewStartups {
 		median := min(n/2, max(n-2, 0)) // of two the shorter
 		seen = min(seen, maxSlowest*float64(sorted[median]))

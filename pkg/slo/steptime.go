@@ -77,7 +77,7 @@ func (f *regression) estimate() (factor [3]float64, clamped bool) {
 	if !(f.Samples > 0 && trace > 0) {
 		return factor, false
 	}
-	ridge := priorSamples * trace / f.Samples / 30
+	ridge := priorSamples * trace / f.Samples / ridgeDivisor
 	diagonal := [3]float64{f.A[0], f.A[3], f.A[5]}
 	at := func(i, j int) float64 {
 		switch i + j {

@@ -44,7 +44,7 @@ const (
 )
 
 // The prior of the step time, in seconds: an A100 80GB with an 8B model in bf16
-// (algorithms 4.2); what the counters show replaces it within minutes. DisabledFeatures learning
+// (algorithms 4.2); what the counters show replaces it within minutes. Without learning
 // the step time an RTX PRO 6000 needed 33 to 41 % more GPU-hours.
 const (
 	priorBase, priorSequence       = 0.011, 30e-6
@@ -57,7 +57,7 @@ const (
 	// fall. Origin: the window of a level. Not measured.
 	minHistory = time.Minute
 	// drain is the time within which what waits should have begun. Origin: the window of a
-	// level. DisabledFeatures any backlog the tables did not change (ADR 5); other values: not measured.
+	// level. Without any backlog the tables did not change (ADR 5); other values: not measured.
 	drain = time.Minute
 	// outage is a silence after which a memory is no longer trusted to lower. Not measured.
 	outage = 2 * time.Minute
@@ -76,6 +76,8 @@ const (
 	// levelBins is bins: the level is a mean over a minute. Origin: 60 to 120 s were best of
 	// the forecasts compared in algorithms 3. Other values here: not measured.
 	levelBins = 6
+	// shortLevelBins is bins: the level is drawn towards a mean over so many when that is higher. Not measured.
+	shortLevelBins = 3
 	// trendBins is bins: ups and downs are measured against ten minutes. Not measured.
 	trendBins = 60
 	// firstTrend is the first bin with enough before it to show a trend. Origin: levelBins - 1.
@@ -104,7 +106,7 @@ const (
 // Samples of pods.
 const (
 	// maxFollowedPods bounds the pods whose counters are followed; the rest of a larger
-	// fleet is taken to be similar. Origin: the state stays below 16 KiB.
+	// fleet is taken to be similar. Origin: the state stays below 16 KiB. Not tuned.
 	maxFollowedPods = 48
 	// minAboveUpper is a share: the least part of what lies above a bucket's lower edge that
 	// is taken to lie above its upper edge, too. Not measured.
@@ -114,6 +116,8 @@ const (
 	maxTokensPerGap = 10
 	// severalTokens is tokens by outputs: less is rounding. Not measured.
 	severalTokens = 1.1
+	// minSeconds is the least time between two readings; it keeps rates defined. Not tuned.
+	minSeconds = 0.1
 	// maxRanks is the most believable ranks of a pod. Not tuned.
 	maxRanks = 1024
 	// alwaysBusy is the mean requests running from which an engine has no idle moment, and
@@ -132,6 +136,8 @@ const (
 	// The 90th percentile of up to fewStartups is the slowest, which may have waited for a
 	// node: it counts up to maxSlowest times the median. Not measured.
 	fewStartups, maxSlowest = 10, 2
+	// startupTenths of ten startups are no longer than the startup time that is planned with. Not measured.
+	startupTenths = 9
 )
 
 // The mean request.
@@ -170,11 +176,14 @@ const (
 	wholeSampleGaps, minGaps = 1000, 20
 	// priorSamples is the weight of the prior, in samples. Not measured.
 	priorSamples = 2
+	// ridgeDivisor makes of priorSamples a ridge: the features of a sample are about 1 in
+	// sum, and most of that is the base. Not measured.
+	ridgeDivisor = 30
 	// Coefficients are kept between these multiples of the prior's. Origin: engines from an
 	// H100 with an 8B model to a CPU. Not measured.
 	minFactor, maxFactor = 0.05, 20
 	// descents is rounds of coordinate descent: enough for coefficients that are correlated
-	// by 0.97. TestFit_againstAClosedForm holds it.
+	// by 0.97. TestFit_againstAClosedForm holds it. Not tuned.
 	descents = 100
 	// maxClampedBins is bins, five minutes, after which a regression at its limit begins anew. Not measured.
 	maxClampedBins = 30
@@ -186,11 +195,13 @@ const (
 	maxComputeLoad, maxKVLoad = 0.97, 0.9
 	// minComputeLoad is the share of compute where the ITL objective leaves less. Not measured.
 	minComputeLoad = 0.1
+	// minConcurrencyTarget is the least requests in a replica that are reported. Not tuned.
+	minConcurrencyTarget = 0.1
 )
 
 // The limit of concurrent requests: how an engine that runs as many requests as its
 // --max-num-seqs allows is distinguished from one that is short of something else.
-// DisabledFeatures this learner 95.6 to 98.2 % on Azure 2024 with limits of 16 to 64, with it
+// Without this learner 95.6 to 98.2 % on Azure 2024 with limits of 16 to 64, with it
 // 99.99 to 100 %.
 const (
 	// roomyKV is the percent of the KV cache in use below which the cache does not hold
@@ -248,16 +259,21 @@ const (
 	// itlSpreadDivisor: requests' mean ITL is spread around the pod's by at least the
 	// objective divided by this. Not measured.
 	itlSpreadDivisor = 40
-	// normalSlope makes a logistic of the normal distribution (1.702 is exact to 1 %).
+	// tolerableQueue times the bound on the first token, a queue within the engine has
+	// lasted too long whatever the histogram says. Not measured.
+	tolerableQueue = 2
+	// normalSlope makes a logistic of the normal distribution (1.702 is exact to 1 %). Not tuned.
 	normalSlope = 1.7
 )
 
 // The miss curve: floor + (1-floor)*logistic((load-centre)/width). The centre is where half
 // of the requests miss; a load of 1 is what the capacity says that a replica sustains.
 // The steepest width, 0.02, was 0.03 before: diurnal 97.0 to 92.9 GPU-hours together with
-// unvisitedFade. The other widths and the floors (curve.go): not measured.
+// unvisitedFade. The other widths and the floors: not measured.
 const (
-	widths, floors = 3, 5
+	steepWidth, middleWidth, flatWidth     = 0.02, 0.06, 0.1
+	floorA, floorB, floorC, floorD, floorE = 0.0005, 0.005, 0.02, 0.08, 0.3
+	widths, floors                         = 3, 5
 	// Centres are in the middle of steps 6 to 20, loads of 0.325 to 1.025. With centres
 	// above that the tenants' load had 96.4 % (goal 99).
 	firstCentre, centres = 6, 15
@@ -270,7 +286,7 @@ const (
 	// floorPenalty and widthPenalty are the logarithm of how much rarer each higher floor and
 	// each greater width is. Not measured.
 	floorPenalty, widthPenalty = 1.5, 0.3
-	// maxMiss is the largest share of misses that is thought possible; it keeps logarithms finite.
+	// maxMiss is the largest share of misses that is thought possible; it keeps logarithms finite. Not tuned.
 	maxMiss = 1 - 1e-6
 	// reach is the most steps between a load and a centre.
 	reach = firstCentre + centres - 1
@@ -280,7 +296,7 @@ const (
 	endLikelihood = 23
 	// minSeen is the faded number of requests that still say something. Not measured.
 	minSeen = 0.1
-	// minLogWeight is ln(1e-6): a curve worth less of the best is left out, which saves time.
+	// minLogWeight is ln(1e-6): a curve worth less of the best is left out, which saves time. Not tuned.
 	minLogWeight = -13.815510557964274
 )
 
@@ -289,6 +305,12 @@ const (
 	// plannedShare of the misses that the goal allows is planned for; the rest is for what no
 	// plan foresees. 0.4 to 0.9 were tried on the development cells: none was better on all.
 	plannedShare = 0.7
+	// shareAboveFloor of the planned share of misses is allowed above the floor, where
+	// replicas cannot reach the goal. Not measured.
+	shareAboveFloor = 0.5
+	// maxBlindGrowth is a factor on the Ready pods while no arrivals are known: requests in flight
+	// hold the queue, too. Not measured.
+	maxBlindGrowth = 2
 	// minTargetLoad is the least part of a replica's rate that is planned with.
 	// Mooncake: 0.17 gives 98.8 at 71.7, 0.2 gives 98.6 at 65.7, 0.15 gives 98.9 at 74.8.
 	minTargetLoad = 0.17
@@ -316,4 +338,7 @@ const (
 	// maxSpareShare is the most spares by need: pods that can never be Ready, as of an
 	// image that cannot be pulled, would otherwise bring more of their kind. Not measured.
 	maxSpareShare = 0.25
+	// spareSlope: with as many replicas missing in the mean as its inverse, and more, a standard
+	// deviation of them is kept on top. Not measured.
+	spareSlope = 4
 )
