@@ -75,7 +75,9 @@ func tunables(file string, source []byte) (all []tunable, err error) {
 	return all, nil
 }
 
-func isUntuned(doc *ast.CommentGroup) bool { return strings.Contains(strings.ToLower(doc.Text()), untuned) }
+func isUntuned(doc *ast.CommentGroup) bool {
+	return strings.Contains(strings.ToLower(doc.Text()), untuned)
+}
 
 func newTunable(fset *token.FileSet, o types.Object, value ast.Expr, source []byte) (t tunable, isNumber bool) {
 	c, isConst := o.(*types.Const)

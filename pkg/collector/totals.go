@@ -31,12 +31,15 @@ func totals(st *engine.Stat, last decider.Totals, b *bounds) decider.Totals {
 		TTFT:             histogram(st.TTFT, last.TTFT, &b.ttft),
 		ITL:              histogram(st.ITL, last.ITL, &b.itl),
 		E2E:              histogram(st.E2E, last.E2E, &b.e2e),
+		QueueTime:        histogram(st.QueueTime, last.QueueTime, &b.queueTime),
+		PrefillTime:      histogram(st.PrefillTime, last.PrefillTime, &b.prefillTime),
+		PromptLengths:    histogram(st.PromptLengths, last.PromptLengths, &b.promptLengths),
 	}
 }
 
 // bounds are those of the histograms that were read last from any pod of a revision, whose
 // pods share them. The slices are replaced, never written.
-type bounds struct{ ttft, itl, e2e []float64 }
+type bounds struct{ ttft, itl, e2e, queueTime, prefillTime, promptLengths []float64 }
 
 func total(v, largest float64) decider.Reading {
 	if v >= 0 && v <= largest {

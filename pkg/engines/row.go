@@ -114,6 +114,9 @@ const (
 	TTFT
 	ITL
 	E2E
+	QueueTime
+	PrefillTime
+	PromptLengths
 	Adapters
 	// Fields is the number of fields.
 	Fields

@@ -48,6 +48,9 @@ func vllm() Engine {
 			{Field: ITL, Family: "vllm:inter_token_latency_seconds", Kind: Histogram},
 			{Field: ITL, Family: "vllm:time_per_output_token_seconds", Kind: Histogram},
 			{Field: E2E, Family: "vllm:e2e_request_latency_seconds", Kind: Histogram},
+			{Field: QueueTime, Family: "vllm:request_queue_time_seconds", Kind: Histogram},
+			{Field: PrefillTime, Family: "vllm:request_prefill_time_seconds", Kind: Histogram},
+			{Field: PromptLengths, Family: "vllm:request_prompt_tokens", Kind: Histogram},
 			{Field: Adapters, Family: "vllm:lora_requests_info", Kind: LoRA},
 		},
 	}

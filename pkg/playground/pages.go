@@ -107,6 +107,9 @@ func enginePage(p decider.Pod) []byte {
 	histogram(&b, "vllm:time_to_first_token_seconds", t.TTFT)
 	histogram(&b, "vllm:inter_token_latency_seconds", t.ITL)
 	histogram(&b, "vllm:e2e_request_latency_seconds", t.E2E)
+	histogram(&b, "vllm:request_queue_time_seconds", t.QueueTime)
+	histogram(&b, "vllm:request_prefill_time_seconds", t.PrefillTime)
+	histogram(&b, "vllm:request_prompt_tokens", t.PromptLengths)
 	return b.Bytes()
 }
 

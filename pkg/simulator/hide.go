@@ -34,6 +34,9 @@ func hideables() []hideable {
 		{"first-tokens", "histogram of the time to the first token", func(p *decider.Pod) { p.Totals.TTFT = noHistogram }},
 		{"gaps", "histogram of the time between two outputs", func(p *decider.Pod) { p.Totals.ITL = noHistogram }},
 		{"end-to-end", "histogram of the time from arrival to the last token", func(p *decider.Pod) { p.Totals.E2E = noHistogram }},
+		{"queue-time", "histogram of the time in the engine's queue", func(p *decider.Pod) { p.Totals.QueueTime = noHistogram }},
+		{"prefill-time", "histogram of the time from the queue to the first token", func(p *decider.Pod) { p.Totals.PrefillTime = noHistogram }},
+		{"prompt-lengths", "histogram of the tokens of prompts", func(p *decider.Pod) { p.Totals.PromptLengths = noHistogram }},
 		{"all", "everything: there is no metrics endpoint", func(p *decider.Pod) {
 			p.Running, p.Waiting, p.KVCache = decider.Unknown(), decider.Unknown(), decider.Unknown()
 			p.PromptTokens, p.GenerationTokens, p.Totals = decider.Unknown(), decider.Unknown(), decider.Totals{}

@@ -9,16 +9,16 @@ import (
 
 // observed is what observations are made of, once per fleet.
 type observed struct {
-	pods           []decider.Pod
-	ttft, itl, e2e []float64 // bounds in seconds
-	capacity       decider.Reading
-	ranks          int
+	pods                    []decider.Pod
+	ttft, itl, e2e, prompts []float64 // bounds in seconds
+	capacity                decider.Reading
+	ranks                   int
 }
 
 func newObserved(cfg Config) observed {
 	p := cfg.Engine
 	return observed{
-		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()),
+		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()), prompts: inTokens(engine.PromptBounds()),
 		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize * max(cfg.Ranks, 1)), ranks: max(cfg.Ranks, 1),
 	}
 }
@@ -28,6 +28,13 @@ func inSeconds(bounds []time.Duration) (s []float64) {
 		s = append(s, b.Seconds())
 	}
 	return s
+}
+
+func inTokens(bounds []int) (n []float64) {
+	for _, b := range bounds {
+		n = append(n, float64(b))
+	}
+	return n
 }
 
 // Observe advances to a time and returns what a collector would know then. The
@@ -100,9 +107,9 @@ func (s *samples) inFlight(at time.Duration, cfg Config) decider.Reading {
 
 // totals is a page's counters. Its counts are one allocation, which is not used again.
 func (o *observed) totals(c *engine.Counters) decider.Totals {
-	all := make([]float64, len(o.ttft)+len(o.itl)+len(o.e2e))
-	histogram := func(bounds []float64, counts *engine.Histogram, sum time.Duration) decider.Histogram {
-		h := decider.Histogram{Bounds: bounds, Counts: all[:len(bounds):len(bounds)], Sum: decider.Reading(sum.Seconds())}
+	all := make([]float64, len(o.ttft)+len(o.itl)+3*len(o.e2e)+len(o.prompts))
+	histogram := func(bounds []float64, counts *engine.Histogram, sum float64) decider.Histogram {
+		h := decider.Histogram{Bounds: bounds, Counts: all[:len(bounds):len(bounds)], Sum: decider.Reading(sum)}
 		all = all[len(bounds):]
 		n := int64(0)
 		for i := range bounds {
@@ -117,7 +124,9 @@ func (o *observed) totals(c *engine.Counters) decider.Totals {
 		Finished:     decider.Reading(c.Completed),
 		PromptTokens: decider.Reading(c.PromptTokens), CachedTokens: decider.Reading(c.CachedTokens),
 		GenerationTokens: decider.Reading(c.GenerationTokens), KVCapacity: o.capacity,
-		TTFT: histogram(o.ttft, &c.TTFTs, c.TTFT), ITL: histogram(o.itl, &c.TokenGaps, c.TokenGap),
-		E2E: histogram(o.e2e, &c.E2Es, c.E2E),
+		TTFT: histogram(o.ttft, &c.TTFTs, c.TTFT.Seconds()), ITL: histogram(o.itl, &c.TokenGaps, c.TokenGap.Seconds()),
+		E2E: histogram(o.e2e, &c.E2Es, c.E2E.Seconds()), QueueTime: histogram(o.e2e, &c.QueueTimes, c.QueueTime.Seconds()),
+		PrefillTime:   histogram(o.e2e, &c.PrefillTimes, c.PrefillTime.Seconds()),
+		PromptLengths: histogram(o.prompts, &c.Lengths, float64(c.Prompts)),
 	}
 }

@@ -26,6 +26,10 @@ type bin struct {
 	ranks int
 	// requestRatio is the engine requests per HTTP request, NaN when not known.
 	requestRatio float64
+	// hopeless is the share of requests that are late without any queue.
+	hopeless float64
+	// byPhases is set where first tokens are judged by the time in the queue.
+	byPhases bool
 	// ttft is the bound on the time to the first token, in seconds.
 	ttft float64
 	// request, startupTime, limits, replica and capacity are estimates; startupTime is seconds.

@@ -56,31 +56,46 @@ type replica struct {
 // rate, and the lowest counts.
 //
 // Worked: base 11 ms, work 0.1 s, ITL 100 ms: (1-11/100)/0.1 = 8.9 requests/s, limited by ITL.
+//
+// That is for an engine whose step takes the sum of its parts. Where prompts hide behind the
+// reading of the weights, a prompt seems to cost a base less than it computes, until steps are
+// full: then the rate is 1/(work+base), and before that a step is as long as
+// without prompts. The counters do not say which engine it is. The higher rate counts,
+// up to maxHidden times the other, and the miss curve finds the load if that is too much.
 func (m replica) capacity(r request, l limits) capacity {
 	c := capacity{ranks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
-	c.work = max(c.prompt+r.Output*m.step.token(r.context()), minWork)
-	c.rate, c.limit = maxComputeLoad/c.work, "compute"
-	switch free := 1 - c.base/m.itl; {
-	case free <= 0:
-		c.limit = "ITL out of reach"
-	case free < maxComputeLoad:
-		c.rate, c.limit = max(free, minComputeLoad)/c.work, "ITL"
-	}
-	slotSeconds := c.base * r.Output // a request's time in its slot, without load
-	slots := float64(l.Concurrency)
-	if rate := slots / (slotSeconds + slots*c.work); rate < c.rate {
-		c.rate, c.limit = rate, "sequences"
-	}
-	if kv := maxKVLoad * m.kvTokens; kv > 0 {
-		if rate := kv / (slotSeconds*r.context() + kv*c.work); rate < c.rate {
-			c.rate, c.limit = rate, "KV"
-		}
-	}
+	tokens := r.Output * m.step.token(r.context())
+	c.work = max(c.prompt+tokens, minWork)
+	c.rate, c.limit = m.limited(r, c, l, c.work)
+	hidden, _ := m.limited(r, c, l, max(tokens, minWork))
+	c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate))
 	if l.QueueShare > 0 {
 		c.rate *= l.QueueShare
 		c.limit = "queue"
 	}
 	return c
+}
+
+// limited is the rate at which the first limit is reached when a request lengthens steps by work.
+func (m replica) limited(r request, c capacity, l limits, work float64) (rate float64, limit string) {
+	rate, limit = maxComputeLoad/work, "compute"
+	switch free := 1 - c.base/m.itl; {
+	case free <= 0:
+		limit = "ITL out of reach"
+	case free < maxComputeLoad:
+		rate, limit = max(free, minComputeLoad)/work, "ITL"
+	}
+	slotSeconds := c.base * r.Output // a request's time in its slot, without load
+	slots := float64(l.Concurrency)
+	if least := slots / (slotSeconds + slots*work); least < rate {
+		rate, limit = least, "sequences"
+	}
+	if kv := maxKVLoad * m.kvTokens; kv > 0 {
+		if least := kv / (slotSeconds*r.context() + kv*work); least < rate {
+			rate, limit = least, "KV"
+		}
+	}
+	return rate, limit
 }
 
 // times is the capacity of a replica with so many ranks like this one.

@@ -126,11 +126,12 @@ func (c *curve) at(load float64) float64 {
 	return c.miss[i] + (x-float64(i))*(c.miss[i+1]-c.miss[i])
 }
 
-// allowed is the share of misses to plan for. Where replicas cannot reach the
-// goal, a part of what the goal allows is added to what they cannot help.
-func (c *curve) allowed(goal float64) float64 {
+// allowed is the share of misses to plan for, besides the hopeless ones that the curve does not
+// have. Where replicas cannot reach the goal, a part of what the goal allows is added to
+// what they cannot help.
+func (c *curve) allowed(goal, hopeless float64) float64 {
 	share := plannedShare * (1 - goal)
-	return max(share, c.floor+shareAboveFloor*share)
+	return max(share-hopeless, c.floor+shareAboveFloor*share)
 }
 
 // sustained is the largest steady load with at most that share of misses.

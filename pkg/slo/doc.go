@@ -21,6 +21,7 @@
 //	startuptimes.go      how long pods take from creation to Ready
 //	missingreplicas.go   pods that fail again and again
 //	outcomes.go          how many first tokens missed the objective, by what a replica had to do
+//	phases.go            which time in the queue makes a request late
 //	misscurve.go         which share of requests misses the latencies at which load
 //
 // From the estimates, and from nothing else, come

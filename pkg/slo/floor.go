@@ -42,15 +42,3 @@ func (p Parts) OutOfReach(o Objective, before bool) Reach {
 		Misses: float64(p.Floor) > allowed && float64(p.Attainment) < o.Goal,
 	}
 }
-
-const (
-	// fewMeet is the attainment below which few requests meet the objective. Not measured.
-	fewMeet = 0.5
-	// minUnreachable is by how many times the share of misses that replicas cannot help
-	// exceeds what the goal allows before the goal counts as out of reach: the share is
-	// known in steps of four times (curve.go). Not measured.
-	minUnreachable = 1.5
-	// reachedShare is the share of an objective below which a latency that was out of
-	// reach is in reach again. Not measured.
-	reachedShare = 0.9
-)

@@ -54,13 +54,16 @@ type Totals struct {
 	KVCapacity Reading
 	// TTFT, ITL and E2E are latencies in seconds.
 	TTFT, ITL, E2E Histogram
+	// QueueTime is the seconds in the engine's queue, PrefillTime those from there to the first
+	// token, PromptLengths the tokens of prompts; of the same requests, counted when each ends.
+	QueueTime, PrefillTime, PromptLengths Histogram `json:",omitzero"`
 	// Ranks is the data-parallel ranks whose sums these are: engines of their own, with a
 	// queue and a KV cache each; 0 is one.
 	Ranks int `json:",omitzero"`
 }
 
-// Histogram is a latency histogram since the engine began. Counts[i] is the
-// cumulative count at Bounds[i] seconds; Count and Sum are unknown without one.
+// Histogram is a histogram since the engine began. Counts[i] is the
+// cumulative count at Bounds[i] seconds, or tokens; Count and Sum are unknown without one.
 // The slices are shared: nobody changes them.
 type Histogram struct {
 	Bounds, Counts []float64

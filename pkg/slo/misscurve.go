@@ -48,7 +48,7 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 		if late || d.queueTooLong(b.ttft) {
 			missed = seen
 		}
-		t.countAll(seen, missed)
+		t.countAll(seen, missed+b.hopeless*(seen-missed))
 		if !b.reachesTTFT() { // only slow answers say something of the load
 			missed = seen * d.slow(b.objective.ITL.Seconds(), b.capacity)
 		}
@@ -169,6 +169,10 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 	begun := d.begun()
 	if !(begun > 0) || d.firsts < 0 && !(d.waiting >= 0 && d.gaps > 0) {
 		return 0, 0
+	}
+	if b.byPhases {
+		seen := max(d.phased, 0)
+		return seen, max(d.phasedLate, seen*d.slow(b.objective.ITL.Seconds(), b.capacity))
 	}
 	return begun, begun * max(d.lateFirstTokens(b.ttft), d.slow(b.objective.ITL.Seconds(), b.capacity))
 }

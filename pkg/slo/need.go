@@ -83,7 +83,7 @@ func (p Parts) ratePerReplica() float64 {
 // parts plans and says what the plan came from, but for what waits now and the
 // attainment.
 func (e *estimates) parts(o Objective) Parts {
-	share := e.curve.allowed(o.Goal)
+	share := e.curve.allowed(o.Goal, e.hopeless)
 	plan := e.plan(o, share)
 	target := e.curve.sustained(share)
 	rate := e.capacity.rate * target
@@ -91,7 +91,7 @@ func (e *estimates) parts(o Objective) Parts {
 		CapacityRPS: Reading(rate), Limit: e.capacity.limit, Work: Reading(e.capacity.work), Demand: Unknown(),
 		Need:      Unknown(),
 		NeedLevel: Unknown(), NeedPast: Unknown(), Backlog: Unknown(), GrowthFactor: Unknown(),
-		StartupTime: Reading(e.startupTime), TargetLoad: Reading(target), Floor: Reading(e.curve.floor),
+		StartupTime: Reading(e.startupTime), TargetLoad: Reading(target), Floor: Reading(e.curve.floor + e.hopeless),
 		ConcurrencyTarget: Reading(e.capacity.running(rate)),
 	}
 	if plan.known {

@@ -10,7 +10,9 @@ type estimates struct {
 	curve    curve
 	// startupTime is seconds, missing the replicas that are missing in the mean.
 	startupTime, missing float64
-	ready                int32
+	// hopeless is the share of requests that miss whatever the load, and are not in the curve.
+	hopeless float64
+	ready    int32
 }
 
 // planned is what a plan came to, in replicas before rounding.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // podCounters is what one pod's metrics endpoint reported last, unknownCount where
@@ -15,25 +16,28 @@ type podCounters struct {
 	steps, prompt, cached, generated, finished, preempted float64
 	firsts, firstTokensBelowLower, firstTokensBelowUpper  float64
 	gaps, gapSum, ended, endedSum                         float64
-	waiting, running                                      float64 // requests, not counters
-	at                                                    float64 // when the pod was read, in Unix seconds
+	// phased is the requests whose queue time was counted, phasedLate those of them that it made late.
+	phased, phasedLate float64
+	waiting, running   float64 // requests, not counters
+	at                 float64 // when the pod was read, in Unix seconds
 }
 
 // firstCounter and endCounter are the part of fields that only grows.
-const firstCounter, endCounter = 2, 15
+const firstCounter, endCounter = 2, 17
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [18]*float64 {
+func (c *podCounters) fields() [20]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
 		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum,
+		&c.phased, &c.phasedLate,
 		&c.waiting, &c.running, &c.at,
 	}
 }
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [18]float64
+	var list [20]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -73,15 +77,18 @@ func total(r Reading) float64 {
 	return unknownCount
 }
 
-// countersOf reads a pod against a TTFT objective in seconds.
-func countersOf(p Pod, ttft float64) podCounters {
+// countersOf reads a pod against a TTFT objective in seconds and the times in the queue that
+// make a request late.
+func countersOf(p Pod, ttft float64, ph *phases) podCounters {
 	t := p.Totals
+	phased, phasedLate := ph.count(t.QueueTime)
 	lower, upper, _ := t.TTFT.around(ttft)
 	return podCounters{
 		pod: PodHash(p.Name), steps: total(t.Steps), prompt: total(t.PromptTokens), cached: total(t.CachedTokens),
 		generated: total(t.GenerationTokens), finished: total(t.Finished), preempted: total(t.Preemptions),
 		firsts: total(t.TTFT.Count), firstTokensBelowLower: lower, firstTokensBelowUpper: upper,
 		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), ended: total(t.E2E.Count), endedSum: total(t.E2E.Sum),
+		phased: phased, phasedLate: phasedLate,
 		waiting: total(p.Waiting), running: total(p.Running),
 	}
 }
@@ -129,8 +136,8 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 		finished: gained.finished, preempted: max(gained.preempted, 0), firsts: gained.firsts,
 		firstTokensBelowLower: gained.firstTokensBelowLower, firstTokensBelowUpper: gained.firstTokensBelowUpper,
 		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum,
-		waitingBefore: max(before.waiting, 0),
-		waiting:       c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
+		phased: gained.phased, phasedLate: gained.phasedLate, waitingBefore: max(before.waiting, 0),
+		waiting: c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
 		runningBefore: before.running, running: c.running,
 	}, true
 }
@@ -146,6 +153,8 @@ func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
 type sampler struct {
 	// TTFT is the bound in seconds that first tokens were counted against.
 	TTFT float64 `json:"ttft,omitempty"`
+	// Phases says which times in the queue make a request late.
+	Phases phases `json:"phases,omitzero"`
 	// Pods are the counters last read. The slice is replaced, never written.
 	Pods []podCounters `json:"pods,omitempty"`
 }
@@ -163,7 +172,10 @@ func (s *sampler) find(hash float64) (podCounters, bool) {
 // counters of a pod that cannot be read are kept for its next reading.
 func (s *sampler) read(pods []Pod, b *bin) {
 	at := float64(b.end.UnixMilli()) / 1000
-	moved := s.TTFT != b.ttft
+	moved, shares := s.TTFT != b.ttft, s.Phases.Late
+	s.Phases.learn(b.objective, b.ttft, pods)
+	b.hopeless, b.byPhases = s.Phases.Hopeless, s.Phases.known()
+	otherShares := !slices.Equal(shares, s.Phases.Late)
 	read := make([]podCounters, 0, min(len(pods), maxFollowedPods))
 	for _, p := range pods {
 		if len(read) == maxFollowedPods {
@@ -176,7 +188,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 			}
 			continue
 		}
-		now := countersOf(p, b.ttft)
+		now := countersOf(p, b.ttft, &s.Phases)
 		now.startupSeen, now.at = before.startupSeen, at
 		if now.startupSeen == 0 && p.ReadyAfter > 0 {
 			now.startupSeen = 1
@@ -188,6 +200,9 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		read = append(read, now)
 		if moved {
 			before.firstTokensBelowLower, before.firstTokensBelowUpper = unknownCount, unknownCount
+		}
+		if otherShares {
+			before.phased, before.phasedLate = unknownCount, unknownCount
 		}
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
@@ -221,5 +236,5 @@ func (s *sampler) valid() bool {
 			}
 		}
 	}
-	return len(s.Pods) <= maxFollowedPods && s.TTFT >= 0 && s.TTFT < 1e9
+	return len(s.Pods) <= maxFollowedPods && s.Phases.valid() && s.TTFT >= 0 && s.TTFT < 1e9
 }

@@ -84,7 +84,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	// 9. The plan.
 	e := estimates{
 		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity, curve: s.Misses.estimate(b.promised / b.capacity.rate),
-		startupTime: b.startupTime, missing: s.Missing.estimate(), ready: in.Ready,
+		startupTime: b.startupTime, missing: s.Missing.estimate(), hopeless: b.hopeless, ready: in.Ready,
 	}
 	s.Plan = e.parts(o)
 	s.Plan.Attainment, s.Plan.RequestRatio = s.Misses.attainment(), Reading(b.requestRatio)

@@ -15,6 +15,9 @@ type sample struct {
 	outputs float64
 	// ended and endedSum are the requests that the end-to-end histogram saw, and their seconds.
 	ended, endedSum float64
+	// phased is the requests that ended and whose queue time was counted, phasedLate those of
+	// them that it made late; unknownCount where first tokens are judged by their own histogram.
+	phased, phasedLate float64
 	// firstTokensBelowLower and firstTokensBelowUpper are the first tokens not above the
 	// edges of the bucket that contains the TTFT objective; bucketPosition is where in
 	// that bucket the objective lies, 0 to 1.
@@ -67,7 +70,7 @@ func (d sample) perRank(ranks int) sample {
 	}
 	for _, f := range [...]*float64{
 		&d.steps, &d.prompt, &d.cached, &d.generated, &d.finished, &d.preempted, &d.firsts, &d.gaps, &d.gapSum, &d.outputs,
-		&d.ended, &d.endedSum, &d.firstTokensBelowLower, &d.firstTokensBelowUpper,
+		&d.ended, &d.endedSum, &d.phased, &d.phasedLate, &d.firstTokensBelowLower, &d.firstTokensBelowUpper,
 		&d.waitingBefore, &d.waiting, &d.waitingThroughout, &d.runningBefore, &d.running,
 	} {
 		if *f != unknownCount {

@@ -96,8 +96,8 @@ func TestCurve_followsWhatWasMissed(t *testing.T) {
 	for load := 0.02; load < 1; load += 0.05 {
 		hopeless.Outcomes.add(load, 10_000, 3000)
 	}
-	if c := hopeless.estimate(1); c.floor < 0.2 || c.sustained(c.allowed(0.99)) < 0.4 {
-		t.Errorf("misses that no load explains: floor %v, target %v", c.floor, c.sustained(c.allowed(0.99)))
+	if c := hopeless.estimate(1); c.floor < 0.2 || c.sustained(c.allowed(0.99, 0)) < 0.4 {
+		t.Errorf("misses that no load explains: floor %v, target %v", c.floor, c.sustained(c.allowed(0.99, 0)))
 	}
 }
 

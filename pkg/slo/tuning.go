@@ -129,6 +129,21 @@ const (
 	sameBound = 0.2
 )
 
+// Phases of requests: which time in the queue makes a request late.
+const (
+	// minPhases is the requests of the histograms before they are believed. Not measured.
+	minPhases = 50
+	// hidesMisses is the share of the goal's misses from which prompts that alone take as long
+	// as the objective hide the others in the histogram of first tokens. Not measured.
+	hidesMisses = 0.5
+	// phaseRanks is how many lengths of prompts are told apart. Not measured.
+	phaseRanks = 200
+	// samePhases is a share of requests: shares that move by less stay. Not measured.
+	samePhases = 0.05
+	// maxBuckets is the most buckets of a histogram that is used so. Not tuned.
+	maxBuckets = 64
+)
+
 // Startup times.
 const (
 	// keptStartups is how many startups are remembered. Not measured.
@@ -193,6 +208,11 @@ const (
 const (
 	// maxComputeLoad and maxKVLoad are shares. Not measured.
 	maxComputeLoad, maxKVLoad = 0.97, 0.9
+	// maxHidden is a factor: how much more than a sum of its parts an engine may do whose
+	// prompts hide behind the reading of the weights. L40S, 1 and 1.15: conv x8 12.5 and 12.1,
+	// ramp 7.10 and 6.56, Mooncake 83.8 and 81.0 GPU-hours. Without a limit an engine that
+	// does take the sum, with a base near the ITL objective, was thought to do three times as much.
+	maxHidden = 1.15
 	// minComputeLoad is the share of compute where the ITL objective leaves less. Not measured.
 	minComputeLoad = 0.1
 	// minConcurrencyTarget is the least requests in a replica that are reported. Not tuned.
@@ -341,4 +361,17 @@ const (
 	// spareSlope: with as many replicas missing in the mean as its inverse, and more, a standard
 	// deviation of them is kept on top. Not measured.
 	spareSlope = 4
+)
+
+// When the objective is out of reach.
+const (
+	// fewMeet is the attainment below which few requests meet the objective. Not measured.
+	fewMeet = 0.5
+	// minUnreachable is by how many times the share of misses that replicas cannot help
+	// exceeds what the goal allows before the goal counts as out of reach: the share is
+	// known in steps of four times. Not measured.
+	minUnreachable = 1.5
+	// reachedShare is the share of an objective below which a latency that was out of
+	// reach is in reach again. Not measured.
+	reachedShare = 0.9
 )

@@ -36,6 +36,12 @@ func (p *Parser) set(s *Stat, r *engines.Row, t *total) {
 		s.ITL.copy(&t.hist)
 	case engines.E2E:
 		s.E2E.copy(&t.hist)
+	case engines.QueueTime:
+		s.QueueTime.copy(&t.hist)
+	case engines.PrefillTime:
+		s.PrefillTime.copy(&t.hist)
+	case engines.PromptLengths:
+		s.PromptLengths.copy(&t.hist)
 	case engines.Adapters:
 		s.setLoRA(t.lists)
 	case engines.Awake:
@@ -148,6 +154,9 @@ func (s *Stat) reset(name string) {
 	s.TTFT.keep(old.TTFT)
 	s.ITL.keep(old.ITL)
 	s.E2E.keep(old.E2E)
+	s.QueueTime.keep(old.QueueTime)
+	s.PrefillTime.keep(old.PrefillTime)
+	s.PromptLengths.keep(old.PromptLengths)
 	s.LoRA = old.LoRA[:0]
 }
 

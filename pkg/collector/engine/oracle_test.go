@@ -124,7 +124,10 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 			h, found := oracleHistogram(r.Family, byName)
 			if found {
 				known[r.Field] = true
-				*map[engines.Field]*Histogram{engines.TTFT: &s.TTFT, engines.ITL: &s.ITL, engines.E2E: &s.E2E}[r.Field] = h
+				*map[engines.Field]*Histogram{
+					engines.TTFT: &s.TTFT, engines.ITL: &s.ITL, engines.E2E: &s.E2E,
+					engines.QueueTime: &s.QueueTime, engines.PrefillTime: &s.PrefillTime, engines.PromptLengths: &s.PromptLengths,
+				}[r.Field] = h
 			}
 			continue
 		}

@@ -109,6 +109,8 @@ func TestParse_pages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// None of these pages has phases of requests.
+			tt.want.QueueTime, tt.want.PrefillTime, tt.want.PromptLengths = unknown, unknown, unknown
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
@@ -146,8 +148,14 @@ func TestParse_realVLLM(t *testing.T) {
 					t.Errorf("histogram has count %v and buckets %v, want %v in all", h.got.Count, h.got.Counts, h.want)
 				}
 			}
+			// Phases are counted when a request ends.
+			for _, h := range []Histogram{got.QueueTime, got.PrefillTime, got.PromptLengths} {
+				if n := len(h.Bounds); h.Count != tt.e2e || n < 11 || h.Counts[n-1] != tt.e2e {
+					t.Errorf("phases: count %v and buckets %v, want %v in all", h.Count, h.Counts, tt.e2e)
+				}
+			}
 			tt.want.Engine, tt.want.KVCapacity, tt.want.Created = "vllm", 5120, 1.7952590077035658e+09
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Stat{}, "TTFT", "ITL", "E2E"), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Stat{}, "TTFT", "ITL", "E2E", "QueueTime", "PrefillTime", "PromptLengths"), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})

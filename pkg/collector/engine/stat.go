@@ -33,16 +33,19 @@ type Stat struct {
 	Created float64
 	// TTFT, ITL and E2E are latency histograms in seconds.
 	TTFT, ITL, E2E Histogram
+	// QueueTime is the seconds in the queue, PrefillTime those from there to the first token,
+	// PromptLengths the tokens of prompts.
+	QueueTime, PrefillTime, PromptLengths Histogram
 	// LoRA lists adapters that run or wait, in no order.
 	LoRA []string
 	// Asleep is true when the engine has offloaded its weights.
 	Asleep bool
 }
 
-// Histogram is a cumulative latency histogram since the engine's start.
+// Histogram is a cumulative histogram since the engine's start.
 // Count is NaN when the page carries none.
 type Histogram struct {
-	// Bounds are upper bounds in seconds, ascending, without +Inf; Counts[i] is
+	// Bounds are upper bounds in seconds or tokens, ascending, without +Inf; Counts[i] is
 	// the cumulative count at Bounds[i].
 	Bounds, Counts []float64
 	Count, Sum     float64
@@ -56,5 +59,6 @@ func NewStat(name string) Stat {
 		Engine: name, Running: nan, Waiting: nan, KVUsage: nan, KVCapacity: nan,
 		PromptTokens: nan, GenerationTokens: nan, Steps: nan, Preemptions: nan, Finished: nan,
 		PrefixQueries: nan, PrefixHits: nan, Created: nan, TTFT: h, ITL: h, E2E: h,
+		QueueTime: h, PrefillTime: h, PromptLengths: h,
 	}
 }

@@ -23,6 +23,12 @@ type Counters struct {
 	// E2E sums, per completion, the time from arrival to the last token; E2Es is its histogram, see E2EBounds.
 	E2E  time.Duration
 	E2Es Histogram
+	// QueueTime and PrefillTime sum, per completion, the time in the queue and from there to the
+	// first token; Prompts sums the prompts' tokens. As vLLM does, all three are counted when
+	// a request ends well. Their histograms have E2EBounds, those of prompts PromptBounds.
+	QueueTime, PrefillTime            time.Duration
+	Prompts                           int64
+	QueueTimes, PrefillTimes, Lengths Histogram
 }
 
 // Counters returns the counters at a time that is not before the last
@@ -53,10 +59,14 @@ func (c *Counters) Add(o Counters) {
 		c.GenerationTokens+o.GenerationTokens, c.CachedTokens+o.CachedTokens
 	c.TTFT, c.TokenGap, c.E2E, c.FirstTokens = c.TTFT+o.TTFT, c.TokenGap+o.TokenGap, c.E2E+o.E2E,
 		c.FirstTokens+o.FirstTokens
+	c.QueueTime, c.PrefillTime, c.Prompts = c.QueueTime+o.QueueTime, c.PrefillTime+o.PrefillTime, c.Prompts+o.Prompts
 	for i := range c.TTFTs {
 		c.TTFTs[i] += o.TTFTs[i]
 		c.TokenGaps[i] += o.TokenGaps[i]
 		c.E2Es[i] += o.E2Es[i]
+		c.QueueTimes[i] += o.QueueTimes[i]
+		c.PrefillTimes[i] += o.PrefillTimes[i]
+		c.Lengths[i] += o.Lengths[i]
 	}
 }
 

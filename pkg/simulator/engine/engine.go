@@ -88,12 +88,13 @@ type Engine struct {
 	cache  *prefixCache
 	shared int64
 
-	lastArrival time.Duration
-	counters    Counters
-	gapBounds   bounds
-	ttftBounds  bounds
-	e2eBounds   bounds
-	outputs     outputs
+	lastArrival  time.Duration
+	counters     Counters
+	gapBounds    bounds
+	ttftBounds   bounds
+	e2eBounds    bounds
+	promptBounds []int
+	outputs      outputs
 	// gapRest is the part of counters.TokenGap below a nanosecond.
 	gapRest picos
 }
@@ -107,7 +108,8 @@ var ErrTooLong = errors.New("it is refused, as vLLM refuses a prompt above its m
 type slot struct {
 	request Request
 	// queued is when it reaches the engine's queue, first and last when it made its first and newest token.
-	queued, first, last picos
+	// and admitted when it first left the queue.
+	queued, admitted, first, last picos
 	// base + steps is the tokens it holds while decoding; finish is the step of its last token.
 	base, finish int64
 	// computed of target prompt tokens are in the KV cache; generated tokens count as prompt after a preemption.
@@ -128,7 +130,7 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 	}
 	return &Engine{
 		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
-		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()),
+		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()), promptBounds: PromptBounds(),
 		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize), outputs: newOutputs(p.TokensPerStep),
 	}, nil
 }

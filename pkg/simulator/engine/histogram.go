@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // buckets is the most that a histogram of vLLM has, with the one above all bounds.
 const buckets = 23
@@ -25,6 +28,18 @@ func TTFTBounds() []time.Duration {
 func E2EBounds() []time.Duration {
 	return milliseconds(300, 500, 800, 1000, 1500, 2000, 2500, 5000, 10_000, 15_000, 20_000, 30_000, 40_000,
 		50_000, 60_000, 120_000, 240_000, 480_000, 960_000, 1_920_000, 7_680_000)
+}
+
+// PromptBounds are the upper bounds of vllm:request_prompt_tokens, of vLLM 0.32 with a
+// context of 131,072 tokens.
+func PromptBounds() []int {
+	return []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000}
+}
+
+// countPrompt counts a prompt of so many tokens.
+func (h *Histogram) countPrompt(tokens int, bounds []int) {
+	i, _ := slices.BinarySearch(bounds, tokens)
+	h[i]++
 }
 
 func milliseconds(ms ...int) (bounds []time.Duration) {

@@ -89,6 +89,9 @@ func (e *Engine) admit() int32 {
 	e.running++
 	e.admissions++
 	s.serial = e.admissions
+	if s.preemptions == 0 {
+		s.admitted = e.now
+	}
 	if s.reuse != nil {
 		e.reusePrefix(s)
 	}
@@ -201,6 +204,17 @@ func (e *Engine) finishOne(i int32) {
 	e.complete(i)
 }
 
+// countPhases counts what a request went through that has ended.
+func (e *Engine) countPhases(s *slot) {
+	c, queued, prefill := &e.counters, s.admitted-s.queued, s.first-s.admitted
+	c.QueueTime += queued.duration()
+	c.QueueTimes[e.e2eBounds.bucket(queued)]++
+	c.PrefillTime += prefill.duration()
+	c.PrefillTimes[e.e2eBounds.bucket(prefill)]++
+	c.Prompts += int64(s.request.Prompt)
+	c.Lengths.countPrompt(s.request.Prompt, e.promptBounds)
+}
+
 func (e *Engine) complete(i int32) {
 	s := &e.slots[i]
 	e.unlink(i)
@@ -214,6 +228,7 @@ func (e *Engine) complete(i int32) {
 		e.counters.Completed++
 		e.counters.E2E += c.E2E()
 		e.counters.E2Es[e.e2eBounds.bucket(fromDuration(c.E2E()))]++
+		e.countPhases(s)
 	}
 	e.free = append(e.free, i)
 	e.done(c)
