@@ -58,17 +58,23 @@ func keepLast(spec Spec, obs Observation, d Decision) outcome {
 }
 
 // wake raises the count for the requests that wait, or are open in pods that drain, while
-// no pod is Ready: to one replica, and where a target is in requests to what those that
-// wait need. The other metrics know nothing without a Ready pod.
+// no pod is Ready: to one replica, and where a target is in requests to what these need. It
+// does not wait for an average: Open is what is seen now. The other metrics know nothing
+// without a Ready pod.
 func wake(spec Spec, obs Observation, d Decision) outcome {
-	q := queued(obs)
-	if !spec.Reachable || obs.Ready > 0 || !(q > 0 || obs.Open > 0) {
+	open := 0.0
+	for _, r := range [...]Reading{obs.Queued, obs.Open} {
+		if believable(r, maxQueued) {
+			open = max(open, float64(r))
+		}
+	}
+	if !spec.Reachable || obs.Ready > 0 || !(open > 0) {
 		return outcome{replicas: d.Replicas}
 	}
 	need := 1.0
 	for _, t := range spec.Targets {
-		if q > 0 && (t.Metric == Running || t.Metric == Waiting) {
-			need = max(need, math.Ceil(float64(q)/t.Value*(1-epsilon)))
+		if t.Metric == Concurrency || t.Metric == Running || t.Metric == Waiting {
+			need = max(need, math.Ceil(open/t.Value*(1-epsilon)))
 		}
 	}
 	n := max(toCount(min(need, maxPods(spec, obs))), spec.ActivationScale)
