@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -26,21 +28,39 @@ const (
 	kpaClass   = "kpa.autoscaling.knative.dev"
 )
 
-// setActivatorMetrics edits config-observability and restarts the activators, which read it
-// when they start only. The tests that call it run one after the other: other tests
-// have revisions that would go to zero meanwhile.
+// setActivatorMetrics edits config-observability, and replaces the activators, which read it
+// when they start only; "" is no metrics, as Knative comes. The tests that call it run one
+// after the other: other tests have revisions that would go to zero meanwhile.
 func setActivatorMetrics(t *testing.T, protocol string) {
 	t.Helper()
-	ctx := context.Background()
-	maps := cluster.kube.CoreV1().ConfigMaps("knative-serving")
-	patch := fmt.Sprintf(`{"data":{"metrics-protocol":%q}}`, protocol)
-	if _, err := maps.Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	value := "null"
+	if protocol != "" {
+		value = strconv.Quote(protocol)
+	}
+	patch := fmt.Sprintf(`{"data":{"metrics-protocol":%s}}`, value)
+	if _, err := cluster.kube.CoreV1().ConfigMaps("knative-serving").Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"rollout", "restart", "deployment/activator"}, {"rollout", "status", "deployment/activator", "--timeout=90s"}} {
-		if out, err := testbed.Kubectl(ctx, "", append([]string{"-n", "knative-serving"}, args...)...); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
+	activators := metav1.ListOptions{LabelSelector: "app=activator"}
+	if err := cluster.kube.CoreV1().Pods("knative-serving").DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
+		t.Fatal(err)
+	}
+	err := testbed.Poll(ctx, time.Second, func() (bool, string) {
+		list, err := cluster.kube.CoreV1().Pods("knative-serving").List(ctx, activators)
+		if err != nil {
+			return false, err.Error()
 		}
+		for _, p := range list.Items {
+			if p.DeletionTimestamp == nil && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
+				return true, ""
+			}
+		}
+		return false, "no new activator is Ready"
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -48,7 +68,7 @@ func setActivatorMetrics(t *testing.T, protocol string) {
 func withActivatorMetrics(t *testing.T) {
 	t.Helper()
 	setActivatorMetrics(t, "prometheus")
-	t.Cleanup(func() { setActivatorMetrics(t, "none") })
+	t.Cleanup(func() { setActivatorMetrics(t, "") })
 }
 
 // sleeper is a Service that goes to zero as soon as it may.
@@ -150,7 +170,7 @@ func TestZeroJumpAndReturn(t *testing.T) {
 
 // Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
 func TestZeroBlind(t *testing.T) {
-	setActivatorMetrics(t, "none")
+	setActivatorMetrics(t, "")
 	r := sleeper(t, namespaceFor(t), "blind", nil).current()
 	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
 		c := r.pa().Status.GetCondition("ScaleToZero")
@@ -160,9 +180,9 @@ func TestZeroBlind(t *testing.T) {
 
 	// Switched on it goes to zero; switched off there, it does not sleep blind.
 	setActivatorMetrics(t, "prometheus")
-	defer setActivatorMetrics(t, "none")
+	defer setActivatorMetrics(t, "")
 	r.waitZero()
-	setActivatorMetrics(t, "none")
+	setActivatorMetrics(t, "")
 	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
 }
 
@@ -198,11 +218,11 @@ func TestZeroTargetBurstCapacity(t *testing.T) {
 	burst := sleeper(t, namespace, "burst", annotations{"target-burst-capacity": "7", "target": "10", "min-scale": "1"})
 	mode(burst, nv1alpha1.SKSOperationModeServe)
 	var streams streams
-	streams.begin(burst, 5) // 10 - 7 - 5 is below 0
+	streams.openWithin(burst, 5, beginning) // 10 - 7 - 5 is below 0
 	mode(burst, nv1alpha1.SKSOperationModeProxy)
 
 	r := proxied.current()
-	streams.begin(proxied, 24)
+	streams.openWithin(proxied, 24, beginning)
 	time.Sleep(5 * time.Second)
 	r.setMinScale(1)
 	streams.expectWhole(t, 29)
