@@ -79,15 +79,16 @@ func (r *Response) fill() error {
 }
 
 // line returns the next line without its end, valid until the next read. strict
-// demands "\r\n" at the end, else "\n" will do as well.
+// demands "\r\n" at the end and no other "\r", as net/http does of the lines between
+// chunks; else "\n" will do as well.
 func (r *Response) line(strict bool) ([]byte, error) {
 	for searched := 0; ; {
 		if n := bytes.IndexByte(r.buf[r.at+searched:r.end], '\n'); n >= 0 {
 			line := r.buf[r.at : r.at+searched+n]
 			r.at += searched + n + 1
 			cut, ok := bytes.CutSuffix(line, []byte{'\r'})
-			if strict && !ok {
-				return nil, malformed("a line of a chunk ends without a carriage return")
+			if strict && (!ok || bytes.IndexByte(cut, '\r') >= 0) {
+				return nil, malformed("a line of a chunk does not end with its only carriage return")
 			}
 			return cut, nil
 		}
