@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -64,8 +65,10 @@ func (e *environment) addAll(ctx context.Context, s snapshot, r schema.GroupVers
 		if r.Resource == "pods" && o.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if owner := metav1.GetControllerOf(&o); r.Resource == "pods" && owner != nil { // a test kills the activator: another pod takes its place
-			s.count(strings.Join([]string{"pods", o.GetNamespace(), "of " + owner.Name, fmt.Sprint(o.GetLabels(), o.GetAnnotations())}, "/"))
+		if owner := metav1.GetControllerOf(&o); owner != nil && (r.Resource == "pods" || r.Resource == "replicasets") {
+			if r.Resource == "pods" {
+				s.countPod(o, owner.Name)
+			}
 			continue
 		}
 		key := strings.Join([]string{r.GroupResource().String(), o.GetNamespace(), o.GetName()}, "/")
@@ -78,8 +81,13 @@ func (e *environment) addAll(ctx context.Context, s snapshot, r schema.GroupVers
 	return nil
 }
 
-// count adds one object to those that only their number tells apart.
-func (s snapshot) count(key string) {
+// countPod counts a pod among those of its Deployment with the same labels: tests kill the
+// activator and roll its Deployment out, and other pods of other ReplicaSets take their place.
+func (s snapshot) countPod(pod unstructured.Unstructured, replicaSet string) {
+	labels := maps.Clone(pod.GetLabels())
+	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	deployment := strings.TrimSuffix(replicaSet, "-"+pod.GetLabels()[appsv1.DefaultDeploymentUniqueLabelKey])
+	key := strings.Join([]string{"pods", pod.GetNamespace(), "of " + deployment, fmt.Sprint(labels)}, "/")
 	n, _ := strconv.Atoi(s[key]) // 0 for the first
 	s[key] = strconv.Itoa(n + 1)
 }
