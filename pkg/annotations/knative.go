@@ -14,9 +14,9 @@ func knative() []Annotation {
 	row := func(keys kmap.KeyPriority, doc string) Annotation {
 		return Annotation{Key: keys[0], Older: keys[1:], Doc: doc}
 	}
-	demand := func(keys kmap.KeyPriority, min, max float64, doc string) Annotation {
+	demand := func(keys kmap.KeyPriority, low, high float64, doc string) Annotation {
 		a := row(keys, doc)
-		a.Only, a.Kind = DemandOnly, Number{Min: min, Max: max, What: "a percentage"}
+		a.Only, a.Kind = DemandOnly, Number{Min: low, Max: high, What: "a percentage"}
 		return a
 	}
 	burst := row(knautoscaling.TargetBurstCapacityAnnotation, "requests that may come at once: while the Ready pods have no room for them beside the present load, Knative's activator stays in the path and queues. `-1` keeps it there always, `0` and no annotation only while no pod is Ready; above 0 for the metrics `concurrency` and `rps` only")

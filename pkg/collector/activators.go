@@ -81,7 +81,8 @@ type activatorHeld struct {
 
 func newActivators(o Options, now func() time.Time, changed func(Revision)) *activators {
 	return &activators{
-		dial: o.Dial, now: now, timeout: o.Timeout, port: o.ActivatorPort, log: o.Log, changed: changed, readers: map[string]*activator{},
+		dial: o.Dial, now: now, timeout: o.Timeout, port: o.ActivatorPort, log: o.Log, changed: changed,
+		readers: map[string]*activator{},
 	}
 }
 
@@ -249,7 +250,8 @@ func (a *activators) problem() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now, ready := a.now(), 0
-	for _, r := range slices.SortedFunc(maps.Values(a.readers), func(x, y *activator) int { return cmp.Compare(x.Name, y.Name) }) {
+	for _, r := range slices.SortedFunc(maps.Values(a.readers),
+		func(x, y *activator) int { return cmp.Compare(x.Name, y.Name) }) {
 		if !r.Ready {
 			continue
 		}

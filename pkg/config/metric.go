@@ -48,7 +48,8 @@ func parseMetric(entry string) (target, error) {
 	t := target{Metric: decider.Metric(strings.TrimSpace(name))}
 	d, known := t.Metric.Describe()
 	if !known {
-		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric, annotations.Nearest(string(t.Metric), metricNames()))
+		return t, fmt.Errorf("%s: unknown metric %q%s", knautoscaling.MetricAnnotationKey, t.Metric,
+			annotations.Nearest(string(t.Metric), metricNames()))
 	}
 	if !given {
 		return t, nil

@@ -48,6 +48,6 @@
 // (noengine.go).
 //
 // The rules on the largest want are partial data, unreachable, idle, requests wait,
-// blind at zero, scale-down delay, lost pod, failing start, last replica and, last, bounds. Unknown is never zero: without any known metric the count
-// stays. testdata/scenarios has a story for each rule.
+// blind at zero, scale-down delay, lost pod, failing start, last replica and, last, bounds.
+// Unknown is never zero: without any known metric the count stays. testdata/scenarios has a story for each rule.
 package decider

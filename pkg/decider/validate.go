@@ -40,7 +40,8 @@ func validate(spec Spec, obs Observation) error {
 		return fmt.Errorf("Spec.ActivationScale %d, ScaleDownDelay %v, StartupDeadline %v: none may be negative",
 			spec.ActivationScale, spec.ScaleDownDelay, spec.StartupDeadline)
 	}
-	if !(spec.TargetBurst == -1 || spec.TargetBurst >= 0 && spec.TargetBurst <= maxTarget) || !(spec.ReplicaCapacity >= 0 && spec.ReplicaCapacity <= maxTarget) {
+	if !(spec.TargetBurst == -1 || spec.TargetBurst >= 0 && spec.TargetBurst <= maxTarget) ||
+		!(spec.ReplicaCapacity >= 0 && spec.ReplicaCapacity <= maxTarget) {
 		return fmt.Errorf("Spec.TargetBurst %v, ReplicaCapacity %v: want -1 or more, and 0 or more", spec.TargetBurst, spec.ReplicaCapacity)
 	}
 	if !(spec.Tolerance >= 0 && spec.Tolerance < 1) {

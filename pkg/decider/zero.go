@@ -12,7 +12,8 @@ import (
 // decide alone.
 func idleToZero(spec Spec, st State, obs Observation, d Decision) outcome {
 	stay := outcome{replicas: d.Replicas}
-	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas == 0 || !noDemand(d) || obs.Open != 0 || minOneIfBusy(obs) > 0 {
+	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas == 0 || !noDemand(d) || obs.Open != 0 ||
+		minOneIfBusy(obs) > 0 {
 		return stay
 	}
 	last := d.Replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs) && st.idleFor(spec.StableWindow, obs.Time)
@@ -40,7 +41,8 @@ func (st State) observeBlind(obs Observation) State {
 
 // wakeBlind starts one replica of a revision at zero that nobody sees the requests of.
 func wakeBlind(spec Spec, st State, obs Observation, d Decision) outcome {
-	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas > 0 || st.BlindSince.IsZero() || obs.Time.Sub(st.BlindSince) < maxBlind {
+	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas > 0 || st.BlindSince.IsZero() ||
+		obs.Time.Sub(st.BlindSince) < maxBlind {
 		return outcome{replicas: d.Replicas}
 	}
 	return outcome{1, OpenUnknown}

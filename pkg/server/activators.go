@@ -68,7 +68,8 @@ func (a *activatorPods) list() []collector.ActivatorPod {
 	var all []collector.ActivatorPod
 	for _, p := range pods {
 		if p.Status.Phase == corev1.PodRunning && p.Status.PodIP != "" {
-			all = append(all, collector.ActivatorPod{Name: p.Name, UID: string(p.UID), IP: p.Status.PodIP, Ready: p.DeletionTimestamp == nil && podReady(p)})
+			all = append(all, collector.ActivatorPod{Name: p.Name, UID: string(p.UID), IP: p.Status.PodIP,
+				Ready: p.DeletionTimestamp == nil && podReady(p)})
 		}
 	}
 	return all

@@ -82,7 +82,9 @@ func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed 
 		case <-ticker.C:
 		}
 		pools := readPools(r)
-		slices.SortFunc(pools, func(a, b inferencepool.Pool) int { return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+		slices.SortFunc(pools, func(a, b inferencepool.Pool) int {
+			return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+		})
 		now := ""
 		for _, p := range pools {
 			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector)

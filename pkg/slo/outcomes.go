@@ -31,7 +31,8 @@ func (t *outcomes) add(share, seen, missed float64) bool {
 		return false
 	}
 	missed = min(max(missed, 0), seen)
-	i, same := slices.BinarySearchFunc(*t, bucketOf(share), func(o outcome, bucket int) int { return bucketOf(o.share) - bucket })
+	i, same := slices.BinarySearchFunc(*t, bucketOf(share),
+		func(o outcome, bucket int) int { return bucketOf(o.share) - bucket })
 	if !same {
 		*t = slices.Insert(*t, i, outcome{share, seen, missed})
 		if len(*t) > maxOutcomes {

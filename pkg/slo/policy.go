@@ -83,7 +83,8 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 
 	// 9. The plan.
 	e := estimates{
-		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity, curve: s.Misses.estimate(b.promised / b.capacity.rate),
+		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity,
+		curve:       s.Misses.estimate(b.promised / b.capacity.rate),
 		startupTime: b.startupTime, missing: s.Missing.estimate(), hopeless: b.hopeless, ready: in.Ready,
 	}
 	s.Plan = e.parts(o)

@@ -135,7 +135,8 @@ func (r *Reconciler) activatingFor(pa *v1alpha1.PodAutoscaler) time.Duration {
 
 // startDeadline is how long a start may take: the progress deadline, or two of the startup
 // times that were learned.
-func (r *Reconciler) startDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler, startup time.Duration) time.Duration {
+func (r *Reconciler) startDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler,
+	startup time.Duration) time.Duration {
 	return max(progressDeadline(ctx, pa), 2*startup) + activationBuffer
 }
 

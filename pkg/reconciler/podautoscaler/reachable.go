@@ -16,7 +16,8 @@ import (
 // does not scale on slo has no such condition.
 func (r *Reconciler) markReachable(ctx context.Context, pa *v1alpha1.PodAutoscaler, d decider.Decision) {
 	if d.SLO == nil {
-		_ = pa.GetConditionSet().Manage(&pa.Status).ClearCondition(autoscaling.ConditionObjectiveReachable) // fails for Ready's own conditions only
+		// fails for Ready's own conditions only
+		_ = pa.GetConditionSet().Manage(&pa.Status).ClearCondition(autoscaling.ConditionObjectiveReachable)
 		return
 	}
 	old := pa.Status.GetCondition(autoscaling.ConditionObjectiveReachable)
@@ -24,7 +25,8 @@ func (r *Reconciler) markReachable(ctx context.Context, pa *v1alpha1.PodAutoscal
 	switch text, unloaded := d.OutOfReach(old.IsFalse()), d.Unloaded(); {
 	case text != "":
 		c.Status, c.Severity, c.Reason = corev1.ConditionFalse, apis.ConditionSeverityWarning, autoscaling.ReasonOutOfReach
-		c.Message = text + " Relax " + autoscaling.SLOTTFTKey + ", " + autoscaling.SLOITLKey + " or " + autoscaling.SLOGoalKey + ", allow for long prompts by " + autoscaling.SLOTTFTPerTokenKey + ", or use a faster engine."
+		c.Message = text + " Relax " + autoscaling.SLOTTFTKey + ", " + autoscaling.SLOITLKey + " or " +
+			autoscaling.SLOGoalKey + ", allow for long prompts by " + autoscaling.SLOTTFTPerTokenKey + ", or use a faster engine."
 	case unloaded == "":
 		c.Status, c.Reason, c.Message = corev1.ConditionUnknown, "NotLearnedYet", "What the engine takes without load is not learned yet."
 	default:

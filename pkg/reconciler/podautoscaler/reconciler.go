@@ -103,7 +103,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 		return err
 	}
 	pooled := r.keepPooled(pa, settings, target)
-	rep := report{settings: *settings, refused: refused, pooled: pooled, target: target, counts: r.pods.counts(revisionOf(pa))}
+	rep := report{settings: *settings, refused: refused, pooled: pooled, target: target,
+		counts: r.pods.counts(revisionOf(pa))}
 	rep.start = r.startScale(pa, *settings, target)
 	rep.record = r.decide(pa, *settings, target, rep.start)
 	rep.want = wanted(rep.record)

@@ -113,8 +113,9 @@ func (r *Reconciler) zeroFacts(ctx context.Context, pa *v1alpha1.PodAutoscaler, 
 	f := zeroFacts{
 		activating: pa.Status.IsActivating(), active: pa.Status.IsActive(), activatingFor: r.activatingFor(pa),
 		activeFor: pa.Status.ActiveFor(now), inactiveFor: pa.Status.InactiveFor(now),
-		window: rep.settings.Spec.StableWindow, deadline: r.startDeadline(ctx, pa, rep.startup()), grace: zero.Grace, retention: keepAlive(zero, rep.startup()),
-		inPath: func() bool { return rep.settings.Spec.TargetBurst < 0 || r.activatorInPath(ctx, pa) },
+		window: rep.settings.Spec.StableWindow, deadline: r.startDeadline(ctx, pa, rep.startup()), grace: zero.Grace,
+		retention: keepAlive(zero, rep.startup()),
+		inPath:    func() bool { return rep.settings.Spec.TargetBurst < 0 || r.activatorInPath(ctx, pa) },
 	}
 	if sks, err := r.SKSLister.ServerlessServices(pa.Namespace).Get(pa.Name); err == nil {
 		f.proxied, f.proxiedFor = sks.Spec.Mode == nv1alpha1.SKSOperationModeProxy, sks.Status.ProxyFor()
@@ -164,7 +165,8 @@ func probeActivator(transport http.RoundTripper) func(context.Context, *v1alpha1
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
 		host := pkgnet.GetServiceHostname(pa.Status.ServiceName, pa.Namespace)
-		url := fmt.Sprintf("http://%s/%s", net.JoinHostPort(host, strconv.Itoa(netapis.ServicePort(pa.Spec.ProtocolType))), nethttp.HealthCheckPath)
+		url := fmt.Sprintf("http://%s/%s", net.JoinHostPort(host,
+			strconv.Itoa(netapis.ServicePort(pa.Spec.ProtocolType))), nethttp.HealthCheckPath)
 		return netprober.Do(ctx, transport, url,
 			netprober.WithHeader(netheader.UserAgentKey, netheader.AutoscalingUserAgent),
 			netprober.WithHeader(netheader.ProbeKey, activator.Name),
