@@ -200,6 +200,21 @@ func TestScale_eventHasTheDecisionThatWasApplied(t *testing.T) {
 	}
 }
 
+// A count above the decision's says what it waits for.
+func TestReport_whyTheCountIsAboveTheDecision(t *testing.T) {
+	rep := report{want: 1}
+	if got := rep.why(1); got != "" {
+		t.Errorf("%q for the decision's own count", got)
+	}
+	if got := rep.why(2); !strings.Contains(got, "asks for 1; pods that still have requests") || strings.Contains(got, "activator") {
+		t.Errorf("%q", got)
+	}
+	rep.want = 0
+	if got := rep.why(1); !strings.Contains(got, "asks for 0") || !strings.Contains(got, "the last one waits for Knative's activator") {
+		t.Errorf("%q", got)
+	}
+}
+
 // While the cache lags behind, one decision is patched once.
 func TestScale_oneDecisionIsPatchedOnce(t *testing.T) {
 	pa := initialized(autoscaler("llm-1", 1), time.Hour)

@@ -52,7 +52,10 @@ func (rep report) why(replicas int32) string {
 		return "The start took longer than the progress deadline, and too few pods are Ready."
 	}
 	why := rep.record.Decision.Why()
-	if replicas > rep.want {
+	switch {
+	case replicas > rep.want && rep.want == 0:
+		why += " The decision asks for 0; pods that still have requests end them first, and the last one waits for Knative's activator."
+	case replicas > rep.want:
 		why += fmt.Sprintf(" The decision asks for %d; pods that still have requests end them first.", rep.want)
 	}
 	return why
