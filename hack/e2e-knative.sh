@@ -85,7 +85,7 @@ release() {
   trap - EXIT
   holding=
   configure config-autoscaler allow-zero-initial-scale null
-  kubectl delete namespace -l knative-e2e --ignore-not-found --timeout=180s >/dev/null || true
+  kubectl delete namespace -l knative-e2e --ignore-not-found --timeout=60s >/dev/null || true
   if [[ $column != kpa ]]; then
     manifest | kubectl delete --ignore-not-found --timeout=120s -f - >/dev/null || true
     kubectl wait --for=delete apiservice/v1beta1.custom.metrics.k8s.io --timeout=60s >/dev/null 2>&1 || true
