@@ -154,6 +154,17 @@ func (c *cost) estimate() time.Duration {
 	return c.shortest
 }
 
+// beyond is the estimate without what the way to the pod takes: the network, and this
+// process where it waits for the CPU. The report of the pod's queue-proxy, which costs next
+// to nothing, goes the same way. A tenth is left in any case, for a queue-proxy that is slow itself.
+func (c *cost) beyond(proxy *target) time.Duration {
+	whole := c.estimate()
+	if proxy == nil {
+		return whole
+	}
+	return max(whole-proxy.cost.estimate(), whole/10)
+}
+
 // allowance is the engine's time for readings out of turn, which bursts cause. It fills
 // at half of extraShare, up to maxAllowance: within any minute at most a minute's
 // extraShare is spent.

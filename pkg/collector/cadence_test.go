@@ -124,6 +124,37 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// What the network and a replica without CPU add to every response is no cost of the engine.
+func TestCost_beyondTheWay(t *testing.T) {
+	at := time.Unix(1000, 0)
+	of := func(took time.Duration) cost {
+		var c cost
+		for range 5 {
+			at = at.Add(time.Second)
+			c.add(at, took)
+		}
+		return c
+	}
+	const ms = time.Millisecond
+	for _, tt := range []struct{ engine, proxy, want time.Duration }{
+		{4 * ms, 0, 4 * ms},
+		{24 * ms, 20 * ms, 4 * ms},
+		{20 * ms, 30 * ms, 2 * ms},
+	} {
+		c := of(tt.engine)
+		if got := c.beyond(&target{cost: of(tt.proxy)}); got != tt.want {
+			t.Errorf("page %v, report %v: %v, want %v", tt.engine, tt.proxy, got, tt.want)
+		}
+	}
+	c := of(4 * ms)
+	if got := c.beyond(nil); got != 4*ms {
+		t.Errorf("without a queue-proxy: %v, want 4ms", got)
+	}
+	if got := c.beyond(&target{}); got != 4*ms {
+		t.Errorf("before its report was read: %v, want 4ms", got)
+	}
+}
+
 // A burst that the queue-proxy shows is seen in the engine at once, although its page
 // costs so much that it is read every 10 s, and is confirmed.
 func TestBudget_burstIsReadOutOfTurn(t *testing.T) {

@@ -267,15 +267,15 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	return r.tell(t, at) || changed, confirm
 }
 
-// noteResponse takes the time that an engine took for a page that can be used.
+// noteResponse takes the time of a response that can be used.
 func (t *target) noteResponse(o outcome) {
+	t.cost.add(o.at, o.response)
 	if t.source != enginePage {
 		return
 	}
 	t.limit.answered(&t.rev.c.o, o.response)
-	t.cost.add(o.at, o.response)
-	t.pageCost.Store(int64(t.cost.estimate()))
-	t.rev.c.metrics.engineSeconds.Add(t.cost.shortest.Seconds())
+	t.pageCost.Store(int64(t.cost.beyond(t.pod.targets[queueProxy])))
+	t.rev.c.metrics.engineSeconds.Add(time.Duration(t.pageCost.Load()).Seconds())
 }
 
 // timeout is the limit of the next scrape.
