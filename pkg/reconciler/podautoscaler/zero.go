@@ -132,17 +132,17 @@ func keepAlive(zero config.Zero, startup time.Duration) time.Duration {
 	return min(2*startup, maxKeepAlive)
 }
 
-// startup is the time that a pod takes to become Ready: what slo has learned, else the
-// shortest that a Ready pod of now took; 0 when not known.
+// startup is the time that a pod takes to become Ready: the shortest that a Ready pod of
+// now took, else what slo has learned or assumes (two minutes at first); 0 when not known.
 func (rep report) startup() time.Duration {
-	if slo := rep.record.Decision.SLO; slo != nil && slo.StartupTime.Known() && slo.StartupTime > 0 {
-		return time.Duration(float64(slo.StartupTime) * float64(time.Second))
-	}
 	shortest := time.Duration(0)
 	for _, p := range rep.record.Observation.Pods {
 		if p.ReadyAfter > 0 && (shortest == 0 || p.ReadyAfter < shortest) {
 			shortest = p.ReadyAfter
 		}
+	}
+	if slo := rep.record.Decision.SLO; shortest == 0 && slo != nil && slo.StartupTime.Known() && slo.StartupTime > 0 {
+		return time.Duration(float64(slo.StartupTime) * float64(time.Second))
 	}
 	return shortest
 }

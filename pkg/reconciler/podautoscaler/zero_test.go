@@ -262,3 +262,20 @@ func TestIsFailing(t *testing.T) {
 		}
 	}
 }
+
+// A pod that was Ready after 3 s does not stay for two of the startup times that slo
+// assumes: a web application of Knative's tests stayed for four minutes.
+func TestReport_startupIsMeasuredBeforeItIsAssumed(t *testing.T) {
+	var rep report
+	if got := rep.startup(); got != 0 {
+		t.Errorf("%v with nothing known, want 0", got)
+	}
+	rep.record.Decision.SLO = &decider.SLOParts{StartupTime: 120}
+	if got := rep.startup(); got != 2*time.Minute {
+		t.Errorf("%v without a Ready pod, want the 2 min of slo", got)
+	}
+	rep.record.Observation.Pods = []decider.Pod{{ReadyAfter: 5 * time.Second}, {ReadyAfter: 3 * time.Second}, {}}
+	if got := rep.startup(); got != 3*time.Second {
+		t.Errorf("%v, want the shortest of the Ready pods, 3 s", got)
+	}
+}
