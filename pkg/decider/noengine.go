@@ -28,7 +28,9 @@ func sloWithoutEngine(spec Spec, obs Observation, p slo.Parts, ts TargetState) (
 	w, ts := wantWithoutEngine(spec, ts, obs)
 	load := w.Observed
 	if w.Replicas < 0 && minOneIfBusy(obs) > 0 {
-		w.Asked, w.Replicas, w.Reason = obs.Replicas, obs.Replicas, PartialData
+		// What is there is held; somebody else may have set the count below what serves.
+		held := max(obs.Replicas, toCount(minPods(spec, obs)))
+		w.Asked, w.Replicas, w.Reason = held, held, PartialData
 	}
 	w.Metric, w.Observed, w.Target = SLO, Unknown(), spec.SLO.WithDefaults().Goal*100
 	if w.Replicas >= 0 {
