@@ -104,6 +104,7 @@ func defaultTarget(d decider.Description) string {
 		return "`slo-itl-default`"
 	case decider.NoTarget:
 		return fmt.Sprintf("`%s`, `%s`, `%v`", annotations.Default[time.Duration](autoscaling.SLOTTFTKey), annotations.Default[time.Duration](autoscaling.SLOITLKey), annotations.Default[float64](autoscaling.SLOGoalKey))
+	case decider.Required: // below
 	}
 	return "none: it depends on model and GPU"
 }

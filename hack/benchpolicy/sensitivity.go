@@ -103,7 +103,8 @@ func (o options) newSensitivity() (*sensitivity, error) {
 				fmt.Printf("LEFT OUT %s: %s\n", l.name, why)
 				continue
 			}
-			s.calls = append(s.calls, append(c.args(o.traces), "--seeds", fmt.Sprint(sensitivitySeeds), "--policy", ours, "--parallel", fmt.Sprint(o.parallel)))
+			s.calls = append(s.calls, append(c.args(o.traces),
+				"--seeds", fmt.Sprint(sensitivitySeeds), "--policy", ours, "--parallel", fmt.Sprint(o.parallel)))
 		}
 	}
 	s.store = filepath.Join(o.out, fmt.Sprintf("sensitivity_%s_%d.json", version, len(s.calls)))
@@ -202,7 +203,8 @@ func (s *sensitivity) build(v variant, dir string) (binary string, err error) {
 
 // matters reports whether an effect is another one than that of the policy as it is.
 func (e effect) matters(base effect) bool {
-	return e.Wrong == "" && (math.Abs(e.SLO-base.SLO)*100 >= mattersPoints || math.Abs(math.Log(e.Ratio/base.Ratio)) >= mattersHours)
+	return e.Wrong == "" && (math.Abs(e.SLO-base.SLO)*100 >= mattersPoints ||
+		math.Abs(math.Log(e.Ratio/base.Ratio)) >= mattersHours)
 }
 
 // against is an effect by that of the policy as it is.

@@ -84,7 +84,10 @@ func newTunable(fset *token.FileSet, o types.Object, value ast.Expr, source []by
 	if !isConst || (c.Val().Kind() != constant.Int && c.Val().Kind() != constant.Float) {
 		return t, false
 	}
-	t = tunable{name: c.Name(), whole: c.Val().Kind() == constant.Int, from: fset.Position(value.Pos()).Offset, to: fset.Position(value.End()).Offset}
+	t = tunable{
+		name: c.Name(), whole: c.Val().Kind() == constant.Int,
+		from: fset.Position(value.Pos()).Offset, to: fset.Position(value.End()).Offset,
+	}
 	t.text = string(source[t.from:t.to])
 	t.value, _ = constant.Float64Val(constant.ToFloat(c.Val()))
 	return t, t.value != 0

@@ -136,5 +136,7 @@ func (b book) problems() error {
 
 // groupOf is the index of the group of a result, -1 if there is none.
 func (b book) groupOf(x result) int {
-	return slices.IndexFunc(b.groups, func(g group) bool { return g.pkg == x.Package && slices.Contains(g.tests, x.top()) })
+	return slices.IndexFunc(b.groups, func(g group) bool {
+		return g.pkg == x.Package && slices.Contains(g.tests, x.top())
+	})
 }

@@ -118,7 +118,8 @@ func (rs results) merge(news results) results {
 
 func (rs results) sort() {
 	slices.SortFunc(rs, func(a, b result) int {
-		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Test, b.Test), cmp.Compare(slices.Index(as, a.As), slices.Index(as, b.As)))
+		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Test, b.Test),
+			cmp.Compare(slices.Index(as, a.As), slices.Index(as, b.As)))
 	})
 }
 

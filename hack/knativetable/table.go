@@ -45,7 +45,9 @@ func (b book) rows() []row {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b row) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.test, b.test)) })
+	slices.SortStableFunc(all, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.test, b.test))
+	})
 	return all
 }
 

@@ -76,7 +76,8 @@ func (r *revision) watch(t Target, now time.Time) {
 	if r.held.queues == nil {
 		r.held.become(r.ownQueues())
 	}
-	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed && old.Path == t.Path && old.TLS == t.TLS {
+	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed &&
+		old.Path == t.Path && old.TLS == t.TLS {
 		return
 	}
 	for _, p := range r.pods {

@@ -30,7 +30,8 @@ func overTLS(dial httpget.Dial) httpget.Dial {
 		if err != nil {
 			return nil, err
 		}
-		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}) //nolint:gosec see above
+		//nolint:gosec see above
+		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
 		err = secure.HandshakeContext(ctx)
 		if err == nil {
 			return secure, nil

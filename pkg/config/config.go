@@ -63,7 +63,9 @@ func Default() *Config {
 
 // configured lists the metrics whose default target is in config-ipa.
 func configured() []decider.Description {
-	return slices.DeleteFunc(decider.Metrics(), func(d decider.Description) bool { return d.Target.Default != decider.FromConfig })
+	return slices.DeleteFunc(decider.Metrics(), func(d decider.Description) bool {
+		return d.Target.Default != decider.FromConfig
+	})
 }
 
 // FromConfigMap reads config-ipa. The error names the key, the value and the allowed range.

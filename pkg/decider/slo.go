@@ -64,7 +64,8 @@ func sloInput(obs Observation) slo.Input {
 		if p := &obs.Pods[i]; p.Phase == Ready {
 			in.Pods = append(in.Pods, slo.Pod{
 				Name: p.Name, ReadyAfter: p.ReadyAfter, Totals: &p.Totals,
-				Running: believableRequests(p.Running), Waiting: believableRequests(p.Waiting), KVCache: believablePercent(p.KVCache),
+				Running: believableRequests(p.Running), Waiting: believableRequests(p.Waiting),
+				KVCache: believablePercent(p.KVCache),
 			})
 		}
 	}

@@ -87,6 +87,7 @@ func newTargetState(m Metric, obs Observation) TargetState {
 		if obs.Ready > 1 {
 			ts.PanicSince = obs.Time
 		}
+	case Level, Percentile, Planned: // nothing
 	}
 	return ts
 }

@@ -18,7 +18,8 @@ type observed struct {
 func newObserved(cfg Config) observed {
 	p := cfg.Engine
 	return observed{
-		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()), prompts: inTokens(engine.PromptBounds()),
+		ttft: inSeconds(engine.TTFTBounds()), itl: inSeconds(engine.TokenGapBounds()), e2e: inSeconds(engine.E2EBounds()),
+		prompts:  inTokens(engine.PromptBounds()),
 		capacity: decider.Reading(p.KVTokens / p.BlockSize * p.BlockSize * max(cfg.Ranks, 1)), ranks: max(cfg.Ranks, 1),
 	}
 }

@@ -120,7 +120,8 @@ func (p *phases) valid() bool {
 			return false
 		}
 	}
-	return p.Hopeless >= 0 && p.Hopeless <= 1.001 && len(p.Bounds) <= maxBuckets && (len(p.Late) == 0 || len(p.Late) == len(p.Bounds)+1)
+	return p.Hopeless >= 0 && p.Hopeless <= 1.001 && len(p.Bounds) <= maxBuckets &&
+		(len(p.Late) == 0 || len(p.Late) == len(p.Bounds)+1)
 }
 
 // usable reports whether a histogram has buckets with counts that only grow.

@@ -49,7 +49,9 @@ func OfParts(p *decider.SLOParts, at time.Time) (out []metricsapi.Sample) {
 	}
 	for _, part := range decider.Parts() {
 		if v := part.Of(*p); v.Known() && !part.LogOnly {
-			out = append(out, metricsapi.Sample{Metric: metricsapi.PartPrefix + part.PublishedName(), Value: float64(v), Time: at})
+			out = append(out, metricsapi.Sample{
+				Metric: metricsapi.PartPrefix + part.PublishedName(), Value: float64(v), Time: at,
+			})
 		}
 	}
 	return out

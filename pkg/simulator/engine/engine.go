@@ -130,8 +130,9 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 	}
 	return &Engine{
 		profile: p, cost: newCost(p), done: done, next: never, newest: none, partial: none,
-		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()), promptBounds: PromptBounds(),
-		blocks: newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize), outputs: newOutputs(p.TokensPerStep),
+		gapBounds: newBounds(TokenGapBounds()), ttftBounds: newBounds(TTFTBounds()), e2eBounds: newBounds(E2EBounds()),
+		promptBounds: PromptBounds(),
+		blocks:       newBlocks(p.BlockSize), capacity: int64(p.KVTokens / p.BlockSize), outputs: newOutputs(p.TokensPerStep),
 	}, nil
 }
 
