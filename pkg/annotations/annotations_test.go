@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	goparser "go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,12 +58,16 @@ func TestTable_everyKey(t *testing.T) {
 	}
 	seen := 0
 	for _, dir := range []string{"../apis/autoscaling", "../apis/inference"} {
-		pkgs, err := goparser.ParseDir(token.NewFileSet(), dir, nil, 0)
+		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, pkg := range pkgs {
-			ast.Inspect(pkg, func(n ast.Node) bool {
+		for _, name := range files {
+			file, err := goparser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
 				key, ok := keyConstant(n)
 				if !ok {
 					return true

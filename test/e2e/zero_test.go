@@ -113,10 +113,26 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 	}
 }
 
+// The tests that need the activator's metrics, which are switched on once: on the way to
+// zero each of them mostly waits.
+func TestZero(t *testing.T) {
+	withActivatorMetrics(t)
+	t.Run("together", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T){
+			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t)
+			})
+		}
+	})
+	t.Run("killed-leader", zeroOverAKilledLeader)
+}
+
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
 // and a request wakes ours about as fast.
-func TestZeroCycles(t *testing.T) {
-	withActivatorMetrics(t)
+func zeroCycles(t *testing.T) {
 	namespace, cycles := namespaceFor(t), 3
 	ours := sleeper(t, namespace, "ours", nil).current()
 	kpa := sleeper(t, namespace, "kpa", annotations{"class": kpaClass}).current()
@@ -153,8 +169,7 @@ func TestZeroCycles(t *testing.T) {
 
 // A queue that comes at once at zero gets what it needs, and a request in the middle of the
 // way to zero keeps the pod.
-func TestZeroJumpAndReturn(t *testing.T) {
-	withActivatorMetrics(t)
+func zeroJumpAndReturn(t *testing.T) {
 	r := sleeper(t, namespaceFor(t), "jump", annotations{"target": "5"}).current()
 	r.waitZero()
 	var all streams
@@ -187,8 +202,7 @@ func TestZeroBlind(t *testing.T) {
 }
 
 // The adapter is killed at zero with a request waiting: the next leader wakes the revision.
-func TestZeroOverAKilledLeader(t *testing.T) {
-	withActivatorMetrics(t)
+func zeroOverAKilledLeader(t *testing.T) {
 	r := sleeper(t, namespaceFor(t), "killed", nil).current()
 	r.waitZero()
 	_, pod := holder(t)
@@ -202,8 +216,7 @@ func TestZeroOverAKilledLeader(t *testing.T) {
 
 // target-burst-capacity: -1 keeps the activator in the path, 0 takes it out, and pods drain
 // with it in the path.
-func TestZeroTargetBurstCapacity(t *testing.T) {
-	withActivatorMetrics(t)
+func zeroTargetBurstCapacity(t *testing.T) {
 	namespace := namespaceFor(t)
 	mode := func(s *service, want nv1alpha1.ServerlessServiceOperationMode) {
 		r := s.current()
