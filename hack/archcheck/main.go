@@ -2,6 +2,7 @@
 //
 //	archcheck imports   who may import whom, from the table in imports.go
 //	archcheck sources   no clock, panic, global or init() where the rules forbid it
+//	archcheck doc       docs/ARCHITECTURE.md has each package with its imports; writes them
 //
 // It prints one line per finding: the file or package, the rule, the fix.
 package main
@@ -27,7 +28,7 @@ func main() {
 
 func run(args []string) ([]string, error) {
 	if len(args) != 1 {
-		return nil, fmt.Errorf("usage: archcheck imports|sources")
+		return nil, fmt.Errorf("usage: archcheck imports|sources|doc")
 	}
 	switch args[0] {
 	case "imports":
@@ -35,6 +36,8 @@ func run(args []string) ([]string, error) {
 		return append(checkImports(packages), checkUnused(packages)...), err
 	case "sources":
 		return checkSources(os.DirFS("."))
+	case "doc":
+		return writeDoc()
 	}
-	return nil, fmt.Errorf("no check %q; there are imports and sources", args[0])
+	return nil, fmt.Errorf("no check %q; there are imports, sources and doc", args[0])
 }
