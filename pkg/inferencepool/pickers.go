@@ -11,6 +11,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // Holder takes the pickers in which requests of a revision are queued.
@@ -60,7 +61,7 @@ func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
 func (w *Watcher) readPicker(p Pool) {
 	w.o.Collector.Watch(collector.Target{
 		Revision: p.pickerKey(), Engine: collector.Picker, Port: inference.PickerMetricsPort, PortNamed: true,
-		StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
+		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})
 	if !w.pickerPods.Informer().HasSynced() {
 		return

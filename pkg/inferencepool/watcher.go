@@ -15,16 +15,11 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // interval is how long a change of a pool or of its pods may go unseen.
 const interval = time.Second
-
-// The windows of concurrency and rps, as Knative has them by default.
-const (
-	stableWindow = time.Minute
-	panicWindow  = 6 * time.Second
-)
 
 // Collector is what reads the pods.
 type Collector interface {
@@ -132,7 +127,7 @@ func (w *Watcher) readPlain(ctx context.Context, p Pool) {
 	}
 	w.o.Collector.Watch(collector.Target{
 		Revision: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
-		StableWindow: stableWindow, PanicWindow: panicWindow, EngineOnly: true,
+		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})
 	w.o.Collector.SetPods(p.Key(), collected(w.plainPods(p.Key())))
 }
@@ -171,7 +166,7 @@ func (w *Watcher) readStray(r collector.Revision, pods []*corev1.Pod) {
 	if !ok {
 		return
 	}
-	t.Revision, t.StableWindow, t.PanicWindow = r, stableWindow, panicWindow
+	t.Revision, t.StableWindow, t.PanicWindow = r, window.KnativeStable, window.KnativePanic
 	w.strays[r] = true
 	w.o.Collector.Watch(t)
 	w.o.Collector.SetPods(r, collected(pods))

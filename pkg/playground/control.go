@@ -10,6 +10,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/policy"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // Control is what a viewer can change, and what the flags set first.
@@ -99,7 +100,7 @@ func (c Control) spec() decider.Spec {
 	return decider.Spec{
 		Targets:     []decider.Target{{Metric: decider.SLO}},
 		SLO:         decider.Objective{TTFT: seconds(c.TTFT), ITL: seconds(c.ITL), Goal: c.Goal, StartupTime: c.Lead},
-		MinReplicas: 1, MaxReplicas: c.Max, Reachable: true, StableWindow: time.Minute, PanicThreshold: 2,
+		MinReplicas: 1, MaxReplicas: c.Max, Reachable: true, StableWindow: window.KnativeStable, PanicThreshold: 2,
 		MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 15 * time.Minute,
 	}
 }

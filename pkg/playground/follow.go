@@ -8,12 +8,13 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // watch gives the collector the addresses of the metrics endpoints.
 func (w *World) watch() {
-	w.collector.Watch(collector.Target{Revision: revision, Engine: "vllm", Port: 8000, StableWindow: time.Minute,
-		PanicWindow: 6 * time.Second})
+	w.collector.Watch(collector.Target{Revision: revision, Engine: "vllm", Port: 8000, StableWindow: window.KnativeStable,
+		PanicWindow: window.KnativePanic})
 }
 
 // follow renews the pods' pages from the last observation, and reports whether

@@ -11,6 +11,7 @@ import (
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	"knative.dev/serving/pkg/apis/serving"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
@@ -117,7 +118,7 @@ func pageOf(revisions servinglisters.RevisionLister, r collector.Revision) (coll
 	e, _ := binding.ParseTemplate(rev.Annotations)
 	t := collector.Target{Engine: e.Name, Port: int(e.MetricsPort), PortNamed: e.MetricsPort != 0, Path: e.MetricsPath}
 	if t.Port == 0 {
-		t.Port = 8080 // Knative's own default
+		t.Port = servingv1.DefaultUserPort
 		if ports := rev.Spec.GetContainer().Ports; len(ports) > 0 && ports[0].ContainerPort != 0 {
 			t.Port = int(ports[0].ContainerPort)
 		}

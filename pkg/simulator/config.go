@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // Config is one run of a fleet. NewConfig has the defaults.
@@ -80,7 +81,7 @@ func NewConfig() Config {
 		SLO:    SLO{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: 0.99},
 		Min:    1, Max: 1000,
 		Lead: 2 * time.Minute, LeadCV: 0.15,
-		StableWindow: time.Minute, PanicWindow: 6 * time.Second,
+		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic,
 		Scrape: 2 * time.Second, Routing: LeastRequest, QueueTimeout: 5 * time.Minute, PromptsPerRequest: 1, Ranks: 1,
 		Warmup: 10 * time.Minute, Sample: 10 * time.Second,
 	}

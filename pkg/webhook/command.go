@@ -79,13 +79,10 @@ type port struct {
 func portOf(s *servingv1.Service) port {
 	c := userContainer(s)
 	if c == nil || len(c.Ports) == 0 || c.Ports[0].ContainerPort == 0 {
-		return port{number: defaultPort, h2c: c != nil && len(c.Ports) > 0 && c.Ports[0].Name == "h2c"}
+		return port{number: servingv1.DefaultUserPort, h2c: c != nil && len(c.Ports) > 0 && c.Ports[0].Name == "h2c"}
 	}
 	return port{c.Ports[0].ContainerPort, c.Ports[0].Name == "h2c"}
 }
-
-// defaultPort is Knative's.
-const defaultPort = 8080
 
 func engineOf(s *servingv1.Service, in *binding.Intent) string {
 	if e := s.Spec.Template.Annotations[autoscaling.EngineKey]; e != "" {

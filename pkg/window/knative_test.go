@@ -10,6 +10,7 @@ import (
 
 	"knative.dev/serving/pkg/autoscaler/aggregation"
 	aggmax "knative.dev/serving/pkg/autoscaler/aggregation/max"
+	"knative.dev/serving/pkg/autoscaler/config"
 )
 
 // near allows what is left of rounding: Knative keeps a running total, Mean
@@ -133,4 +134,15 @@ func reread(t *testing.T, m *Mean) *Mean {
 		t.Fatal(err)
 	}
 	return &again
+}
+
+// The windows are those that Knative's autoscaler has without any setting.
+func TestKnativeWindows(t *testing.T) {
+	c, err := config.NewConfigFromMap(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.StableWindow != KnativeStable || time.Duration(c.PanicWindowPercentage/100*float64(c.StableWindow)) != KnativePanic {
+		t.Errorf("Knative has %v and %v %%, want %v and %v", c.StableWindow, c.PanicWindowPercentage, KnativeStable, KnativePanic)
+	}
 }

@@ -103,11 +103,8 @@ func splitsOf(paths []nv1alpha1.HTTPIngressPath) ([]manifest.Split, bool) {
 	return splits, true
 }
 
-// defaultUserPort is what Knative gives a container that names none.
-const defaultUserPort = 8080
-
 func revisionOf(rev *servingv1.Revision) manifest.Revision {
-	out := manifest.Revision{Port: defaultUserPort, H2C: rev.GetProtocol() == networking.ProtocolH2C}
+	out := manifest.Revision{Port: servingv1.DefaultUserPort, H2C: rev.GetProtocol() == networking.ProtocolH2C}
 	c := rev.Spec.GetContainer()
 	if c != nil && len(c.Ports) > 0 {
 		out.Port = c.Ports[0].ContainerPort

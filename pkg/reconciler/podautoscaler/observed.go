@@ -2,7 +2,6 @@ package podautoscaler
 
 import (
 	"slices"
-	"time"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -10,6 +9,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
 // Observed reports whether a PodAutoscaler's numbers are collected: those of
@@ -39,7 +39,7 @@ func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
 		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "error", err)
 		return
 	}
-	s.Spec.StableWindow, s.PanicWindow = time.Minute, 6*time.Second
+	s.Spec.StableWindow, s.PanicWindow = window.KnativeStable, window.KnativePanic
 	rev := revisionOf(pa)
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))

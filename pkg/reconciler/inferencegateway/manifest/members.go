@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -89,8 +90,6 @@ func (b *builder) longest() time.Duration {
 const (
 	queueProxyPort    = 8012
 	queueProxyH2CPort = 8013
-	// knativePort is Knative's default container port.
-	knativePort = 8080
 )
 
 func targetPort(t binding.Target, r Revision) int32 {
@@ -103,7 +102,7 @@ func targetPort(t binding.Target, r Revision) int32 {
 	return queueProxyPort
 }
 
-func userPort(r Revision) int32 { return cmp.Or(r.Port, knativePort) }
+func userPort(r Revision) int32 { return cmp.Or(r.Port, servingv1.DefaultUserPort) }
 
 // metricsPort is the engine's page, never the queue-proxy, where a scrape counts as traffic.
 func metricsPort(in binding.Intent, r Revision) int32 {
