@@ -62,8 +62,9 @@ func slimMeta(obj any) (any, error) {
 	return obj, nil
 }
 
-// slimDeployment keeps what says how many replicas there are and who wrote that, where the
-// engine serves, and why a rollout stands. The scale is patched, so that nothing of this is ever written.
+// slimDeployment keeps the number of replicas with its writers, the containers' ports, the
+// labels of pods to come (an InferencePool may select them), and the conditions of a
+// rollout. The scale is patched, so no Deployment from a cache is ever written.
 func slimDeployment(obj any) (any, error) {
 	d, ok := obj.(*appsv1.Deployment)
 	if !ok {
@@ -71,7 +72,8 @@ func slimDeployment(obj any) (any, error) {
 	}
 	d.ManagedFields, d.Annotations = slimWriters(d.ManagedFields), nil
 	d.Spec = appsv1.DeploymentSpec{Replicas: d.Spec.Replicas, Template: corev1.PodTemplateSpec{
-		Spec: corev1.PodSpec{Containers: slimContainers(d.Spec.Template.Spec.Containers)},
+		ObjectMeta: metav1.ObjectMeta{Labels: d.Spec.Template.Labels},
+		Spec:       corev1.PodSpec{Containers: slimContainers(d.Spec.Template.Spec.Containers)},
 	}}
 	d.Status = appsv1.DeploymentStatus{Conditions: d.Status.Conditions}
 	return d, nil

@@ -64,7 +64,9 @@ func TestSlimDeployment(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
 			owned("kubectl", `{"f:spec":{"f:replicas":{},"f:template":{}}}`), owned("kube", `{"f:status":{"f:replicas":{}}}`), owned("x", "no JSON"), {Manager: "none"},
 		}},
-		Spec:   appsv1.DeploymentSpec{Replicas: ptr.Int32(3), Template: corev1.PodTemplateSpec{Spec: template()}},
+		Spec: appsv1.DeploymentSpec{Replicas: ptr.Int32(3), Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "llama"}}, Spec: template(),
+		}},
 		Status: appsv1.DeploymentStatus{Replicas: 3, Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing}}},
 	}
 	obj, err := slimDeployment(d)
@@ -74,6 +76,9 @@ func TestSlimDeployment(t *testing.T) {
 	}
 	if m := got.ManagedFields; len(m) != 1 || m[0].Manager != "kubectl" || string(m[0].FieldsV1.Raw) != `{"f:spec":{"f:replicas":{}}}` {
 		t.Errorf("writers %+v, want kubectl, who wrote spec.replicas", m)
+	}
+	if got.Spec.Template.Labels["app"] != "llama" {
+		t.Errorf("labels %v of pods to come, want those that an InferencePool selects", got.Spec.Template.Labels)
 	}
 	if s := got.Spec.Template.Spec; s.Volumes != nil || s.Containers[0].Env != nil || s.Containers[0].Ports[0].ContainerPort != 8000 {
 		t.Errorf("template %+v, want the port and neither volumes nor variables", s)
