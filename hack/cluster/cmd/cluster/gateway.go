@@ -23,18 +23,11 @@ func installGateway(p paths) error {
 	if os.Getenv("IPA_CLUSTER") == "existing" {
 		return fmt.Errorf("IPA_CLUSTER=existing: install a gateway on your own cluster yourself")
 	}
-	unlock, err := lock(p)
+	s, unlock, err := lockRunning(p)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := healthy(p); err != nil {
-		return err
-	}
-	s, err := p.load()
-	if err != nil {
-		return err
-	}
 	if !s.Built.Envoy {
 		return cannot("NO GATEWAY: the Envoy wheel was not to be had when this cluster started, and Istio's gateway needs it")
 	}
@@ -54,6 +47,21 @@ func installGateway(p paths) error {
 		}
 	}
 	return applyGateway(p, s, say)
+}
+
+// lockRunning is the state of the running cluster, which nobody else changes until unlock.
+func lockRunning(p paths) (s state, unlock func(), err error) {
+	unlock, err = lock(p)
+	if err != nil {
+		return s, nil, err
+	}
+	if err = healthy(p); err == nil {
+		s, err = p.load()
+	}
+	if err != nil {
+		unlock()
+	}
+	return s, unlock, err
 }
 
 func applyGateway(p paths, s state, say *progress) error {

@@ -46,20 +46,13 @@ func addPart(p paths, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("usage: cluster.sh part NAME")
 	}
-	unlock, err := lock(p)
+	s, unlock, err := lockRunning(p)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := healthy(p); err != nil {
-		return err
-	}
 	say := newProgress()
 	dir, err := buildPart(p, args[0], say)
-	if err != nil {
-		return err
-	}
-	s, err := p.load()
 	if err != nil {
 		return err
 	}
