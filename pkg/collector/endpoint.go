@@ -52,15 +52,10 @@ func (c *Collector) Endpoint(key Revision) (e Endpoint) {
 	return e
 }
 
-// engineMetrics are the metrics that come from an engine's page.
-var engineMetrics = [...]decider.Metric{
-	decider.Running, decider.Waiting, decider.KVCache, decider.PromptTokens, decider.GenerationTokens,
-	decider.TTFTP95, decider.ITLP95,
-}
-
 // lacking are the metrics that no pod's page has.
 func lacking(pods []*pod) (metrics []decider.Metric) {
-	for _, m := range engineMetrics {
+	for _, d := range decider.Metrics() {
+		m := d.Metric
 		if !slices.ContainsFunc(pods, func(p *pod) bool { return p.mayReport(m) }) {
 			metrics = append(metrics, m)
 		}
