@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
 // activatorSelector is the label of the activator's pods in knative-serving.
@@ -21,16 +22,17 @@ const activatorSelector = "app=activator"
 // activatorPods follows the pods of Knative's activator.
 type activatorPods struct {
 	pods coreinformers.PodInformer
-	told func([]collector.ActivatorPod)
+	notify func([]collector.ActivatorPod)
 }
 
-func newActivatorPods(kube kubernetes.Interface, namespace string, told func([]collector.ActivatorPod)) *activatorPods {
+func newActivatorPods(kube kubernetes.Interface, namespace string, 
+	notify func([]collector.ActivatorPod)) *activatorPods {
 	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = activatorSelector }))
-	return &activatorPods{pods: factory.Core().V1().Pods(), told: told}
+	return &activatorPods{pods: factory.Core().V1().Pods(), notify: notify}
 }
 
-// run tells of the pods when one changes, until ctx ends.
+// run passes the pods on whenever one changes, until ctx ends.
 func (a *activatorPods) run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
 	changed := func() {
@@ -55,7 +57,7 @@ func (a *activatorPods) run(ctx context.Context) error {
 		case <-time.After(time.Second): // until the cache is synced
 		}
 		if informer.HasSynced() {
-			a.told(a.list())
+			a.notify(a.list())
 		}
 	}
 }
@@ -69,17 +71,8 @@ func (a *activatorPods) list() []collector.ActivatorPod {
 	for _, p := range pods {
 		if p.Status.Phase == corev1.PodRunning && p.Status.PodIP != "" {
 			all = append(all, collector.ActivatorPod{Name: p.Name, UID: string(p.UID), IP: p.Status.PodIP,
-				Ready: p.DeletionTimestamp == nil && podReady(p)})
+				Ready: p.DeletionTimestamp == nil && podautoscaler.IsReady(p)})
 		}
 	}
 	return all
-}
-
-func podReady(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

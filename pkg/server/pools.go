@@ -60,8 +60,11 @@ func newPools(b *base, col *collector.Collector) poolReader {
 
 // poolSelectors are the selectors of the pools of a namespace.
 func poolSelectors(r *inferencegateway.Reader, namespace string) (selectors []map[string]string) {
-	for _, p := range readPools(r) {
-		if p.Namespace == namespace {
+	for _, u := range r.Pools() {
+		if u.GetNamespace() != namespace {
+			continue // every reconciliation asks: only pools that count are decoded
+		}
+		if p, ok := inferencepool.Read(u); ok {
 			selectors = append(selectors, p.Selector)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"knative.dev/serving/pkg/autoscaler/metrics"
+	"knative.dev/serving/pkg/networking"
 )
 
 const (
@@ -58,9 +59,6 @@ type Keeper struct {
 
 	kept map[Pod]bool
 }
-
-// Queue-proxy's ports: its report, and requests over HTTP/1 and h2c.
-const reportPort, requestPort, h2cPort = 9090, 8012, 8013
 
 // Run keeps the pods that list returns, until ctx ends. It runs once for a Keeper.
 func (k *Keeper) Run(ctx context.Context, list func() []Pod) {
@@ -112,7 +110,7 @@ func (k *Keeper) report(p Pod, open float64, err error) {
 
 // open is the requests that the pod's queue-proxy had open in the last second, on average.
 func (k *Keeper) open(ctx context.Context, p Pod) (float64, error) {
-	body, err := k.get(ctx, p, reportPort, "/metrics")
+	body, err := k.get(ctx, p, networking.AutoscalingQueueMetricsPort, "/metrics")
 	if err != nil {
 		return 0, err
 	}
@@ -131,9 +129,9 @@ func (k *Keeper) open(ctx context.Context, p Pod) (float64, error) {
 
 // touch begins a request at the pod's queue-proxy. What it is answered does not matter.
 func (k *Keeper) touch(ctx context.Context, p Pod) error {
-	_, err := k.get(ctx, p, requestPort, path)
+	_, err := k.get(ctx, p, networking.BackendHTTPPort, path)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		_, err = k.get(ctx, p, h2cPort, path)
+		_, err = k.get(ctx, p, networking.BackendHTTP2Port, path)
 	}
 	var status statusError
 	var late net.Error

@@ -138,11 +138,7 @@ func (r *Reconciler) openStrays(ctx context.Context, leads func(collector.Revisi
 		}
 		gate, _ := gateOf(r.pods.written.newest(pod))
 		rev := collector.Revision{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
-		if gate != drain.Unset && gate != drain.Closed || !leads(rev) {
-			continue
-		}
-		if pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name); err == nil &&
-			pa.Class() == autoscaling.Class {
+		if gate != drain.Unset && gate != drain.Closed || !leads(rev) || r.isOurs(rev) {
 			continue
 		}
 		if err := r.openGate(ctx, pod.Namespace, pod.Name); err != nil && !apierrs.IsNotFound(err) {

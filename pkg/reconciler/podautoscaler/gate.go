@@ -43,7 +43,7 @@ func containersReady(pod *corev1.Pod) bool {
 // requests of before.
 func isDraining(pod *corev1.Pod) bool {
 	gate, _ := gateOf(pod)
-	return gate == drain.Closed || gate == drain.Open && containersReady(pod) && !isReady(pod)
+	return gate == drain.Closed || gate == drain.Open && containersReady(pod) && !IsReady(pod)
 }
 
 // neverReady reports whether a pod has not been Ready since the kubelet saw it first, which
@@ -79,7 +79,7 @@ func (p podIndex) drainPods(rev collector.Revision, loads map[string]collector.L
 	for _, pod := range pods {
 		gate, closedAt := gateOf(pod)
 		d := drain.Pod{
-			Name: pod.Name, Gate: gate, ClosedAt: closedAt, Ready: isReady(pod), ContainersReady: containersReady(pod),
+			Name: pod.Name, Gate: gate, ClosedAt: closedAt, Ready: IsReady(pod), ContainersReady: containersReady(pod),
 			Assigned: pod.Spec.NodeName != "", Pending: pod.Status.Phase == corev1.PodPending,
 			Created: pod.CreationTimestamp.Time,
 			Zone:    pod.Labels[corev1.LabelTopologyZone], Template: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey],

@@ -63,7 +63,7 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 	for _, pod := range p.list(rev) {
 		pods = append(pods, collector.Pod{
 			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
-			Ready: isReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
+			Ready: IsReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
 			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod), Failing: isFailing(pod), Draining: isDraining(pod),
 		})
 	}
@@ -79,7 +79,7 @@ func (p podIndex) counts(rev collector.Revision) podCounts {
 			c.draining++
 		}
 		switch {
-		case isReady(pod) && !closed:
+		case IsReady(pod) && !closed:
 			c.ready++
 		case gate != drain.None && gate != drain.Unset && containersReady(pod):
 			c.returning++
@@ -92,10 +92,15 @@ func (p podIndex) counts(rev collector.Revision) podCounts {
 
 // alive reports whether a pod is neither being deleted nor finished.
 func alive(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded
+	return pod.DeletionTimestamp == nil && !hasEnded(pod)
 }
 
-func isReady(pod *corev1.Pod) bool { return condition(pod, corev1.PodReady) == corev1.ConditionTrue }
+func hasEnded(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+}
+
+// IsReady reports whether a pod gets requests, by its condition Ready.
+func IsReady(pod *corev1.Pod) bool { return condition(pod, corev1.PodReady) == corev1.ConditionTrue }
 
 // readyAfter is how long a Ready pod took to become so: after a flap longer
 // than its cold start, never shorter. A pod that drained and came back was not loaded anew:
@@ -109,7 +114,7 @@ func readyAfter(pod *corev1.Pod) time.Duration {
 			}
 		}
 	}
-	if !isReady(pod) {
+	if !IsReady(pod) {
 		return 0
 	}
 	return took
@@ -126,7 +131,7 @@ const crashes = 2
 // isFailing reports whether a container of the pod does not start: its image cannot be had,
 // its configuration is wrong, or it has ended again and again.
 func isFailing(pod *corev1.Pod) bool {
-	return !isReady(pod) && slices.ContainsFunc(pod.Status.ContainerStatuses, cannotStart)
+	return !IsReady(pod) && slices.ContainsFunc(pod.Status.ContainerStatuses, cannotStart)
 }
 
 func cannotStart(c corev1.ContainerStatus) bool {

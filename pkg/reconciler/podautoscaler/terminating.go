@@ -20,16 +20,20 @@ func (r *Reconciler) terminating(leads func(collector.Revision) bool) (pods []te
 			continue
 		}
 		rev := collector.Revision{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
-		pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
-		if err == nil && pa.Class() == autoscaling.Class && leads(rev) {
+		if leads(rev) && r.isOurs(rev) {
 			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
 		}
 	}
 	return pods
 }
 
+// isOurs reports whether the PodAutoscaler of a revision is of our class.
+func (r *Reconciler) isOurs(rev collector.Revision) bool {
+	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
+	return err == nil && pa.Class() == autoscaling.Class
+}
+
 // isTerminating reports whether a pod is being deleted and has not ended.
 func isTerminating(pod *corev1.Pod) bool {
-	ended := pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
-	return pod.DeletionTimestamp != nil && !ended && pod.Status.PodIP != ""
+	return pod.DeletionTimestamp != nil && !hasEnded(pod) && pod.Status.PodIP != ""
 }

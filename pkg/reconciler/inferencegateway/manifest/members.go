@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	"knative.dev/serving/pkg/networking"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -87,19 +88,14 @@ func (b *builder) longest() time.Duration {
 	return d
 }
 
-const (
-	queueProxyPort    = 8012
-	queueProxyH2CPort = 8013
-)
-
 func targetPort(t binding.Target, r Revision) int32 {
 	switch {
 	case t == binding.TargetUserContainer:
 		return userPort(r)
 	case r.H2C:
-		return queueProxyH2CPort
+		return networking.BackendHTTP2Port
 	}
-	return queueProxyPort
+	return networking.BackendHTTPPort
 }
 
 func userPort(r Revision) int32 { return cmp.Or(r.Port, servingv1.DefaultUserPort) }
