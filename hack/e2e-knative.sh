@@ -69,7 +69,7 @@ install() {
   activator_metrics '"prometheus"'
 }
 
-activator_metrics() { # our class goes to zero only while the activator tells what waits in it
+activator_metrics() { # our class goes to zero only while the activator serves its metrics
   configure config-observability metrics-protocol "$1"
   kubectl -n knative-serving rollout restart deployment/activator >/dev/null
   kubectl -n knative-serving rollout status deployment/activator --timeout=90s >/dev/null

@@ -20,7 +20,7 @@ var ownCSS string
 //go:embed charts.js
 var ownJS string
 
-// notice stands before uPlot's code, as its licence asks.
+// notice precedes uPlot's code: the licence demands a copyright notice.
 const notice = "/* uPlot 1.6.32, (c) 2022 Leon Sorokin, MIT licence: https://github.com/leeoniya/uPlot/blob/1.6.32/LICENSE */\n"
 
 // CSS is the style sheet of the charts. The page defines the colors --card, --ink,

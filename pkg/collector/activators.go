@@ -44,7 +44,7 @@ const (
 	maxActivatorPage = 64 << 20
 )
 
-// activators reads what waits in Knative's activators, by revision. It is safe for
+// activators reads how many requests wait in Knative's activators, by revision. It is safe for
 // concurrent use.
 type activators struct {
 	dial    httpget.Dial
@@ -54,7 +54,7 @@ type activators struct {
 	log     *slog.Logger
 	// fast is true while a watched revision waits for its first pod.
 	fast atomic.Bool
-	// changed is called for each revision of which other requests wait than before.
+	// changed is called for each revision whose number of waiting requests has changed.
 	changed func(Revision)
 
 	mu      sync.Mutex
@@ -87,10 +87,11 @@ func newActivators(o Options, now func() time.Time, changed func(Revision)) *act
 }
 
 // SetActivators gives the pods of Knative's activator that there are now, also those that
-// are being deleted. Without any, what waits in them is unknown.
+// are being deleted. Without any pod the number of waiting requests is unknown.
 func (c *Collector) SetActivators(pods []ActivatorPod) { c.activators.set(pods) }
 
-// ActivatorProblem says why what waits in the activators is not known; nil while it is.
+// ActivatorProblem is the reason why the number of requests that wait in the activators is
+// unknown; nil while it is known.
 func (c *Collector) ActivatorProblem() error { return c.activators.problem() }
 
 func (a *activators) set(pods []ActivatorPod) {
@@ -197,13 +198,13 @@ func (a *activators) read(conn *httpget.Connection) (held map[Revision]activator
 	return readActivator(&response, maxActivatorPage)
 }
 
-// store takes a reading and returns the revisions of which it differs from the one before.
+// store keeps a reading and returns the revisions whose number of waiting requests has changed.
 func (a *activators) store(r *activator, held map[Revision]activatorHeld, err error) (changed []Revision) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if (err == nil) != (r.err == nil) {
 		if err != nil {
-			a.log.Warn("cannot read what waits in the activator", "pod", r.Name, "error", err)
+			a.log.Warn("cannot read how many requests wait in the activator", "pod", r.Name, "error", err)
 		} else {
 			a.log.Info("the activator is readable again", "pod", r.Name)
 		}

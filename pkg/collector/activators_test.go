@@ -82,7 +82,7 @@ func TestActivators_inThePath(t *testing.T) {
 	})
 }
 
-// While an activator that gets requests cannot be read, what waits in it is not known.
+// While an activator that gets requests cannot be read, the number of waiting requests is unknown.
 func TestActivators_unreadableIsUnknown(t *testing.T) {
 	for name, answer := range map[string]func(w *world){
 		"none":       func(w *world) { w.SetActivators(nil) },

@@ -21,11 +21,11 @@ const activatorSelector = "app=activator"
 
 // activatorPods follows the pods of Knative's activator.
 type activatorPods struct {
-	pods coreinformers.PodInformer
+	pods   coreinformers.PodInformer
 	notify func([]collector.ActivatorPod)
 }
 
-func newActivatorPods(kube kubernetes.Interface, namespace string, 
+func newActivatorPods(kube kubernetes.Interface, namespace string,
 	notify func([]collector.ActivatorPod)) *activatorPods {
 	factory := informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = activatorSelector }))

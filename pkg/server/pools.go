@@ -71,11 +71,11 @@ func poolSelectors(r *inferencegateway.Reader, namespace string) (selectors []ma
 	return selectors
 }
 
-// poolChanges is how often it is looked whether there are other pools than before.
+// poolChanges is the time between two comparisons of the pools.
 const poolChanges = 2 * time.Second
 
-// followPoolChanges calls changed when other pods are selected by pools than before: a
-// revision of a pool does not go to zero, and one that is there is woken.
+// followPoolChanges calls changed when a pool or its selector has changed: a revision of a
+// pool does not go to zero, and one at zero is woken.
 func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed func()) error {
 	ticker := time.NewTicker(poolChanges)
 	defer ticker.Stop()

@@ -52,7 +52,7 @@ type Pod struct{ Namespace, Name, IP string }
 
 // Keeper keeps pods. The zero value asks queue-proxies at their own ports.
 type Keeper struct {
-	// Log is told which pods are kept, once each; nil is told nothing.
+	// Log gets one line for each pod that is kept; nil logs nothing.
 	Log *slog.Logger
 	// Client sends the requests; nil is one that follows no redirect.
 	Client *http.Client
@@ -74,7 +74,7 @@ func (k *Keeper) Run(ctx context.Context, list func() []Pod) {
 	}
 }
 
-// turn sends a request to each pod that holds requests, or of which nobody knows.
+// turn sends a request to each pod that has open requests, and to each pod that cannot be read.
 func (k *Keeper) turn(ctx context.Context, pods []Pod) {
 	var mu sync.Mutex
 	keeps := map[Pod]bool{}

@@ -64,7 +64,7 @@ func setActivatorMetrics(t *testing.T, protocol string) {
 	}
 }
 
-// withActivatorMetrics has the activators tell what waits in them until the end of the test.
+// withActivatorMetrics has the activators serve their metrics until the end of the test.
 func withActivatorMetrics(t *testing.T) {
 	t.Helper()
 	setActivatorMetrics(t, "prometheus")

@@ -137,7 +137,7 @@ func TestResponse_forgets(t *testing.T) {
 	}
 }
 
-// What a server of TLS answers to plain HTTP is told apart from garbage.
+// The answer of a TLS server to plain HTTP is distinguished from garbage.
 func TestGet_aServerOfTLS(t *testing.T) {
 	for raw, want := range map[string]error{
 		"\x15\x03\x01\x00\x02\x02\x46": ErrTLS, // OpenSSL's alert "http_request"

@@ -27,7 +27,7 @@ const (
 	// probeTimeout bounds one question whether the activator is in the path, and
 	// probeAgain is the time between two.
 	probeTimeout, probeAgain = time.Second, time.Second
-	// proxiedAgain is when a revision is looked at again that was just marked inactive
+	// proxiedAgain is the time until the next reconciliation of a revision that was just marked inactive
 	// and whose ServerlessService does not change by that. It is Knative's.
 	proxiedAgain = 3 * time.Second
 	// maxKeepAlive bounds for how long the last pod stays because pods take long to start.

@@ -39,7 +39,7 @@ type group struct {
 	ldflags  string
 }
 
-// goCall is a group with what go is told to do with it.
+// goCall is a group of packages with the go command that builds them.
 type goCall struct {
 	verb []string
 	group
