@@ -170,7 +170,7 @@ type Collector struct {
 	revisions map[Revision]*revision
 	// pickersOf are the pickers that hold requests of a revision.
 	pickersOf map[Revision][]Revision
-	notify    func(Revision)
+	notify    func(Revision, bool)
 	// leads is nil where this replica acts for all revisions.
 	leads   func(Revision) bool
 	pollers sync.WaitGroup
@@ -189,7 +189,7 @@ func New(o Options) *Collector {
 		scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms),
 		revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
 	}
-	c.activators = newActivators(o, c.clock.now, c.changed)
+	c.activators = newActivators(o, c.clock.now, func(r Revision) { c.changed(r, true) })
 	return c
 }
 
@@ -259,7 +259,7 @@ func (c *Collector) tick(now time.Time) {
 	counts, podless := newTargetCounts(), false
 	for _, r := range c.all() {
 		if r.tick(now, &counts) {
-			c.changed(r.key)
+			c.changed(r.key, false)
 		}
 		podless = podless || r.podless()
 	}
@@ -308,7 +308,7 @@ func (c *Collector) SetPods(key Revision, pods []Pod) {
 	}
 	c.mu.Unlock()
 	if changed {
-		c.changed(key)
+		c.changed(key, false)
 	}
 }
 
@@ -324,16 +324,16 @@ func (c *Collector) Forget(key Revision) {
 }
 
 // Notify sets the function that is called when a sample changed what is known of
-// a revision that this replica leads: nobody acts for the others, so the ticks of their
-// loops suffice. It is called once, before Run. f runs on scraping goroutines
-// without locks held and must not block.
-func (c *Collector) Notify(f func(Revision)) {
+// a revision that this replica leads, and whether the sample shows or confirms a burst:
+// nobody acts for the others, so the ticks of their loops suffice. Notify is called
+// once, before Run. f runs on scraping goroutines without locks held and must not block.
+func (c *Collector) Notify(f func(r Revision, burst bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notify = f
 }
 
-func (c *Collector) changed(key Revision) {
+func (c *Collector) changed(key Revision, burst bool) {
 	c.mu.Lock()
 	f := c.notify
 	keys := slices.DeleteFunc(c.affected(key), func(k Revision) bool {
@@ -345,7 +345,7 @@ func (c *Collector) changed(key Revision) {
 		return
 	}
 	for _, k := range keys {
-		f(k)
+		f(k, burst)
 	}
 }
 

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"net/http"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,6 +359,9 @@ func TestCollector_snapshot(t *testing.T) {
 		}
 		if got := s.Values[decider.Concurrency].Window; got < 5*time.Second || got > 6*time.Second {
 			t.Errorf("covered window = %v, want 5 to 6 s", got)
+		}
+		if g, ok := w.Gauges(rev, now); !ok || !reflect.DeepEqual(g, s) { // these pages have no latencies
+			t.Errorf("gauges = %v, want %v", g, s)
 		}
 		w.set("10.0.0.2", func(p *fakePod) { p.enginePage = hang })
 		after(5 * time.Second)

@@ -233,7 +233,7 @@ func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	w := &world{fakePods: newFakePods(), t: t, registry: prometheus.NewRegistry()}
 	o.Dial, o.Registerer = w.fakePods.dial, w.registry
 	w.Collector = New(o)
-	w.Notify(func(Revision) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
+	w.Notify(func(Revision, bool) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
 	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -174,14 +174,14 @@ type outcome struct {
 
 // settle stores the outcome of a scrape and notifies of a change.
 func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
-	changed, confirm := t.rev.store(t, s, o)
-	if changed {
-		c.changed(t.rev.key)
+	news := t.rev.store(t, s, o)
+	if news.changed {
+		c.changed(t.rev.key, news.burst)
 	}
-	if confirm && t.source == pickerPage {
+	if news.confirm && t.source == pickerPage {
 		c.hastenBehind(t.rev.key, o.at)
 	}
-	return confirm
+	return news.confirm
 }
 
 // scrapeSafely is scrape that turns a panic on what one pod sent into a failure of that

@@ -336,7 +336,7 @@ func TestHeld_changesAreTold(t *testing.T) {
 	withHeld(t, holding(3), 3, 2, func(t *testing.T, w *world) {
 		after(5 * time.Second)
 		var told []Revision
-		w.Notify(func(r Revision) { w.mu.Lock(); told = append(told, r); w.mu.Unlock() })
+		w.Notify(func(r Revision, _ bool) { w.mu.Lock(); told = append(told, r); w.mu.Unlock() })
 		w.enginePage("10.1.0.1", holding(30))
 		after(time.Second)
 		w.mu.Lock()

@@ -234,22 +234,30 @@ func (r *revision) stop() {
 	}
 }
 
-// store takes the outcome of a scrape. changed is true when the picture of the
-// revision is another now; confirm when the sample shows a sudden burst.
-func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm bool) {
+// news is what a sample changed.
+type news struct {
+	// changed: the picture of the revision is another one.
+	changed bool
+	// burst: requests grew suddenly, as one sample of a queue-proxy shows, or the first
+	// or the second one of an engine. confirm: the second one is worth a reading.
+	burst, confirm bool
+}
+
+// store takes the outcome of a scrape.
+func (r *revision) store(t *target, s *scratch, o outcome) (n news) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, err := o.at, o.err
 	t.took, t.extra = o.took, extra(s.size())
 	p := t.pod
 	if p.targets[t.source] != t {
-		return false, false // the pod left while it answered
+		return news{} // the pod left while it answered
 	}
 	if err == nil && t.source != queueProxy && p.isOfAnotherPod() {
 		err = failed(causeWrongPod, "the queue-proxy at this address is that of another pod")
 	}
 	if err != nil {
-		return r.miss(t, at, err), false
+		return news{changed: r.miss(t, at, err)}
 	}
 	if t.misses >= r.c.o.StaleAfter {
 		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
@@ -258,14 +266,15 @@ func (r *revision) store(t *target, s *scratch, o outcome) (changed, confirm boo
 	t.noteResponse(o)
 	t.noteQuiet(s, at)
 	if t.source == queueProxy {
-		changed = r.storeRequests(p, s.requests, at)
+		n = r.storeRequests(p, s.requests, at)
 	} else {
 		r.engineSeen = r.engineSeen || t.source == enginePage
 		t.found = s.stat.Engine
 		s.engine.totals = totals(&s.stat, p.engine.totals, &r.bounds)
-		changed, confirm = r.storeEngine(p, s.engine, at)
+		n = r.storeEngine(p, s.engine, at)
 	}
-	return r.tell(t, at) || changed, confirm
+	n.changed = r.tell(t, at) || n.changed
+	return n
 }
 
 // noteResponse takes the time of a response that can be used.
@@ -335,20 +344,21 @@ func (r *revision) tell(t *target, now time.Time) (changed bool) {
 	return changed
 }
 
-func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) bool {
+func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) (n news) {
 	if !sameSecond(at, r.demand.dirty) {
 		r.flush()
 	}
-	changed := p.requests != s
-	if isBurst(p.requests.concurrency, s.concurrency) || isBurst(p.requests.rps, s.rps) {
+	n.changed = p.requests != s
+	n.burst = isBurst(p.requests.concurrency, s.concurrency) || isBurst(p.requests.rps, s.rps)
+	if n.burst {
 		p.hasten(at)
 	}
 	p.requests = s
 	r.demand.dirty = at
-	return changed
+	return n
 }
 
-func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, confirm bool) {
+func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (n news) {
 	last, persisted := p.engine, p.persisted()
 	e.at = at
 	p.before = earlierSample{last.at, last.running, last.waiting, last.kvUsage}
@@ -357,11 +367,13 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (changed, c
 	p.rates.add(e, r.target.PanicWindow)
 	p.latencies.add(at, e.totals, r.target.StableWindow)
 	if last.at.IsZero() {
-		return true, false
+		return news{changed: true}
 	}
-	confirm = isBurst(last.inFlight(), e.inFlight())
+	n.confirm = isBurst(last.inFlight(), e.inFlight())
+	n.burst = n.confirm || isBurst(persisted, p.persisted())
 	// A sample equal to the last one may still confirm a burst.
-	return !e.equal(last) || !same(p.persisted(), persisted), confirm
+	n.changed = !e.equal(last) || !same(p.persisted(), persisted)
+	return n
 }
 
 // flush writes the newest queue-proxy reports into the windows.

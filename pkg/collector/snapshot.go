@@ -34,6 +34,15 @@ type Snapshot struct {
 // Snapshot returns the current values for the metrics API, with their times by a wall
 // clock that is at wall now. It is false when the revision is not watched.
 func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
+	return c.snapshot(key, wall, true)
+}
+
+// Gauges is Snapshot without percentiles of latencies, which take half of its time.
+func (c *Collector) Gauges(key Revision, wall time.Time) (Snapshot, bool) {
+	return c.snapshot(key, wall, false)
+}
+
+func (c *Collector) snapshot(key Revision, wall time.Time, percentiles bool) (Snapshot, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return Snapshot{}, false
@@ -46,10 +55,11 @@ func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
 	count := map[decider.Metric]int{}
 	var readable []*latencies
 	for _, p := range r.pods {
-		if p.targets[enginePage].fresh(now) {
-			readable = append(readable, &p.latencies)
-		}
 		one := p.snapshot(now)
+		if percentiles && p.targets[enginePage].fresh(now) {
+			readable = append(readable, &p.latencies)
+			putLatencies(one.Values, readable[len(readable)-1:])
+		}
 		s.Pods = append(s.Pods, one)
 		for m, v := range one.Values {
 			if p.Draining && isMean(m) {
@@ -116,6 +126,7 @@ func (r *revision) snapshotDemand(values map[decider.Metric]Sample, now time.Tim
 	values[decider.RPS] = Sample{r.demand.rps(now).Stable, at, covered}
 }
 
+// snapshot is without percentiles.
 func (p *pod) snapshot(now time.Time) PodSnapshot {
 	s := PodSnapshot{Pod: p.Pod, Values: map[decider.Metric]Sample{}}
 	put := func(m decider.Metric, v float64, at time.Time, window time.Duration) {
@@ -135,7 +146,6 @@ func (p *pod) snapshot(now time.Time) PodSnapshot {
 		prompt, generation, window := p.rates.perSecond()
 		put(decider.PromptTokens, prompt, e.at, window)
 		put(decider.GenerationTokens, generation, e.at, window)
-		putLatencies(s.Values, []*latencies{&p.latencies})
 	}
 	return s
 }

@@ -23,6 +23,12 @@ const (
 	// decision takes 50 to 160 µs of CPU. Together they take a tenth of a core.
 	spacing        = time.Millisecond
 	longestSpacing = time.Second
+	// burstShare is the part of the spacing after which a burst is decided on. At 1,000
+	// revisions the first decision and that on the second sample, which confirms the
+	// burst, would each wait up to a second: 1.6 s (p50) and 3.6 s from the change to the
+	// patch. With an eighth a tenant whose pages always show bursts costs 0.1 % of a core
+	// for each of its revisions.
+	burstShare = 8
 	// quiet is the shortest time between two notices of a new reason alone.
 	quiet = 10 * time.Second
 	// refresh is the same for notices of new numbers alone.
@@ -167,23 +173,28 @@ func (m *MultiScaler) recorded(r *runner, obs decider.Observation, d decider.Dec
 	}
 }
 
-// Poke asks for a decision now, because a sample changed the picture.
-func (m *MultiScaler) Poke(r collector.Revision) {
+// Poke asks for a decision soon, because a sample changed the picture; sooner when
+// the sample shows a burst.
+func (m *MultiScaler) Poke(r collector.Revision, burst bool) {
 	m.mu.RLock()
 	run, ok := m.runners[r]
 	m.mu.RUnlock()
 	if ok {
-		run.poke()
+		run.poke(burst)
 	}
 }
 
 // untilDecision is how long after a poke to decide when the last decision was made so
 // long ago.
-func (m *MultiScaler) untilDecision(ago time.Duration) time.Duration {
+func (m *MultiScaler) untilDecision(ago time.Duration, burst bool) time.Duration {
 	m.mu.RLock()
 	n := len(m.runners)
 	m.mu.RUnlock()
-	return max(settle, min(time.Duration(n)*spacing, longestSpacing)-ago)
+	space := min(time.Duration(n)*spacing, longestSpacing)
+	if burst {
+		space /= burstShare
+	}
+	return max(settle, space-ago)
 }
 
 // Last returns the newest decision of a revision.

@@ -103,8 +103,8 @@ func TestPoke_decidesBeforeTheTick(t *testing.T) {
 		m, _ := start(t.Context(), w)
 		m.Ensure(rev, spec(8), w.replicas)
 		w.set(func() { w.running = 40 })
-		m.Poke(rev)
-		m.Poke(rev) // pokes fold into one
+		m.Poke(rev, false)
+		m.Poke(rev, false) // pokes fold into one
 		time.Sleep(settle)
 		synctest.Wait()
 		if got, _ := m.Last(rev); got.Decision.Replicas != 4 {
@@ -137,7 +137,7 @@ func TestDecide_nothingWithoutObservationOrTarget(t *testing.T) {
 			t.Errorf("not observed: decided %v", got.Decision)
 		}
 		w.set(func() { w.observed, w.replicas = true, -1 })
-		m.Poke(rev)
+		m.Poke(rev, false)
 		time.Sleep(tick)
 		synctest.Wait()
 		if got, ok := m.Last(rev); !ok || !got.Time.IsZero() {
@@ -160,7 +160,7 @@ func TestForget_endsTheLoopAndItsSeries(t *testing.T) {
 			t.Errorf("%d series left, want 0", n)
 		}
 		m.Forget(rev) // twice is harmless
-		m.Poke(rev)
+		m.Poke(rev, false)
 	})
 }
 
@@ -222,7 +222,7 @@ func TestLoop_fallsOnTicksOnly(t *testing.T) {
 		w.set(func() { w.concurrency, w.ready = 1, 8 })
 		time.Sleep(tick - time.Second) // past no tick yet
 		for range 5 {
-			m.Poke(rev)
+			m.Poke(rev, false)
 			time.Sleep(2 * settle)
 		}
 		synctest.Wait()
@@ -265,7 +265,7 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 					return testutil.ToFloat64(metrics.decisions.WithLabelValues(string(m.runners[rev].last().Decision.Reason)))
 				}
 				before := made()
-				m.Poke(rev)
+				m.Poke(rev, false)
 				time.Sleep(settle)
 				synctest.Wait()
 				if got := made() - before; got < 1 {
@@ -273,12 +273,54 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 				}
 				before = made()
 				for range 1000 {
-					m.Poke(rev)
+					m.Poke(rev, false)
 					time.Sleep(10 * time.Millisecond)
 				}
 				synctest.Wait()
 				if got := made() - before - 5; got < tt.least || got > tt.most {
 					t.Errorf("%v decisions between ticks in 10 s, want %v to %v", got, tt.least, tt.most)
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// A burst is decided on within an eighth of the spacing, also while a poke without one waits.
+func TestPoke_burstsAreDecidedOnSooner(t *testing.T) {
+	tests := []struct {
+		name  string
+		pokes []bool // with a burst or without, 5 ms apart
+		after time.Duration
+		want  bool
+	}{
+		{"without a burst", []bool{false}, 900 * time.Millisecond, false},
+		{"with a burst", []bool{true}, 130 * time.Millisecond, true},
+		{"a burst while a poke waits", []bool{false, true}, 130 * time.Millisecond, true},
+		{"not before an eighth of a second", []bool{true, true}, 110 * time.Millisecond, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &world{running: 5, replicas: 1, observed: true}
+				m, _ := start(ctx, w)
+				for i := range 999 {
+					m.runner(collector.Revision{Name: fmt.Sprint(i)}) // which only count
+				}
+				m.Ensure(rev, spec(8), w.replicas)
+				time.Sleep(tick) // a decision now, the next tick in two seconds
+				synctest.Wait()
+				decided := time.Now()
+				for _, burst := range tt.pokes {
+					m.Poke(rev, burst)
+					time.Sleep(5 * time.Millisecond)
+				}
+				time.Sleep(tt.after - time.Since(decided))
+				synctest.Wait()
+				if got := m.runners[rev].last().Time.After(decided); got != tt.want {
+					t.Errorf("decided within %v: %v, want %v", tt.after, got, tt.want)
 				}
 				cancel()
 				synctest.Wait()

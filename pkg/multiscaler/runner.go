@@ -18,7 +18,8 @@ type runner struct {
 	revision collector.Revision
 	ctx      context.Context
 	cancel   context.CancelFunc
-	pokes    chan struct{}
+	// pokes and bursts have room for one: what comes before the decision folds into it.
+	pokes, bursts chan struct{}
 	// beat is when the loop last came round; its monotonic reading ignores steps of the clock.
 	beat atomic.Pointer[time.Time]
 
@@ -35,7 +36,7 @@ type runner struct {
 
 func newRunner(m *MultiScaler, r collector.Revision) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
-	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1)}
+	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1), bursts: make(chan struct{}, 1)}
 	run.alive()
 	run.state = run.restored()
 	return run
@@ -77,9 +78,13 @@ func (r *runner) last() Record {
 	return r.record
 }
 
-func (r *runner) poke() {
+func (r *runner) poke(burst bool) {
+	to := r.pokes
+	if burst {
+		to = r.bursts
+	}
 	select {
-	case r.pokes <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -99,7 +104,9 @@ func (r *runner) loop() {
 		case <-ticker.C:
 			mayFall = true
 		case <-r.pokes:
-			mayFall = r.wait(ticker.C, r.m.untilDecision(time.Since(decided)))
+			mayFall = r.wait(ticker.C, decided, false)
+		case <-r.bursts:
+			mayFall = r.wait(ticker.C, decided, true)
 		}
 		if r.ctx.Err() != nil {
 			return
@@ -112,17 +119,23 @@ func (r *runner) loop() {
 	}
 }
 
-// wait sleeps for d, or until the loop ends or a tick comes, which it reports.
-func (r *runner) wait(ticks <-chan time.Time, d time.Duration) (ticked bool) {
-	timer := time.NewTimer(d)
+// wait sleeps until the next decision is due, or until the loop ends or a tick comes,
+// which it reports. A burst meanwhile makes the decision due sooner.
+func (r *runner) wait(ticks <-chan time.Time, decided time.Time, burst bool) (ticked bool) {
+	timer := time.NewTimer(r.m.untilDecision(time.Since(decided), burst))
 	defer timer.Stop()
-	select {
-	case <-r.ctx.Done():
-	case <-timer.C:
-	case <-ticks:
-		return true
+	for {
+		select {
+		case <-r.ctx.Done():
+			return false
+		case <-timer.C:
+			return false
+		case <-ticks:
+			return true
+		case <-r.bursts:
+			timer.Reset(r.m.untilDecision(time.Since(decided), true))
+		}
 	}
-	return false
 }
 
 // ensure takes the spec and decides at once when the last decision was made

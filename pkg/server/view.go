@@ -23,6 +23,8 @@ import (
 // snapshots is what the view reads from the collector.
 type snapshots interface {
 	Snapshot(r collector.Revision, now time.Time) (collector.Snapshot, bool)
+	// Gauges is Snapshot without percentiles of latencies.
+	Gauges(r collector.Revision, now time.Time) (collector.Snapshot, bool)
 }
 
 // decisions is what the view reads from the decision loops.
@@ -37,6 +39,8 @@ type view struct {
 	pods        corev1listers.PodLister
 	decisions   decisions
 	pools       poolReader
+	// gauges is true while no percentile of a latency is asked for.
+	gauges bool
 }
 
 // Get implements metricsapi.View.
@@ -73,6 +77,7 @@ func find(objects []metricsapi.Object, name string) (metricsapi.Object, bool) {
 
 // List implements metricsapi.View.
 func (v view) List(q metricsapi.Query) []metricsapi.Object {
+	v.gauges = q.Metric != "" && !isPercentile(q.Metric)
 	switch q.Resource {
 	case metricsapi.Pods():
 		return append(v.podsOf(q), v.otherPods(q.Namespace)...)
@@ -118,7 +123,17 @@ func (v view) parts(r collector.Revision) []metricsapi.Sample {
 }
 
 func (v view) snapshot(namespace, name string) (collector.Snapshot, bool) {
-	return v.collector.Snapshot(collector.Revision{Namespace: namespace, Name: name}, time.Now())
+	r := collector.Revision{Namespace: namespace, Name: name}
+	if v.gauges {
+		return v.collector.Gauges(r, time.Now())
+	}
+	return v.collector.Snapshot(r, time.Now())
+}
+
+// isPercentile reports whether a metric of the API is a percentile of a latency.
+func isPercentile(metric string) bool {
+	d, ok := decider.Metric(metric).Describe()
+	return ok && d.Kind == decider.Percentile
 }
 
 // pod looks one pod up in its revision's snapshot.

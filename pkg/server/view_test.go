@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -30,6 +31,38 @@ type collected map[string]collector.Snapshot
 func (c collected) Snapshot(r collector.Revision, _ time.Time) (collector.Snapshot, bool) {
 	s, ok := c[r.Name]
 	return s, ok
+}
+
+// Gauges are the values of which no percentile was taken.
+func (c collected) Gauges(r collector.Revision, _ time.Time) (collector.Snapshot, bool) {
+	s, ok := c[r.Name]
+	s.Values, s.Pods = withoutPercentiles(s.Values), slices.Clone(s.Pods)
+	for i := range s.Pods {
+		s.Pods[i].Values = withoutPercentiles(s.Pods[i].Values)
+	}
+	return s, ok
+}
+
+func withoutPercentiles(values map[decider.Metric]collector.Sample) map[decider.Metric]collector.Sample {
+	values = maps.Clone(values)
+	delete(values, decider.TTFTP95)
+	delete(values, decider.ITLP95)
+	return values
+}
+
+// A list of a latency, and one of all metrics, have the percentiles; others do without.
+func TestList_percentiles(t *testing.T) {
+	v := newView(t)
+	latencies := values(40, 2, then)
+	latencies[decider.TTFTP95] = collector.Sample{Value: 480, Time: then}
+	v.collector = collected{"llm-1": {Pods: []collector.PodSnapshot{{Pod: collector.Pod{Name: "a"}, Values: latencies}}}}
+	for metric, want := range map[string]int{"ttft_p95_ms": 1, "kv_cache_usage_percent": 1, "itl_p95_ms": 0, "": 4} {
+		for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: metric}) {
+			if len(o.Samples) != want {
+				t.Errorf("%q: %d samples of %s, want %d", metric, len(o.Samples), o.Name, want)
+			}
+		}
+	}
 }
 
 func values(kv, concurrency float64, at time.Time) map[decider.Metric]collector.Sample {
@@ -141,8 +174,8 @@ func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
 			t.Errorf("%s has %v, want kv_cache_usage_percent 40", o.Name, o.Samples)
 		}
 	}
-	if !slices.Equal(asked.names, []string{"llm-1"}) {
-		t.Errorf("snapshots of %v were taken, want llm-1 only", asked.names)
+	if !slices.Equal(asked.names, []string{"gauges of llm-1"}) {
+		t.Errorf("snapshots of %v were taken, want the gauges of llm-1 only", asked.names)
 	}
 }
 
@@ -155,4 +188,9 @@ type recordedSnapshots struct {
 func (r *recordedSnapshots) Snapshot(rev collector.Revision, now time.Time) (collector.Snapshot, bool) {
 	r.names = append(r.names, rev.Name)
 	return r.snapshots.Snapshot(rev, now)
+}
+
+func (r *recordedSnapshots) Gauges(rev collector.Revision, now time.Time) (collector.Snapshot, bool) {
+	r.names = append(r.names, "gauges of "+rev.Name)
+	return r.snapshots.Gauges(rev, now)
 }
