@@ -66,91 +66,6 @@ func TestVLLM(t *testing.T) {
 	t.Run("down again", func(t *testing.T) { r.waitReplicas(3*time.Minute, "scaled down to one", exactly(1)) })
 }
 
-// signals are what a page, or our API, says of one pod at one instant; the
-// token counters of a page, the token rates of the API.
-type signals struct{ running, waiting, kv, prompt, generation float64 }
-
-// rateWindow is what our token rates cover: the panic window of TestVLLM's revision.
-const rateWindow = 15 * time.Second
-
-// expectSignalsOfThePage reads the engine's own page and our API at the same
-// time, under a steady load. Both move while they are read, and ours is up to a
-// scrape old: gauges are compared by their means over many reads. Prompts come
-// in waves of eight, one in about seven seconds: a rate depends on how many
-// waves its window covers, so the page's rates cover the same window as ours.
-func expectSignalsOfThePage(t *testing.T, r revision) {
-	pod := r.readyPods()[0]
-	clients := load.NewClients(t.Context(), r.sender(), load.Shape{Prompt: 40, Tokens: 400})
-	defer clients.Abort()
-	clients.Set(11)
-	var pages pageHistory
-	for began := time.Now(); time.Since(began) < rateWindow+time.Second; time.Sleep(500 * time.Millisecond) {
-		pages.add(r.page(pod))
-	}
-	var page, api signals
-	const reads = 30
-	for range reads {
-		pages.add(r.page(pod))
-		page, api = page.plus(pages.last(), 1.0/reads), api.plus(r.served(pod), 1.0/reads)
-		time.Sleep(500 * time.Millisecond)
-	}
-	figure(t, fmt.Sprintf("real vLLM, means of %d reads: its page %v; our API %v", reads, page, api))
-	for _, c := range []struct {
-		name                  string
-		page, ours, tolerance float64
-	}{
-		{"running", page.running, api.running, 0.5},
-		{"waiting", page.waiting, api.waiting, 0.7},
-		// Requests run in lock step: usage climbs some 25 points a second and falls
-		// at once, and our sample is about 0.2 s older than the page.
-		{"KV cache percent", page.kv, api.kv, 10},
-		{"prompt tokens per second", page.prompt, api.prompt, 0.2 * page.prompt},
-		{"generation tokens per second", page.generation, api.generation, 0.2 * page.generation},
-	} {
-		if c.page == 0 || !(math.Abs(c.page-c.ours) <= c.tolerance) {
-			t.Errorf("%s: the page says %.2f, our API %.2f, want within %.2f and not 0", c.name, c.page, c.ours, c.tolerance)
-		}
-	}
-	if report := clients.Stop(); report.Failed > 0 {
-		t.Errorf("load: %v", report)
-	}
-}
-
-// pageHistory is the values of a metrics endpoint, with their times.
-type pageHistory []struct {
-	at time.Time
-	signals
-}
-
-func (h *pageHistory) add(s signals) {
-	*h = append(*h, struct {
-		at time.Time
-		signals
-	}{time.Now(), s})
-}
-
-// last returns the newest gauges, and the token rates over the rateWindow before them.
-func (h pageHistory) last() signals {
-	last := h[len(h)-1]
-	first := last
-	for i := len(h) - 1; i >= 0 && last.at.Sub(h[i].at) <= rateWindow; i-- {
-		first = h[i]
-	}
-	seconds := last.at.Sub(first.at).Seconds()
-	s := last.signals
-	s.prompt, s.generation = (last.prompt-first.prompt)/seconds, (last.generation-first.generation)/seconds
-	return s
-}
-
-func (s signals) String() string {
-	return fmt.Sprintf("running %.1f, waiting %.1f, KV %.1f %%, prompt %.0f and generation %.0f tokens/s", s.running, s.waiting, s.kv, s.prompt, s.generation)
-}
-
-func (s signals) plus(o signals, weight float64) signals {
-	return signals{s.running + weight*o.running, s.waiting + weight*o.waiting, s.kv + weight*o.kv,
-		s.prompt + weight*o.prompt, s.generation + weight*o.generation}
-}
-
 // page reads the engine's own /metrics, summing over label sets.
 func (r revision) page(pod corev1.Pod) signals {
 	r.t.Helper()
@@ -186,20 +101,6 @@ func sumOf(page []byte, name string) float64 {
 	return sum
 }
 
-// served reads the same pod from our API.
-func (r revision) served(pod corev1.Pod) signals {
-	r.t.Helper()
-	get := func(metric string) float64 {
-		v := values(r.t, metricPath(r.namespace, "pods", pod.Name, metric))
-		if len(v) != 1 {
-			return math.NaN()
-		}
-		return v[0].Value.AsApproximateFloat64()
-	}
-	return signals{get("num_requests_running"), get("num_requests_waiting"), get("kv_cache_usage_percent"),
-		get("prompt_tokens_per_second"), get("generation_tokens_per_second")}
-}
-
 // expectColdStartCounted overloads one replica by 16 clients of 600 tokens: its
 // cache is 80 % and more in use, of 60. While the second replica loads, nothing
 // else is asked for, although the first stays overloaded all the while.
@@ -227,8 +128,11 @@ func expectColdStartCounted(t *testing.T, r revision) {
 func expectQuiet(t *testing.T, r revision) {
 	t.Helper()
 	pod := r.readyPods()[0]
-	if page, api := r.page(pod), r.served(pod); page.running+page.waiting+page.kv != 0 || api.running+api.waiting+api.kv != 0 {
-		t.Fatalf("without load the page says %v; our API %v", page, api)
+	page := r.page(pod)
+	for _, s := range vllmSignals {
+		if ours := r.apiSample(pod, s.metric); !s.isRate && (s.of(page) != 0 || ours.value != 0) {
+			t.Fatalf("%s without load: the page says %v, our API %v", s.metric, page, ours.value)
+		}
 	}
 	r.annotate(annotations{"max-scale": "4"})
 	always(t, 5*time.Second, "one replica without load", func() (bool, string) { // two ticks and more
