@@ -102,7 +102,7 @@ func parseFlags() (o options) {
 	flag.IntVar(&o.probes, "probes", 30, "changes whose decision is timed")
 	flag.IntVar(&o.lists, "lists", 500, "lists a second of the metrics API; 0 leaves the API alone")
 	flag.StringVar(&o.metric, "metric", "slo", "metric of the revisions; one in twenty has num_requests_running=50, to time decisions")
-	flag.StringVar(&o.memory, "gomemlimit", "450MiB", "GOMEMLIMIT of the adapter; the default is that of config/400-deployment.yaml")
+	flag.StringVar(&o.memory, "gomemlimit", "420MiB", "GOMEMLIMIT of the adapter; the default is that of config/400-deployment.yaml")
 	flag.StringVar(&o.adapter, "adapter", "_output/bin/autoscaler-adapter", "binary that is measured")
 	flag.StringVar(&o.args, "adapter-args", "", "further arguments of the adapter, separated by spaces")
 	flag.StringVar(&o.k8s, "k8s", "", "binary of etcd and kube-apiserver (default: the newest that make cluster-build made)")
