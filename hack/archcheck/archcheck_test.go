@@ -22,6 +22,7 @@ func TestCheckSources(t *testing.T) {
 	f("pkg/decider/a.go", "package decider\nimport \"time\"\nfunc f() time.Time { return time.Now() }\n", "pkg/decider/a.go:3: no clock")
 	f("pkg/decider/a.go", "package decider\nimport \"time\"\nfunc f(t time.Time) time.Time { return t } // time.Now\n", "")
 	f("pkg/window/a.go", "package window\nfunc f() { panic(1) }\n", "pkg/window/a.go:2: no panic")
+	f("pkg/slo/a_test.go", "package slo\nfunc f() { go f() }\n", "pkg/slo/a_test.go:2: no goroutine")
 	f("pkg/window/a.go", "package window\nvar n = 1\n", "pkg/window/a.go:2: no package variable")
 	f("pkg/window/a.go", "package window\nvar _ error = nil\n", "")
 	f("pkg/collector/a.go", "package collector\nimport \"time\"\nfunc f() time.Time { return time.Now() }\n", "")

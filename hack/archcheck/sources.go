@@ -61,6 +61,9 @@ func checkFile(tree fs.FS, name string) ([]string, error) {
 		return nil, err
 	}
 	f.mainLength(src)
+	if isPure(name) {
+		f.goroutines()
+	}
 	if strings.HasSuffix(name, "_test.go") {
 		f.sleeps()
 		return f.findings, nil
@@ -106,6 +109,17 @@ func (f *file) globals() {
 			}
 		}
 	}
+}
+
+// goroutines are in no file of the pure core, tests included: hack/test.sh runs these
+// packages without the race detector.
+func (f *file) goroutines() {
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		if n, ok := n.(*ast.GoStmt); ok {
+			f.found(n.Pos(), "no goroutine in the pure core")
+		}
+		return true
+	})
 }
 
 func (f *file) clockAndPanic() {

@@ -50,12 +50,12 @@ func measureFleet(b *testing.B, pods, replicas int) {
 	}
 	began := time.Now()
 	for read := 0; read < 2*pods && time.Since(began) < 5*time.Minute; _, read = c.Readable() {
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 	b.ReportMetric(time.Since(began).Seconds(), "s-until-all-read")
 	const during = 10 * time.Second
 	asked, cpu := network.asked.Load(), cpuTime(b)
-	time.Sleep(during)
+	<-time.After(during)
 	made, spent := float64(network.asked.Load()-asked), cpuTime(b)-cpu
 	b.ReportMetric(made/during.Seconds(), "readings/s")
 	b.ReportMetric(spent.Seconds()/during.Seconds(), "cores")
