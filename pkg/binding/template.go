@@ -19,7 +19,7 @@ import (
 // which are also those of its revisions. Keys that only pkg/config knows are left to it.
 func ParseTemplate(given map[string]string) (Engine, []Problem) {
 	var e Engine
-	problems := misplaced(given)
+	var problems []Problem
 	for key, err := range map[string]error{
 		autoscaling.EngineKey:      annotations.Read(given, autoscaling.EngineKey, &e.Name),
 		autoscaling.MetricsPortKey: annotations.Read(given, autoscaling.MetricsPortKey, &e.MetricsPort),
@@ -32,7 +32,6 @@ func ParseTemplate(given map[string]string) (Engine, []Problem) {
 	return e, problems
 }
 
-// misplaced finds annotations of the Service under its template, where a change would make a new revision.
 func misplaced(given map[string]string) (problems []Problem) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {

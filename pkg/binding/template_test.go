@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
 func TestParseTemplate(t *testing.T) {
@@ -18,7 +17,6 @@ func TestParseTemplate(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		autoscaling.EngineKey: "vlm", autoscaling.MetricsPortKey: "70000", autoscaling.MetricsPathKey: "metrics",
-		inference.PoolKey: "x", inference.ACKPriorityKey: "1", inference.AIGatewayKey: "inference",
 	} {
 		_, problems := ParseTemplate(map[string]string{key: value})
 		if len(problems) != 1 || problems[0].Path != "spec.template.metadata.annotations["+key+"]" || problems[0].Warning {

@@ -11,6 +11,7 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
@@ -31,7 +32,20 @@ func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 	if err == nil {
 		return nil
 	}
-	return []binding.Problem{placed(err.Error(), pa.Annotations)}
+	return []binding.Problem{ofKServe(placed(err.Error(), pa.Annotations), s)}
+}
+
+// ofKServe adds what of the InferenceService replaced its annotations, where a refusal is
+// about an annotation of slo: KServe writes metric and target from these fields.
+func ofKServe(p binding.Problem, s *servingv1.Service) binding.Problem {
+	owner := binding.KServeOwner(s)
+	isSLO := slices.ContainsFunc(annotations.Keys(annotations.Where(func(a annotations.Annotation) bool {
+		return a.Only == annotations.SLOOnly
+	})), func(key string) bool { return strings.HasSuffix(p.Path, "["+key+"]") })
+	if owner != "" && isSLO {
+		p.Message += fmt.Sprintf(". In the InferenceService %s, spec.predictor.scaleMetric replaces the annotation metric, and scaleTarget without it means concurrency: remove both fields", owner)
+	}
+	return p
 }
 
 const maxScalePath = "spec.template.metadata.annotations[" + knautoscaling.MaxScaleAnnotationKey + "]"
@@ -47,9 +61,9 @@ func (j judgement) unbounded(s *servingv1.Service) []binding.Problem {
 }
 
 // placed moves the annotation that an error begins with into the problem's path.
-func placed(message string, annotations map[string]string) binding.Problem {
+func placed(message string, given map[string]string) binding.Problem {
 	const path = "spec.template.metadata.annotations"
-	for key := range annotations {
+	for key := range given {
 		if rest, ok := strings.CutPrefix(message, key+": "); ok {
 			return binding.Problem{Path: path + "[" + key + "]", Message: rest}
 		}
@@ -70,12 +84,12 @@ func (j judgement) poolConflicts(s, old *servingv1.Service, in *binding.Intent) 
 	}
 	slices.SortFunc(all, func(a, b *servingv1.Service) int { return strings.Compare(a.Name, b.Name) })
 	for _, other := range all {
-		o, _ := binding.Parse(other.Namespace, other.Name, other.Annotations, j.Defaults())
+		o, _ := binding.Parse(other.Namespace, other.Name, binding.Annotations(other), j.Defaults())
 		if other.Name == s.Name || o == nil || o.Pool != in.Pool {
 			continue
 		}
 		if what := difference(s, other, in, o); what != "" {
-			member := old != nil && old.Annotations[inference.PoolKey] == in.Pool
+			member := old != nil && binding.Annotations(old)[inference.PoolKey] == in.Pool
 			return []binding.Problem{{Path: poolPath, Warning: member, Message: fmt.Sprintf("the Service %s in pool %s has %s; one pool has one of each: change it, or name another pool", other.Name, in.Pool, what)}}
 		}
 	}

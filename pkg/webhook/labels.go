@@ -43,7 +43,7 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 	if err != nil || revision == "" {
 		return marks{}
 	}
-	in, _ := binding.Parse(namespace, service, ksvc.Annotations, c.Defaults())
+	in, _ := binding.Parse(namespace, service, binding.Annotations(ksvc), c.Defaults())
 	if in == nil {
 		return marks{}
 	}

@@ -45,12 +45,14 @@ func (j judgement) validate(r *admissionv1.AdmissionRequest) *admissionv1.Admiss
 }
 
 func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
-	in, problems := binding.Parse(s.Namespace, s.Name, s.Annotations, j.Defaults())
-	if binding.Asked(s.Annotations) && !j.Installed() {
+	given := binding.Annotations(s)
+	in, problems := binding.Parse(s.Namespace, s.Name, given, j.Defaults())
+	if binding.Asked(given) && !j.Installed() {
 		in, problems = nil, notInstalled() // nobody reads what else it asks of the gateway
 	}
 	template := s.Spec.Template.Annotations
 	e, wrong := binding.ParseTemplate(template)
+	wrong = append(binding.Misplaced(s), wrong...)
 	problems = append(problems, wrong...)
 	problems = append(problems, binding.CheckTarget(in, template)...)
 	if class(s) == autoscaling.Class && len(wrong) == 0 {

@@ -17,6 +17,11 @@ func ksvc(annotations, template, spec string) string {
 	return `{metadata: {name: qwen, namespace: default, annotations: {` + annotations + `}}, spec: {template: {metadata: {annotations: {` + template + `}}, spec: {` + spec + `}}}}`
 }
 
+// ofInferenceService is a Service as KServe makes it for its InferenceService chat.
+func ofInferenceService(ksvc string) string {
+	return strings.Replace(ksvc, "metadata: {", "metadata: {ownerReferences: [{apiVersion: serving.kserve.io/v1beta1, kind: InferenceService, name: chat, uid: u, controller: true}], ", 1)
+}
+
 const (
 	gateway  = `knative-inference.dev/ai-gateway: inference`
 	ourClass = `autoscaling.knative.dev/class: ipa.autoscaling.knative-inference.dev`
@@ -45,6 +50,8 @@ func TestValidate_refused(t *testing.T) {
 		{"the queue-proxy's port for metrics", ksvc(``, ourClass+`, knative-inference.dev/metrics-port: "8012"`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-port]", "queue-proxy"}},
 		{"our class, no gateway", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: speed`, calm), []string{"spec.template.metadata.annotations[autoscaling.knative.dev/metric]", "concurrency"}},
 		{"Knative's own check", ksvc(``, ourClass+`, autoscaling.knative.dev/min-scale: "-1"`, calm), []string{"spec.template.metadata.annotations", "autoscaling.knative.dev/min-scale"}},
+		{"KServe's scaleMetric in place of slo", ofInferenceService(ksvc(``, ourClass+`, autoscaling.knative.dev/metric: rps, knative-inference.dev/slo-ttft: 2s`, calm)), []string{"slo-ttft", "InferenceService chat", "spec.predictor.scaleMetric", "scaleTarget"}},
+		{"KServe's Service, a wrong value of the gateway", ofInferenceService(ksvc(``, gateway+`, knative-inference.dev/priority: high`, calm)), []string{"metadata.annotations[knative-inference.dev/priority]", `"Critical"`}},
 		{"a shared pool on another port", ksvc(shared, ``, strings.Replace(calm, "8000", "9000", 1)), []string{"metadata.annotations[knative-inference.dev/pool]", "first", "8000", "9000"}},
 		{"a shared pool of another engine", ksvc(shared, `knative-inference.dev/engine: sglang`, calm), []string{"metadata.annotations[knative-inference.dev/pool]", "vllm", "sglang"}},
 		{"a shared pool over h2c", ksvc(shared, ``, strings.Replace(calm, "containerPort", "name: h2c, containerPort", 1)), []string{"metadata.annotations[knative-inference.dev/pool]", "h2c"}},
@@ -75,6 +82,7 @@ func TestValidate_warnings(t *testing.T) {
 		want         []string // the beginning of each warning
 	}{
 		{"nothing wrong", ksvc(gateway, ourClass, calm), nil},
+		{"KServe's Service behind the gateway", ofInferenceService(ksvc(``, ourClass+`, `+gateway+`, knative-inference.dev/slo-ttft: 2s`, calm)), nil},
 		{"no binding, nothing said", ksvc(``, ``, `containers: [{image: vllm}], nodeSelector: {a: b}`), nil},
 		{"our class without a gateway, vLLM aborts its requests", ksvc(``, ourClass, `timeoutSeconds: 120, containers: [{image: vllm}]`),
 			[]string{"spec.template.spec.containers[0].command: vLLM without --shutdown-timeout"}},

@@ -54,7 +54,7 @@ func (m *intents) of(svc *servingv1.Service, settings *binding.Defaults) (*bindi
 
 func (m *intents) read(svc *servingv1.Service, settings *binding.Defaults) (*binding.Intent, []binding.Problem) {
 	m.parses.Add(1)
-	in, problems := binding.Parse(svc.Namespace, svc.Name, svc.Annotations, *settings)
+	in, problems := binding.Parse(svc.Namespace, svc.Name, binding.Annotations(svc), *settings)
 	if in != nil {
 		problems = append(problems, binding.CheckTarget(in, svc.Spec.Template.Annotations)...)
 	}

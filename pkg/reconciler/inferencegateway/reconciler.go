@@ -148,7 +148,11 @@ func (r *Reconciler) reconcile(ctx context.Context, key string) error {
 // asks is true when a Service says anything about the gateway, right or wrong: a
 // slip of the pen must not take it down.
 func asks(svc *servingv1.Service) bool {
-	return svc != nil && (has(svc.Annotations, inference.AIGatewayKey) || has(svc.Annotations, inference.ACKGatewayKey))
+	if svc == nil {
+		return false
+	}
+	given := binding.Annotations(svc)
+	return has(given, inference.AIGatewayKey) || has(given, inference.ACKGatewayKey)
 }
 
 // intent is what a Service asks for; nil when it asks for nothing. Most Services

@@ -39,7 +39,7 @@ func sharingIndexers() cache.Indexers {
 			if !ok || !asks(svc) {
 				return nil, nil
 			}
-			in, _ := binding.Parse(svc.Namespace, svc.Name, svc.Annotations, anything)
+			in, _ := binding.Parse(svc.Namespace, svc.Name, binding.Annotations(svc), anything)
 			if in == nil {
 				return nil, nil
 			}

@@ -1,0 +1,57 @@
+package binding
+
+import (
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+)
+
+// KServe's InferenceService, which makes a Knative Service for its predictor.
+const (
+	kserveGroup = "serving.kserve.io"
+	kserveKind  = "InferenceService"
+)
+
+// KServeOwner is the name of the InferenceService that made a Knative Service; "" when
+// none did.
+func KServeOwner(s *servingv1.Service) string {
+	owner := metav1.GetControllerOf(s)
+	if owner == nil || owner.Kind != kserveKind {
+		return ""
+	}
+	if gv, err := schema.ParseGroupVersion(owner.APIVersion); err != nil || gv.Group != kserveGroup {
+		return ""
+	}
+	return owner.Name
+}
+
+// Annotations are those that Parse reads of a Knative Service: its metadata's. KServe
+// copies the annotations of an InferenceService into the template and none into the
+// metadata, and undoes what users move, so those of the gateway count in the template of
+// such a Service as well; metadata wins. The map is the Service's own: do not change it.
+func Annotations(s *servingv1.Service) map[string]string {
+	if KServeOwner(s) == "" {
+		return s.Annotations
+	}
+	given := map[string]string{}
+	for key, value := range s.Spec.Template.Annotations {
+		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {
+			given[key] = value
+		}
+	}
+	maps.Copy(given, s.Annotations)
+	return given
+}
+
+// Misplaced finds annotations of a Service under its template, where they are not read
+// and where a change would make a new revision.
+func Misplaced(s *servingv1.Service) []Problem {
+	if KServeOwner(s) != "" {
+		return nil
+	}
+	return misplaced(s.Spec.Template.Annotations)
+}
