@@ -70,7 +70,8 @@ func TestGatewayHostTakenAway(t *testing.T) {
 	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.{namespace}.{domain}"}) })
 	const host = "shared.models.example.com"
 	s := standIn(t, namespaceFor(t), "tenant", annotations{"min-scale": "1"}).
-		behindGateway(map[string]string{"knative-inference.dev/hostnames": host}).start()
+		behindGateway(map[string]string{"knative-inference.dev/hostnames": host}).createWhenAllowed()
+	s.waitReady(settle)
 	question{host: host}.waitServed(t)
 	cluster.configureGateway(t, map[string]string{"allowed-hostnames": ""})
 	s.waitCondition("RouteAccepted", "False", "HostNotAllowed", host, "allowed-hostnames")

@@ -26,8 +26,8 @@ func TestGatewayModels(t *testing.T) {
 		return standIn(t, namespace, name, annotations{"min-scale": "1", "max-scale": "2"}, "-token=5ms").
 			behindGateway(map[string]string{"knative-inference.dev/hostnames": host, "knative-inference.dev/model": models})
 	}
-	llama := behind("llama", "llama-3-8b,food-review").create()
-	qwen := behind("qwen", "qwen-4b").create()
+	llama := behind("llama", "llama-3-8b,food-review").createWhenAllowed()
+	qwen := behind("qwen", "qwen-4b").createWhenAllowed()
 	llama.waitReady(settle)
 	qwen.waitReady(settle)
 	for _, s := range []*service{llama, qwen} {

@@ -151,6 +151,17 @@ func (s *service) create() *service {
 	return s
 }
 
+// createWhenAllowed makes a Service that a change of config-inference-gateway allows: the
+// webhook reads that change from its watch, a moment after it was written.
+func (s *service) createWhenAllowed() *service {
+	s.t.Helper()
+	eventually(s.t, 20*time.Second, s.name+" is allowed", func() (bool, string) {
+		_, err := cluster.knative.ServingV1().Services(s.namespace).Create(s.t.Context(), s.object(), metav1.CreateOptions{})
+		return err == nil || apierrs.IsAlreadyExists(err), fmt.Sprint(err)
+	})
+	return s
+}
+
 // start makes the Service and waits until it is Ready.
 func (s *service) start() *service {
 	s.t.Helper()
