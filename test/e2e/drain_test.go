@@ -44,6 +44,8 @@ func drainStreams(t *testing.T) (shortest, longest time.Duration) {
 
 // streams are open answers, each counted when it ends.
 type streams struct {
+	// byGateway streams go through the inference gateway, others by Knative's own route.
+	byGateway bool
 	// atLeast is added to the length of each.
 	atLeast time.Duration
 	wg      sync.WaitGroup
@@ -70,6 +72,9 @@ func (all *streams) openWithin(s *service, n int, moments time.Duration) {
 	shortest, longest := drainStreams(s.t)
 	shortest, longest = shortest+all.atLeast, longest+all.atLeast
 	sender := s.sender()
+	if all.byGateway {
+		sender = s.gatewaySender()
+	}
 	for i := range n {
 		length := shortest + (longest-shortest)*time.Duration(i)/time.Duration(max(n-1, 1))
 		shape := load.Shape{Prompt: 4, Tokens: int(length / tokenTime), Stream: true}
@@ -105,13 +110,26 @@ func (all *streams) expectWhole(t *testing.T, n int) {
 // drainable starts a Service with four Ready pods that only min-scale holds.
 func drainable(t *testing.T, name string) (*service, revision) {
 	t.Helper()
+	s := drainableService(t, name)
+	return s, s.startDrainable()
+}
+
+func drainableService(t *testing.T, name string) *service {
+	t.Helper()
+	s := simulator(t, namespaceFor(t), name, annotations{"metric": "concurrency", "target": "100", "min-scale": "4"},
+		"--inter-token-latency="+tokenTime.String(), "--max-num-seqs=64")
+	s.timeoutSeconds, s.patience = 300, 5*time.Minute
+	return s
+}
+
+// startDrainable starts the Service once its pods are born with the readiness gate.
+func (s *service) startDrainable() revision {
+	t := s.t
+	t.Helper()
 	eventually(t, settle, "the webhook has seen autoscalers", func() (bool, string) { // each renews the lease every 10 s
 		lease, err := cluster.kube.CoordinationV1().Leases(ownNamespace).Get(t.Context(), "autoscaler-adapter-views", metav1.GetOptions{})
 		return err == nil && time.Since(lease.CreationTimestamp.Time) > 12*time.Second, fmt.Sprint(err)
 	})
-	s := simulator(t, namespaceFor(t), name, annotations{"metric": "concurrency", "target": "100", "min-scale": "4"},
-		"--inter-token-latency="+tokenTime.String(), "--max-num-seqs=64")
-	s.timeoutSeconds, s.patience = 300, 5*time.Minute
 	s.start()
 	r := s.current()
 	r.waitPods(settle, 4)
@@ -120,7 +138,7 @@ func drainable(t *testing.T, name string) (*service, revision) {
 			t.Fatalf("pod %s: gates %v, condition %q; want ours and True", p.Name, p.Spec.ReadinessGates, gate)
 		}
 	}
-	return s, r
+	return r
 }
 
 // setMinScale edits the Revision; Knative passes it on to the PodAutoscaler.

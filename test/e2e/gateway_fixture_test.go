@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -262,5 +263,5 @@ func do(req *http.Request) (answer, error) {
 // gatewaySender sends load through the Gateway.
 func (s *service) gatewaySender() *load.Sender {
 	target := load.Target{Ingress: fmt.Sprintf("%s:%d", theGateway.address, llmPort), Host: s.host(), Model: s.model, Proxy: netProxy()}
-	return load.NewSender(target, time.Minute)
+	return load.NewSender(target, cmp.Or(s.patience, time.Minute))
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,26 +30,24 @@ const (
 )
 
 // setActivatorMetrics edits config-observability, and replaces the activators, which read it
-// when they start only; "" is no metrics, as Knative comes. The tests that call it run one
-// after the other: other tests have revisions that would go to zero meanwhile.
-func setActivatorMetrics(t *testing.T, protocol string) {
-	t.Helper()
+// when they start only; "" is no metrics, as Knative comes. No other test may have requests
+// in an activator meanwhile.
+func (e *environment) setActivatorMetrics(protocol string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	value := "null"
 	if protocol != "" {
 		value = strconv.Quote(protocol)
 	}
-	patch := fmt.Sprintf(`{"data":{"metrics-protocol":%s}}`, value)
-	if _, err := cluster.kube.CoreV1().ConfigMaps("knative-serving").Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
+	if err := e.patchServingConfig(ctx, "config-observability", `{"data":{"metrics-protocol":`+value+`}}`); err != nil {
+		return err
 	}
 	activators := metav1.ListOptions{LabelSelector: "app=activator"}
-	if err := cluster.kube.CoreV1().Pods("knative-serving").DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
-		t.Fatal(err)
+	if err := e.kube.CoreV1().Pods(servingNamespace).DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
+		return err
 	}
-	err := testbed.Poll(ctx, time.Second, func() (bool, string) {
-		list, err := cluster.kube.CoreV1().Pods("knative-serving").List(ctx, activators)
+	return testbed.Poll(ctx, time.Second, func() (bool, string) {
+		list, err := e.kube.CoreV1().Pods(servingNamespace).List(ctx, activators)
 		if err != nil {
 			return false, err.Error()
 		}
@@ -59,21 +58,43 @@ func setActivatorMetrics(t *testing.T, protocol string) {
 		}
 		return false, "no new activator is Ready"
 	})
-	if err != nil {
+}
+
+// setMinScale sets the cluster's default of min-scale; "null" takes it away.
+func (e *environment) setMinScale(value string) error {
+	return e.patchServingConfig(context.Background(), "config-autoscaler", `{"data":{"min-scale":`+value+`}}`)
+}
+
+func (e *environment) patchServingConfig(ctx context.Context, name, patch string) error {
+	_, err := e.kube.CoreV1().ConfigMaps(servingNamespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
+
+const servingNamespace = "knative-serving"
+
+// letRevisionsSleep has the activators serve their metrics until the end of the run. The
+// revisions of other tests, which run meanwhile, keep a pod: the cluster's default of
+// min-scale is 1 for as long.
+func letRevisionsSleep(t *testing.T) {
+	t.Helper()
+	cluster.atEnd(func() error {
+		return errors.Join(cluster.setActivatorMetrics(""), cluster.setMinScale("null"))
+	})
+	if err := errors.Join(cluster.setMinScale(`"1"`), cluster.setActivatorMetrics("prometheus")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// withActivatorMetrics has the activators serve their metrics until the end of the test.
-func withActivatorMetrics(t *testing.T) {
+func setActivatorMetrics(t *testing.T, protocol string) {
 	t.Helper()
-	setActivatorMetrics(t, "prometheus")
-	t.Cleanup(func() { setActivatorMetrics(t, "") })
+	if err := cluster.setActivatorMetrics(protocol); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // sleeper is a Service that goes to zero as soon as it may.
 func sleeper(t *testing.T, namespace, name string, a annotations) *service {
-	all := annotations{"metric": "concurrency", "target": "10", "scale-to-zero-pod-retention-period": "0s"}
+	all := annotations{"metric": "concurrency", "target": "10", "min-scale": "0", "scale-to-zero-pod-retention-period": "0s"}
 	for k, v := range a {
 		all[k] = v
 	}
@@ -113,21 +134,38 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 	}
 }
 
-// The tests that need the activator's metrics, which are switched on once: on the way to
-// zero each of them mostly waits.
-func TestZero(t *testing.T) {
-	withActivatorMetrics(t)
-	t.Run("together", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T){
-			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				test(t)
-			})
-		}
+// Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
+func TestZeroBlind(t *testing.T) {
+	setActivatorMetrics(t, "")
+	r := sleeper(t, namespaceFor(t), "blind", nil).current()
+	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
+		c := r.pa().Status.GetCondition("ScaleToZero")
+		return c != nil && c.IsFalse() && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
 	})
+	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
+
+	// Switched on it goes to zero; switched off there, it does not sleep blind.
+	setActivatorMetrics(t, "prometheus")
+	defer setActivatorMetrics(t, "")
+	r.waitZero()
+	setActivatorMetrics(t, "")
+	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
+}
+
+// The tests that need the activator's metrics. They mostly wait, so they wait beside the
+// parallel tests of other files, which begin when the last file's sequential part is over.
+func TestZero(t *testing.T) {
+	letRevisionsSleep(t)
 	t.Run("killed-leader", zeroOverAKilledLeader)
+	t.Parallel()
+	for name, test := range map[string]func(*testing.T){
+		"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
 }
 
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
@@ -181,24 +219,6 @@ func zeroJumpAndReturn(t *testing.T) {
 	all.open(r.service, 1)
 	all.expectWhole(t, 21)
 	r.waitZero()
-}
-
-// Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
-func TestZeroBlind(t *testing.T) {
-	setActivatorMetrics(t, "")
-	r := sleeper(t, namespaceFor(t), "blind", nil).current()
-	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
-		c := r.pa().Status.GetCondition("ScaleToZero")
-		return c != nil && c.IsFalse() && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
-	})
-	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
-
-	// Switched on it goes to zero; switched off there, it does not sleep blind.
-	setActivatorMetrics(t, "prometheus")
-	defer setActivatorMetrics(t, "")
-	r.waitZero()
-	setActivatorMetrics(t, "")
-	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
 }
 
 // The adapter is killed at zero with a request waiting: the next leader wakes the revision.
