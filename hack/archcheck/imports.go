@@ -54,6 +54,7 @@ func architecture() []rule {
 		{pkg: "pkg/collector/engine", repo: []string{"pkg/engines"}, pure: true, why: "bytes in, values out"},
 		{pkg: "pkg/collector/httpget", pure: true, why: "connections in, bytes out"},
 		{pkg: "pkg/collector", repo: []string{"pkg/window", "pkg/decider", "pkg/collector/engine", "pkg/collector/httpget", "pkg/engines"}, never: kubernetes, why: "it is told which pods there are"},
+		{pkg: "pkg/enginetoken", repo: []string{"pkg/collector"}, why: "one key of one Secret at a time"},
 		{pkg: "pkg/config", repo: []string{"pkg/annotations", "pkg/decider", "pkg/apis/autoscaling"}, why: "strings become settings at the edge"},
 		{pkg: "pkg/multiscaler", repo: []string{"pkg/decider", "pkg/collector"}, never: kubernetes, why: "loops only"},
 		{pkg: "pkg/playground", repo: []string{"pkg/charts", "pkg/collector", "pkg/decider", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/simulator", "pkg/simulator/engine", "pkg/simulator/policy", "pkg/simulator/trace", "pkg/window"}, never: []string{"k8s.io/client-go"}, why: "the product on a simulated fleet, live"},
@@ -68,7 +69,7 @@ func architecture() []rule {
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/drain", "pkg/engines", "pkg/multiscaler", "pkg/terminating", "pkg/window"}, why: "it acts and never aggregates"},
 		{pkg: "pkg/inferencepool", repo: []string{"pkg/annotations", "pkg/apis/autoscaling", "pkg/apis/inference", "pkg/collector", "pkg/window"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/annotations", "pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config", "pkg/engines", "pkg/servingcert"}, why: "it answers from caches and never acts"},
-		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/terminating", "pkg/webhook"}, why: "the composition root"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/enginetoken", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/terminating", "pkg/webhook"}, why: "the composition root"},
 		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals of what runs in the cluster"},
 		{pkg: "cmd/ipa", repo: []string{"pkg/playground", "pkg/simulator/command"}, never: kubernetes, why: "the commands that people type"},
 	}

@@ -137,10 +137,32 @@ func TestKinds_refuse(t *testing.T) {
 	f(autoscaling.EngineKey, "vlm", `did you mean "vllm"?, or remove`)
 	f(autoscaling.MetricsPortKey, "8012", "queue-proxy")
 	f(autoscaling.MetricsPortKey, "0", "1 to 65535")
+	f(autoscaling.MetricsTokenSecretKey, "", "the name of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "other-namespace/token/key", "a key of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "../token", "the name of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "a$(reboot)", "the name of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "a;reboot/k", "the name of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "Token", "lower-case letters")
+	f(autoscaling.MetricsTokenSecretKey, "token/", "a key of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "token/a b", "a key of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, "token/..", "a key of a Secret")
+	f(autoscaling.MetricsTokenSecretKey, strings.Repeat("a", 254), "the name of a Secret")
 	f(inference.QueueTTLKey, "1500us", "from 1s to 24h")
 	f(inference.RequestTimeoutKey, "1500us", "finer than a millisecond")
 	f(inference.PickerReplicasKey, "11", "from 1 to 10")
 	f(inference.AdoptKey, "yes", `one of "true", "false"`)
+}
+
+func TestSecret(t *testing.T) {
+	for v, want := range map[string]SecretKey{
+		"engine-token":         {"engine-token", "token"},
+		"engine.token/api-key": {"engine.token", "api-key"},
+		"e/API_KEY.txt":        {"e", "API_KEY.txt"},
+	} {
+		if got, err := Parse[SecretKey](autoscaling.MetricsTokenSecretKey, v); err != nil || got != want {
+			t.Errorf("%q: %+v, %v; want %+v", v, got, err, want)
+		}
+	}
 }
 
 // What a Kind of text reads is for the package that uses it, and never read here.

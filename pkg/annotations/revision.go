@@ -25,6 +25,8 @@ func revision() []Annotation {
 			Doc: "the path of the metrics endpoint"},
 		{Key: autoscaling.MetricsSchemeKey, Kind: words(HTTP, HTTPS), Default: HTTP,
 			Doc: "the scheme of the metrics endpoint. With `https` the pod's certificate is not verified, because pods have no names: whoever can answer at the pod's address can send numbers, as with `http`"},
+		{Key: autoscaling.MetricsTokenSecretKey, OwnClass: true, Kind: Secret{},
+			Doc: "the Secret with the bearer token that the metrics endpoint asks for: [how the autoscaler gets to read it](#a-metrics-endpoint-that-asks-for-a-token)"},
 		{Key: autoscaling.SLOTTFTKey, OwnClass: true, Only: SLOOnly, Kind: latency("2s"), Default: "2s",
 			Doc: "time to the first token"},
 		{Key: autoscaling.SLOITLKey, OwnClass: true, Only: SLOOnly, Kind: latency("100ms"), Default: "100ms",

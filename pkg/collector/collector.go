@@ -47,6 +47,9 @@ type Target struct {
 	Path string
 	// TLS asks for the engine's page by https. Certificates are not verified.
 	TLS bool
+	// Token is the key of a Secret, in the revision's own namespace, with the bearer token of
+	// the engine's page; zero for none. It is not sent to pods without a queue-proxy.
+	Token SecretKey
 	// StableWindow and PanicWindow are the averaging windows of concurrency and rps.
 	StableWindow, PanicWindow time.Duration
 	// Weighted gives newer values more weight in the averages.
@@ -91,6 +94,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Log reports targets that become stale or readable again [discarded].
 	Log *slog.Logger
+	// Tokens has the bearer tokens of metrics endpoints [none].
+	Tokens Tokens
 	// Clock is the wall clock [time.Now]. It is read for the time of the start and for
 	// the ages of pods only: everything else runs on monotonic time.
 	Clock func() time.Time
@@ -124,6 +129,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Tokens == nil {
+		o.Tokens = noTokens{}
 	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 15 * time.Second}).DialContext
@@ -281,7 +289,7 @@ func (c *Collector) all() []*revision {
 
 // Watch begins to collect for a revision, or changes how. The windows keep
 // what they hold when their length changes; the engine's readings start anew
-// when engine, port or path change.
+// when engine, port, path, scheme or token's Secret change.
 func (c *Collector) Watch(t Target) {
 	leads := c.leading(t.Revision)
 	c.mu.Lock()

@@ -53,6 +53,9 @@ const (
 	causeTooLarge    = "too_large"
 	causePanic       = "panic"
 	causeTimeout     = "timeout"
+	causeToken       = "token"
+	// kindUnauthorized is a finer cause of a status.
+	kindUnauthorized = "unauthorized"
 )
 
 func failed(cause, format string, args ...any) error {
@@ -66,7 +69,7 @@ func statusFailure(r *httpget.Response) error {
 	case r.Status >= 300 && r.Status < 400:
 		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.Status, r.Location)
 	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
-		f.kind = "unauthorized"
+		f.kind = kindUnauthorized
 	case wantsTLS(r):
 		return errNeedsTLS
 	}
@@ -95,7 +98,11 @@ func cause(err error) string {
 // fetch reads the target's page into s.body and returns when the response
 // came. A redirect on the same address is followed once.
 func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error) {
-	err := t.connection.Get(within.deadline, &s.response)
+	err := c.authorize(t)
+	if err != nil {
+		return c.clock.now(), err
+	}
+	err = t.connection.Get(within.deadline, &s.response)
 	if err == nil {
 		err = c.follow(within, t, s)
 	}
@@ -160,6 +167,7 @@ func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 	if within.dropped() {
 		return false
 	}
+	err = c.withoutToken(t, err)
 	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.size())
 	return c.settle(t, s, outcome{at, response, time.Since(start), err})
 }
@@ -190,10 +198,11 @@ func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			err := failed(causePanic, "a fault of the autoscaler: %v", p)
+			fault := concealed(fmt.Sprint(p), t.token)
+			err := failed(causePanic, "a fault of the autoscaler: %s", fault)
 			c.metrics.panics.Inc()
 			c.metrics.observe(t.source, causePanic, time.Since(start), s.size())
-			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", p, "stack", string(debug.Stack()))
+			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", fault, "stack", string(debug.Stack()))
 			confirm = c.settle(t, s, outcome{at: c.clock.now(), took: time.Since(start), err: err})
 			if s.room != nil {
 				s.parsers = map[string]*engine.Parser{}

@@ -19,7 +19,9 @@ type Problem struct {
 	// network, tls (the port speaks only https), plain (it does not),
 	// parse, not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
-	// budget (too many large pages at once) or panic (a fault of the autoscaler).
+	// budget (too many large pages at once), panic (a fault of the autoscaler), a TokenCause,
+	// token_refused (the engine does not take the token), or token_withheld (the pod's
+	// queue-proxy has not confirmed the address).
 	Cause string
 	// Pods is the number of Ready pods with the cause, of Ready pods in all.
 	Pods, Of int

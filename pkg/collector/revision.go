@@ -52,6 +52,8 @@ type pod struct {
 	left time.Time
 
 	requests requestSample
+	// named is true when the last good report of the queue-proxy had the pod's name.
+	named bool
 	// engine is the last sample, before the part of the one before it that is read.
 	engine engineSample
 	before earlierSample
@@ -77,7 +79,7 @@ func (r *revision) watch(t Target, now time.Time) {
 		r.held.become(r.ownQueues())
 	}
 	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed &&
-		old.Path == t.Path && old.TLS == t.TLS {
+		old.Path == t.Path && old.TLS == t.TLS && old.Token == t.Token {
 		return
 	}
 	for _, p := range r.pods {
@@ -266,6 +268,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (n news) {
 	t.noteResponse(o)
 	t.noteQuiet(s, at)
 	if t.source == queueProxy {
+		p.named = s.report.PodName == t.podName
 		n = r.storeRequests(p, s.requests, at)
 	} else {
 		r.engineSeen = r.engineSeen || t.source == enginePage

@@ -46,6 +46,10 @@ type target struct {
 	uri, address string
 	port         int
 	scheme       string
+	// secret has the token that the page asks for; token is what the last scrape sent, and is
+	// for the goroutine that scrapes.
+	secret SecretKey
+	token  string
 	// silent counts responses without a byte since the last response, and speaksTLS is what
 	// the last probe of such a server found. They are for the goroutine that scrapes.
 	silent    int
@@ -121,6 +125,9 @@ func newTarget(s source, r *revision, p *pod) *target {
 	}
 	t.uri, t.asked, t.port, t.address = uri, uri, port, net.JoinHostPort(p.IP, strconv.Itoa(port))
 	dial := r.c.o.Dial
+	if s == enginePage {
+		t.secret = r.target.Token
+	}
 	if t.scheme = "http"; s == enginePage && r.target.TLS {
 		t.scheme, dial = "https", overTLS(dial)
 	}

@@ -113,6 +113,7 @@ func TestResolve_refused(t *testing.T) {
 	f(says("optional query"), ours+"metrics-path", "/%zz")
 	f(says(`must begin with a single "/"`), ours+"metrics-path", "metrics")
 	f(says(`"http", "https"`), ours+"metrics-scheme", "HTTPS")
+	f(says("name of a Secret", "engine-token/api-key"), ours+"metrics-token-secret", "Token")
 	f(says("predecessor", "initial"), ours+"start-scale", "zero")
 	f(says("unknown annotation", "did you mean knative-inference.dev/metrics-port?"), ours+"metric-port", "8000")
 	f(says("did you mean kv_cache_usage_percent?"), kn+"metric", "kv_cache_usage_percents")

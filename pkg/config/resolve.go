@@ -33,6 +33,9 @@ type Settings struct {
 	MetricsPath string
 	// MetricsTLS asks for the page by https.
 	MetricsTLS bool
+	// MetricsToken is the key of a Secret of the revision's namespace with the bearer token
+	// that the page asks for; zero for none.
+	MetricsToken annotations.SecretKey
 	// DrainTimeout is how long a pod that is given up may work off its requests; 0 is the
 	// revision's own timeout.
 	DrainTimeout time.Duration
@@ -74,6 +77,7 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	start := annotations.Default[string](autoscaling.StartScaleKey)
 	if err := cmp.Or(
 		read(pa.Annotations, autoscaling.StartScaleKey, &start),
+		read(pa.Annotations, autoscaling.MetricsTokenSecretKey, &s.MetricsToken),
 		read(pa.Annotations, autoscaling.DrainTimeoutKey, &s.DrainTimeout)); err != nil {
 		return Settings{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 	kparesources "knative.dev/serving/pkg/reconciler/autoscaling/kpa/resources"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
@@ -167,6 +168,7 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
 	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
 	f(ours+"metrics-scheme", "https", true, func(s Settings) any { return s.MetricsTLS })
+	f(ours+"metrics-token-secret", "llm", annotations.SecretKey{Name: "llm", Key: "token"}, func(s Settings) any { return s.MetricsToken })
 	f("example.com/team", "a", int32(0), minReplicas) // not ours to judge
 	for _, key := range append(keysOf(knautoscaling.GroupName), keysOf(autoscaling.Domain)...) {
 		// Other spellings of what only repeats the default are read by the same line of code.

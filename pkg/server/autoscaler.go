@@ -22,12 +22,17 @@ import (
 // metrics API. It is the only part that reads what the pods of tenants answer.
 func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	ctx := b.ctx
-	col := newCollector(b.Options, b.reg, b.log)
+	tokens, err := newTokens(b.cfg, b.Namespace)
+	if err != nil {
+		return part{}, err
+	}
+	col := newCollector(b, tokens)
 	states := newCheckpoints(kubeclient.Get(ctx), b.Namespace, painformer.Get(ctx).Lister(), b.log)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
 		Knative: b.knative, Own: b.own.get,
 		Pools:     func(namespace string) []map[string]string { return poolSelectors(b.reader, namespace) },
 		Collector: col, Metrics: multiscaler.NewMetrics(b.reg), Log: b.log, Recorder: recorder(rec), Restore: states.restore,
+		Account: b.Namespace + ":" + component,
 	})
 	if err != nil {
 		return part{}, err
@@ -57,6 +62,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 		states.loadFirst(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },
+			func(ctx context.Context) error { tokens.Run(ctx); return nil },
 			func(ctx context.Context) error { return seen.run(ctx) },
 			func(ctx context.Context) error { return states.run(ctx, ctrl.Scaler, ctrl.Leads) },
 			func(ctx context.Context) error {

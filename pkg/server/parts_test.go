@@ -68,7 +68,7 @@ func TestInject_onlyWhatThePartsRead(t *testing.T) {
 // other: a name with two descriptions ends the process at its start.
 func TestMetrics_ofOneProcess(t *testing.T) {
 	reg := newRegistry("test")
-	newCollector(NewOptions(), reg, slog.New(slog.DiscardHandler))
+	newCollector(&base{Options: NewOptions(), reg: reg, log: slog.New(slog.DiscardHandler)}, nil)
 	multiscaler.NewMetrics(reg)
 	if _, err := reg.Gather(); err != nil {
 		t.Error(err)

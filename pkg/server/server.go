@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
@@ -111,9 +110,10 @@ func runAll(ctx context.Context, parts ...func(context.Context) error) error {
 	return eg.Wait()
 }
 
-func newCollector(o Options, reg prometheus.Registerer, log *slog.Logger) *collector.Collector {
+func newCollector(b *base, tokens collector.Tokens) *collector.Collector {
 	return collector.New(collector.Options{
-		QueueProxyInterval: o.QueueProxyInterval, EngineInterval: o.EngineInterval, Registerer: reg, Log: log,
+		QueueProxyInterval: b.QueueProxyInterval, EngineInterval: b.EngineInterval,
+		Registerer: b.reg, Log: b.log, Tokens: tokens,
 	})
 }
 

@@ -60,7 +60,9 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 		problems = append(problems, j.unbounded(s)...)
 	}
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
-	if class(s) != autoscaling.Class {
+	if class(s) == autoscaling.Class {
+		problems = append(problems, w.token()...)
+	} else {
 		problems = append(problems, w.otherClass()...)
 	}
 	if class(s) == autoscaling.Class || in != nil {

@@ -55,6 +55,16 @@ func (w warner) otherClass() (problems []binding.Problem) {
 	return problems
 }
 
+// token: over http everybody on the way reads the bearer token.
+func (w warner) token() []binding.Problem {
+	given := w.service.Spec.Template.Annotations
+	if _, ok := given[autoscaling.MetricsTokenSecretKey]; !ok || given[autoscaling.MetricsSchemeKey] == annotations.HTTPS {
+		return nil
+	}
+	return warn("spec.template.metadata.annotations["+autoscaling.MetricsTokenSecretKey+"]",
+		"the token is sent to the pods unencrypted, by http; set %s: https if the engine can serve its metrics so", autoscaling.MetricsSchemeKey)
+}
+
 func warn(path, format string, args ...any) []binding.Problem {
 	return []binding.Problem{{Path: path, Message: fmt.Sprintf(format, args...), Warning: true}}
 }

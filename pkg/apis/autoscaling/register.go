@@ -20,6 +20,9 @@ const (
 	MetricsPathKey = Domain + "/metrics-path"
 	// MetricsSchemeKey is http or https; certificates of pods are not verified.
 	MetricsSchemeKey = Domain + "/metrics-scheme"
+	// MetricsTokenSecretKey names the Secret that has the bearer token of the engine's page,
+	// and its key.
+	MetricsTokenSecretKey = Domain + "/metrics-token-secret"
 	// StartScaleKey is "predecessor" (default: a new revision starts with the replicas of
 	// the one it replaces) or "initial" (Knative's initial-scale alone decides).
 	StartScaleKey = Domain + "/start-scale"

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +33,8 @@ type Connection struct {
 	dial    Dial
 	address string
 	header  string
+	uri     string
+	token   string
 	request string
 
 	mu      sync.Mutex
@@ -54,14 +55,30 @@ func New(dial Dial, address, uri, header string) *Connection {
 
 // Ask makes uri the target of the next requests. It is for the goroutine that calls Get.
 func (c *Connection) Ask(uri string) {
-	c.request = "GET " + uri + " HTTP/1.1\r\nHost: " + c.address + "\r\n" + c.header + "\r\n"
+	c.uri = uri
+	c.prepareRequest()
+}
+
+// Authorize makes token the bearer token of the next requests; without one none is sent.
+// The token must have printable characters of ASCII only: it becomes a header as it is. It
+// goes to the address of New and nowhere else, and is for the goroutine that calls Get.
+func (c *Connection) Authorize(token string) {
+	if token != c.token {
+		c.token = token
+		c.prepareRequest()
+	}
+}
+
+func (c *Connection) prepareRequest() {
+	c.request = "GET " + c.uri + " HTTP/1.1\r\nHost: " + c.address + "\r\n" + c.header
+	if c.token != "" {
+		c.request += "Authorization: Bearer " + c.token + "\r\n"
+	}
+	c.request += "\r\n"
 }
 
 // URL is what is asked.
-func (c *Connection) URL() string {
-	uri, _, _ := strings.Cut(strings.TrimPrefix(c.request, "GET "), " ")
-	return "http://" + c.address + uri
-}
+func (c *Connection) URL() string { return "http://" + c.address + c.uri }
 
 // Get sends the request and reads the response up to its body into r, all before the
 // deadline, which holds for the body too. A connection that the server closed while it

@@ -76,6 +76,29 @@ func TestConnection_request(t *testing.T) {
 	}
 }
 
+// A token goes with every request from then on, also to another URI, until it is another one.
+func TestConnection_authorize(t *testing.T) {
+	s := &server{t: t, lives: []int{100}}
+	c := New(s.dial, "10.0.0.1:80", "/", "User-Agent: x\r\n")
+	defer c.Close()
+	for _, tt := range []struct{ token, uri, want string }{
+		{"", "/", ""}, {"abc", "/", "Bearer abc"}, {"abc", "/metrics/", "Bearer abc"}, {"def", "/metrics/", "Bearer def"}, {"", "/metrics/", ""},
+	} {
+		c.Authorize(tt.token)
+		c.Ask(tt.uri)
+		if err := get(c, &Response{}); err != nil {
+			t.Fatal(err)
+		}
+		r := s.asked.Load()
+		if got := r.Header.Get("Authorization"); got != tt.want || r.RequestURI != tt.uri || r.UserAgent() != "x" {
+			t.Errorf("%+v: asked for %s with %q", tt, r.RequestURI, got)
+		}
+		if c.URL() != "http://10.0.0.1:80"+tt.uri {
+			t.Errorf("URL %s", c.URL())
+		}
+	}
+}
+
 func TestConnection_dialsWhenItMust(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -61,6 +61,8 @@ type Options struct {
 	Recorder multiscaler.Recorder
 	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.
 	Restore func(collector.Revision) decider.State
+	// Account is our ServiceAccount as NAMESPACE:NAME, for commands that a user may copy.
+	Account string
 }
 
 // Controller is the class's controller with what others read from it.
@@ -109,6 +111,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		collector:   o.Collector,
 		own:         o.Own,
 		pools:       o.Pools,
+		account:     o.Account,
 		metrics:     o.Metrics,
 		log:         o.Log,
 		probe:       probeActivator(network.NewProberTransport()),

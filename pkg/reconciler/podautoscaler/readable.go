@@ -3,6 +3,7 @@ package podautoscaler
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"time"
@@ -20,30 +21,41 @@ import (
 )
 
 // unreadableAfter is for how long a metrics endpoint may fail before a condition says
-// so: a restart of an engine's container takes less. A page that is too large, or an
-// engine that nobody knows, does not get better with time.
+// so: a restart of an engine's container takes less.
 const unreadableAfter = 30 * time.Second
+
+// atOnce are the causes that do not get better with time.
+var atOnce = []string{
+	"too_large", "config",
+	string(collector.TokenForbidden), string(collector.TokenMissing), string(collector.TokenInvalid),
+}
 
 // cure is the reason of a condition and event for one cause, and what to do.
 type cure struct{ reason, do string }
 
 // cures are by the cause of a collector.Problem.
 var cures = map[string]cure{
-	"too_large":    {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
-	"redirect":     {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
-	"unauthorized": {"EngineUnauthorized", "Let the metrics endpoint answer without credentials, or set " + autoscaling.MetricsPortKey + " to a port that does."},
-	"tls":          {"EngineSpeaksTLS", "Set " + autoscaling.MetricsSchemeKey + " to https."},
-	"plain":        {"EngineSpeaksPlainHTTP", "Set " + autoscaling.MetricsSchemeKey + " to http, or " + autoscaling.MetricsPortKey + " to a port that speaks https."},
-	"status":       {"EngineBadStatus", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint."},
-	"refused":      {"EngineRefusesConnections", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."},
-	"timeout":      {"EngineTimesOut", "See whether the engine's metrics endpoint answers in time, and whether a NetworkPolicy or mesh blocks the autoscaler."},
-	"network":      {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler."},
-	"not_engine":   {"EngineUnknown", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint, or scale on concurrency."},
-	"config":       {"EngineUnknown", "Set " + autoscaling.EngineKey + " to a known engine."},
-	"parse":        {"EngineBadPage", "The page must be in the text format of Prometheus. Set " + autoscaling.MetricsPathKey + " to the right path."},
-	"wrong_pod":    {"EngineOfAnotherPod", "Nothing is to be done: the address was given to another pod, and the pod's state follows soon."},
-	"budget":       {"EngineWaitsForMemory", "Reduce the size of the metrics pages: too many larger than 128 KiB are read at once."},
-	"panic":        {"AutoscalerFault", "Report this fault with the autoscaler's log."},
+	"too_large":       {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
+	"redirect":        {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
+	"unauthorized":    {"EngineUnauthorized", "Set " + autoscaling.MetricsTokenSecretKey + " to a Secret with the token that the endpoint asks for, or " + autoscaling.MetricsPortKey + " to a port that answers without one."},
+	"token_refused":   {"EngineUnauthorized", "Put the token that the endpoint takes into the Secret; it is read again within a minute."},
+	"token_forbidden": {"EngineTokenForbidden", ""}, // see forbidden
+	"token_missing":   {"EngineTokenMissing", "Create the Secret with the key in the namespace of the Service, or correct " + autoscaling.MetricsTokenSecretKey + "."},
+	"token_invalid":   {"EngineTokenInvalid", "Put a token of 1 to 16384 printable characters of ASCII into the Secret."},
+	"token_unread":    {"EngineTokenUnread", "See whether the API server answers; the Secret is read again every few seconds."},
+	"token_withheld":  {"EngineTokenWithheld", "A token is sent only where the pod's queue-proxy can be read. See whether a NetworkPolicy or a mesh blocks port 9090 of the pods."},
+	"tls":             {"EngineSpeaksTLS", "Set " + autoscaling.MetricsSchemeKey + " to https."},
+	"plain":           {"EngineSpeaksPlainHTTP", "Set " + autoscaling.MetricsSchemeKey + " to http, or " + autoscaling.MetricsPortKey + " to a port that speaks https."},
+	"status":          {"EngineBadStatus", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint."},
+	"refused":         {"EngineRefusesConnections", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."},
+	"timeout":         {"EngineTimesOut", "See whether the engine's metrics endpoint answers in time, and whether a NetworkPolicy or mesh blocks the autoscaler."},
+	"network":         {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler."},
+	"not_engine":      {"EngineUnknown", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint, or scale on concurrency."},
+	"config":          {"EngineUnknown", "Set " + autoscaling.EngineKey + " to a known engine."},
+	"parse":           {"EngineBadPage", "The page must be in the text format of Prometheus. Set " + autoscaling.MetricsPathKey + " to the right path."},
+	"wrong_pod":       {"EngineOfAnotherPod", "Nothing is to be done: the address was given to another pod, and the pod's state follows soon."},
+	"budget":          {"EngineWaitsForMemory", "Reduce the size of the metrics pages: too many larger than 128 KiB are read at once."},
+	"panic":           {"AutoscalerFault", "Report this fault with the autoscaler's log."},
 }
 
 // markReadable says which engine is read where, or why its metrics endpoint cannot be
@@ -54,8 +66,11 @@ func (r *Reconciler) markReadable(ctx context.Context, pa *v1alpha1.PodAutoscale
 	c, expected := readable(e, s), expectsEngine(s)
 	if p, ok := lasting(r.collector.Problems(revisionOf(pa), now), now); ok {
 		c = unreadable(e, p)
-		if p.Cause == "not_engine" {
+		switch p.Cause {
+		case "not_engine":
 			c.Message += " Known engines: " + strings.Join(engines.Names(), ", ") + "."
+		case string(collector.TokenForbidden):
+			c.Message = forbidden(p, grant(pa.Namespace, s.MetricsToken.Name, r.account))
 		}
 		expected = expected || p.Cause != "not_engine" && p.Cause != "status" && p.Cause != "refused"
 	}
@@ -108,6 +123,27 @@ func unreadable(e collector.Endpoint, p collector.Problem) apis.Condition {
 	}
 }
 
+// forbidden says how to let us read one Secret.
+func forbidden(p collector.Problem, commands string) string {
+	return fmt.Sprintf("The metrics endpoint (port %d) of %d of %d Ready pods is not read since %s: the autoscaler has no right to read the Secret with its token. "+
+		"Their metrics are unknown and lower no count. The right to read this Secret and no other is given by: %s",
+		p.Port, p.Pods, p.Of, p.Since.UTC().Format(time.RFC3339), commands)
+}
+
+// grant is the commands that let an account read one Secret. The names are those of objects
+// of Kubernetes, without a character that means something to a shell.
+func grant(namespace, secret, account string) string {
+	role := "read-" + secret
+	if len(role) > maxRoleName {
+		role = fmt.Sprintf("%s-%08x", role[:maxRoleName-9], crc32.ChecksumIEEE([]byte(secret)))
+	}
+	return fmt.Sprintf("kubectl -n %s create role %s --verb=get --resource=secrets --resource-name=%s && "+
+		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s", namespace, role, secret, namespace, role, role, account)
+}
+
+// maxRoleName bounds the name in bytes that grant gives a role: an event has room for 1024.
+const maxRoleName = 40
+
 // lacking names what the metrics of the settings need and no page has, and what follows.
 func lacking(e collector.Endpoint, s config.Settings) (lacks, consequence string) {
 	const firstTokens = "a histogram of times to the first token"
@@ -135,8 +171,7 @@ func lasting(problems []collector.Problem, now time.Time) (collector.Problem, bo
 		if p.Source == "queue_proxy" || cures[p.Cause].reason == "" {
 			continue
 		}
-		atOnce := p.Cause == "too_large" || p.Cause == "config"
-		if atOnce || now.Sub(p.Since) >= unreadableAfter {
+		if slices.Contains(atOnce, p.Cause) || now.Sub(p.Since) >= unreadableAfter {
 			return p, true
 		}
 	}

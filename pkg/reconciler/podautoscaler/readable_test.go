@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
@@ -33,6 +34,7 @@ func TestMarkReadable(t *testing.T) {
 		}
 		return s
 	}
+	guarded := config.Settings{MetricsToken: annotations.SecretKey{Name: "llm.key", Key: "token"}}
 	for _, tt := range []struct {
 		name, reason string
 		status       corev1.ConditionStatus
@@ -50,7 +52,16 @@ func TestMarkReadable(t *testing.T) {
 		{"too large at once", "EnginePageTooLarge", "False", []string{"at most 2 MiB"}, problem("too_large", 0), none, on(decider.Concurrency), 1},
 		{"redirect", "EngineRedirects", "False", []string{"port 8000, path /metrics", "2 of 3 Ready pods", "that of pod p1: HTTP status 302", "metrics-path"}, problem("redirect", time.Minute), none, config.Settings{}, 1},
 		{"redirect, just now", "EngineReadable", "True", nil, problem("redirect", time.Second), all, config.Settings{}, 0},
-		{"in some pods", "EngineUnauthorized", "False", []string{"Engine vllm is read on port 8000 at /metrics in 1 of 3 Ready pods. The metrics endpoint", "without credentials"}, problem("unauthorized", time.Minute), some, config.Settings{}, 1},
+		{"in some pods", "EngineUnauthorized", "False", []string{"Engine vllm is read on port 8000 at /metrics in 1 of 3 Ready pods. The metrics endpoint", "knative-inference.dev/metrics-token-secret"}, problem("unauthorized", time.Minute), some, config.Settings{}, 1},
+		{"a token that is refused", "EngineUnauthorized", "False", []string{"Put the token"}, problem("token_refused", time.Minute), none, guarded, 1},
+		{"a Secret without a grant, at once", "EngineTokenForbidden", "False", []string{
+			"kubectl -n default create role read-llm.key --verb=get --resource=secrets --resource-name=llm.key && " +
+				"kubectl -n default create rolebinding read-llm.key --role=read-llm.key --serviceaccount=knative-inference:autoscaler-adapter"},
+			problem("token_forbidden", 0), none, guarded, 1},
+		{"no Secret, at once", "EngineTokenMissing", "False", []string{"Create the Secret"}, problem("token_missing", 0), none, guarded, 1},
+		{"no token in it, at once", "EngineTokenInvalid", "False", []string{"16384"}, problem("token_invalid", 0), none, guarded, 1},
+		{"a Secret that is not read yet", "NotReadYet", "Unknown", nil, problem("token_unread", 0), none, guarded, 0},
+		{"a pod that is not confirmed", "EngineTokenWithheld", "False", []string{"port 9090"}, problem("token_withheld", time.Minute), none, guarded, 1},
 		{"https", "EngineSpeaksTLS", "False", []string{"metrics-scheme to https"}, problem("tls", time.Minute), none, on(decider.Concurrency), 1},
 		{"of the queue-proxy", "EngineReadable", "True", nil, queue, all, config.Settings{}, 0},
 		{"a web application", "EngineUnknown", "False", []string{"concurrency"}, problem("not_engine", time.Minute), none, on(decider.Concurrency, decider.RPS), 0},
@@ -66,7 +77,7 @@ func TestMarkReadable(t *testing.T) {
 			pa := &v1alpha1.PodAutoscaler{}
 			pa.Namespace, pa.Name = "default", "llm-00001"
 			b := newBench(t, 1)
-			b.problems, b.endpoint = tt.problems, tt.endpoint
+			b.problems, b.endpoint, b.account = tt.problems, tt.endpoint, "knative-inference:autoscaler-adapter"
 			for range 2 {
 				b.markReadable(b.ctx, pa, tt.settings)
 			}
@@ -89,5 +100,18 @@ func TestMarkReadable(t *testing.T) {
 				t.Error("Ready follows the condition")
 			}
 		})
+	}
+}
+
+// The commands for the longest names fit into an event, and two Secrets get two roles.
+func TestGrant_longNames(t *testing.T) {
+	namespace, account := strings.Repeat("n", 63), strings.Repeat("a", 63)+":autoscaler-adapter"
+	one, two := strings.Repeat("s", 253), strings.Repeat("s", 252)+"x"
+	p := collector.Problem{Port: 65535, Pods: 1000, Of: 1000, Since: time.Now()}
+	if text := forbidden(p, grant(namespace, one, account)); len(text) > 1024 || !strings.Contains(text, "--resource-name="+one+" ") {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
+	if a, b := strings.Fields(grant(namespace, one, account))[5], strings.Fields(grant(namespace, two, account))[5]; a == b {
+		t.Errorf("one role %s for two Secrets", a)
 	}
 }

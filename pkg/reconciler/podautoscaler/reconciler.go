@@ -58,6 +58,7 @@ type Reconciler struct {
 	scaler      Scaler
 	own         func() *config.Config
 	pools       func(namespace string) []map[string]string
+	account     string
 	metrics     *multiscaler.Metrics
 	requeue     func(types.NamespacedName, time.Duration)
 	deadlines   deadlines

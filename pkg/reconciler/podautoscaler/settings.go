@@ -96,6 +96,7 @@ func collectionTarget(rev collector.Revision, s config.Settings, target *appsv1.
 	}
 	return collector.Target{
 		Revision: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath, TLS: s.MetricsTLS,
+		Token:        collector.SecretKey(s.MetricsToken),
 		StableWindow: s.Spec.StableWindow, PanicWindow: s.PanicWindow, Weighted: s.Weighted,
 	}
 }
