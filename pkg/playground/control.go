@@ -63,6 +63,9 @@ func (c Control) validate() error {
 			return fmt.Errorf("%s: %v must be from %v to %v", f.name, f.value, f.min, f.max)
 		}
 	}
+	if c.Lead < 0 || c.Lead > time.Hour {
+		return fmt.Errorf("lead: %v must be from 0s to 1h0m0s", c.Lead)
+	}
 	if !slices.Contains(Speeds(), c.Speed) {
 		return fmt.Errorf("speed: %v is not one of %v", c.Speed, Speeds())
 	}
@@ -128,7 +131,7 @@ func (w *World) Set(c Control) error {
 		w.load.since = w.base
 	}
 	w.load.rate, w.load.input, w.load.output = c.Rate, c.Input, c.Output
-	w.load.next = max(w.load.next, w.fleet.Now())
+	w.load.from(w.fleet.Now())
 	w.control, w.policy, w.asked = c, chosen, max(w.asked, w.base)
 	return nil
 }

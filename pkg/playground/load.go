@@ -63,8 +63,14 @@ type load struct {
 	since time.Duration
 	// input and output are mean tokens, drawn lognormal with a coefficient of variation of 1.
 	input, output float64
-	next          time.Duration
+	// next is when the next request comes, or, while due is false, when the rate is asked for again.
+	next time.Duration
+	due  bool
 }
+
+// maxGap is the longest time for which a rate counts: a quiet shape that rises, or a viewer who
+// asks for more, is not answered only when the next request of the quiet time would have come.
+const maxGap = time.Second
 
 // perSecond is the rate at a time.
 func (l *load) perSecond(at time.Duration) float64 {
@@ -74,16 +80,18 @@ func (l *load) perSecond(at time.Duration) float64 {
 // until returns the requests up to a time, in order.
 func (l *load) until(to time.Duration) (out []trace.Request) {
 	for l.next <= to {
-		rate := l.perSecond(l.next)
-		if rate < 1e-3 {
-			l.next = max(l.next, to) + 100*time.Millisecond
-			return out
+		if l.due {
+			out = append(out, trace.Request{Arrival: l.next, Input: l.length(l.input), Output: l.length(l.output)})
 		}
-		out = append(out, trace.Request{Arrival: l.next, Input: l.length(l.input), Output: l.length(l.output)})
-		l.next += time.Duration(l.rng.ExpFloat64() / rate * float64(time.Second))
+		gap := time.Duration(min(l.rng.ExpFloat64()/l.perSecond(l.next), 2*maxGap.Seconds()) * float64(time.Second))
+		l.due = gap <= maxGap
+		l.next += min(gap, maxGap)
 	}
 	return out
 }
+
+// from drops what was to come after a change of the rate.
+func (l *load) from(now time.Duration) { l.next, l.due = now, false }
 
 func (l *load) length(mean float64) int {
 	x := mean * math.Exp(l.rng.NormFloat64()*math.Sqrt(math.Ln2)-math.Ln2/2)

@@ -189,9 +189,12 @@ func TestPlayground_badControls(t *testing.T) {
 		`{"policy":"nonsense"}`: "policy", `{"policy":"oracle"}`: "future", `{"speed":3}`: "speed", `{"max":0}`: "max", `{"rat":1}`: "rat", `{`: "EOF",
 		`{"engine":"h100-llama-3.1-8b"}`: "engine: it is a100-llama-3.1-8b from the start to the end", `{"lead_ns":1}`: "--lead 1ns",
 		``: "the body is empty; write an object", `{"rate":1}{"rate":2}`: "something follows", `{"rate":"many"}`: "rate: it is a string, and must be a number",
+		`{"max":1.5}`: "max: it is a number 1.5, and must be a whole number", `{"max":3e9}`: "must be a whole number", `{"policy":7}`: "policy: it is a number, and must be a string",
+		`{"rate":1e999}`: "rate: it is a number 1e999", `{"rate":10001}`: "rate: 10001 must be from 0 to 10000", `{"input":0.5}`: "input", `{"output":1e6}`: "output",
+		`[]`: "write an object", `{"policy":"kpa:target=-1"}`: "policy: ", `{"rate":1}` + strings.Repeat(" ", 1<<16): "too large",
 	} {
 		if code, text := control(t, base, body); code != http.StatusBadRequest || !strings.Contains(text, want) {
-			t.Errorf("%s: %d %q, want 400 with %q", body, code, text, want)
+			t.Errorf("%.80s: %d %q, want 400 with %q", body, code, text, want)
 		}
 	}
 }
@@ -275,6 +278,11 @@ func TestRun_words(t *testing.T) {
 		{[]string{"--engine", "gameboy"}, 2, `there is no profile "gameboy"; ipa simulate --profiles lists`},
 		{[]string{"--listen", "8089"}, 1, "write an address and a port such as 127.0.0.1:8090"},
 		{[]string{"--load", "storm"}, 2, "one of day"},
+		{[]string{"--lead", "-1s"}, 2, "lead: -1s must be from 0s to 1h0m0s"},
+		{[]string{"--lead", "20"}, 2, `invalid argument "20" for "--lead" flag`},
+		{[]string{"--max", "0"}, 2, "max: 0 must be from 1 to 500"},
+		{[]string{"--rate", "NaN"}, 2, "rate: NaN must be from 0 to 10000"},
+		{[]string{"--policy", "oracle"}, 2, "knows the future"},
 		{[]string{"--nonsense"}, 2, "playground: unknown flag: --nonsense; see --help"},
 		{[]string{"now"}, 2, `unexpected argument "now"`},
 	} {

@@ -169,23 +169,42 @@ func decode(body io.Reader, c *Control) error {
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()
 	err := d.Decode(c)
+	if err == nil {
+		err = atEnd(d)
+	}
 	wrong := new(json.UnmarshalTypeError)
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &wrong) && wrong.Field != "":
-		kind := "number"
-		if wrong.Type.Kind() == reflect.String {
-			kind = "string"
-		}
-		return fmt.Errorf("%s: it is a %s, and must be a %s", wrong.Field, wrong.Value, kind)
+		return fmt.Errorf("%s: it is a %s, and must be a %s", wrong.Field, wrong.Value, kindOf(wrong.Type))
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the body is empty; %s", write)
-	case err != nil:
-		return fmt.Errorf("%w; %s", err, write)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("something follows the object; %s", write)
+	return fmt.Errorf("%w; %s", err, write)
+}
+
+// atEnd is an error if there is more to read.
+func atEnd(d *json.Decoder) error {
+	_, err := d.Token()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, new(*http.MaxBytesError)):
+		return err
 	}
-	return nil
+	return errors.New("something follows the object")
+}
+
+// kindOf is what JSON calls the values of a field.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Int32, reflect.Int64:
+		return "whole number"
+	}
+	return "number"
 }
 
 // serveChoices lists what the controls of the page offer.

@@ -68,6 +68,9 @@ type World struct {
 func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	w := &World{log: log, created: map[string]time.Time{}, addresses: map[string]string{},
 		counted: map[string]float64{}, stats: map[string]asmetrics.Stat{}}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
 	cfg, err := c.config()
 	if err != nil {
 		return nil, err
