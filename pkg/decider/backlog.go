@@ -15,28 +15,7 @@ import (
 //
 // Demand is the requests per second that arrive. Capacity is the requests per second that one
 // replica begins while requests wait in it. Both are learned from the engines' counters; ADR 9
-// has the figures.
-const (
-	// backlogBin is the time between two readings of the counters. Origin: about the shortest in
-	// which an engine with 8 slots and answers of a minute begins a request. Not measured.
-	backlogBin = 10 * time.Second
-	// utilization is the share of its capacity that a replica is planned to use: at 1 a queue
-	// never ends. Origin: rise.csv at four startup times; 0.9 kept 94.8 % of the requests within
-	// the objective at the worst of them, 0.8 99.8 %, 0.7 the same for 3 % more.
-	utilization = 0.8
-	// capacityWeight is the weight of a new measurement of the capacity: three bins (30 s) take
-	// two thirds of a change. Not measured.
-	capacityWeight = 0.3
-	// capacityRegain is how much the capacity grows per minute while no queue measures it:
-	// 0.2 % is 13 % in an hour. If that is too much, a queue measures it again. With 0.5 % a
-	// flat load of just one replica went from 1 to 2 and back nine times in two hours.
-	capacityRegain = 0.002
-	// backlogPods bounds the pods whose counters are remembered; the mean of these stands for
-	// the others.
-	backlogPods = 64
-	// giveBackShare is the share of the replicas that goes per stable window. Not measured.
-	giveBackShare = 0.1
-)
+// has the figures. The numbers are in tuning.go.
 
 // backlogState is what num_requests_waiting remembers: the beginning of the present bin, and
 // what was learned. The slice is never written.
@@ -198,10 +177,6 @@ func (m binRates) capacity(old, demand Reading, passed time.Duration) Reading {
 	}
 	return regained
 }
-
-// maxDemandGrowth bounds the demand of one bin by the requests that are served, or come, times
-// this factor: one engine may report any number of waiting requests. Not measured.
-const maxDemandGrowth = 2
 
 // demand is the demand after a bin, a mean over about a stable window.
 func (m binRates) demand(old Reading, share float64) Reading {

@@ -113,15 +113,6 @@ func awaitSecondSample(a wantInput, n int32, ts TargetState) (outcome, TargetSta
 	return outcome{min(n, max(a.confirmed, a.obs.Replicas)), UnconfirmedJump}, ts
 }
 
-// The growth that engines alone may ask for: maxJumpFactor replicas for each Ready
-// pod, and maxJumpExtra more. Pods become Ready a startup time after they are
-// created, so this is the growth in one startup time. Origin: the default scale-up policy of a
-// HorizontalPodAutoscaler, which adds as many pods as there are, or 4 if that is
-// more, per 15 s. On a simulated burst the limit costs num_requests_waiting=5
-// 60.2 to 54.6 % within the objective, 3 seeds, not significant; other factors
-// were not measured.
-const maxJumpFactor, maxJumpExtra = 2, 4
-
 // jumpCount is the maximum of replicas that engines alone may ask for.
 func jumpCount(obs Observation) float64 { return maxJumpFactor*readyPods(obs) + maxJumpExtra }
 

@@ -29,13 +29,6 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	return w, ts
 }
 
-// latencyGrowth is the most that one percentile grows a revision by: near
-// saturation a latency is many times its target for the want of a few pods.
-const latencyGrowth = 2
-
-// latencyStep is the part of the replicas that one stable window gives back.
-const latencyStep = 10
-
 // latencyCount is the count for a ratio of latency to target. It does not grow
 // while pods come, nor until the window tells of them.
 func latencyCount(spec Spec, ratio float64, obs Observation) int32 {

@@ -20,12 +20,6 @@ func partialData(d Decision, obs Observation) outcome {
 	return outcome{replicas: d.Replicas}
 }
 
-// lostFor is how many stable windows a lost pod keeps the count: one until another pod has
-// taken its place and clients have come back, one more until no average has that time in it.
-// With one, a pod killed under steady load still lowered the count from 3 to 2 (fault run,
-// window 10 s).
-const lostFor = 2
-
 // observePods notes when Ready pods are lost: fewer are Ready than before and than asked
 // for, so no scale-down took them.
 func (st State) observePods(obs Observation) State {

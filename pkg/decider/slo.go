@@ -2,20 +2,12 @@ package decider
 
 import (
 	"math"
-	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-const (
-	// binWidth is the granularity of the hold-down: the policy plans once per bin.
-	binWidth = slo.BinWidth
-	// minHoldDown is the minimum time for which the largest want is kept. Values from 3 to 10
-	// min cost within 1 % of each other (docs/slo-policy.md).
-	minHoldDown = 5 * time.Minute
-	// rounding is the fraction of a replica that is rounded down.
-	rounding = 0.05
-)
+// binWidth is the granularity of the hold-down: the policy plans once per bin.
+const binWidth = slo.BinWidth
 
 // sloWant is the want of the metric SLO: the policy's need, shaped by the rules, or, as
 // long as no engine was ever seen, that of the metric concurrency.
@@ -118,13 +110,6 @@ func mostlyUnknown(obs Observation) bool {
 	}
 	return known*2 < obs.Ready
 }
-
-// The want stops growing when more pods than this, and more than this share of the
-// Ready pods, find no node.
-const (
-	minUnschedulable   = 4
-	unschedulableShare = 0.25
-)
 
 // unschedulableReplicas is the number of wanted replicas for which no node is found.
 func (w *Want) unschedulableReplicas(obs Observation) int32 {

@@ -23,10 +23,6 @@ func idleToZero(spec Spec, st State, obs Observation, d Decision) outcome {
 	return outcome{0, Idle}
 }
 
-// maxBlind is how long a revision stays at zero without knowing whether requests wait:
-// longer than an activator takes to be replaced.
-const maxBlind = 30 * time.Second
-
 // observeBlind notes since when it is not known whether a request waits for a revision at
 // zero.
 func (st State) observeBlind(obs Observation) State {

@@ -68,7 +68,7 @@ const (
 	// BinWidth is the width of a bin of arrivals, binSeconds the same in seconds. Origin:
 	// long enough for some tens of requests per pod, short beside a startup. Not measured.
 	BinWidth   = 10 * time.Second
-	binSeconds = 10.0
+	binSeconds = float64(BinWidth / time.Second)
 	// keptBins is an hour of bins. Origin: load that recurs within an hour is replayed. Not measured.
 	keptBins = 360
 	// maxGap is bins: a longer silence is not spread over its bins, which are then unknown. Not measured.
