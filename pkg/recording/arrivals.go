@@ -15,6 +15,10 @@ import (
 // lengthPeriod is the time over which the mean lengths of prompts and answers are taken.
 const lengthPeriod = time.Minute
 
+// maxRate is requests per second, more than a counter gains: such a step is a counter that
+// began anew or was misread, and millions of requests would be made of it.
+const maxRate = 1e5
+
 // Arrivals is the load of one revision, made from samples.
 //
 // What samples keep is the number of requests between two decisions and the
@@ -87,7 +91,10 @@ func (a *arranger) add(o decider.Observation) {
 		a.first, a.minuteAt = o.Time, o.Time
 		a.arrivals = decider.Unknown()
 	}
-	if !a.last.IsZero() && o.Time.After(a.last) {
+	if !a.last.IsZero() && !o.Time.After(a.last) {
+		return // the clock was set back: what comes until it is as late again is counted then
+	}
+	if !a.last.IsZero() {
 		a.spread(o)
 	}
 	a.arrivals, a.last = o.Arrivals, o.Time
@@ -102,14 +109,14 @@ func (a *arranger) add(o decider.Observation) {
 func (a *arranger) spread(o decider.Observation) {
 	gap := o.Time.Sub(a.last)
 	a.out.Span += gap
-	if !o.Arrivals.Known() || !a.arrivals.Known() || o.Arrivals < a.arrivals {
+	n := float64(o.Arrivals - a.arrivals)
+	if !(a.arrivals >= 0 && n >= 0 && n <= maxRate*gap.Seconds()) { // NaN fails too
 		a.out.Gaps += gap
 		return
 	}
-	n := float64(o.Arrivals - a.arrivals)
 	a.out.Counted += n
 	a.carry += n
-	times := make([]time.Duration, int(min(a.carry, 1e7)))
+	times := make([]time.Duration, int(a.carry))
 	a.carry -= float64(len(times))
 	for i := range times {
 		times[i] = a.last.Sub(a.first) + time.Duration(a.rng.Float64()*float64(gap))

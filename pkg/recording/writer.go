@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -81,6 +82,11 @@ func (w *Writer) Record(revision string, spec decider.Spec, before decider.State
 		w.specs[revision] = spec
 	}
 	w.err = w.append(e)
+	if errors.As(w.err, new(*json.UnsupportedValueError)) {
+		// JSON has no infinity: this decision is left out, and the next one carries its state.
+		delete(w.specs, revision)
+		w.err = nil
+	}
 }
 
 // Forget makes the next entry of a revision carry its spec and state again.
