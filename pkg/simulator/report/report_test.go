@@ -234,3 +234,18 @@ func TestHindsight(t *testing.T) {
 		}
 	}
 }
+
+// A policy that misses the goal is not shown at the goal.
+func TestPercentsBelow(t *testing.T) {
+	for _, c := range []struct {
+		share, goal float64
+		want        string
+	}{
+		{0.9896, 0.99, "98.96 %"}, {0.98, 0.99, "98 %"}, {0.98996, 0.99, "98.996 %"}, {0.95, 0.99, "95 %"}, {0, 0.99, "0 %"},
+		{0.99899, 0.999, "99.899 %"}, {0.9999999999, 1, "99.99 %"}, {0.4999, 0.5, "49.99 %"},
+	} {
+		if got := percentsBelow(c.share, c.goal); got != c.want {
+			t.Errorf("%v below %v: %q, want %q", c.share, c.goal, got, c.want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ func verdict(all []Summary, goal float64) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s holds the goal too, for %s more.", s.Policy, percents(ratio(s.GPUHours.Mean, good[0].GPUHours.Mean)-1)))
 	}
 	if len(bad) > 0 {
-		lines = append(lines, missed(bad))
+		lines = append(lines, missed(bad, goal))
 	}
 	for _, s := range measures {
 		lines = append(lines, fmt.Sprintf("In hindsight, %s: %s in time for %s GPU-hours%s.", s.hindsight(goal),
@@ -97,10 +97,10 @@ func inWords(names []string, cheapest map[string]Summary) string {
 }
 
 // missed lists those below the goal, the nearest to it first.
-func missed(bad []Summary) string {
+func missed(bad []Summary, goal float64) string {
 	var each []string
 	for _, s := range bad {
-		each = append(each, fmt.Sprintf("%s (%s in time for %s GPU-hours)", s.Policy, percents(s.SLO.Mean), hours(s.GPUHours.Mean)))
+		each = append(each, fmt.Sprintf("%s (%s in time for %s GPU-hours)", s.Policy, percentsBelow(s.SLO.Mean, goal), hours(s.GPUHours.Mean)))
 	}
 	return "The goal is missed by " + strings.Join(each, ", ") + "."
 }
@@ -142,4 +142,16 @@ func percents(share float64) string {
 		text = fmt.Sprintf("%.2f %%", min(p, 99.99))
 	}
 	return strings.Replace(text, ".0 %", " %", 1)
+}
+
+// percentsBelow is a share below the goal with as many digits as show that: 98.96 % misses
+// 99 %, which 99 % would not.
+func percentsBelow(share, goal float64) string {
+	text := percents(share)
+	for digits := 2; text == percents(goal) && digits <= 6; digits++ {
+		if exact := fmt.Sprintf("%.*f %%", digits, 100*share); exact != fmt.Sprintf("%.*f %%", digits, 100*goal) {
+			text = exact
+		}
+	}
+	return text
 }
