@@ -31,6 +31,9 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		in.Discard(3) // cannot fail: they are in the buffer
 	}
+	if err := packed(in); err != nil {
+		return "", err
+	}
 	known := []string{"azure", "burstgpt", "vidur", "mooncake", "rate", "csv"}
 	switch {
 	case slices.Contains(known, o.Format):
@@ -55,6 +58,22 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 		return "", errors.New("line 1: neither JSON nor a CSV header; name the format, or name the columns")
 	}
 	return detectTable(trimmed(header))
+}
+
+// packed is an error that says how to unpack what is no text.
+func packed(in *bufio.Reader) error {
+	for _, p := range []struct{ magic, fix string }{
+		{"\x1f\x8b", "gzip; unpack it: zcat FILE | ipa simulate --trace -"},
+		{"\x28\xb5\x2f\xfd", "zstd; unpack it: zstdcat FILE | ipa simulate --trace -"},
+		{"PK\x03\x04", "a zip archive, or a spreadsheet; unpack it, or save the sheet as CSV"},
+		{"PAR1", "Parquet; write it as CSV"},
+		{"\xff\xfe", "UTF-16; save it as UTF-8"}, {"\xfe\xff", "UTF-16; save it as UTF-8"},
+	} {
+		if begin, _ := in.Peek(len(p.magic)); string(begin) == p.magic {
+			return errors.New("this is " + p.fix)
+		}
+	}
+	return nil
 }
 
 func detectTable(header []string) (string, error) {

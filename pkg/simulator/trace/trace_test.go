@@ -89,6 +89,22 @@ func TestRead_refuses(t *testing.T) {
 		{"t_s,rpm\n1,2\n1,2\n", Options{}, `f: line 3, t_s: "1"; it must be later`},
 		{"t_s,rpm\n1,NaN\n2,2\n", Options{}, `f: line 2, rpm: "NaN"; it must be a number between 0 and 1e+06`},
 		{"t_s,rpm,cv\n1,2,99\n", Options{}, `f: line 2, cv: "99"; it must be a number between 0 and 20`},
+		{"\x1f\x8b\x08\x00", Options{}, "f: this is gzip; unpack it: zcat FILE | ipa simulate --trace -"},
+		{"\x1f\x8b\x08\x00", Options{Format: "azure"}, "f: this is gzip"},
+		{"\x28\xb5\x2f\xfd", Options{}, "f: this is zstd"},
+		{"PK\x03\x04", Options{}, "f: this is a zip archive, or a spreadsheet"},
+		{"PAR1\x15", Options{}, "f: this is Parquet; write it as CSV"},
+		{"\xff\xfeT\x00", Options{}, "f: this is UTF-16; save it as UTF-8"},
+		{"PA", Options{}, `f: line 1: columns ["PA"] belong to no known format`},
+		{azure + "1e300,1,1\n", Options{}, `f: line 4, TIMESTAMP: "1e300"; it must be seconds`},
+		{azure + "NaN,1,1\n", Options{}, `f: line 4, TIMESTAMP: "NaN"; it must be seconds`},
+		{azure + "2023-11-16 18:15:51,99999999999,1\n", Options{}, `f: line 4, ContextTokens: "99999999999"; it must be a whole number`},
+		{azure + "2023-11-16 18:15:51,1.5,1\n", Options{}, `f: line 4, ContextTokens: "1.5"; it must be a whole number`},
+		{azure + "2023-11-16 18:15:51,,1\n", Options{}, `f: line 4, ContextTokens: ""; it must be a whole number`},
+		{azure + "2023-11-16 18:15", Options{}, "f: record on line 4: wrong number of fields"},   // cut
+		{mooncake + `{"timestamp": 30000, "input_le`, Options{}, "f: line 3, not a JSON object"}, // cut
+		{"t_s,rpm\n1,-2\n2,2\n", Options{}, `f: line 2, rpm: "-2"; it must be a number between 0`},
+		{"t_s,rpm\n1,2\n1e12,2\n", Options{}, `f: line 3, t_s: "1e12"; it must be a number between 0`},
 		{"t_s,x\n1,2\n", Options{Format: "rate"}, "f: line 1: no column rate_rps, rpm or rpm_mid"},
 	} {
 		_, err := collect(Read(strings.NewReader(c.text), "f", c.options), 0)
