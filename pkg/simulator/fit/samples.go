@@ -42,6 +42,15 @@ const (
 	priorTrust = .0025
 )
 
+// Readings beyond these are broken, whatever the engine: a step in microseconds, the requests and
+// the prompt tokens of a step, the tokens of a KV cache, the percent of it in use, and any counter.
+const (
+	minStep, maxStep       = 10, 100e6
+	maxDecoding            = 1e5
+	maxPrompt, maxCapacity = 1e6, 1e10
+	maxPercent, maxTotal   = 100.5, 1e14
+)
+
 // window is what one engine did in some seconds, per step.
 type window struct {
 	step, n, kv, prompt float64 // step in microseconds
@@ -114,12 +123,12 @@ func LearnRecorded(entries iter.Seq2[recording.Entry, error], revision string) (
 // add takes one look at a pod.
 func (s *seen) add(at time.Time, p decider.Pod) {
 	t := p.Totals
-	if !t.Known || !t.Steps.Known() || !t.ITL.Count.Known() || !t.ITL.Sum.Known() || !t.PromptTokens.Known() {
+	if !t.Known || !counter(t.Steps) || !counter(t.ITL.Count) || !counter(t.ITL.Sum) || !counter(t.PromptTokens) {
 		delete(s.open, p.Name)
 		return
 	}
-	if t.KVCapacity.Known() {
-		s.capacity = max(s.capacity, float64(t.KVCapacity))
+	if c := t.KVCapacity.Within(maxCapacity); c.Known() {
+		s.capacity = max(s.capacity, float64(c))
 	}
 	s.look(p)
 	o := s.open[p.Name]
@@ -131,8 +140,8 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	}
 	o.observed = at
 	o.waited = o.waited || p.Waiting != 0 // unknown is not zero
-	if p.KVCache.Known() && t.KVCapacity.Known() {
-		o.kv, o.samples = o.kv+float64(p.KVCache)/100*float64(t.KVCapacity), o.samples+1
+	if used, capacity := p.KVCache.Within(maxPercent), t.KVCapacity.Within(maxCapacity); used.Known() && capacity.Known() {
+		o.kv, o.samples = o.kv+float64(used)/100*float64(capacity), o.samples+1
 	}
 	if at.Sub(o.at) < windowLength {
 		return
@@ -140,6 +149,9 @@ func (s *seen) add(at time.Time, p decider.Pod) {
 	s.close(o, t)
 	s.open[p.Name] = begin(at, p)
 }
+
+// counter reports whether a counter is known and believable.
+func counter(r decider.Reading) bool { return r.Within(maxTotal).Known() }
 
 // begin opens a window with a look at a pod.
 func begin(at time.Time, p decider.Pod) *opened {
@@ -180,6 +192,9 @@ func (s *seen) close(o *opened, t decider.Totals) {
 	if !(prompts >= 0) { // not known
 		prompts = steps
 	}
+	if !w.believable() {
+		return
+	}
 	w.filling = min(max(prompts/steps, w.prompt/tokenBudget), 1)
 	w.busy = min(steps*w.step*1e-6/o.observed.Sub(o.at).Seconds(), 1)
 	if sum := float64(t.TTFT.Sum - o.totals.TTFT.Sum); !o.waited && prompts >= windowPrompts && sum > 0 &&
@@ -187,6 +202,12 @@ func (s *seen) close(o *opened, t decider.Totals) {
 		w.ttft, w.length = 1e6*sum/prompts, prompt/prompts
 	}
 	s.windows = append(s.windows, w)
+}
+
+// believable reports whether an engine may have done so. One page with an absurd counter
+// would otherwise outweigh all others.
+func (w window) believable() bool {
+	return w.step >= minStep && w.step <= maxStep && w.n <= maxDecoding && w.kv <= maxCapacity && w.prompt >= 0 && w.prompt <= maxPrompt
 }
 
 // learn makes the profile, and judges it by how two thirds of the time predict the rest.

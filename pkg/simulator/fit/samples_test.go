@@ -3,6 +3,7 @@ package fit
 import (
 	"iter"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +104,47 @@ func TestLearnRecorded_refuses(t *testing.T) {
 	}
 	if _, err := LearnRecorded(sequence(entries), ""); err == nil {
 		t.Error("learned without any counter")
+	}
+}
+
+// One broken page costs the window that it falls into, and leaves all others and the limits as they are.
+func TestSeen_oneAbsurdPage(t *testing.T) {
+	clean, _ := fleet(t, engine.Profiles()[0], .2)
+	look := func(entries []recording.Entry) *seen {
+		s := &seen{open: map[string]*opened{}}
+		for _, e := range entries {
+			s.add(e.Observation.Time, e.Observation.Pods[0])
+		}
+		return s
+	}
+	want := look(clean)
+	for name, breaks := range map[string]func(*decider.Pod, decider.Reading){
+		"steps":             func(p *decider.Pod, x decider.Reading) { p.Totals.Steps = x },
+		"generated tokens":  func(p *decider.Pod, x decider.Reading) { p.Totals.ITL.Count = x },
+		"seconds":           func(p *decider.Pod, x decider.Reading) { p.Totals.ITL.Sum = x },
+		"prompt tokens":     func(p *decider.Pod, x decider.Reading) { p.Totals.PromptTokens = x },
+		"KV cache in use":   func(p *decider.Pod, x decider.Reading) { p.KVCache = x },
+		"size of the cache": func(p *decider.Pod, x decider.Reading) { p.Totals.KVCapacity = x },
+	} {
+		for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 1e15, 1e300} {
+			entries := slices.Clone(clean)
+			broken := entries[len(entries)/2]
+			broken.Observation.Pods = slices.Clone(broken.Observation.Pods)
+			breaks(&broken.Observation.Pods[0], decider.Reading(x))
+			entries[len(entries)/2] = broken
+			got := look(entries)
+			if got.capacity != want.capacity || got.most != want.most {
+				t.Errorf("%s of %v: a cache of %v and at most %v requests, want %v and %v", name, x, got.capacity, got.most, want.capacity, want.most)
+			}
+			if len(got.windows) < len(want.windows)-2 {
+				t.Errorf("%s of %v: %d windows of %d are left", name, x, len(got.windows), len(want.windows))
+			}
+			for _, w := range got.windows {
+				if !(w.step > 1e3 && w.step < 1e6 && w.n <= want.most && w.kv <= want.capacity && w.prompt >= 0 && w.prompt < 4*tokenBudget) {
+					t.Errorf("%s of %v: a window of %+v", name, x, w)
+				}
+			}
+		}
 	}
 }
 
