@@ -58,13 +58,20 @@ type Target struct {
 	EngineOnly bool
 }
 
+// The times between two scrapes of one pod that are used unless somebody asks for others.
+const (
+	DefaultQueueProxyInterval = 500 * time.Millisecond
+	DefaultEngineInterval     = 250 * time.Millisecond
+)
+
 // Options configure a Collector. Fields that are zero or negative take the default in
 // brackets; a time below 10 ms is 10 ms.
 type Options struct {
 	// QueueProxyPort serves Knative's Stat, ActivatorPort the metrics of Knative's
 	// activator [both 9090].
 	QueueProxyPort, ActivatorPort int
-	// QueueProxyInterval and EngineInterval are the times between two scrapes of one pod [500ms].
+	// QueueProxyInterval and EngineInterval are the times between two scrapes of one pod
+	// [DefaultQueueProxyInterval, DefaultEngineInterval].
 	QueueProxyInterval, EngineInterval time.Duration
 	// Timeout bounds one scrape from connecting to the last byte [1s]. That of an engine
 	// that needs longer grows, up to MaxTimeout [5s].
@@ -106,8 +113,8 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.QueueProxyPort, o.ActivatorPort = cmp.Or(o.QueueProxyPort, 9090), cmp.Or(o.ActivatorPort, activatorPort)
-	setDuration(&o.QueueProxyInterval, 500*time.Millisecond)
-	setDuration(&o.EngineInterval, 500*time.Millisecond)
+	setDuration(&o.QueueProxyInterval, DefaultQueueProxyInterval)
+	setDuration(&o.EngineInterval, DefaultEngineInterval)
 	setDuration(&o.MaxQueueProxyInterval, time.Second)
 	setDuration(&o.MaxEngineInterval, 2*time.Second)
 	setDuration(&o.Timeout, time.Second)

@@ -145,7 +145,7 @@ func TestInterval_followsTheSize(t *testing.T) {
 
 func TestOptions_withoutSense(t *testing.T) {
 	o := Options{EngineInterval: -time.Second, QueueProxyInterval: time.Nanosecond, Timeout: -1, Parallelism: -5, StaleAfter: -1, MaxBody: -1, MaxLine: -1, BodyBudget: -1, ReadingsPerSecond: -1}.withDefaults()
-	if o.EngineInterval != 500*time.Millisecond || o.QueueProxyInterval != minDuration || o.Timeout != time.Second || o.Parallelism != 512 ||
+	if o.EngineInterval != DefaultEngineInterval || o.QueueProxyInterval != minDuration || o.Timeout != time.Second || o.Parallelism != 512 ||
 		o.StaleAfter != 3 || o.MaxBody != 2<<20 || o.MaxLine != 64<<10 || o.BodyBudget != 32<<20 || o.ReadingsPerSecond != 4000 {
 		t.Errorf("negative options became %+v", o)
 	}

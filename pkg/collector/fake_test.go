@@ -2,6 +2,7 @@ package collector
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,6 +233,7 @@ func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	t.Helper()
 	w := &world{fakePods: newFakePods(), t: t, registry: prometheus.NewRegistry()}
 	o.Dial, o.Registerer = w.fakePods.dial, w.registry
+	o.EngineInterval = cmp.Or(o.EngineInterval, 500*time.Millisecond) // as often as the queue-proxies
 	w.Collector = New(o)
 	w.Notify(func(Revision, bool) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
 	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})

@@ -81,7 +81,7 @@ func NewWorld(c Control, log *slog.Logger) (*World, error) {
 	if w.podPages, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("playground: pods' pages: %w", err)
 	}
-	w.collector = collector.New(collector.Options{Log: log, EngineInterval: 250 * time.Millisecond,
+	w.collector = collector.New(collector.Options{Log: log,
 		Dial: dialTo(w.podPages.Addr().String())})
 	w.load = load{rng: trace.Stream(1, "playground")}
 	w.began = time.Now()

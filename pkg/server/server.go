@@ -50,8 +50,8 @@ func NewOptions() Options {
 	return Options{
 		Namespace:          "knative-inference",
 		KnativeNamespace:   "knative-serving",
-		QueueProxyInterval: 500 * time.Millisecond,
-		EngineInterval:     250 * time.Millisecond,
+		QueueProxyInterval: collector.DefaultQueueProxyInterval,
+		EngineInterval:     collector.DefaultEngineInterval,
 		MetricsAPIPort:     8443,
 		MetricsPort:        9090,
 		HealthPort:         8080,
