@@ -55,13 +55,13 @@ type Store struct {
 	mu sync.Mutex
 	// found holds what was there when the program started; a state is taken
 	// from it once. known holds the revisions that have an object.
-	found map[collector.Revision]corev1.ConfigMap
-	known map[collector.Revision]bool
+	found map[collector.Key]corev1.ConfigMap
+	known map[collector.Key]bool
 	// read is true once Load succeeded. Before, nothing is written or deleted: what is
 	// stored is the history that Load is still to return.
 	read bool
 	// saved is what Save wrote last.
-	saved map[collector.Revision]written
+	saved map[collector.Key]written
 	// prunes counts the calls of Prune.
 	prunes int
 }
@@ -74,8 +74,8 @@ type written struct {
 
 // New returns a store on the config maps of our own namespace.
 func New(client corev1client.ConfigMapInterface) *Store {
-	return &Store{client: client, found: map[collector.Revision]corev1.ConfigMap{},
-		known: map[collector.Revision]bool{}, saved: map[collector.Revision]written{}}
+	return &Store{client: client, found: map[collector.Key]corev1.ConfigMap{},
+		known: map[collector.Key]bool{}, saved: map[collector.Key]written{}}
 }
 
 // Load reads every stored state. It is called until it succeeds once; until then Save
@@ -92,16 +92,16 @@ func (s *Store) Load(ctx context.Context) error {
 }
 
 // list reads what is stored and remembers which revisions it belongs to.
-func (s *Store) list(ctx context.Context) (map[collector.Revision]corev1.ConfigMap, error) {
+func (s *Store) list(ctx context.Context) (map[collector.Key]corev1.ConfigMap, error) {
 	list, err := s.client.List(ctx, metav1.ListOptions{LabelSelector: Label + "=true"})
 	if err != nil {
 		return nil, fmt.Errorf("listing stored states: %w", err)
 	}
-	found := map[collector.Revision]corev1.ConfigMap{}
+	found := map[collector.Key]corev1.ConfigMap{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, cm := range list.Items {
-		rev := collector.Revision{Namespace: cm.Annotations[Label+"-namespace"], Name: cm.Annotations[Label+"-revision"]}
+		rev := collector.Key{Namespace: cm.Annotations[Label+"-namespace"], Name: cm.Annotations[Label+"-revision"]}
 		found[rev], s.known[rev] = cm, true
 	}
 	return found, nil
@@ -109,7 +109,7 @@ func (s *Store) list(ctx context.Context) (map[collector.Revision]corev1.ConfigM
 
 // State returns the stored state of a revision. With an error, which says why
 // the stored one cannot be used, or when there is none, it is the zero state.
-func (s *Store) State(rev collector.Revision, uid string, now time.Time) (decider.State, error) {
+func (s *Store) State(rev collector.Key, uid string, now time.Time) (decider.State, error) {
 	s.mu.Lock()
 	cm, ok := s.found[rev]
 	delete(s.found, rev)
@@ -124,7 +124,7 @@ func (s *Store) State(rev collector.Revision, uid string, now time.Time) (decide
 	return saved.State, nil
 }
 
-func decode(text string, rev collector.Revision, uid string, now time.Time) (Saved, error) {
+func decode(text string, rev collector.Key, uid string, now time.Time) (Saved, error) {
 	if len(text) > maxSize {
 		return Saved{}, fmt.Errorf("it is larger than %d bytes", maxSize)
 	}
@@ -159,7 +159,7 @@ const refresh = time.Hour
 
 // mayWrite reports whether a state of the revision may be stored: not before the stored one
 // was read and used, and not again while nothing changed.
-func (s *Store) mayWrite(rev collector.Revision, w written) bool {
+func (s *Store) mayWrite(rev collector.Key, w written) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, unused := s.found[rev]
@@ -170,7 +170,7 @@ func (s *Store) mayWrite(rev collector.Revision, w written) bool {
 // Save writes a state that changed: an update, or a create when there is no object yet.
 // It does nothing before Load has succeeded, and for a revision whose stored state was
 // not taken by State yet: nobody overwrites a history that nobody has read.
-func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at time.Time, state decider.State) error {
+func (s *Store) Save(ctx context.Context, rev collector.Key, uid string, at time.Time, state decider.State) error {
 	plain, err := json.Marshal(state)
 	if err != nil {
 		return fmt.Errorf("storing the state of %s/%s: %w", rev.Namespace, rev.Name, err)
@@ -201,7 +201,7 @@ func (s *Store) Save(ctx context.Context, rev collector.Revision, uid string, at
 	return nil
 }
 
-func object(rev collector.Revision, text string) *corev1.ConfigMap {
+func object(rev collector.Key, text string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name(rev), Labels: map[string]string{Label: "true"},
@@ -212,7 +212,7 @@ func object(rev collector.Revision, text string) *corev1.ConfigMap {
 }
 
 // name is short whatever the revision is called.
-func name(rev collector.Revision) string {
+func name(rev collector.Key) string {
 	sum := sha256.Sum256([]byte(rev.Namespace + "/" + rev.Name))
 	return "state-" + hex.EncodeToString(sum[:10])
 }
@@ -222,7 +222,7 @@ func name(rev collector.Revision) string {
 const listEvery = 30
 
 // Prune deletes the states of revisions that are gone. It is called by one goroutine.
-func (s *Store) Prune(ctx context.Context, gone func(collector.Revision) bool) error {
+func (s *Store) Prune(ctx context.Context, gone func(collector.Key) bool) error {
 	s.mu.Lock()
 	read := s.read
 	s.mu.Unlock()
@@ -235,7 +235,7 @@ func (s *Store) Prune(ctx context.Context, gone func(collector.Revision) bool) e
 		}
 	}
 	s.mu.Lock()
-	var old []collector.Revision
+	var old []collector.Key
 	for rev := range s.known {
 		if gone(rev) {
 			old = append(old, rev)

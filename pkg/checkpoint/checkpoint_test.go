@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	rev = collector.Revision{Namespace: "models", Name: "llm-00001"}
+	rev = collector.Key{Namespace: "models", Name: "llm-00001"}
 	now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 )
 
@@ -68,7 +68,7 @@ func TestState_comes_back(t *testing.T) {
 	if again, err := s.State(rev, "uid-1", now); err != nil || again.EngineSeen {
 		t.Errorf("a second time: %+v, %v; a state is taken once", again, err)
 	}
-	if none, err := s.State(collector.Revision{Namespace: "models", Name: "other"}, "x", now); err != nil || none.EngineSeen {
+	if none, err := s.State(collector.Key{Namespace: "models", Name: "other"}, "x", now); err != nil || none.EngineSeen {
 		t.Errorf("a revision without one: %+v, %v", none, err)
 	}
 }
@@ -97,10 +97,10 @@ func TestState_is_left_aside(t *testing.T) {
 
 func TestPrune_deletes_what_is_gone(t *testing.T) {
 	s := stored(t, same)
-	if err := s.Prune(t.Context(), func(collector.Revision) bool { return false }); err != nil || !s.known[rev] {
+	if err := s.Prune(t.Context(), func(collector.Key) bool { return false }); err != nil || !s.known[rev] {
 		t.Fatalf("pruned a living one: %v", err)
 	}
-	if err := s.Prune(t.Context(), func(r collector.Revision) bool { return r == rev }); err != nil {
+	if err := s.Prune(t.Context(), func(r collector.Key) bool { return r == rev }); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.client.List(context.Background(), metav1.ListOptions{})
@@ -117,7 +117,7 @@ func TestPrune_finds_what_others_stored(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range listEvery {
-		if err := s.Prune(t.Context(), func(r collector.Revision) bool { return r == rev }); err != nil {
+		if err := s.Prune(t.Context(), func(r collector.Key) bool { return r == rev }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestSave_neverOverwritesWhatWasNotRead(t *testing.T) {
 		return away, nil, errors.New("etcdserver: leader changed")
 	})
 	s := New(maps)
-	gone := func(collector.Revision) bool { return true }
+	gone := func(collector.Key) bool { return true }
 	if err := s.Load(t.Context()); err == nil {
 		t.Fatal("the list did not fail")
 	}

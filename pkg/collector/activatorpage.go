@@ -24,8 +24,8 @@ const maxActivatorRevisions = 100_000
 
 // readActivator reads what an activator holds, by revision. Revisions without a request
 // are left out. A page that is not an activator's is an error.
-func readActivator(page io.Reader, limit int64) (map[Revision]activatorHeld, error) {
-	held := map[Revision]activatorHeld{}
+func readActivator(page io.Reader, limit int64) (map[Key]activatorHeld, error) {
+	held := map[Key]activatorHeld{}
 	limited := &io.LimitedReader{R: page, N: limit + 1}
 	lines := bufio.NewReaderSize(limited, 16<<10)
 	isActivator := false
@@ -54,7 +54,7 @@ func readActivator(page io.Reader, limit int64) (map[Revision]activatorHeld, err
 }
 
 // addActivatorLine adds one line of the page.
-func addActivatorLine(held map[Revision]activatorHeld, line []byte) error {
+func addActivatorLine(held map[Key]activatorHeld, line []byte) error {
 	queued := bytes.HasPrefix(line, []byte(activatorQueued+"{"))
 	if !queued && !bytes.HasPrefix(line, []byte(activatorActive+"{")) {
 		return nil
@@ -72,7 +72,7 @@ func addActivatorLine(held map[Revision]activatorHeld, line []byte) error {
 		return nil
 	}
 	labels := string(line[bytes.IndexByte(line, '{')+1 : end])
-	rev := Revision{Namespace: label(labels, "k8s_namespace_name"), Name: label(labels, "kn_revision_name")}
+	rev := Key{Namespace: label(labels, "k8s_namespace_name"), Name: label(labels, "kn_revision_name")}
 	if rev.Namespace == "" || rev.Name == "" {
 		return failed("parse", "a line without a revision: %.60q", line)
 	}

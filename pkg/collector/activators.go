@@ -55,7 +55,7 @@ type activators struct {
 	// fast is true while a watched revision waits for its first pod.
 	fast atomic.Bool
 	// changed is called for each revision whose number of waiting requests has changed.
-	changed func(Revision)
+	changed func(Key)
 
 	mu      sync.Mutex
 	ctx     context.Context
@@ -68,7 +68,7 @@ type activator struct {
 	ActivatorPod
 	cancel context.CancelFunc
 
-	held map[Revision]activatorHeld
+	held map[Key]activatorHeld
 	good time.Time
 	err  error
 }
@@ -79,7 +79,7 @@ type activatorHeld struct {
 	queued, active float64
 }
 
-func newActivators(o Options, now func() time.Time, changed func(Revision)) *activators {
+func newActivators(o Options, now func() time.Time, changed func(Key)) *activators {
 	return &activators{
 		dial: o.Dial, now: now, timeout: o.Timeout, port: o.ActivatorPort, log: o.Log, changed: changed,
 		readers: map[string]*activator{},
@@ -181,7 +181,7 @@ func (a *activators) pause(took time.Duration, err error) time.Duration {
 }
 
 // read reads one page.
-func (a *activators) read(conn *httpget.Connection) (held map[Revision]activatorHeld, err error) {
+func (a *activators) read(conn *httpget.Connection) (held map[Key]activatorHeld, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			held, err = nil, failed(causePanic, "reading the activator: %v", cause)
@@ -199,7 +199,7 @@ func (a *activators) read(conn *httpget.Connection) (held map[Revision]activator
 }
 
 // store keeps a reading and returns the revisions whose number of waiting requests has changed.
-func (a *activators) store(r *activator, held map[Revision]activatorHeld, err error) (changed []Revision) {
+func (a *activators) store(r *activator, held map[Key]activatorHeld, err error) (changed []Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if (err == nil) != (r.err == nil) {
@@ -229,7 +229,7 @@ func (a *activators) store(r *activator, held map[Revision]activatorHeld, err er
 
 // of is what the activators hold of a revision. It is not known while one that gets
 // requests cannot be read, or there is none.
-func (a *activators) of(rev Revision, now time.Time) (sum activatorHeld, known bool) {
+func (a *activators) of(rev Key, now time.Time) (sum activatorHeld, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range a.readers {
@@ -325,7 +325,7 @@ func (r *revision) open(now time.Time) float64 {
 // front of it.
 type activatorQueue struct {
 	activators *activators
-	revision   Revision
+	revision   Key
 }
 
 // waiting is the requests that wait in the activators for a pod; NaN when unknown.

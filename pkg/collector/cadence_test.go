@@ -15,8 +15,8 @@ import (
 // second replica of the program that reads the same pods, as the standby.
 func (w *world) standby() *Collector {
 	c := New(Options{Dial: w.fakePods.dial, EngineInterval: 250 * time.Millisecond})
-	c.FollowLeader(func(Revision) bool { return false })
-	c.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.FollowLeader(func(Key) bool { return false })
+	c.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, ready(1))
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
@@ -184,7 +184,7 @@ func TestBudget_burstIsReadOutOfTurn(t *testing.T) {
 // roles is a leader election that a test decides.
 type roles struct{ leads atomic.Bool }
 
-func (r *roles) of(Revision) bool { return r.leads.Load() }
+func (r *roles) of(Key) bool { return r.leads.Load() }
 
 // newStandby is newWorldWith of a replica that does not lead rev yet.
 func newStandby(t *testing.T, o Options, pods ...Pod) (*world, *roles) {
@@ -193,7 +193,7 @@ func newStandby(t *testing.T, o Options, pods ...Pod) (*world, *roles) {
 	w := newWorldWith(t, o)
 	w.Forget(rev)
 	w.FollowLeader(r.of)
-	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)
 	return w, r
 }
@@ -299,15 +299,15 @@ func TestRole_standbyLosesAPod(t *testing.T) {
 
 // A picker is led by whoever leads a revision whose requests it holds.
 func TestRole_ofPickers(t *testing.T) {
-	led, other, picker := Revision{"n", "led"}, Revision{"n", "other"}, Revision{"n", "picker/p"}
-	leads := func(r Revision) bool { return r == led }
+	led, other, picker := Key{Namespace: "n", Name: "led"}, Key{Namespace: "n", Name: "other"}, Key{Kind: Picker, Namespace: "n", Name: "p"}
+	leads := func(r Key) bool { return r == led }
 	for _, tt := range []struct {
-		key  Revision
-		held []Revision
+		key  Key
+		held []Key
 		want bool
 	}{
 		{led, nil, true}, {other, nil, false}, {picker, nil, false},
-		{picker, []Revision{other}, false}, {picker, []Revision{other, led}, true},
+		{picker, []Key{other}, false}, {picker, []Key{other, led}, true},
 	} {
 		if got := leadsAny(leads, tt.key, tt.held); got != tt.want {
 			t.Errorf("%v that holds for %v: %v, want %v", tt.key, tt.held, got, tt.want)

@@ -15,9 +15,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
-// Revision names a revision.
-type Revision struct{ Namespace, Name string }
-
 // Pod is one pod of a revision that is not being deleted.
 type Pod struct {
 	Name, UID, IP string
@@ -34,9 +31,9 @@ type Pod struct {
 	Draining bool
 }
 
-// Target says what to collect for one revision.
+// Target says what to collect for one key.
 type Target struct {
-	Revision Revision
+	Key Key
 	// Engine is the inference engine; "" detects it from the page.
 	Engine string
 	// Port is that of the engine's page; with 0 no engine page is scraped. Unless
@@ -182,12 +179,12 @@ type Collector struct {
 	mu sync.Mutex
 	// ctx is nil until Run.
 	ctx       context.Context
-	revisions map[Revision]*revision
+	revisions map[Key]*revision
 	// pickersOf are the pickers that hold requests of a revision.
-	pickersOf map[Revision][]Revision
-	notify    func(Revision, bool)
+	pickersOf map[Key][]Key
+	notify    func(Key, bool)
 	// leads is nil where this replica acts for all revisions.
-	leads   func(Revision) bool
+	leads   func(Key) bool
 	pollers sync.WaitGroup
 	// ticked is when the last tick ended.
 	ticked atomic.Pointer[time.Time]
@@ -202,9 +199,9 @@ func New(o Options) *Collector {
 		o: o, tables: engine.NewTables(), metrics: newMetrics(o.Registerer),
 		clock: newClock(o.Clock), scheduler: newScheduler(o.Parallelism), large: newLargePages(o),
 		scratches: make(kept[scratch], o.Parallelism), rooms: make(kept[room], keptRooms),
-		revisions: map[Revision]*revision{}, pickersOf: map[Revision][]Revision{},
+		revisions: map[Key]*revision{}, pickersOf: map[Key][]Key{},
 	}
-	c.activators = newActivators(o, c.clock.now, func(r Revision) { c.changed(r, true) })
+	c.activators = newActivators(o, c.clock.now, func(r Key) { c.changed(r, true) })
 	return c
 }
 
@@ -298,23 +295,22 @@ func (c *Collector) all() []*revision {
 // what they hold when their length changes; the engine's readings start anew
 // when engine, port, path, scheme or token's Secret change.
 func (c *Collector) Watch(t Target) {
-	leads := c.leading(t.Revision)
+	leads := c.leading(t.Key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, ok := c.revisions[t.Revision]
+	r, ok := c.revisions[t.Key]
 	if !ok {
-		r = newRevision(c, t.Revision)
+		r = newRevision(c, t.Key)
 		r.leads.Store(leads)
-		c.revisions[t.Revision] = r
+		c.revisions[t.Key] = r
 	}
-	r.isPicker = t.Engine == Picker
 	r.watch(t, c.clock.now())
 	c.start(r)
 }
 
 // SetPods gives the revision's current pods. Scrapes of pods that left, or neither are
 // Ready nor drain, stop at once. It does nothing for a revision that is not watched.
-func (c *Collector) SetPods(key Revision, pods []Pod) {
+func (c *Collector) SetPods(key Key, pods []Pod) {
 	c.mu.Lock()
 	r, ok := c.revisions[key]
 	changed := ok && r.setPods(pods)
@@ -328,7 +324,7 @@ func (c *Collector) SetPods(key Revision, pods []Pod) {
 }
 
 // Forget stops collecting for a revision and drops what is known of it.
-func (c *Collector) Forget(key Revision) {
+func (c *Collector) Forget(key Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r, ok := c.revisions[key]; ok {
@@ -342,16 +338,16 @@ func (c *Collector) Forget(key Revision) {
 // a revision that this replica leads, and whether the sample shows or confirms a burst:
 // nobody acts for the others, so the ticks of their loops suffice. Notify is called
 // once, before Run. f runs on scraping goroutines without locks held and must not block.
-func (c *Collector) Notify(f func(r Revision, burst bool)) {
+func (c *Collector) Notify(f func(r Key, burst bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.notify = f
 }
 
-func (c *Collector) changed(key Revision, burst bool) {
+func (c *Collector) changed(key Key, burst bool) {
 	c.mu.Lock()
 	f := c.notify
-	keys := slices.DeleteFunc(c.affected(key), func(k Revision) bool {
+	keys := slices.DeleteFunc(c.affected(key), func(k Key) bool {
 		r := c.revisions[k]
 		return r != nil && !r.leads.Load()
 	})
@@ -376,7 +372,7 @@ func (c *Collector) start(r *revision) {
 	}
 }
 
-func (c *Collector) lookup(key Revision) *revision {
+func (c *Collector) lookup(key Key) *revision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.revisions[key]

@@ -23,7 +23,7 @@ type Load struct {
 
 // Loads returns what the pods of a revision hold, by their UIDs; nothing for a revision
 // that is not watched.
-func (c *Collector) Loads(key Revision) map[string]Load {
+func (c *Collector) Loads(key Key) map[string]Load {
 	r := c.lookup(key)
 	if r == nil {
 		return nil

@@ -23,7 +23,7 @@ type Endpoint struct {
 
 // Endpoint returns where the engine of a revision is read; all of it is zero for a
 // revision that is not watched.
-func (c *Collector) Endpoint(key Revision) (e Endpoint) {
+func (c *Collector) Endpoint(key Key) (e Endpoint) {
 	r := c.lookup(key)
 	if r == nil {
 		return e

@@ -21,7 +21,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-var rev = Revision{"default", "llm-00001"}
+var rev = Key{Namespace: "default", Name: "llm-00001"}
 
 // fakePods is the network of pods, which never leaves the test: connections are pipes.
 type fakePods struct {
@@ -235,8 +235,8 @@ func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	o.Dial, o.Registerer = w.fakePods.dial, w.registry
 	o.EngineInterval = cmp.Or(o.EngineInterval, 500*time.Millisecond) // as often as the queue-proxies
 	w.Collector = New(o)
-	w.Notify(func(Revision, bool) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
-	w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Notify(func(Key, bool) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
+	w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

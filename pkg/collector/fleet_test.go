@@ -36,7 +36,7 @@ func measureFleet(b *testing.B, pods, replicas int) {
 	network := newSharedPages(b)
 	before := liveHeap()
 	c := New(Options{Dial: network.dial})
-	c.FollowLeader(func(r Revision) bool {
+	c.FollowLeader(func(r Key) bool {
 		i, _ := strconv.Atoi(r.Name)
 		return i%replicas == 0
 	})
@@ -44,8 +44,8 @@ func measureFleet(b *testing.B, pods, replicas int) {
 	done := make(chan struct{})
 	go func() { defer close(done); c.Run(ctx) }()
 	for i := range pods / 10 {
-		r := Revision{"default", strconv.Itoa(i)}
-		c.Watch(Target{Revision: r, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		r := Key{Namespace: "default", Name: strconv.Itoa(i)}
+		c.Watch(Target{Key: r, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		c.SetPods(r, podsAt(10*i, 10))
 	}
 	began := time.Now()

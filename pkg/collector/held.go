@@ -9,33 +9,34 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// Picker is the Target.Engine of an endpoint picker.
-const Picker = engine.Picker
+// PickerPage is the name under which the page of an endpoint picker is parsed. It looks
+// like the name of an engine, and nobody may give it as one.
+const PickerPage = engine.Picker
 
 // Share is a revision's part of the requests that wait in front of it and of
 // others: those that an endpoint picker holds back while the pods are full. The
 // picker's pods are watched under a name of their own, with the engine Picker.
 type Share struct {
-	Picker Revision
+	Picker Key
 	// Part is from 0 to 1.
 	Part float64
 }
 
 // SetHeld says which pickers hold requests of a revision; none is none. It does
-// nothing for a revision that is not watched. A picker that is not watched, or
-// was never read, adds nothing.
-func (c *Collector) SetHeld(key Revision, shares []Share) {
+// nothing for a revision that is not watched, and for a key of another kind. A picker that
+// is not watched, or was never read, adds nothing.
+func (c *Collector) SetHeld(key Key, shares []Share) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.revisions[key]
-	if !ok {
+	if !ok || key.Kind != Revision {
 		return
 	}
 	delete(c.pickersOf, key)
 	queues := make([]pickerQueue, 0, len(shares))
 	for _, s := range shares {
 		q := pickerQueue{part: s.Part}
-		if p := c.revisions[s.Picker]; p != nil {
+		if p := c.revisions[s.Picker]; p != nil && s.Picker.Kind == Picker {
 			q.source = p
 		}
 		queues = append(queues, q)
@@ -48,9 +49,9 @@ func (c *Collector) SetHeld(key Revision, shares []Share) {
 
 // affected is the revisions to notify of a change: of a picker's, those whose
 // requests wait in it; c.mu is held.
-func (c *Collector) affected(key Revision) (keys []Revision) {
-	if r := c.revisions[key]; r == nil || !r.isPicker {
-		return []Revision{key}
+func (c *Collector) affected(key Key) (keys []Key) {
+	if key.Kind != Picker {
+		return []Key{key}
 	}
 	for k, pickers := range c.pickersOf {
 		if slices.Contains(pickers, key) {
@@ -61,7 +62,7 @@ func (c *Collector) affected(key Revision) (keys []Revision) {
 }
 
 // hastenBehind has the engines behind a picker read now: its queue shows a burst.
-func (c *Collector) hastenBehind(picker Revision, now time.Time) {
+func (c *Collector) hastenBehind(picker Key, now time.Time) {
 	c.mu.Lock()
 	keys := c.affected(picker)
 	c.mu.Unlock()

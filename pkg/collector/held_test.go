@@ -7,11 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-var atPicker = Revision{"default", "picker of llm"}
+var atPicker = Key{Kind: Picker, Namespace: "default", Name: "llm"}
 
 const (
 	noFlowControl = "inference_extension_info{build_ref=\"v1.5.0\",commit=\"x\"} 1\n"
@@ -26,7 +25,7 @@ func holding(n int) string {
 
 // withPicker adds a picker that holds requests of the world's revision.
 func (w *world) withPicker(part float64) *world {
-	w.Watch(Target{Revision: atPicker, Engine: engine.Picker, Port: 9091, PortNamed: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
+	w.Watch(Target{Key: atPicker, Port: 9091, PortNamed: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
 	w.SetPods(atPicker, []Pod{{Name: "picker", UID: "picker", IP: "10.1.0.1", Ready: true}})
 	w.SetHeld(rev, []Share{{atPicker, part}})
 	return w
@@ -217,7 +216,7 @@ func TestHeld_oneOfTwoPickerPodsStale(t *testing.T) {
 // A picker that was never read does not hide what another one holds.
 func TestHeld_twoPickers(t *testing.T) {
 	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
-		w.SetHeld(rev, []Share{{atPicker, 1}, {Revision{"default", "picker of nobody"}, 1}})
+		w.SetHeld(rev, []Share{{atPicker, 1}, {Key{Kind: Picker, Namespace: "default", Name: "nobody"}, 1}})
 		after(10 * time.Second)
 		wantReading(t, "queued", w.observe().Queued, 90)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 93)
@@ -335,13 +334,13 @@ func TestHeld_withoutReadyPods(t *testing.T) {
 func TestHeld_changesAreTold(t *testing.T) {
 	withHeld(t, holding(3), 3, 2, func(t *testing.T, w *world) {
 		after(5 * time.Second)
-		var told []Revision
-		w.Notify(func(r Revision, _ bool) { w.mu.Lock(); told = append(told, r); w.mu.Unlock() })
+		var told []Key
+		w.Notify(func(r Key, _ bool) { w.mu.Lock(); told = append(told, r); w.mu.Unlock() })
 		w.enginePage("10.1.0.1", holding(30))
 		after(time.Second)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if told = slices.Compact(told); !slices.Equal(told, []Revision{rev}) {
+		if told = slices.Compact(told); !slices.Equal(told, []Key{rev}) {
 			t.Errorf("told of %v, want the revision alone", told)
 		}
 	})

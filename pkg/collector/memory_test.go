@@ -130,12 +130,12 @@ func TestScrape_pickerOfManyClients(t *testing.T) {
 	pods := newFakePods()
 	pods.enginePage("10.0.0.1", string(body))
 	c := New(Options{Dial: pods.dial})
-	c.Watch(Target{Revision: rev, Engine: Picker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
-	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
+	c.Watch(Target{Key: atPicker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.SetPods(atPicker, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
 	pods.set("10.0.0.1", func(p *fakePod) { p.statPage = p.enginePage })
 	s := &scratch{room: newRoom()}
-	c.scrape(c.revisions[rev].pods["u1"].targets[pickerPage], s)
-	if got := c.revisions[rev].waiting(time.Now()); got != 3 {
-		t.Errorf("waiting = %v, want 3; problems: %+v", got, c.Problems(rev, time.Now()))
+	c.scrape(c.revisions[atPicker].pods["u1"].targets[pickerPage], s)
+	if got := c.revisions[atPicker].waiting(time.Now()); got != 3 {
+		t.Errorf("waiting = %v, want 3; problems: %+v", got, c.Problems(atPicker, time.Now()))
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Observe returns what is known of a revision now: everything but Replicas. It is
 // false when the revision is not watched. Time is the collector's, which runs on when
 // the wall clock is set.
-func (c *Collector) Observe(key Revision) (decider.Observation, bool) {
+func (c *Collector) Observe(key Key) (decider.Observation, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return decider.Observation{}, false

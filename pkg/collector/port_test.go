@@ -20,7 +20,7 @@ func TestNewTarget_port(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRevision(New(Options{}), Revision{Namespace: "n", Name: "r"})
+			r := newRevision(New(Options{}), Key{Namespace: "n", Name: "r"})
 			r.target = tt.target
 			p := &pod{Pod: Pod{UID: "u", IP: "10.0.0.1"}}
 			if got := newTarget(enginePage, r, p).connection.URL(); got != tt.want {

@@ -88,7 +88,7 @@ func fineCause(err error) string {
 // read, the cause with the most pods first. Since is by a wall clock that is at wall now.
 // Pods whose last sample may still
 // be used are left out. The list is empty for a revision that is not watched.
-func (c *Collector) Problems(key Revision, wall time.Time) []Problem {
+func (c *Collector) Problems(key Key, wall time.Time) []Problem {
 	var found []Problem
 	now := c.clock.now()
 	for _, r := range c.withPickers(key) {
@@ -104,10 +104,10 @@ func (c *Collector) Problems(key Revision, wall time.Time) []Problem {
 }
 
 // withPickers returns a watched revision with the pickers that hold its requests.
-func (c *Collector) withPickers(key Revision) (all []*revision) {
+func (c *Collector) withPickers(key Key) (all []*revision) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, k := range append([]Revision{key}, c.pickersOf[key]...) {
+	for _, k := range append([]Key{key}, c.pickersOf[key]...) {
 		if r := c.revisions[k]; r != nil {
 			all = append(all, r)
 		}

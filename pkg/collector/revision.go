@@ -9,14 +9,12 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
-// revision is what is known of one watched revision. Its mutex guards
+// revision is what is known of one watched revision, pool or picker. Its mutex guards
 // everything below it, the pods' and targets' readings included; the set of
 // pods and their targets changes only with Collector.mu held as well.
 type revision struct {
 	c   *Collector
-	key Revision
-	// isPicker is guarded by Collector.mu.
-	isPicker bool
+	key Key
 	// leads is true while this replica acts for the revision.
 	leads atomic.Bool
 	// layout is that of the pods' pages.
@@ -63,7 +61,7 @@ type pod struct {
 	latencies                      latencies
 }
 
-func newRevision(c *Collector, key Revision) *revision {
+func newRevision(c *Collector, key Key) *revision {
 	return &revision{c: c, key: key, pods: map[string]*pod{}}
 }
 
@@ -181,7 +179,7 @@ func (r *revision) aim(p *pod) {
 		p.targets[queueProxy] = newTarget(queueProxy, r, p)
 	}
 	page := enginePage
-	if r.target.Engine == Picker {
+	if r.key.Kind == Picker {
 		page = pickerPage
 	}
 	if p.targets[page] == nil && r.target.Port != 0 {

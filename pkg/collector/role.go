@@ -6,14 +6,14 @@ import "time"
 // replica that does not reads its pods less often. Without the function it acts for all.
 // It is called once, before Run; leads is called about once a second for each revision,
 // without locks held.
-func (c *Collector) FollowLeader(leads func(Revision) bool) {
+func (c *Collector) FollowLeader(leads func(Key) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leads = leads
 }
 
 // leading reports whether this replica acts for a revision; c.mu is not held.
-func (c *Collector) leading(key Revision) bool {
+func (c *Collector) leading(key Key) bool {
 	c.mu.Lock()
 	leads := c.leads
 	c.mu.Unlock()
@@ -25,7 +25,7 @@ func (c *Collector) leading(key Revision) bool {
 func (c *Collector) followRoles(now time.Time) {
 	c.mu.Lock()
 	leads := c.leads
-	held := map[*revision][]Revision{}
+	held := map[*revision][]Key{}
 	for key, pickers := range c.pickersOf {
 		for _, p := range pickers {
 			if r := c.revisions[p]; r != nil {
@@ -47,7 +47,7 @@ func (c *Collector) followRoles(now time.Time) {
 
 // leadsAny reports whether this replica acts for one of the revisions whose requests a
 // picker holds, or where there are none, for the key itself.
-func leadsAny(leads func(Revision) bool, key Revision, held []Revision) bool {
+func leadsAny(leads func(Key) bool, key Key, held []Key) bool {
 	if len(held) == 0 {
 		return leads(key)
 	}

@@ -33,16 +33,16 @@ type Snapshot struct {
 
 // Snapshot returns the current values for the metrics API, with their times by a wall
 // clock that is at wall now. It is false when the revision is not watched.
-func (c *Collector) Snapshot(key Revision, wall time.Time) (Snapshot, bool) {
+func (c *Collector) Snapshot(key Key, wall time.Time) (Snapshot, bool) {
 	return c.snapshot(key, wall, true)
 }
 
 // Gauges is Snapshot without percentiles of latencies, which take half of its time.
-func (c *Collector) Gauges(key Revision, wall time.Time) (Snapshot, bool) {
+func (c *Collector) Gauges(key Key, wall time.Time) (Snapshot, bool) {
 	return c.snapshot(key, wall, false)
 }
 
-func (c *Collector) snapshot(key Revision, wall time.Time, percentiles bool) (Snapshot, bool) {
+func (c *Collector) snapshot(key Key, wall time.Time, percentiles bool) (Snapshot, bool) {
 	r := c.lookup(key)
 	if r == nil {
 		return Snapshot{}, false

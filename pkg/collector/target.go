@@ -102,7 +102,9 @@ func newTarget(s source, r *revision, p *pod) *target {
 	t := &target{source: s, rev: r, pod: p, podName: p.Name, hash: hash(p.UID, s), quit: make(chan struct{})}
 	port, path, accept := r.c.o.QueueProxyPort, "/metrics", "application/protobuf"
 	if s != queueProxy {
-		t.engine = r.target.Engine
+		if t.engine = r.target.Engine; s == pickerPage {
+			t.engine = PickerPage
+		}
 		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
 		e, _ := engines.ByName(t.engine)
 		if e.Port != 0 && !r.target.PortNamed {

@@ -77,7 +77,7 @@ func (g *guarded) sent() int {
 	return g.tokens
 }
 
-var guardedTarget = Target{Revision: rev, Port: 8000, Token: SecretKey{"engine-token", "key"}, StableWindow: time.Minute, PanicWindow: 6 * time.Second}
+var guardedTarget = Target{Key: rev, Port: 8000, Token: SecretKey{"engine-token", "key"}, StableWindow: time.Minute, PanicWindow: 6 * time.Second}
 
 // newGuardedWorld has one pod, whose queue-proxy answers as the pod name.
 func newGuardedWorld(t *testing.T, tokens Tokens, g *guarded, name string, log *slog.Logger) *world {
@@ -123,7 +123,7 @@ func TestToken_story(t *testing.T) {
 		if len(tokens.asked) != 1 || !tokens.asked["default/engine-token/key"] {
 			t.Errorf("asked for %v", tokens.asked)
 		}
-		w.Watch(Target{Revision: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		sent := g.sent()
 		expect(0, "unauthorized")
 		if g.sent() != sent {

@@ -34,7 +34,7 @@ func FuzzRead(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(p.Selector) == 0 || p.Port < 0 || p.Port > maxPort || p.Engine == collector.Picker {
+		if len(p.Selector) == 0 || p.Port < 0 || p.Port > maxPort || p.Engine == collector.PickerPage {
 			t.Errorf("read %+v", p)
 		}
 		labels.SelectorFromSet(p.Selector).Matches(labels.Set(p.Labels))

@@ -57,7 +57,7 @@ const complainEvery = time.Minute
 
 // guard contains a panic to one pool or revision: what is known of it grows old, and
 // the others go on. It is false after a panic.
-func (w *Watcher) guard(on collector.Revision, read func()) (whole bool) {
+func (w *Watcher) guard(on collector.Key, read func()) (whole bool) {
 	defer func() {
 		v := recover()
 		if v == nil {

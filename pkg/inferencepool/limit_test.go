@@ -24,7 +24,7 @@ func TestWatcher_poolsAreBounded(t *testing.T) {
 			t.Errorf("%d watches of pods for %d pools of one namespace, want 1", got, len(pools))
 		}
 		read := w.told()
-		if len(read) != maxPlainPools || read["team inferencepool/llm-000"] != nil || read["team inferencepool/llm-069"] == nil {
+		if len(read) != maxPlainPools || read["team pool/llm-000"] != nil || read["team pool/llm-069"] == nil {
 			t.Errorf("%d pools are read, want the %d oldest", len(read), maxPlainPools)
 		}
 		w.set(func() {})
@@ -65,7 +65,7 @@ func TestWatcher_panicIsContained(t *testing.T) {
 // A pool whose shares cannot be computed keeps those that it had: unknown is not zero.
 func TestWatcher_panicKeepsShares(t *testing.T) {
 	w := newWorld(t)
-	r := collector.Revision{Namespace: "team", Name: "new-1"}
+	r := collector.Key{Namespace: "team", Name: "new-1"}
 	w.Watcher.held[r] = true
 	w.recorder.held[r] = []collector.Share{{Part: 1}}
 	w.o.Knative = nil // listing panics

@@ -16,12 +16,12 @@ import (
 
 // Holder takes the pickers in which requests of a revision are queued.
 type Holder interface {
-	SetHeld(r collector.Revision, shares []collector.Share)
+	SetHeld(r collector.Key, shares []collector.Share)
 }
 
-// pickerKey is the name under which the collector has the picker of a pool.
-func (p Pool) pickerKey() collector.Revision {
-	return collector.Revision{Namespace: p.Namespace, Name: "picker/" + p.Name}
+// pickerKey names the picker of the pool.
+func (p Pool) pickerKey() collector.Key {
+	return collector.Key{Kind: collector.Picker, Namespace: p.Namespace, Name: p.Name}
 }
 
 // Ours is true if we made the pool, and with it its picker, whose metrics we know.
@@ -30,7 +30,7 @@ func (p Pool) Ours() bool { return p.Labels[inference.ManagedByKey] == inference
 // followPickers has the pickers of our pools read, and says whose requests wait
 // in them: those of the revisions that the pool serves, in proportion to their pods.
 func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
-	shares, whole := map[collector.Revision][]collector.Share{}, true
+	shares, whole := map[collector.Key][]collector.Share{}, true
 	gone := maps.Clone(w.pickers)
 	for _, p := range pools {
 		if !p.Ours() {
@@ -60,7 +60,7 @@ func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
 
 func (w *Watcher) readPicker(p Pool) {
 	w.o.Collector.Watch(collector.Target{
-		Revision: p.pickerKey(), Engine: collector.Picker, Port: inference.PickerMetricsPort, PortNamed: true,
+		Key: p.pickerKey(), Port: inference.PickerMetricsPort, PortNamed: true,
 		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})
 	if !w.pickerPods.Informer().HasSynced() {
@@ -74,7 +74,7 @@ func (w *Watcher) readPicker(p Pool) {
 }
 
 // share passes on each revision's shares, and none for revisions that lost theirs.
-func (w *Watcher) share(shares map[collector.Revision][]collector.Share) {
+func (w *Watcher) share(shares map[collector.Key][]collector.Share) {
 	for r, s := range shares {
 		w.o.Held.SetHeld(r, s)
 	}
@@ -91,7 +91,7 @@ func (w *Watcher) share(shares map[collector.Revision][]collector.Share) {
 
 // parts are the revisions' shares of a pool's Ready pods, or of all while none is.
 // Pods that are not Knative's have their part, which is nobody's.
-func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
+func (w *Watcher) parts(p Pool) map[collector.Key]float64 {
 	pods, err := w.o.Knative.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
 	if err != nil {
 		return nil
@@ -108,15 +108,15 @@ func (w *Watcher) parts(p Pool) map[collector.Revision]float64 {
 }
 
 func count(namespace string, pods []*corev1.Pod,
-	counts func(*corev1.Pod) bool) (by map[collector.Revision]float64, sum float64) {
-	by = map[collector.Revision]float64{}
+	counts func(*corev1.Pod) bool) (by map[collector.Key]float64, sum float64) {
+	by = map[collector.Key]float64{}
 	for _, pod := range pods {
 		if pod.DeletionTimestamp != nil || !counts(pod) {
 			continue
 		}
 		sum++
 		if name := pod.Labels[serving.RevisionLabelKey]; name != "" {
-			by[collector.Revision{Namespace: namespace, Name: name}]++
+			by[collector.Key{Namespace: namespace, Name: name}]++
 		}
 	}
 	return by, sum

@@ -11,7 +11,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
-func (w *world) wantHeld(t *testing.T, when string, want map[collector.Revision][]collector.Share) {
+func (w *world) wantHeld(t *testing.T, when string, want map[collector.Key][]collector.Share) {
 	t.Helper()
 	w.recorder.mu.Lock()
 	defer w.recorder.mu.Unlock()
@@ -28,8 +28,8 @@ func pickerPod(name, pool string, ready bool) *corev1.Pod {
 // revisions that the pool serves, in proportion to their Ready pods.
 func TestWatcher_pickers(t *testing.T) {
 	app, ours := map[string]string{"app": "vllm"}, map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}
-	at := func(name string) collector.Revision { return collector.Revision{Namespace: "team", Name: name} }
-	picker := at("picker/llm")
+	at := func(name string) collector.Key { return collector.Key{Namespace: "team", Name: name} }
+	picker := collector.Key{Kind: collector.Picker, Namespace: "team", Name: "llm"}
 	story(t, func(t *testing.T) *world {
 		starting := knative("s", "new-1")
 		starting.Status.Conditions = nil
@@ -39,11 +39,11 @@ func TestWatcher_pickers(t *testing.T) {
 		pool := Pool{Namespace: "team", Name: "llm", Selector: app, Labels: ours}
 		w.set(func() { w.observed["old-1"], w.observed["new-1"] = true, true; w.pools = []Pool{pool} })
 		w.want(t, "with the pool", map[string][]string{"team picker/llm": {"leads", "stands-by not ready"}})
-		w.wantHeld(t, "with the pool", map[collector.Revision][]collector.Share{at("old-1"): {{Picker: picker, Part: .75}}, at("new-1"): {{Picker: picker, Part: .25}}})
+		w.wantHeld(t, "with the pool", map[collector.Key][]collector.Share{at("old-1"): {{Picker: picker, Part: .75}}, at("new-1"): {{Picker: picker, Part: .25}}})
 		w.recorder.mu.Lock()
 		target := w.targets[picker]
 		w.recorder.mu.Unlock()
-		if target.Engine != collector.Picker || target.Port != 9090 || !target.EngineOnly {
+		if target.Key.Kind != collector.Picker || target.Port != 9090 || !target.EngineOnly {
 			t.Errorf("target %+v, want the picker's page on 9090", target)
 		}
 		if err := w.kube.CoreV1().Pods("team").Delete(t.Context(), "leads", metav1.DeleteOptions{}); err != nil {
@@ -53,7 +53,7 @@ func TestWatcher_pickers(t *testing.T) {
 		w.want(t, "its leader is gone", map[string][]string{"team picker/llm": {"stands-by not ready"}})
 		w.set(func() { pool.Labels = nil; w.pools = []Pool{pool} })
 		w.want(t, "somebody else's pool, whose picker nobody knows", map[string][]string{})
-		w.wantHeld(t, "somebody else's pool", map[collector.Revision][]collector.Share{})
+		w.wantHeld(t, "somebody else's pool", map[collector.Key][]collector.Share{})
 	})
 }
 
@@ -66,11 +66,11 @@ func TestWatcher_pickersWithoutReadyPods(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		pool := Pool{Namespace: "team", Name: "llm", Selector: map[string]string{"app": "vllm"}, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}}
 		w.set(func() { w.observed["new-1"] = true; w.pools = []Pool{pool} })
-		w.wantHeld(t, "a starting pod", map[collector.Revision][]collector.Share{
+		w.wantHeld(t, "a starting pod", map[collector.Key][]collector.Share{
 			{Namespace: "team", Name: "new-1"}: {{Picker: pool.pickerKey(), Part: 1}},
 		})
 		w.set(func() { pool.Selector = map[string]string{"app": "none"}; w.pools = []Pool{pool} })
-		w.wantHeld(t, "no pod", map[collector.Revision][]collector.Share{})
+		w.wantHeld(t, "no pod", map[collector.Key][]collector.Share{})
 	})
 }
 
@@ -82,7 +82,7 @@ func TestWatcher_pickersOfMixedPools(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		pool := Pool{Namespace: "team", Name: "llm", Selector: app, Port: 8000, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy}}
 		w.set(func() { w.observed["new-1"] = true; w.pools = []Pool{pool} })
-		w.wantHeld(t, "one of four pods", map[collector.Revision][]collector.Share{
+		w.wantHeld(t, "one of four pods", map[collector.Key][]collector.Share{
 			{Namespace: "team", Name: "new-1"}: {{Picker: pool.pickerKey(), Part: .25}},
 		})
 	})

@@ -47,7 +47,7 @@ func watch(ctx context.Context, kube kubernetes.Interface, namespace string,
 }
 
 // plainPods are the pods of a pool that are not Knative's; nil while they are not known.
-func (w *Watcher) plainPods(key collector.Revision) []*corev1.Pod {
+func (w *Watcher) plainPods(key collector.Key) []*corev1.Pod {
 	selector, watched := w.plain[key], w.watched[key.Namespace]
 	if selector == nil || watched == nil {
 		return nil

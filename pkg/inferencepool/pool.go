@@ -52,7 +52,7 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 		Labels: pool.Labels, Selector: selector,
 		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(pool.Spec.TargetPorts),
 	}
-	if p.Engine == collector.Picker { // no engine
+	if p.Engine == collector.PickerPage { // no engine
 		p.Engine = ""
 	}
 	if n, err := annotations.AnyPort(a[autoscaling.MetricsPortKey]); err == nil {
@@ -74,10 +74,9 @@ func targetPort(ports []infv1.Port) int {
 	return 0
 }
 
-// Key is the name under which the collector has the pods that are not Knative's;
-// no revision can have it.
-func (p Pool) Key() collector.Revision {
-	return collector.Revision{Namespace: p.Namespace, Name: "inferencepool/" + p.Name}
+// Key names the pods of the pool that are not Knative's.
+func (p Pool) Key() collector.Key {
+	return collector.Key{Kind: collector.Pool, Namespace: p.Namespace, Name: p.Name}
 }
 
 // knativeOnly pools select by Knative's own labels: no other pod has them.

@@ -24,8 +24,8 @@ const interval = time.Second
 // Collector is what reads the pods.
 type Collector interface {
 	Watch(t collector.Target)
-	SetPods(r collector.Revision, pods []collector.Pod)
-	Forget(r collector.Revision)
+	SetPods(r collector.Key, pods []collector.Pod)
+	Forget(r collector.Key)
 }
 
 // Options are the parts of a Watcher; all required.
@@ -41,9 +41,9 @@ type Options struct {
 	// Knative lists pods of Knative revisions.
 	Knative corev1listers.PodLister
 	// Observed reports whether a revision is collected already, by its autoscaler.
-	Observed func(r collector.Revision) bool
+	Observed func(r collector.Key) bool
 	// Target says where the page of a revision is that nobody observes; false when it is not known.
-	Target func(r collector.Revision) (collector.Target, bool)
+	Target func(r collector.Key) (collector.Target, bool)
 }
 
 // Watcher follows the pools. Its methods are safe for concurrent use.
@@ -52,15 +52,15 @@ type Watcher struct {
 	mu sync.RWMutex
 	// plain are the selectors of the pools whose pods that are not Knative's are read,
 	// by the pool's key, and watched those pods, by namespace.
-	plain   map[collector.Revision]labels.Selector
+	plain   map[collector.Key]labels.Selector
 	watched map[string]*podWatch
 	// strays are the revisions that we have the collector read.
-	strays map[collector.Revision]bool
+	strays map[collector.Key]bool
 
 	// The rest is Run's own: the pods of all our pickers, watched once there is a pool
 	// of ours, our pickers, and the revisions that have a share of one.
 	pickerPods    coreinformers.PodInformer
-	pickers, held map[collector.Revision]bool
+	pickers, held map[collector.Key]bool
 	// leftOut is how many pools of a namespace are over the limit; complained is the
 	// time of the last log line about a panic.
 	leftOut    map[string]int
@@ -70,9 +70,9 @@ type Watcher struct {
 // New returns a Watcher that follows nothing yet.
 func New(o Options) *Watcher {
 	return &Watcher{
-		o: o, plain: map[collector.Revision]labels.Selector{}, watched: map[string]*podWatch{},
-		strays:  map[collector.Revision]bool{},
-		pickers: map[collector.Revision]bool{}, held: map[collector.Revision]bool{}, leftOut: map[string]int{},
+		o: o, plain: map[collector.Key]labels.Selector{}, watched: map[string]*podWatch{},
+		strays:  map[collector.Key]bool{},
+		pickers: map[collector.Key]bool{}, held: map[collector.Key]bool{}, leftOut: map[string]int{},
 	}
 }
 
@@ -81,7 +81,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		w.guard(collector.Revision{}, func() {
+		w.guard(collector.Key{}, func() {
 			pools := w.o.Pools()
 			w.followPlain(ctx, pools)
 			w.followStrays(pools)
@@ -126,7 +126,7 @@ func (w *Watcher) readPlain(ctx context.Context, p Pool) {
 		return
 	}
 	w.o.Collector.Watch(collector.Target{
-		Revision: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
+		Key: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
 		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})
 	w.o.Collector.SetPods(p.Key(), collected(w.plainPods(p.Key())))
@@ -135,7 +135,7 @@ func (w *Watcher) readPlain(ctx context.Context, p Pool) {
 // followStrays has revisions read that a pool serves and that no autoscaler
 // observes. One that an autoscaler takes over is left to it.
 func (w *Watcher) followStrays(pools []Pool) {
-	pods, whole := map[collector.Revision][]*corev1.Pod{}, true
+	pods, whole := map[collector.Key][]*corev1.Pod{}, true
 	for _, p := range pools {
 		whole = w.guard(p.Key(), func() {
 			for _, r := range w.revisionsOf(p) {
@@ -161,18 +161,18 @@ func (w *Watcher) followStrays(pools []Pool) {
 	}
 }
 
-func (w *Watcher) readStray(r collector.Revision, pods []*corev1.Pod) {
+func (w *Watcher) readStray(r collector.Key, pods []*corev1.Pod) {
 	t, ok := w.o.Target(r)
 	if !ok {
 		return
 	}
-	t.Revision, t.StableWindow, t.PanicWindow = r, window.KnativeStable, window.KnativePanic
+	t.Key, t.StableWindow, t.PanicWindow = r, window.KnativeStable, window.KnativePanic
 	w.strays[r] = true
 	w.o.Collector.Watch(t)
 	w.o.Collector.SetPods(r, collected(pods))
 }
 
-func (w *Watcher) revisionsOf(p Pool) (revisions []collector.Revision) {
+func (w *Watcher) revisionsOf(p Pool) (revisions []collector.Key) {
 	pods, err := w.o.Knative.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
 	if err != nil {
 		return nil // a lister of a cache does not fail
@@ -181,13 +181,13 @@ func (w *Watcher) revisionsOf(p Pool) (revisions []collector.Revision) {
 	for _, pod := range pods {
 		if name := pod.Labels[serving.RevisionLabelKey]; name != "" && !seen[name] {
 			seen[name] = true
-			revisions = append(revisions, collector.Revision{Namespace: p.Namespace, Name: name})
+			revisions = append(revisions, collector.Key{Namespace: p.Namespace, Name: name})
 		}
 	}
 	return revisions
 }
 
-func (w *Watcher) podsOf(r collector.Revision) []*corev1.Pod {
+func (w *Watcher) podsOf(r collector.Key) []*corev1.Pod {
 	pods, err := w.o.Knative.Pods(r.Namespace).List(labels.SelectorFromSet(labels.Set{serving.RevisionLabelKey: r.Name}))
 	if err != nil {
 		return nil
@@ -197,10 +197,10 @@ func (w *Watcher) podsOf(r collector.Revision) []*corev1.Pod {
 
 // Pods lists the pods of pools that are not Knative's, of one namespace or, with
 // "", of all, by their pool's key. They must not be changed.
-func (w *Watcher) Pods(namespace string) map[collector.Revision][]*corev1.Pod {
+func (w *Watcher) Pods(namespace string) map[collector.Key][]*corev1.Pod {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	found := map[collector.Revision][]*corev1.Pod{}
+	found := map[collector.Key][]*corev1.Pod{}
 	for key := range w.plain {
 		if namespace == "" || key.Namespace == namespace {
 			found[key] = w.plainPods(key)

@@ -74,18 +74,18 @@ spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"ap
 // recorder keeps the last calls to the collector.
 type recorder struct {
 	mu      sync.Mutex
-	targets map[collector.Revision]collector.Target
-	pods    map[collector.Revision][]string
-	held    map[collector.Revision][]collector.Share
+	targets map[collector.Key]collector.Target
+	pods    map[collector.Key][]string
+	held    map[collector.Key][]collector.Share
 }
 
 func (r *recorder) Watch(t collector.Target) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.targets[t.Revision] = t
+	r.targets[t.Key] = t
 }
 
-func (r *recorder) SetPods(rev collector.Revision, pods []collector.Pod) {
+func (r *recorder) SetPods(rev collector.Key, pods []collector.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var names []string
@@ -100,14 +100,14 @@ func (r *recorder) SetPods(rev collector.Revision, pods []collector.Pod) {
 	r.pods[rev] = names
 }
 
-func (r *recorder) Forget(rev collector.Revision) {
+func (r *recorder) Forget(rev collector.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.targets, rev)
 	delete(r.pods, rev)
 }
 
-func (r *recorder) SetHeld(rev collector.Revision, shares []collector.Share) {
+func (r *recorder) SetHeld(rev collector.Key, shares []collector.Share) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(shares) == 0 {
@@ -122,7 +122,11 @@ func (r *recorder) told() map[string][]string {
 	defer r.mu.Unlock()
 	out := map[string][]string{}
 	for rev := range r.targets {
-		out[rev.Namespace+" "+rev.Name] = r.pods[rev]
+		name := rev.Name
+		if rev.Kind != collector.Revision {
+			name = rev.Kind.String() + "/" + name
+		}
+		out[rev.Namespace+" "+name] = r.pods[rev]
 	}
 	return out
 }
@@ -157,7 +161,7 @@ type world struct {
 func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 	t.Helper()
 	w := &world{
-		recorder: &recorder{targets: map[collector.Revision]collector.Target{}, pods: map[collector.Revision][]string{}, held: map[collector.Revision][]collector.Share{}},
+		recorder: &recorder{targets: map[collector.Key]collector.Target{}, pods: map[collector.Key][]string{}, held: map[collector.Key][]collector.Share{}},
 		kube:     fake.NewClientset(), observed: map[string]bool{},
 	}
 	knatives := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
@@ -175,8 +179,8 @@ func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Log: slog.New(slog.NewTextHandler(&w.log, nil)), OnPanic: func() { w.panics.Add(1) },
 		Knative:  corev1listers.NewPodLister(knatives),
 		Pools:    func() []Pool { w.mu.Lock(); defer w.mu.Unlock(); return w.pools },
-		Observed: func(r collector.Revision) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },
-		Target: func(r collector.Revision) (collector.Target, bool) {
+		Observed: func(r collector.Key) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },
+		Target: func(r collector.Key) (collector.Target, bool) {
 			if r.Name == "fatal" {
 				panic("a fault of ours")
 			}
@@ -226,7 +230,7 @@ func TestWatcher_plainPods(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		pool := Pool{Namespace: "team", Name: "llm", Selector: app, Port: 8000}
 		w.set(func() { w.pools = []Pool{pool} })
-		w.want(t, "with the pool", map[string][]string{"team inferencepool/llm": {"a", "b not ready"}})
+		w.want(t, "with the pool", map[string][]string{"team pool/llm": {"a", "b not ready"}})
 		w.recorder.mu.Lock()
 		target := w.targets[pool.Key()]
 		w.recorder.mu.Unlock()
@@ -240,9 +244,9 @@ func TestWatcher_plainPods(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.set(func() {})
-		w.want(t, "a pod less", map[string][]string{"team inferencepool/llm": {"b not ready"}})
+		w.want(t, "a pod less", map[string][]string{"team pool/llm": {"b not ready"}})
 		w.set(func() { pool.Selector = map[string]string{"app": "web"}; w.pools = []Pool{pool} })
-		w.want(t, "another selector", map[string][]string{"team inferencepool/llm": {"other"}})
+		w.want(t, "another selector", map[string][]string{"team pool/llm": {"other"}})
 		w.set(func() { w.pools = nil })
 		w.want(t, "the pool is gone", map[string][]string{})
 	})

@@ -9,7 +9,7 @@ import (
 
 // contain is deferred around what is done with one revision's data. A panic is logged
 // with its stack, counted as where, and handed to then; the other revisions go on.
-func (m *MultiScaler) contain(r collector.Revision, where string, then func(why string)) {
+func (m *MultiScaler) contain(r collector.Key, where string, then func(why string)) {
 	cause := recover()
 	if cause == nil {
 		return

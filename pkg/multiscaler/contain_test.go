@@ -15,10 +15,10 @@ import (
 // faulty is an Observer with a fault that comes and goes while loops run.
 type faulty struct {
 	*world
-	fault atomic.Pointer[func(collector.Revision)]
+	fault atomic.Pointer[func(collector.Key)]
 }
 
-func (f *faulty) Observe(r collector.Revision) (decider.Observation, bool) {
+func (f *faulty) Observe(r collector.Key) (decider.Observation, bool) {
 	if fault := f.fault.Load(); fault != nil {
 		(*fault)(r)
 	}
@@ -26,11 +26,11 @@ func (f *faulty) Observe(r collector.Revision) (decider.Observation, bool) {
 }
 
 // breaks makes every observation run the fault first; heal ends that.
-func (f *faulty) breaks(fault func(collector.Revision)) { f.fault.Store(&fault) }
-func (f *faulty) heal()                                 { f.fault.Store(nil) }
+func (f *faulty) breaks(fault func(collector.Key)) { f.fault.Store(&fault) }
+func (f *faulty) heal()                            { f.fault.Store(nil) }
 
 // poison panics for one revision, as a bug on that revision's data would.
-func poison(r collector.Revision) {
+func poison(r collector.Key) {
 	if r == rev {
 		panic("index out of range [3]")
 	}
@@ -40,7 +40,7 @@ func poison(r collector.Revision) {
 // others alone.
 func TestDecide_panicIsContained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		other := collector.Revision{Namespace: "default", Name: "other-00001"}
+		other := collector.Key{Namespace: "default", Name: "other-00001"}
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, metrics := start(t.Context(), w)
 		o := &faulty{world: w}
@@ -77,19 +77,19 @@ func TestDecide_poisonedStateIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, _ := start(t.Context(), w)
-		m.Restore = func(collector.Revision) decider.State { return decider.State{EngineSeen: true} }
+		m.Restore = func(collector.Key) decider.State { return decider.State{EngineSeen: true} }
 		o := &faulty{world: w}
 		m.Observer = o
 		o.breaks(poison)
 		m.Ensure(rev, spec(8), w.replicas)
-		m.States(func(_ collector.Revision, state decider.State) {
+		m.States(func(_ collector.Key, state decider.State) {
 			if state.EngineSeen {
 				t.Error("the state is kept")
 			}
 		})
 		m.Forget(rev)
 		o.heal()
-		m.Restore = func(collector.Revision) decider.State { panic("stored nonsense") }
+		m.Restore = func(collector.Key) decider.State { panic("stored nonsense") }
 		if got := m.Ensure(rev, spec(8), w.replicas); got.Failure != "" || got.Decision.Reason == InternalError {
 			t.Errorf("without the state: %+v, want a decision without history", got)
 		}
@@ -110,7 +110,7 @@ func TestStuck(t *testing.T) {
 			t.Errorf("%v is stuck, and should not be", r)
 		}
 		block := make(chan struct{})
-		o.breaks(func(collector.Revision) { <-block })
+		o.breaks(func(collector.Key) { <-block })
 		time.Sleep(time.Minute)
 		if r, stuck := m.Stuck(time.Now(), 30*time.Second); !stuck || r != rev {
 			t.Errorf("a loop that stands still for a minute is not found")
@@ -125,12 +125,12 @@ func TestRestart(t *testing.T) {
 		w := &world{running: 5, replicas: 3, observed: true}
 		m, _ := start(t.Context(), w)
 		stored := decider.State{}
-		m.Restore = func(collector.Revision) decider.State { return stored }
+		m.Restore = func(collector.Key) decider.State { return stored }
 		m.Ensure(rev, spec(8), w.replicas)
 		stored = decider.State{EngineSeen: true}
 		m.Restart()
 		seen := false
-		m.States(func(_ collector.Revision, state decider.State) { seen = state.EngineSeen })
+		m.States(func(_ collector.Key, state decider.State) { seen = state.EngineSeen })
 		if !seen {
 			t.Error("the stored state is not used")
 		}

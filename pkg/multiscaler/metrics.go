@@ -79,7 +79,7 @@ func (m *Metrics) failed() {
 }
 
 // decided publishes a record; wants of metrics that the spec no longer names go.
-func (m *Metrics) decided(r collector.Revision, before, rec Record) {
+func (m *Metrics) decided(r collector.Key, before, rec Record) {
 	if m == nil {
 		return
 	}
@@ -108,7 +108,7 @@ func drainingPods(obs decider.Observation) (n int) {
 }
 
 // objective publishes the parts of a decision on the metric slo.
-func (m *Metrics) objective(r collector.Revision, p *decider.SLOParts) {
+func (m *Metrics) objective(r collector.Key, p *decider.SLOParts) {
 	if p == nil {
 		return
 	}
@@ -128,7 +128,7 @@ func wants(d decider.Decision, m decider.Metric) bool {
 }
 
 // wanted sets the want of one signal, and removes it while it is unknown.
-func (m *Metrics) wanted(r collector.Revision, w decider.Want) {
+func (m *Metrics) wanted(r collector.Key, w decider.Want) {
 	if w.Replicas < 0 {
 		m.want.DeleteLabelValues(r.Namespace, r.Name, string(w.Metric))
 		return
@@ -136,7 +136,7 @@ func (m *Metrics) wanted(r collector.Revision, w decider.Want) {
 	m.want.WithLabelValues(r.Namespace, r.Name, string(w.Metric)).Set(float64(w.Replicas))
 }
 
-func (m *Metrics) forget(r collector.Revision) {
+func (m *Metrics) forget(r collector.Key) {
 	if m == nil {
 		return
 	}

@@ -37,13 +37,13 @@ const (
 
 // Observer returns what is known about a revision, except its replicas.
 type Observer interface {
-	Observe(r collector.Revision) (decider.Observation, bool)
+	Observe(r collector.Key) (decider.Observation, bool)
 }
 
 // Scales returns the replicas of a revision's scale target now (spec.replicas);
 // false when there is no such target yet.
 type Scales interface {
-	Replicas(r collector.Revision) (int32, bool)
+	Replicas(r collector.Key) (int32, bool)
 }
 
 // Record is a decision with what it was made from.
@@ -73,30 +73,30 @@ type Options struct {
 	Metrics  *Metrics
 	Recorder Recorder
 	// Restore returns the state that a revision's loop begins with.
-	Restore func(collector.Revision) decider.State
+	Restore func(collector.Key) decider.State
 }
 
 // MultiScaler decides for many revisions. It is safe for concurrent use.
 type MultiScaler struct {
 	Options
 	ctx     context.Context
-	changed func(collector.Revision)
+	changed func(collector.Key)
 
 	mu      sync.RWMutex
-	runners map[collector.Revision]*runner
+	runners map[collector.Key]*runner
 }
 
 // New returns a MultiScaler whose loops end with ctx. changed is called
 // whenever a revision's count or the reason for it changed; it must not block.
-func New(ctx context.Context, o Options, changed func(collector.Revision)) *MultiScaler {
-	return &MultiScaler{Options: o, ctx: ctx, changed: changed, runners: map[collector.Revision]*runner{}}
+func New(ctx context.Context, o Options, changed func(collector.Key)) *MultiScaler {
+	return &MultiScaler{Options: o, ctx: ctx, changed: changed, runners: map[collector.Key]*runner{}}
 }
 
 // Ensure starts or updates a revision's loop and returns the decision that
 // holds under the spec. State is kept when the spec changes. A decision made
 // from another count than the scale target's present one is made again, so
 // that a count of old knowledge never undoes a newer one.
-func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas int32) Record {
+func (m *MultiScaler) Ensure(r collector.Key, spec decider.Spec, replicas int32) Record {
 	run, ok := m.runner(r)
 	record := run.ensure(time.Now(), spec, replicas)
 	if !ok {
@@ -106,7 +106,7 @@ func (m *MultiScaler) Ensure(r collector.Revision, spec decider.Spec, replicas i
 }
 
 // runner returns a revision's runner; it is false when it was made now.
-func (m *MultiScaler) runner(r collector.Revision) (*runner, bool) {
+func (m *MultiScaler) runner(r collector.Key) (*runner, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	run, ok := m.runners[r]
@@ -118,7 +118,7 @@ func (m *MultiScaler) runner(r collector.Revision) (*runner, bool) {
 }
 
 // States calls yield with the present state of every revision.
-func (m *MultiScaler) States(yield func(collector.Revision, decider.State)) {
+func (m *MultiScaler) States(yield func(collector.Key, decider.State)) {
 	m.mu.RLock()
 	runners := slices.Collect(maps.Values(m.runners))
 	m.mu.RUnlock()
@@ -140,7 +140,7 @@ func (m *MultiScaler) Restart() {
 }
 
 // Stuck returns a revision whose loop has not come round for limit; false when every one has.
-func (m *MultiScaler) Stuck(now time.Time, limit time.Duration) (collector.Revision, bool) {
+func (m *MultiScaler) Stuck(now time.Time, limit time.Duration) (collector.Key, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for rev, run := range m.runners {
@@ -148,11 +148,11 @@ func (m *MultiScaler) Stuck(now time.Time, limit time.Duration) (collector.Revis
 			return rev, true
 		}
 	}
-	return collector.Revision{}, false
+	return collector.Key{}, false
 }
 
 // Forget ends a revision's loop.
-func (m *MultiScaler) Forget(r collector.Revision) {
+func (m *MultiScaler) Forget(r collector.Key) {
 	m.mu.Lock()
 	run, ok := m.runners[r]
 	delete(m.runners, r)
@@ -175,7 +175,7 @@ func (m *MultiScaler) recorded(r *runner, obs decider.Observation, d decider.Dec
 
 // Poke asks for a decision soon, because a sample changed the picture; sooner when
 // the sample shows a burst.
-func (m *MultiScaler) Poke(r collector.Revision, burst bool) {
+func (m *MultiScaler) Poke(r collector.Key, burst bool) {
 	m.mu.RLock()
 	run, ok := m.runners[r]
 	m.mu.RUnlock()
@@ -198,7 +198,7 @@ func (m *MultiScaler) untilDecision(ago time.Duration, burst bool) time.Duration
 }
 
 // Last returns the newest decision of a revision.
-func (m *MultiScaler) Last(r collector.Revision) (Record, bool) {
+func (m *MultiScaler) Last(r collector.Key) (Record, bool) {
 	m.mu.RLock()
 	run, ok := m.runners[r]
 	m.mu.RUnlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-var rev = collector.Revision{Namespace: "default", Name: "llm-00001"}
+var rev = collector.Key{Namespace: "default", Name: "llm-00001"}
 
 // world is one revision whose pods run a number of requests.
 type world struct {
@@ -31,7 +31,7 @@ type world struct {
 	changes     int
 }
 
-func (w *world) Observe(collector.Revision) (decider.Observation, bool) {
+func (w *world) Observe(collector.Key) (decider.Observation, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	unknown := decider.Windowed{Stable: decider.Unknown(), Panic: decider.Unknown()}
@@ -45,7 +45,7 @@ func (w *world) Observe(collector.Revision) (decider.Observation, bool) {
 	}, w.observed
 }
 
-func (w *world) Replicas(collector.Revision) (int32, bool) {
+func (w *world) Replicas(collector.Key) (int32, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.replicas, w.replicas >= 0
@@ -66,7 +66,7 @@ func (w *world) changed() int {
 func start(ctx context.Context, w *world) (*MultiScaler, *Metrics) {
 	metrics := NewMetrics(prometheus.NewRegistry())
 	m := New(ctx, Options{Observer: w, Scales: w, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics},
-		func(collector.Revision) { w.set(func() { w.changes++ }) })
+		func(collector.Key) { w.set(func() { w.changes++ }) })
 	return m, metrics
 }
 
@@ -257,7 +257,7 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 				w := &world{running: 5, replicas: 1, observed: true}
 				m, metrics := start(ctx, w)
 				for i := range tt.revisions {
-					m.runner(collector.Revision{Name: fmt.Sprint(i)}) // which only count
+					m.runner(collector.Key{Name: fmt.Sprint(i)}) // which only count
 				}
 				m.Ensure(rev, spec(8), w.replicas)
 				time.Sleep(tick - time.Millisecond)
@@ -307,7 +307,7 @@ func TestPoke_burstsAreDecidedOnSooner(t *testing.T) {
 				w := &world{running: 5, replicas: 1, observed: true}
 				m, _ := start(ctx, w)
 				for i := range 999 {
-					m.runner(collector.Revision{Name: fmt.Sprint(i)}) // which only count
+					m.runner(collector.Key{Name: fmt.Sprint(i)}) // which only count
 				}
 				m.Ensure(rev, spec(8), w.replicas)
 				time.Sleep(tick) // a decision now, the next tick in two seconds

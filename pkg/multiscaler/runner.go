@@ -15,7 +15,7 @@ import (
 // over a whole step, so that no step on older knowledge overwrites a newer one.
 type runner struct {
 	m        *MultiScaler
-	revision collector.Revision
+	revision collector.Key
 	ctx      context.Context
 	cancel   context.CancelFunc
 	// pokes and bursts have room for one: what comes before the decision folds into it.
@@ -34,7 +34,7 @@ type runner struct {
 	notifiedText string
 }
 
-func newRunner(m *MultiScaler, r collector.Revision) *runner {
+func newRunner(m *MultiScaler, r collector.Key) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
 	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1), bursts: make(chan struct{}, 1)}
 	run.alive()

@@ -28,7 +28,7 @@ const (
 )
 
 // revision is the one that the playground serves.
-var revision = collector.Revision{Namespace: "default", Name: "playground-00001"}
+var revision = collector.Key{Namespace: "default", Name: "playground-00001"}
 
 // World is the fleet in time, with everything that the product reads of it. It
 // is safe for concurrent use.
@@ -214,7 +214,7 @@ func (w *World) ensure() {
 }
 
 // decided is called when the real loop has something new.
-func (w *World) decided(r collector.Revision) {
+func (w *World) decided(r collector.Key) {
 	if record, ok := w.scaler.Last(r); ok {
 		w.act(record)
 	}
@@ -239,7 +239,7 @@ func (w *World) act(record multiscaler.Record) {
 // observer adds what a cluster's activator would know to the collector's view.
 type observer struct{ w *World }
 
-func (o observer) Observe(r collector.Revision) (decider.Observation, bool) {
+func (o observer) Observe(r collector.Key) (decider.Observation, bool) {
 	obs, ok := o.w.collector.Observe(r)
 	o.w.mu.Lock()
 	defer o.w.mu.Unlock()
@@ -250,7 +250,7 @@ func (o observer) Observe(r collector.Revision) (decider.Observation, bool) {
 // scales answers for the Deployment.
 type scales struct{ w *World }
 
-func (s scales) Replicas(collector.Revision) (int32, bool) {
+func (s scales) Replicas(collector.Key) (int32, bool) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	return s.w.last.Replicas, true

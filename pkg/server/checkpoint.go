@@ -42,7 +42,7 @@ func newCheckpoints(kube kubernetes.Interface, namespace string, autoscalers pal
 }
 
 // restore returns the state of before the restart, or none with an event that says why.
-func (c *checkpoints) restore(rev collector.Revision) decider.State {
+func (c *checkpoints) restore(rev collector.Key) decider.State {
 	pa, err := c.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 	if err != nil {
 		return decider.State{}
@@ -97,13 +97,13 @@ func (c *checkpoints) loadFirst(ctx context.Context) {
 
 // loops are the decision loops, whose states are stored.
 type loops interface {
-	States(yield func(collector.Revision, decider.State))
+	States(yield func(collector.Key, decider.State))
 	Restart()
 }
 
 // run saves the states of the revisions that this process leads, and deletes
 // those of revisions that are gone.
-func (c *checkpoints) run(ctx context.Context, l loops, leads func(collector.Revision) bool) error {
+func (c *checkpoints) run(ctx context.Context, l loops, leads func(collector.Key) bool) error {
 	if !c.loaded && c.load(ctx) {
 		l.Restart()
 		c.log.Info("the stored states are read and used")
@@ -122,14 +122,14 @@ func (c *checkpoints) run(ctx context.Context, l loops, leads func(collector.Rev
 }
 
 // last saves once more when the process ends, so that the next one knows the last minute too.
-func (c *checkpoints) last(ctx context.Context, l loops, leads func(collector.Revision) bool) {
+func (c *checkpoints) last(ctx context.Context, l loops, leads func(collector.Key) bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalSave)
 	defer cancel()
 	c.save(ctx, l, leads)
 }
 
-func (c *checkpoints) save(ctx context.Context, l loops, leads func(collector.Revision) bool) {
-	l.States(func(rev collector.Revision, state decider.State) {
+func (c *checkpoints) save(ctx context.Context, l loops, leads func(collector.Key) bool) {
+	l.States(func(rev collector.Key, state decider.State) {
 		pa, err := c.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 		if err != nil || !leads(rev) {
 			return
@@ -140,8 +140,8 @@ func (c *checkpoints) save(ctx context.Context, l loops, leads func(collector.Re
 	})
 }
 
-func (c *checkpoints) prune(ctx context.Context, leads func(collector.Revision) bool) {
-	err := c.store.Prune(ctx, func(rev collector.Revision) bool {
+func (c *checkpoints) prune(ctx context.Context, leads func(collector.Key) bool) {
+	err := c.store.Prune(ctx, func(rev collector.Key) bool {
 		_, err := c.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 		return err != nil && leads(rev)
 	})
@@ -153,7 +153,7 @@ func (c *checkpoints) prune(ctx context.Context, leads func(collector.Revision) 
 // untilSaved returns a context that ends after the states were saved at the end of ctx: a
 // leader must still be one when it stores them.
 func (c *checkpoints) untilSaved(ctx context.Context, l loops,
-	leads func(collector.Revision) bool) (context.Context, context.CancelFunc) {
+	leads func(collector.Key) bool) (context.Context, context.CancelFunc) {
 	leading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
 		defer stop()

@@ -50,11 +50,11 @@ func newPools(b *base, col *collector.Collector) poolReader {
 		Kube: kubeclient.Get(ctx), Collector: col, Held: col, Pools: list,
 		Log: b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
-		Observed: func(r collector.Revision) bool {
+		Observed: func(r collector.Key) bool {
 			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
 			return err == nil && podautoscaler.Observed(pa)
 		},
-		Target: func(r collector.Revision) (collector.Target, bool) { return pageOf(revisions, r) },
+		Target: func(r collector.Key) (collector.Target, bool) { return pageOf(revisions, r) },
 	})}
 }
 
@@ -113,7 +113,7 @@ func foreign(r *inferencegateway.Reader) func(namespace, name string) map[string
 }
 
 // pageOf says where a revision's engine has its page, which no autoscaler asked for.
-func pageOf(revisions servinglisters.RevisionLister, r collector.Revision) (collector.Target, bool) {
+func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector.Target, bool) {
 	rev, err := revisions.Revisions(r.Namespace).Get(r.Name)
 	if err != nil {
 		return collector.Target{}, false
@@ -153,7 +153,7 @@ func (v view) pool(p inferencepool.Pool) metricsapi.Object {
 }
 
 func (v view) podsIn(p inferencepool.Pool) (found []collector.PodSnapshot) {
-	if s, ok := v.snapshot(p.Key().Namespace, p.Key().Name); ok {
+	if s, ok := v.snapshot(p.Key()); ok {
 		found = append(found, s.Pods...)
 	}
 	selected, err := v.pods.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
@@ -169,7 +169,7 @@ func (v view) podsIn(p inferencepool.Pool) (found []collector.PodSnapshot) {
 		byRevision[revision][pod.Name] = true
 	}
 	for revision, names := range byRevision {
-		s, _ := v.snapshot(p.Namespace, revision)
+		s, _ := v.snapshot(collector.Key{Namespace: p.Namespace, Name: revision})
 		for _, pod := range s.Pods {
 			if names[pod.Pod.Name] {
 				found = append(found, pod)
@@ -185,7 +185,7 @@ func (v view) otherPods(namespace string) (objects []metricsapi.Object) {
 		return nil
 	}
 	for key, pods := range v.pools.Pods(namespace) {
-		s, _ := v.snapshot(key.Namespace, key.Name)
+		s, _ := v.snapshot(key)
 		read := map[string]collector.PodSnapshot{}
 		for _, p := range s.Pods {
 			read[p.Pod.Name] = p

@@ -26,8 +26,8 @@ func TestView_pools(t *testing.T) {
 	v := newView(t)
 	earlier := then.Add(-time.Second)
 	v.collector = collected{
-		"llm-1":             {Pods: []collector.PodSnapshot{read("a", 30, 2, then), read("b", 60, 4, earlier), read("unselected", 90, 50, then)}},
-		"inferencepool/llm": {Pods: []collector.PodSnapshot{read("plain", 90, 3, then)}},
+		"llm-1":    {Pods: []collector.PodSnapshot{read("a", 30, 2, then), read("b", 60, 4, earlier), read("unselected", 90, 50, then)}},
+		"pool/llm": {Pods: []collector.PodSnapshot{read("plain", 90, 3, then)}},
 	}
 	pools := []inferencepool.Pool{
 		{Namespace: "default", Name: "llm", UID: "u", Labels: map[string]string{"team": "x"}, Selector: map[string]string{"serving.knative.dev/revision": "llm-1"}},

@@ -26,7 +26,7 @@ type snapshotCache struct {
 
 // snapshotKey is of a snapshot with or without percentiles of latencies.
 type snapshotKey struct {
-	collector.Revision
+	collector.Key
 	gauges bool
 }
 
@@ -41,17 +41,17 @@ func newSnapshotCache(from snapshots) *snapshotCache {
 }
 
 // Snapshot implements snapshots.
-func (c *snapshotCache) Snapshot(r collector.Revision, now time.Time) (collector.Snapshot, bool) {
+func (c *snapshotCache) Snapshot(r collector.Key, now time.Time) (collector.Snapshot, bool) {
 	return c.take(snapshotKey{r, false}, now, c.from.Snapshot)
 }
 
 // Gauges implements snapshots.
-func (c *snapshotCache) Gauges(r collector.Revision, now time.Time) (collector.Snapshot, bool) {
+func (c *snapshotCache) Gauges(r collector.Key, now time.Time) (collector.Snapshot, bool) {
 	return c.take(snapshotKey{r, true}, now, c.from.Gauges)
 }
 
 func (c *snapshotCache) take(key snapshotKey, now time.Time,
-	from func(collector.Revision, time.Time) (collector.Snapshot, bool)) (collector.Snapshot, bool) {
+	from func(collector.Key, time.Time) (collector.Snapshot, bool)) (collector.Snapshot, bool) {
 	c.mu.Lock()
 	s, ok := c.newest[key]
 	c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *snapshotCache) take(key snapshotKey, now time.Time,
 		return s.Snapshot, s.watched
 	}
 	s = cachedSnapshot{at: now}
-	s.Snapshot, s.watched = from(key.Revision, now)
+	s.Snapshot, s.watched = from(key.Key, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.prune(now)

@@ -10,9 +10,9 @@ import (
 func TestSnapshotCache(t *testing.T) {
 	asked := &recordedSnapshots{snapshots: collected{"a": readyPods(2, 1)}}
 	c := newSnapshotCache(asked)
-	a, gone := collector.Revision{Namespace: "default", Name: "a"}, collector.Revision{Namespace: "default", Name: "gone"}
+	a, gone := collector.Key{Namespace: "default", Name: "a"}, collector.Key{Namespace: "default", Name: "gone"}
 	for _, step := range []struct {
-		rev     collector.Revision
+		rev     collector.Key
 		after   time.Duration
 		watched bool
 		asked   int

@@ -22,14 +22,14 @@ import (
 
 // snapshots is what the view reads from the collector.
 type snapshots interface {
-	Snapshot(r collector.Revision, now time.Time) (collector.Snapshot, bool)
+	Snapshot(r collector.Key, now time.Time) (collector.Snapshot, bool)
 	// Gauges is Snapshot without percentiles of latencies.
-	Gauges(r collector.Revision, now time.Time) (collector.Snapshot, bool)
+	Gauges(r collector.Key, now time.Time) (collector.Snapshot, bool)
 }
 
 // decisions is what the view reads from the decision loops.
 type decisions interface {
-	Last(r collector.Revision) (multiscaler.Record, bool)
+	Last(r collector.Key) (multiscaler.Record, bool)
 }
 
 // view serves the collector's numbers to the metrics API, from memory.
@@ -106,15 +106,15 @@ func (v view) observed(namespace string, selector labels.Selector) []*v1alpha1.P
 
 func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
 	o := metricsapi.Object{Namespace: pa.Namespace, Name: pa.Name, Labels: pa.Labels}
-	if s, ok := v.snapshot(pa.Namespace, pa.Name); ok {
+	if s, ok := v.snapshot(revisionOf(pa)); ok {
 		o.Samples = samples.OfValues(s.Values)
 	}
-	o.Samples = append(o.Samples, v.parts(collector.Revision{Namespace: pa.Namespace, Name: pa.Name})...)
+	o.Samples = append(o.Samples, v.parts(revisionOf(pa))...)
 	return o
 }
 
 // parts are those of a revision's newest decision.
-func (v view) parts(r collector.Revision) []metricsapi.Sample {
+func (v view) parts(r collector.Key) []metricsapi.Sample {
 	if v.decisions == nil {
 		return nil
 	}
@@ -122,12 +122,16 @@ func (v view) parts(r collector.Revision) []metricsapi.Sample {
 	return samples.OfParts(record.Decision.SLO, record.Time)
 }
 
-func (v view) snapshot(namespace, name string) (collector.Snapshot, bool) {
-	r := collector.Revision{Namespace: namespace, Name: name}
+// revisionOf is the revision of a PodAutoscaler, which has its name.
+func revisionOf(pa *v1alpha1.PodAutoscaler) collector.Key {
+	return collector.Key{Namespace: pa.Namespace, Name: pa.Name}
+}
+
+func (v view) snapshot(key collector.Key) (collector.Snapshot, bool) {
 	if v.gauges {
-		return v.collector.Gauges(r, time.Now())
+		return v.collector.Gauges(key, time.Now())
 	}
-	return v.collector.Snapshot(r, time.Now())
+	return v.collector.Snapshot(key, time.Now())
 }
 
 // isPercentile reports whether a metric of the API is a percentile of a latency.
@@ -138,7 +142,7 @@ func isPercentile(metric string) bool {
 
 // pod looks one pod up in its revision's snapshot.
 func (v view) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
-	s, ok := v.snapshot(pod.Namespace, pod.Labels[serving.RevisionLabelKey])
+	s, ok := v.snapshot(collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]})
 	if !ok {
 		return metricsapi.Object{}, false
 	}
@@ -159,7 +163,7 @@ func (v view) podsOf(q metricsapi.Query) []metricsapi.Object {
 	}
 	var objects []metricsapi.Object
 	for _, pa := range observed {
-		s, ok := v.snapshot(pa.Namespace, pa.Name)
+		s, ok := v.snapshot(revisionOf(pa))
 		if !ok {
 			continue
 		}
@@ -202,7 +206,7 @@ func (v view) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
 	folds := map[key]fold{}
 	for _, pa := range observed {
 		k := key{pa.Namespace, pa.Labels[serving.ServiceLabelKey]}
-		s, ok := v.snapshot(pa.Namespace, pa.Name)
+		s, ok := v.snapshot(revisionOf(pa))
 		if k.name == "" || !ok {
 			continue
 		}

@@ -25,16 +25,20 @@ import (
 
 var then = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
-// collected answers with fixed snapshots by revision name.
+// collected answers with fixed snapshots by the name of a revision or as pool/NAME.
 type collected map[string]collector.Snapshot
 
-func (c collected) Snapshot(r collector.Revision, _ time.Time) (collector.Snapshot, bool) {
-	s, ok := c[r.Name]
+func (c collected) Snapshot(r collector.Key, _ time.Time) (collector.Snapshot, bool) {
+	name := r.Name
+	if r.Kind != collector.Revision {
+		name = r.Kind.String() + "/" + name
+	}
+	s, ok := c[name]
 	return s, ok
 }
 
 // Gauges are the values of which no percentile was taken.
-func (c collected) Gauges(r collector.Revision, _ time.Time) (collector.Snapshot, bool) {
+func (c collected) Gauges(r collector.Key, _ time.Time) (collector.Snapshot, bool) {
 	s, ok := c[r.Name]
 	s.Values, s.Pods = withoutPercentiles(s.Values), slices.Clone(s.Pods)
 	for i := range s.Pods {
@@ -185,12 +189,12 @@ type recordedSnapshots struct {
 	names []string
 }
 
-func (r *recordedSnapshots) Snapshot(rev collector.Revision, now time.Time) (collector.Snapshot, bool) {
+func (r *recordedSnapshots) Snapshot(rev collector.Key, now time.Time) (collector.Snapshot, bool) {
 	r.names = append(r.names, rev.Name)
 	return r.snapshots.Snapshot(rev, now)
 }
 
-func (r *recordedSnapshots) Gauges(rev collector.Revision, now time.Time) (collector.Snapshot, bool) {
+func (r *recordedSnapshots) Gauges(rev collector.Key, now time.Time) (collector.Snapshot, bool) {
 	r.names = append(r.names, "gauges of "+rev.Name)
 	return r.snapshots.Gauges(rev, now)
 }

@@ -59,7 +59,7 @@ func (w *warmUp) ready(now time.Time) bool {
 // value. A revision that is not watched yet counts as one pod that was not read.
 func (v view) readOnce() (read, pods int) {
 	for _, pa := range v.observed("", labels.Everything()) {
-		s, ok := v.snapshot(pa.Namespace, pa.Name)
+		s, ok := v.snapshot(revisionOf(pa))
 		if !ok {
 			pods++
 			continue

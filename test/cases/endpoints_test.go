@@ -14,7 +14,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
-var revision = collector.Revision{Namespace: "default", Name: "llm-00001"}
+var revision = collector.Key{Namespace: "default", Name: "llm-00001"}
 
 const vllmPage = "vllm:num_requests_running{engine=\"0\"} 3\nvllm:num_requests_waiting{engine=\"0\"} 2\n"
 
@@ -25,7 +25,7 @@ func collect(t *testing.T, server *httptest.Server, target collector.Target, don
 	if err != nil {
 		t.Fatal(err)
 	}
-	target.Revision, target.EngineOnly, target.PortNamed = revision, true, true
+	target.Key, target.EngineOnly, target.PortNamed = revision, true, true
 	target.StableWindow, target.PanicWindow = time.Minute, 6*time.Second
 	if target.Port, err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)

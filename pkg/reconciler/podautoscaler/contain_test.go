@@ -20,11 +20,11 @@ import (
 // failing is a scaler whose decisions panic, and are contained there.
 type failing struct{ *bench }
 
-func (f failing) Last(collector.Revision) (multiscaler.Record, bool) {
-	return f.Ensure(collector.Revision{}, decider.Spec{}, 0), true
+func (f failing) Last(collector.Key) (multiscaler.Record, bool) {
+	return f.Ensure(collector.Key{}, decider.Spec{}, 0), true
 }
 
-func (f failing) Ensure(collector.Revision, decider.Spec, int32) multiscaler.Record {
+func (f failing) Ensure(collector.Key, decider.Spec, int32) multiscaler.Record {
 	return multiscaler.Record{Time: time.Now(), Failure: "index out of range [3]", Decision: decider.Decision{Replicas: 2, Reason: multiscaler.InternalError}}
 }
 

@@ -60,7 +60,7 @@ type Options struct {
 	// Recorder is told every decision; nil records nothing.
 	Recorder multiscaler.Recorder
 	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.
-	Restore func(collector.Revision) decider.State
+	Restore func(collector.Key) decider.State
 	// Account is our ServiceAccount as NAMESPACE:NAME, for commands that a user may copy.
 	Account string
 }
@@ -77,7 +77,7 @@ type Controller struct {
 }
 
 // Leads reports whether this process acts for a revision.
-func (c *Controller) Leads(rev collector.Revision) bool {
+func (c *Controller) Leads(rev collector.Key) bool {
 	l, ok := c.Reconciler.(interface {
 		IsLeaderFor(types.NamespacedName) bool
 	})
@@ -87,7 +87,7 @@ func (c *Controller) Leads(rev collector.Revision) bool {
 // LeadsAny reports whether this process acts for any revision.
 func (c *Controller) LeadsAny() bool {
 	leads := false
-	c.Scaler.States(func(rev collector.Revision, _ decider.State) { leads = leads || c.Leads(rev) })
+	c.Scaler.States(func(rev collector.Key, _ decider.State) { leads = leads || c.Leads(rev) })
 	return leads
 }
 
@@ -129,7 +129,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
 		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
 		Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
-	}, func(rev collector.Revision) { c.EnqueueKey(keyOf(rev)) })
+	}, func(rev collector.Key) { c.EnqueueKey(keyOf(rev)) })
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
 	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(),
@@ -236,7 +236,7 @@ func (r *Reconciler) podChanged(impl *controller.Impl, obj any) {
 
 // revisionChanged passes a change of an object that carries a revision label on
 // to its PodAutoscaler; false when that is not observed.
-func (r *Reconciler) revisionChanged(impl *controller.Impl, obj any) (collector.Revision, bool) {
+func (r *Reconciler) revisionChanged(impl *controller.Impl, obj any) (collector.Key, bool) {
 	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = gone.Obj
 	}
@@ -245,9 +245,9 @@ func (r *Reconciler) revisionChanged(impl *controller.Impl, obj any) (collector.
 		GetLabels() map[string]string
 	})
 	if !ok {
-		return collector.Revision{}, false
+		return collector.Key{}, false
 	}
-	rev := collector.Revision{Namespace: object.GetNamespace(), Name: object.GetLabels()[serving.RevisionLabelKey]}
+	rev := collector.Key{Namespace: object.GetNamespace(), Name: object.GetLabels()[serving.RevisionLabelKey]}
 	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 	if err != nil || !Observed(pa) {
 		return rev, false
@@ -256,7 +256,7 @@ func (r *Reconciler) revisionChanged(impl *controller.Impl, obj any) (collector.
 	return rev, true
 }
 
-func keyOf(rev collector.Revision) types.NamespacedName {
+func keyOf(rev collector.Key) types.NamespacedName {
 	return types.NamespacedName{Namespace: rev.Namespace, Name: rev.Name}
 }
 
@@ -268,7 +268,7 @@ type scales struct {
 }
 
 // Replicas implements multiscaler.Scales.
-func (s scales) Replicas(rev collector.Revision) (int32, bool) {
+func (s scales) Replicas(rev collector.Key) (int32, bool) {
 	pa, err := s.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 	if err != nil {
 		return 0, false

@@ -105,7 +105,7 @@ func (r *Reconciler) writePods(ctx context.Context, pa *v1alpha1.PodAutoscaler, 
 
 // openNew lets the pods in that were born with the gate. It comes before everything else
 // of a reconciliation: a start is never slower for the gate.
-func (r *Reconciler) openNew(ctx context.Context, rev collector.Revision) error {
+func (r *Reconciler) openNew(ctx context.Context, rev collector.Key) error {
 	var errs []error
 	for _, pod := range r.pods.list(rev) {
 		if gate, _ := gateOf(pod); gate == drain.Unset {
@@ -130,14 +130,14 @@ func (c *Controller) OpenStrays(ctx context.Context) {
 	})
 }
 
-func (r *Reconciler) openStrays(ctx context.Context, leads func(collector.Revision) bool) {
+func (r *Reconciler) openStrays(ctx context.Context, leads func(collector.Key) bool) {
 	for _, obj := range r.pods.List() {
 		pod, ok := obj.(*corev1.Pod)
 		if !ok || !alive(pod) {
 			continue
 		}
 		gate, _ := gateOf(r.pods.written.newest(pod))
-		rev := collector.Revision{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
+		rev := collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
 		if gate != drain.Unset && gate != drain.Closed || !leads(rev) || r.isOurs(rev) {
 			continue
 		}

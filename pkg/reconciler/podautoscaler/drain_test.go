@@ -185,7 +185,7 @@ func TestOpenStrays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, 1, tt.pa, gated("a", "", 0), gated("b", corev1.ConditionFalse, time.Minute), gated("c", corev1.ConditionTrue, 0), pod("llm-1", "d", ready()))
-			b.openStrays(t.Context(), func(collector.Revision) bool { return tt.leads })
+			b.openStrays(t.Context(), func(collector.Key) bool { return tt.leads })
 			if w := b.writtenPods(); !slices.Equal(w, tt.want) {
 				t.Errorf("wrote %q, want %q", w, tt.want)
 			}

@@ -53,8 +53,8 @@ type bench struct {
 	network *networkingfake.Clientset
 	events  *record.FakeRecorder
 
-	watched  map[collector.Revision]collector.Target
-	specs    map[collector.Revision]decider.Spec
+	watched  map[collector.Key]collector.Target
+	specs    map[collector.Key]decider.Spec
 	answer   int32 // -1: no decision yet
 	requeued time.Duration
 	problems []collector.Problem
@@ -69,19 +69,19 @@ type bench struct {
 
 func (b *bench) ActivatorProblem() error { return b.blind }
 
-func (b *bench) Watch(t collector.Target)                    { b.watched[t.Revision] = t }
-func (b *bench) SetPods(collector.Revision, []collector.Pod) {}
-func (b *bench) Problems(collector.Revision, time.Time) []collector.Problem {
+func (b *bench) Watch(t collector.Target)               { b.watched[t.Key] = t }
+func (b *bench) SetPods(collector.Key, []collector.Pod) {}
+func (b *bench) Problems(collector.Key, time.Time) []collector.Problem {
 	return b.problems
 }
-func (b *bench) Endpoint(collector.Revision) collector.Endpoint     { return b.endpoint }
-func (b *bench) Loads(collector.Revision) map[string]collector.Load { return b.loads }
-func (b *bench) Forget(r collector.Revision) {
+func (b *bench) Endpoint(collector.Key) collector.Endpoint     { return b.endpoint }
+func (b *bench) Loads(collector.Key) map[string]collector.Load { return b.loads }
+func (b *bench) Forget(r collector.Key) {
 	delete(b.watched, r)
 	delete(b.specs, r)
 }
 
-func (b *bench) Ensure(r collector.Revision, spec decider.Spec, _ int32) multiscaler.Record {
+func (b *bench) Ensure(r collector.Key, spec decider.Spec, _ int32) multiscaler.Record {
 	b.specs[r] = spec
 	return b.record()
 }
@@ -107,7 +107,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, revisionIndexer())
 	b := &bench{
 		t: t, kube: kubefake.NewClientset(), serving: servingfake.NewSimpleClientset(), network: networkingfake.NewSimpleClientset(), events: record.NewFakeRecorder(20),
-		watched: map[collector.Revision]collector.Target{}, specs: map[collector.Revision]decider.Spec{}, answer: answer,
+		watched: map[collector.Key]collector.Target{}, specs: map[collector.Key]decider.Spec{}, answer: answer,
 	}
 	for _, o := range objects {
 		var err error

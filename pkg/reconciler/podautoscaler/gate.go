@@ -73,7 +73,7 @@ func deletionCost(pod *corev1.Pod) int32 {
 }
 
 // drainPods are the revision's pods as the plan of a drain wants them.
-func (p podIndex) drainPods(rev collector.Revision, loads map[string]collector.Load) []drain.Pod {
+func (p podIndex) drainPods(rev collector.Key, loads map[string]collector.Load) []drain.Pod {
 	pods := p.list(rev)
 	out := make([]drain.Pod, 0, len(pods))
 	for _, pod := range pods {
@@ -97,7 +97,7 @@ func (p podIndex) drainPods(rev collector.Revision, loads map[string]collector.L
 
 // serving is spec.replicas without the pods that are given up. Every decision asks for it,
 // so that it costs little while no pod drains.
-func (p podIndex) serving(rev collector.Revision, d *appsv1.Deployment) int32 {
+func (p podIndex) serving(rev collector.Key, d *appsv1.Deployment) int32 {
 	replicas := replicasOf(d)
 	closed := func(pod *corev1.Pod) bool { gate, _ := gateOf(pod); return gate == drain.Closed }
 	if !slices.ContainsFunc(p.list(rev), closed) {

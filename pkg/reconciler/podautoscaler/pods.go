@@ -43,7 +43,7 @@ func revisionIndexer() cache.Indexers {
 	}}
 }
 
-func (p podIndex) list(rev collector.Revision) []*corev1.Pod {
+func (p podIndex) list(rev collector.Key) []*corev1.Pod {
 	objs, err := p.ByIndex(byRevision, rev.Namespace+"/"+rev.Name)
 	if err != nil {
 		return nil // only when the index is missing, which NewController adds
@@ -58,7 +58,7 @@ func (p podIndex) list(rev collector.Revision) []*corev1.Pod {
 }
 
 // of returns the revision's pods as the collector wants them.
-func (p podIndex) of(rev collector.Revision) []collector.Pod {
+func (p podIndex) of(rev collector.Key) []collector.Pod {
 	var pods []collector.Pod
 	for _, pod := range p.list(rev) {
 		pods = append(pods, collector.Pod{
@@ -70,7 +70,7 @@ func (p podIndex) of(rev collector.Revision) []collector.Pod {
 	return pods
 }
 
-func (p podIndex) counts(rev collector.Revision) podCounts {
+func (p podIndex) counts(rev collector.Key) podCounts {
 	var c podCounts
 	for _, pod := range p.list(rev) {
 		gate, _ := gateOf(pod)

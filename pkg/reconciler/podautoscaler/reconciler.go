@@ -31,18 +31,18 @@ import (
 // Collector is what the reconciler tells the collector.
 type Collector interface {
 	Watch(t collector.Target)
-	SetPods(r collector.Revision, pods []collector.Pod)
-	Forget(r collector.Revision)
-	Problems(r collector.Revision, wall time.Time) []collector.Problem
-	Endpoint(r collector.Revision) collector.Endpoint
-	Loads(r collector.Revision) map[string]collector.Load
+	SetPods(r collector.Key, pods []collector.Pod)
+	Forget(r collector.Key)
+	Problems(r collector.Key, wall time.Time) []collector.Problem
+	Endpoint(r collector.Key) collector.Endpoint
+	Loads(r collector.Key) map[string]collector.Load
 	ActivatorProblem() error
 }
 
 // Scaler is what the reconciler asks of the decision loops.
 type Scaler interface {
-	Ensure(r collector.Revision, spec decider.Spec, replicas int32) multiscaler.Record
-	Forget(r collector.Revision)
+	Ensure(r collector.Key, spec decider.Spec, replicas int32) multiscaler.Record
+	Forget(r collector.Key)
 }
 
 // Reconciler implements the class. Its fields are set by NewController.
@@ -159,11 +159,11 @@ func (r *Reconciler) contain(pa *v1alpha1.PodAutoscaler, err *pkgreconciler.Even
 
 // ObserveDeletion ends collecting and deciding for a PodAutoscaler that is gone.
 func (r *Reconciler) ObserveDeletion(_ context.Context, key types.NamespacedName) error {
-	r.forget(collector.Revision{Namespace: key.Namespace, Name: key.Name})
+	r.forget(collector.Key{Namespace: key.Namespace, Name: key.Name})
 	return nil
 }
 
-func (r *Reconciler) forget(rev collector.Revision) {
+func (r *Reconciler) forget(rev collector.Key) {
 	r.scaler.Forget(rev)
 	r.collector.Forget(rev)
 }
@@ -208,8 +208,8 @@ func wanted(record multiscaler.Record) int32 {
 	return record.Decision.Replicas
 }
 
-func revisionOf(pa *v1alpha1.PodAutoscaler) collector.Revision {
-	return collector.Revision{Namespace: pa.Namespace, Name: pa.Name}
+func revisionOf(pa *v1alpha1.PodAutoscaler) collector.Key {
+	return collector.Key{Namespace: pa.Namespace, Name: pa.Name}
 }
 
 func knative(ctx context.Context) *knconfig.Config { return knconfig.FromContext(ctx) }

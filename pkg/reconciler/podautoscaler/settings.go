@@ -89,13 +89,13 @@ func scalingAnnotations(all map[string]string) map[string]string {
 
 // collectionTarget says where the revision's numbers are read. A page is read
 // from the engine's own container, never through the queue-proxy.
-func collectionTarget(rev collector.Revision, s config.Settings, target *appsv1.Deployment) collector.Target {
+func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deployment) collector.Target {
 	port := s.MetricsPort
 	if port == 0 {
 		port = userPort(target)
 	}
 	return collector.Target{
-		Revision: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath, TLS: s.MetricsTLS,
+		Key: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath, TLS: s.MetricsTLS,
 		Token:        collector.SecretKey(s.MetricsToken),
 		StableWindow: s.Spec.StableWindow, PanicWindow: s.PanicWindow, Weighted: s.Weighted,
 	}

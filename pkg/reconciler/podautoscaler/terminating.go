@@ -13,13 +13,13 @@ import (
 // still run, of the revisions for which this process acts.
 func (c *Controller) Terminating() []terminating.Pod { return c.terminating() }
 
-func (r *Reconciler) terminating(leads func(collector.Revision) bool) (pods []terminating.Pod) {
+func (r *Reconciler) terminating(leads func(collector.Key) bool) (pods []terminating.Pod) {
 	for _, obj := range r.pods.List() {
 		pod, ok := obj.(*corev1.Pod)
 		if !ok || !isTerminating(pod) {
 			continue
 		}
-		rev := collector.Revision{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
+		rev := collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
 		if leads(rev) && r.isOurs(rev) {
 			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
 		}
@@ -28,7 +28,7 @@ func (r *Reconciler) terminating(leads func(collector.Revision) bool) (pods []te
 }
 
 // isOurs reports whether the PodAutoscaler of a revision is of our class.
-func (r *Reconciler) isOurs(rev collector.Revision) bool {
+func (r *Reconciler) isOurs(rev collector.Key) bool {
 	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
 	return err == nil && pa.Class() == autoscaling.Class
 }

@@ -35,7 +35,7 @@ func TestTerminating(t *testing.T) {
 			b := newBench(t, 1, tt.pa, pod("llm-1", "stays", ready()),
 				going("a", "10.0.0.1", corev1.PodRunning), going("ended", "10.0.0.2", corev1.PodSucceeded), going("unborn", "", corev1.PodPending))
 			var got []string
-			for _, p := range b.terminating(func(collector.Revision) bool { return tt.leads }) {
+			for _, p := range b.terminating(func(collector.Key) bool { return tt.leads }) {
 				got = append(got, p.Name)
 				if want := (terminating.Pod{Namespace: "default", Name: "a", IP: "10.0.0.1"}); p != want {
 					t.Errorf("pod %+v, want %+v", p, want)
