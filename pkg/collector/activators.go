@@ -276,11 +276,11 @@ func (a *activators) problem() error {
 var errNoActivatorMetrics = errors.New("connection refused at port " + strconv.Itoa(activatorPort))
 
 // ownQueues are the queues in front of a revision that are no picker's; r.mu is held.
-func (r *revision) ownQueues() []pickerQueue {
+func (r *revision) ownQueues() []queueShare {
 	if r.target.EngineOnly {
 		return nil
 	}
-	return []pickerQueue{{source: activatorQueue{r.c.activators, r.key}, part: 1}}
+	return []queueShare{{source: activatorQueue{r.c.activators, r.key}, part: 1}}
 }
 
 // podless reports whether requests of the revision wait for its first pod, if there are any.
@@ -303,7 +303,7 @@ func (r *revision) podless() bool {
 // A request on its way through the activator may count twice. r.mu is held.
 func (r *revision) open(now time.Time) float64 {
 	sum := 0.0
-	for _, q := range r.held.queues {
+	for _, q := range r.ledger.queues {
 		sum += q.part * q.waiting(now)
 	}
 	if !r.target.EngineOnly {

@@ -26,19 +26,7 @@ type demand struct {
 	dirty time.Time
 	// first and last are the times of the first value since a gap, and of the newest.
 	first, last time.Time
-	// arrived is the requests of all seconds before that of last, with those that
-	// began to wait in front of the pods; lastRPS is what the pods got in last's.
-	arrived, lastRPS float64
-	// owed are requests that ended to wait and so reach the pods, where they are not
-	// to be counted again. Those of the last seconds are: by now they have, or were
-	// given up.
-	owed  float64
-	ended [owedSeconds]float64
 }
-
-// owedSeconds is the seconds within which a request that a picker let go is in a
-// queue-proxy's report, which covers the last second, once a second.
-const owedSeconds = 3
 
 func (d *demand) resize(now time.Time, stable, panicking time.Duration) {
 	if d.stableConcurrency == nil {
@@ -52,10 +40,8 @@ func (d *demand) resize(now time.Time, stable, panicking time.Duration) {
 	d.panicRPS.Resize(now, panicking)
 }
 
-// set makes s the value of the second of now, and of its requests a second that
-// reached the pods.
-func (d *demand) set(now time.Time, s requestSample, reached float64) {
-	d.count(now, reached)
+// set makes s the value of the second of now.
+func (d *demand) set(now time.Time, s requestSample) {
 	d.stableConcurrency.Set(now, s.concurrency)
 	d.panicConcurrency.Set(now, s.concurrency)
 	d.stableRPS.Set(now, s.rps)
@@ -66,41 +52,6 @@ func (d *demand) set(now time.Time, s requestSample, reached float64) {
 	if now.After(d.last) {
 		d.last = now
 	}
-}
-
-// count adds the second that ends now to the arrivals. A gap without values is
-// counted as if its last rate had gone on, at most for recordGap.
-func (d *demand) count(now time.Time, rps float64) {
-	if past := now.Truncate(bucketWidth).Sub(d.last.Truncate(bucketWidth)); !d.last.IsZero() && past > 0 {
-		came := d.lastRPS * min(past, recordGap).Seconds()
-		again := min(d.owed, came)
-		d.owed -= again
-		d.arrived += came - again
-	}
-	d.lastRPS = rps
-}
-
-// wait takes by how much what waits in front of the pods grew in the last second.
-// Requests that begin to wait have arrived; those that end to are owed. It returns
-// how many of those that reached the pods are not to be counted again.
-func (d *demand) wait(growth float64) (again float64) {
-	copy(d.ended[:], d.ended[1:])
-	d.ended[owedSeconds-1] = max(-growth, 0)
-	recently := 0.0
-	for _, n := range d.ended {
-		recently += n
-	}
-	d.owed = min(d.owed+max(-growth, 0), recently)
-	d.arrived += max(growth, 0)
-	return min(d.owed, d.lastRPS)
-}
-
-// total is the number of requests that have arrived; unknown without a recent value.
-func (d *demand) total(now time.Time) decider.Reading {
-	if !d.known(now) {
-		return decider.Unknown()
-	}
-	return decider.Reading(d.arrived)
 }
 
 // known reports whether the windows hold a recent value.

@@ -23,7 +23,7 @@ func (c *Collector) Observe(key Key) (decider.Observation, bool) {
 	now := c.clock.now()
 	o := decider.Observation{
 		Time: now, Concurrency: r.demand.concurrency(now), RPS: r.demand.rps(now),
-		Arrivals: r.demand.total(now), Queued: r.held.queued(), Open: reading(r.open(now)),
+		Arrivals: r.arrivals(now), Queued: r.ledger.queued(), Open: reading(r.open(now)),
 		Pods: make([]decider.Pod, 0, len(r.pods)),
 	}
 	inFlight := 0.0
@@ -49,6 +49,14 @@ func (c *Collector) Observe(key Key) (decider.Observation, bool) {
 	o.TTFT, _, _ = latency(readable, latencyMetrics[decider.TTFTP95])
 	o.ITL, _, _ = latency(readable, latencyMetrics[decider.ITLP95])
 	return o, true
+}
+
+// arrivals is the number of requests that have arrived; unknown without a recent value.
+func (r *revision) arrivals(now time.Time) decider.Reading {
+	if !r.demand.known(now) {
+		return decider.Unknown()
+	}
+	return decider.Reading(r.ledger.arrived)
 }
 
 // observe is the pod as decisions see it, but its age.

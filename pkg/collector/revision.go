@@ -28,37 +28,11 @@ type revision struct {
 	// podlessSince is when a list without pods followed one with pods, or none.
 	podlessSince time.Time
 	demand       demand
-	held         held
+	ledger       ledger
 	// engineSeen is true once a metrics page of some engine was read.
 	engineSeen bool
 	// bounds are those of the pods' histograms.
 	bounds bounds
-}
-
-// pod is one pod with the readings of its two targets.
-type pod struct {
-	Pod
-	targets [sources]*target
-	// since is when the pod was first seen Ready; zero while it is not.
-	since time.Time
-	// seen is when the pod was first seen, and age how old it was then.
-	seen time.Time
-	age  time.Duration
-	// unborn says that it was never Ready.
-	unborn bool
-	// left is when a draining pod was first seen not Ready; zero before.
-	left time.Time
-
-	requests requestSample
-	// named is true when the last good report of the queue-proxy had the pod's name.
-	named bool
-	// engine is the last sample, before the part of the one before it that is read.
-	engine engineSample
-	before earlierSample
-	// promptBefore and generationBefore are the tokens per second as of before.
-	promptBefore, generationBefore float64
-	rates                          rates
-	latencies                      latencies
 }
 
 func newRevision(c *Collector, key Key) *revision {
@@ -73,8 +47,8 @@ func (r *revision) watch(t Target, now time.Time) {
 	r.target = t
 	r.demand.resize(now, t.StableWindow, t.PanicWindow)
 	r.demand.weighted = t.Weighted
-	if r.held.queues == nil {
-		r.held.become(r.ownQueues())
+	if r.ledger.queues == nil {
+		r.ledger.follow(r.ownQueues())
 	}
 	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed &&
 		old.Path == t.Path && old.TLS == t.TLS && old.Token == t.Token {
@@ -136,40 +110,6 @@ func (r *revision) firstSeen(now Pod, at time.Time) *pod {
 	return &pod{seen: at, age: age, unborn: age < seenBegin}
 }
 
-// noteReady keeps since when the pod has been Ready, or has been out of routing.
-func (p *pod) noteReady(now time.Time) {
-	switch {
-	case !p.Draining || p.Ready:
-		p.left = time.Time{}
-	case p.left.IsZero():
-		p.left = now
-	}
-	switch {
-	case !p.Ready:
-		p.since = time.Time{}
-	case p.since.IsZero():
-		p.since, p.unborn = now, false
-	}
-}
-
-// seenBegin is the age up to which a pod that is seen for the first time cannot
-// have been Ready before.
-const seenBegin = 5 * time.Second
-
-// isNew reports whether a Ready pod has not had the time to be read yet. It had
-// no requests before, so it does not stand for the mean of the others: counting
-// it so would lift the sum for a moment with every pod that comes.
-func (p *pod) isNew(now time.Time) bool {
-	t := p.targets[queueProxy]
-	return t != nil && t.good.IsZero() && now.Sub(p.since) <= t.patience()
-}
-
-// read reports whether the pod is to be read: it may hold requests.
-func (p *pod) read() bool { return p.IP != "" && (p.Ready || p.Draining && !p.unborn) }
-
-// serves reports whether the pod gets new requests.
-func (p *pod) serves() bool { return p.Ready && !p.Draining }
-
 // aim gives a pod that is to be read the targets it lacks.
 func (r *revision) aim(p *pod) {
 	if !p.read() {
@@ -185,29 +125,6 @@ func (r *revision) aim(p *pod) {
 	if p.targets[page] == nil && r.target.Port != 0 {
 		p.targets[page] = newTarget(page, r, p)
 	}
-}
-
-// drop ends a target and forgets what it read.
-func (p *pod) drop(s source) {
-	if t := p.targets[s]; t != nil {
-		t.rev.c.scheduler.drop(t)
-	}
-	p.targets[s] = nil
-	if s != queueProxy {
-		p.forgetEngine()
-	}
-}
-
-func (p *pod) dropAll() {
-	for s := range sources {
-		p.drop(s)
-	}
-}
-
-func (p *pod) forgetEngine() {
-	p.engine, p.before = engineSample{}, earlierSample{}
-	p.rates.reset()
-	p.latencies.reset()
 }
 
 // idleTargets lists targets that were not started; c.mu is held.
@@ -328,12 +245,6 @@ func (r *revision) distrust(p *pod, at time.Time) {
 	}
 }
 
-// isOfAnotherPod reports whether the pod's queue-proxy last reported as another pod.
-func (p *pod) isOfAnotherPod() bool {
-	t := p.targets[queueProxy]
-	return t != nil && t.trouble != nil && t.trouble.cause == causeWrongPod
-}
-
 // tell records whether the target is known and reports a change.
 func (r *revision) tell(t *target, now time.Time) (changed bool) {
 	known := t.fresh(now)
@@ -409,13 +320,15 @@ func (r *revision) record(now time.Time) {
 			sum.rps += p.requests.rps
 		}
 	}
-	switch held := r.held.sum(now); {
+	switch held := r.ledger.inFlight(now); {
 	case known > 0 || ready == 0 && drained > 0:
 		share := float64(ready) / float64(max(known, 1))
 		reached := sum.rps*share + leaving.rps
-		r.demand.set(now, requestSample{sum.concurrency*share + leaving.concurrency + held, r.held.rps(reached)}, reached)
+		r.ledger.count(now, reached)
+		r.demand.set(now, requestSample{sum.concurrency*share + leaving.concurrency + held, r.ledger.rps(reached)})
 	case held > 0 && (r.unborn() || r.none(now)):
-		r.demand.set(now, requestSample{held, r.held.rate}, 0)
+		r.ledger.count(now, 0)
+		r.demand.set(now, requestSample{held, r.ledger.began})
 	}
 }
 
@@ -435,7 +348,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
-	r.held.again = r.demand.wait(r.held.tick(now, min(r.target.StableWindow, longestStandIn)))
+	r.ledger.tick(now, min(r.target.StableWindow, longestStandIn))
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {

@@ -12,7 +12,7 @@ import (
 //
 //	due (heap by time) --dispatch--> lane (a queue per namespace) --worker--> due
 //
-// The mutex is a leaf: nothing else is locked while it is held.
+// While its mutex is held nothing else is locked but a connection that is closed.
 type scheduler struct {
 	mu   sync.Mutex
 	due  dueHeap
