@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/wait"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	corev1listers "k8s.io/client-go/listers/core/v1"
@@ -78,21 +79,14 @@ func New(o Options) *Watcher {
 
 // Run follows the pools until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
 		w.guard(collector.Key{}, func() {
 			pools := w.o.Pools()
 			w.followPlain(ctx, pools)
 			w.followStrays(pools)
 			w.followPickers(ctx, pools)
 		})
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	}, interval)
 }
 
 // followPlain has the other pods of each pool read, and forgets those of pools that went.

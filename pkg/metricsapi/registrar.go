@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/record"
 )
@@ -59,18 +60,11 @@ func NewRegistrar(o RegistrarOptions) *Registrar {
 
 // Run syncs until ctx ends; errors are logged and tried again.
 func (r *Registrar) Run(ctx context.Context) {
-	ticker := time.NewTicker(registerInterval)
-	defer ticker.Stop()
-	for {
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
 		if err := r.Sync(ctx, time.Now()); err != nil && !errors.Is(err, context.Canceled) {
 			r.o.Log.Warn("APIServices not registered; trying again", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	}, registerInterval)
 }
 
 // Sync compares once. Where another adapter serves the group it writes nothing new,

@@ -108,17 +108,11 @@ func (c *checkpoints) run(ctx context.Context, l loops, leads func(collector.Key
 		l.Restart()
 		c.log.Info("the stored states are read and used")
 	}
-	ticker := time.NewTicker(checkpointPeriod)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			c.save(ctx, l, leads)
-			c.prune(ctx, leads)
-		}
-	}
+	return every(ctx, checkpointPeriod, func(ctx context.Context) error {
+		c.save(ctx, l, leads)
+		c.prune(ctx, leads)
+		return nil
+	})
 }
 
 // last saves once more when the process ends, so that the next one knows the last minute too.

@@ -59,14 +59,7 @@ func newViews(leases coordinationclient.LeaseInterface, own func() handover.View
 
 // run publishes until ctx ends, or returns errGaveUp.
 func (v *views) run(ctx context.Context) error {
-	ticker := time.NewTicker(viewInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	return every(ctx, viewInterval, func(ctx context.Context) error {
 		others, err := v.exchange(ctx, time.Now())
 		if err != nil {
 			v.log.Warn("what this replica can read is not published; trying again", "error", err)
@@ -74,7 +67,8 @@ func (v *views) run(ctx context.Context) error {
 		if v.judge.GiveUp(time.Now(), v.leads(), v.own(), others) {
 			return errGaveUp
 		}
-	}
+		return nil
+	})
 }
 
 // entry is what one replica publishes; Beat makes each one differ from the one before.

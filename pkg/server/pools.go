@@ -77,14 +77,8 @@ const poolChanges = 2 * time.Second
 // followPoolChanges calls changed when a pool or its selector has changed: a revision of a
 // pool does not go to zero, and one at zero is woken.
 func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed func()) error {
-	ticker := time.NewTicker(poolChanges)
-	defer ticker.Stop()
-	for known := ""; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	known := ""
+	return every(ctx, poolChanges, func(context.Context) error {
 		pools := readPools(r)
 		slices.SortFunc(pools, func(a, b inferencepool.Pool) int {
 			return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
@@ -97,7 +91,8 @@ func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed 
 			known = now
 			changed()
 		}
-	}
+		return nil
+	})
 }
 
 // foreign returns the selector of a pool that is not ours, nil where there is none.

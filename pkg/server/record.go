@@ -51,22 +51,19 @@ func watchRecording(ctx context.Context, w *recording.Writer, log *slog.Logger) 
 	if w == nil {
 		return nil
 	}
-	ticker := time.NewTicker(10 * time.Second)
-	defer ticker.Stop()
-	told := false
-	for {
-		select {
-		case <-ctx.Done():
-			_ = w.Close()
-			return nil
-		case <-ticker.C:
-			if err := w.Err(); err != nil && !told {
-				log.Error("recording ended; decisions go on without it", "error", err)
-				told = true
-			}
+	defer w.Close()
+	reported := false
+	return every(ctx, recordingInterval, func(context.Context) error {
+		if err := w.Err(); err != nil && !reported {
+			log.Error("recording ended; decisions go on without it", "error", err)
+			reported = true
 		}
-	}
+		return nil
+	})
 }
+
+// recordingInterval is how late the log may report that the recording has ended.
+const recordingInterval = 10 * time.Second
 
 // serveRecording answers with the file as it is now; .1 is the one before.
 func serveRecording(path string, w *recording.Writer) http.Handler {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"knative.dev/pkg/injection"
@@ -108,6 +110,15 @@ func runAll(ctx context.Context, parts ...func(context.Context) error) error {
 		eg.Go(func() error { return part(ctx) })
 	}
 	return eg.Wait()
+}
+
+// every calls f after each period until ctx ends, which is no error, or f returns one.
+func every(ctx context.Context, period time.Duration, f func(context.Context) error) error {
+	err := wait.PollUntilContextCancel(ctx, period, false, func(ctx context.Context) (bool, error) { return false, f(ctx) })
+	if errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
 }
 
 func newCollector(b *base, tokens collector.Tokens) *collector.Collector {

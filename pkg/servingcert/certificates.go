@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
@@ -167,18 +168,11 @@ func (c *Certificates) take(stored certificate, now time.Time) {
 
 // Run keeps the certificate fresh until ctx ends; errors are logged and the next tick tries again.
 func (c *Certificates) Run(ctx context.Context) {
-	ticker := time.NewTicker(syncInterval)
-	defer ticker.Stop()
-	for {
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
 		if err := c.Sync(ctx, time.Now()); err != nil && !errors.Is(err, context.Canceled) {
 			c.log.Error("serving certificate not refreshed; the present one stays in use", "secret", c.secret, "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	}, syncInterval)
 }
 
 // GetCertificate returns what to serve, for tls.Config; an error before the first Sync.
