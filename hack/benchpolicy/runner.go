@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -91,11 +92,11 @@ func (o options) simulate(c call, s *store) (time.Duration, error) {
 	return time.Since(begin), s.add(c.cell, runs)
 }
 
-// simulate calls the command and returns its runs.
-func simulate(binary string, args []string) ([]figures, error) {
+// simulate calls the command, with more in its environment, and returns its runs.
+func simulate(binary string, args []string, env ...string) ([]figures, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.Command(binary, append([]string{"simulate", "--json", "-"}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout, cmd.Stderr, cmd.Env = &out, &errs, append(os.Environ(), env...)
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, errs.Bytes())
 	}

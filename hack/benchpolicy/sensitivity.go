@@ -1,53 +1,62 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
-// sensitivityCells are short loads that use most of the policy; the first two need TRACES.
-var sensitivityCells = []string{"azure23 conv x8", "azure23 code x8", "burst", "step", "ramp", "tenants"}
+// tuningFiles hold the numbers of the policy and of the decider's rules.
+func tuningFiles() []string { return []string{"pkg/slo/tuning.go", "pkg/decider/tuning.go"} }
 
-// sensitivitySeeds is the seeds of a load: what one seed says may be chance.
-const sensitivitySeeds = 2
-
-// A number matters when half or twice of it changes the mean share within the objective by
-// mattersPoints percentage points, or the GPU-hours by mattersHours.
-const mattersPoints, mattersHours = 0.3, 0.03
-
-// variant is the program with one number of the policy changed.
+// variant is the program with one number changed.
 type variant struct {
 	tunable
+	file  string // below the root
 	value string // as Go has it; empty is the number as it is
 }
 
 func (v variant) key() string { return v.name + "=" + v.value }
 
-// effect is what a variant came to: the mean share within the objective, and the geometric
-// mean of GPU-hours by the bound. Wrong says why there is none.
-type effect struct {
-	SLO, Ratio float64
-	Wrong      string `json:",omitempty"`
+// variableKey is the key with a duration in nanoseconds.
+func (v variant) variableKey() string {
+	return v.name + "=" + strings.TrimSuffix(strings.TrimPrefix(v.value, "time.Duration("), ")")
 }
 
-// sensitivity measures each number of pkg/slo/tuning.go at half and twice its value. The
-// policy keeps its numbers as constants: a variant is another program, built with a changed
-// copy of the file (go build -overlay). It goes on where it was cut short.
+// figure is what a variant came to in a cell: the share within the objective, and GPU-hours.
+type figure struct{ SLO, Hours float64 }
+
+// variantRun is a variant's figures by cell. Wrong says why there are none.
+type variantRun struct {
+	Cells map[string]figure `json:",omitempty"`
+	Wrong string            `json:",omitempty"`
+}
+
+// sensitivity measures each number of tuningFiles at half and twice its value. The policy
+// keeps its numbers as constants. Here they are variables of one program, built with changed
+// copies of the files (go build -overlay); what has to stay a constant gets a program for
+// each value. It goes on where it was cut short.
 type sensitivity struct {
-	o       options
-	file    string // tuning.go
-	source  []byte
-	calls   [][]string
-	store   string
-	effects map[string]effect
+	o         options
+	sources   map[string][]byte            // by file
+	variables map[string]map[string]string // types by name, by file
+	numbers   []variant                    // as they are
+	cells     []sensitivityCell
+	store     string
+	shared    string // the program with variables
+
+	mu   sync.Mutex
+	runs map[string]variantRun // by key
+	made int
 }
 
 func (o options) sensitivity() error {
@@ -55,165 +64,178 @@ func (o options) sensitivity() error {
 	if err != nil {
 		return err
 	}
-	all, err := tunables(s.file, s.source)
-	if err != nil {
-		return err
-	}
-	base, err := s.measure(variant{})
-	if err != nil || base.Wrong != "" {
-		return errors.Join(err, errors.New("the policy as it is: "+base.Wrong))
-	}
-	fmt.Printf("as it is: %.2f %% at %.3f times the bound, %d loads, %d seeds\n\n", 100*base.SLO, base.Ratio, len(s.calls), sensitivitySeeds)
-	fmt.Println("| number | value | half | twice | matters |\n|---|---|---|---|---|")
-	for _, t := range all {
-		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), t.name) {
-			continue
-		}
-		half, err := s.measure(variant{t, t.scaled(0.5)})
-		if err != nil {
+	if !o.render {
+		if err := s.measureAll(); err != nil {
 			return err
 		}
-		twice, err := s.measure(variant{t, t.scaled(2)})
-		if err != nil {
+	}
+	if len(s.runs) > 0 {
+		if err := s.summary().save(filepath.Join(o.root, summaryFile)); err != nil {
 			return err
 		}
-		yes := ""
-		if half.matters(base) || twice.matters(base) {
-			yes = "yes"
-		}
-		fmt.Printf("| %s | %s | %s: %s | %s: %s | %s |\n", t.name, t.text, t.scaled(0.5), half.against(base), t.scaled(2), twice.against(base), yes)
 	}
-	return nil
+	return renderSensitivity(o.root)
 }
 
 func (o options) newSensitivity() (*sensitivity, error) {
-	s := &sensitivity{o: o, file: filepath.Join(o.root, "pkg/slo/tuning.go"), effects: map[string]effect{}}
-	var err error
-	if s.source, err = os.ReadFile(s.file); err != nil {
-		return nil, err
+	s := &sensitivity{o: o, sources: map[string][]byte{}, variables: map[string]map[string]string{}, runs: map[string]variantRun{}}
+	for _, file := range tuningFiles() {
+		source, err := os.ReadFile(filepath.Join(o.root, file))
+		if err != nil {
+			return nil, err
+		}
+		all, err := tunables(file, source)
+		if err != nil {
+			return nil, err
+		}
+		s.sources[file] = source
+		for _, t := range all {
+			s.numbers = append(s.numbers, variant{tunable: t, file: file})
+		}
+	}
+	for _, c := range sensitivityCells() {
+		if strings.Contains(c.args, "TRACES/") && o.traces == "" {
+			fmt.Printf("LEFT OUT %s: TRACES does not name the folder of the published traces\n", c.name)
+			continue
+		}
+		s.cells = append(s.cells, c)
 	}
 	version, err := sourceHash(o.root, ownSources())
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range loads() {
-		c := cell{l, first, "2m"}
-		if slices.Contains(sensitivityCells, l.name) && (o.skip == "" || !strings.Contains(c.name(), o.skip)) {
-			if why := c.missing(o.traces); why != "" {
-				fmt.Printf("LEFT OUT %s: %s\n", l.name, why)
-				continue
-			}
-			s.calls = append(s.calls, append(c.args(o.traces),
-				"--seeds", fmt.Sprint(sensitivitySeeds), "--policy", ours, "--parallel", fmt.Sprint(o.parallel)))
-		}
-	}
-	s.store = filepath.Join(o.out, fmt.Sprintf("sensitivity_%s_%d.json", version, len(s.calls)))
+	s.store = filepath.Join(o.out, fmt.Sprintf("sensitivity_%s_%d.json", version, len(s.cells)))
 	text, err := os.ReadFile(s.store)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
-	return s, errors.Join(err, json.Unmarshal(text, &s.effects))
+	return s, errors.Join(err, json.Unmarshal(text, &s.runs))
 }
 
-// measure builds and runs a variant, unless that was done before.
-func (s *sensitivity) measure(v variant) (effect, error) {
-	if e, done := s.effects[v.key()]; done {
-		return e, nil
+// variants are the policy as it is, and each number that is asked for at half and twice its value.
+func (s *sensitivity) variants() []variant {
+	all := []variant{{}}
+	for _, n := range s.numbers {
+		if s.o.only == "" || slices.Contains(strings.Split(s.o.only, ","), n.name) {
+			all = append(all, n.times(0.5), n.times(2))
+		}
 	}
-	e, err := s.run(v)
-	if err != nil {
-		e = effect{Wrong: "cannot be"}
-	}
-	s.effects[v.key()] = e
-	text, err := json.Marshal(s.effects)
-	if err != nil {
-		return e, err
-	}
-	return e, os.WriteFile(s.store, text, 0o600)
+	return all
 }
 
-func (s *sensitivity) run(v variant) (e effect, err error) {
-	dir, err := os.MkdirTemp(s.o.out, "variant")
+func (v variant) times(k float64) variant {
+	v.value = v.scaled(k)
+	return v
+}
+
+// measureAll runs the variants that are not in the store, some at a time, and says how far it is.
+func (s *sensitivity) measureAll() error {
+	left := slices.DeleteFunc(s.variants(), func(v variant) bool { _, done := s.runs[v.key()]; return done })
+	if len(left) == 0 {
+		return nil
+	}
+	dir, err := os.MkdirTemp(s.o.out, "shared")
 	if err != nil {
-		return e, err
+		return err
 	}
 	defer os.RemoveAll(dir)
-	binary, err := s.build(v, dir)
-	if err != nil {
-		return e, err
+	if err := s.buildShared(dir); err != nil {
+		return err
 	}
-	n := 0.0
-	for _, args := range s.calls {
-		runs, err := simulate(binary, args)
-		if err != nil {
-			return e, err
-		}
-		for _, f := range runs {
-			e.SLO += f.SLO
-			e.Ratio += math.Log(f.GPUHours / f.Oracle)
-			n++
-		}
+	slices.SortStableFunc(left, func(a, b variant) int { return s.programs(a) - s.programs(b) })
+	work, failed := make(chan variant), make(chan error, len(left))
+	begin := time.Now()
+	var all sync.WaitGroup
+	for range cmp.Or(s.o.parallel, runtime.NumCPU()) {
+		all.Go(func() {
+			for v := range work {
+				if err := s.keep(v, s.measure(v), len(left), begin); err != nil {
+					failed <- err
+				}
+			}
+		})
 	}
-	return effect{SLO: e.SLO / n, Ratio: math.Exp(e.Ratio / n)}, nil
+	for _, v := range left {
+		if s.o.limit > 0 && time.Since(begin) > s.o.limit {
+			fmt.Println("the limit is reached; run it again to go on")
+			break
+		}
+		work <- v
+	}
+	close(work)
+	all.Wait()
+	close(failed)
+	return errors.Join(<-failed, s.wrongBase())
 }
 
-// program is the simulator alone: it links in a third of the time of cmd/ipa.
-const program = `package main
+// buildShared builds the program in which most numbers are variables.
+func (s *sensitivity) buildShared(dir string) (err error) {
+	for file, source := range s.sources {
+		if s.variables[file], err = variables(s.o.root, file, source); err != nil {
+			return err
+		}
+		fmt.Printf("%s: %d numbers are variables\n", file, len(s.variables[file]))
+	}
+	s.shared, err = s.build(variant{}, dir)
+	return err
+}
 
-import (
-	"context"
-	"os"
+// programs is how many a variant needs of its own.
+func (s *sensitivity) programs(v variant) int {
+	if v.name == "" || s.variables[v.file][v.name] != "" {
+		return 0
+	}
+	return 1
+}
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/command"
-)
+func (s *sensitivity) wrongBase() error {
+	if base := s.runs[variant{}.key()]; base.Wrong != "" {
+		return errors.New("the policy as it is: " + base.Wrong)
+	}
+	return nil
+}
 
-func main() { os.Exit(command.Run(context.Background(), os.Args[2:], os.Stdout, os.Stderr)) }
-`
-
-// build makes the program with the variant's number, without touching the sources.
-func (s *sensitivity) build(v variant, dir string) (binary string, err error) {
-	root, err := filepath.Abs(s.o.root)
+// keep stores a run and prints a line of progress.
+func (s *sensitivity) keep(v variant, r variantRun, of int, begin time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs[v.key()] = r
+	s.made++
+	left := time.Since(begin) / time.Duration(s.made) * time.Duration(of-s.made)
+	fmt.Printf("%s  %3d/%d  %s %s  about %v left\n", time.Now().Format(time.TimeOnly), s.made, of, v.key(), r.Wrong, left.Round(time.Second))
+	text, err := json.Marshal(s.runs)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", err
-	}
-	main, changed, overlay := filepath.Join(dir, "main.go"), filepath.Join(dir, "tuning.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(root, "hack/benchpolicy/program/main.go"): main,
-		filepath.Join(root, "pkg/slo/tuning.go"):                changed,
-	}})
+	return os.WriteFile(s.store, text, 0o600)
+}
+
+// measure builds and runs a variant.
+func (s *sensitivity) measure(v variant) variantRun {
+	dir, err := os.MkdirTemp(s.o.out, "variant")
 	if err != nil {
-		return "", err
+		return variantRun{Wrong: err.Error()}
 	}
-	for file, text := range map[string][]byte{main: []byte(program), changed: v.in(s.source), overlay: replace} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return "", err
+	defer os.RemoveAll(dir)
+	binary, env := s.shared, "TUNED="+v.variableKey()
+	if s.programs(v) > 0 {
+		if binary, err = s.build(v, dir); err != nil {
+			return variantRun{Wrong: "does not build: " + firstLines(err)}
 		}
 	}
-	binary = filepath.Join(dir, "simulate")
-	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", binary, "./hack/benchpolicy/program")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", v.key(), err, out)
+	r := variantRun{Cells: map[string]figure{}}
+	for _, c := range s.cells {
+		runs, err := simulate(binary, c.call(s.o.root, s.o.traces), env)
+		if err != nil || len(runs) == 0 {
+			return variantRun{Wrong: "fails in " + c.name + ": " + firstLines(err)}
+		}
+		r.Cells[c.name] = figure{runs[0].SLO, runs[0].GPUHours}
 	}
-	return binary, nil
+	return r
 }
 
-// matters reports whether an effect is another one than that of the policy as it is.
-func (e effect) matters(base effect) bool {
-	return e.Wrong == "" && (math.Abs(e.SLO-base.SLO)*100 >= mattersPoints ||
-		math.Abs(math.Log(e.Ratio/base.Ratio)) >= mattersHours)
-}
-
-// against is an effect by that of the policy as it is.
-func (e effect) against(base effect) string {
-	switch {
-	case e.Wrong != "":
-		return e.Wrong
-	case e == base:
-		return "the same"
-	}
-	return fmt.Sprintf("%+.2f pt, %+.1f %%", 100*(e.SLO-base.SLO), 100*(e.Ratio/base.Ratio-1))
+// firstLines are those of an error that fit in a table.
+func firstLines(err error) string {
+	lines := strings.SplitN(fmt.Sprint(err), "\n", 4)
+	return strings.Join(lines[:min(3, len(lines))], " ")
 }

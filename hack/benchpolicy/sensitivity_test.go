@@ -1,6 +1,11 @@
 package main
 
 import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +30,7 @@ const (
 	// tiny keeps a division defined. Not tuned.
 	tiny = 1e-9
 	name = "x"
+	pause = time.Minute
 )
 `
 	all, err := tunables("tuning.go", []byte(source))
@@ -32,7 +38,8 @@ const (
 		t.Fatal(err)
 	}
 	want := []struct{ name, half, twice string }{
-		{"wait", "60000000000", "240000000000"}, {"many", "3", "12"}, {"share", "0.85", "0.4"}, {"fade", "0.995", "0.98"}, {"next", "3", "10"},
+		{"wait", "time.Duration(60000000000)", "time.Duration(240000000000)"}, {"many", "3", "12"}, {"share", "0.85", "0.4"},
+		{"fade", "0.995", "0.98"}, {"pause", "time.Duration(30000000000)", "time.Duration(120000000000)"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("%+v", all)
@@ -42,7 +49,7 @@ const (
 			t.Errorf("%+v: half is %s, twice %s; want %+v", got, got.scaled(.5), got.scaled(2), w)
 		}
 	}
-	if got := string(variant{all[2], "0.85"}.in([]byte(source))); !strings.Contains(got, "many, share = 6, 0.85 // of") || len(got) != len(source)+1 {
+	if got := string(variant{tunable: all[2], value: "0.85"}.in([]byte(source))); !strings.Contains(got, "many, share = 6, 0.85 // of") || len(got) != len(source)+1 {
 		t.Errorf("the variant is\n%s", got)
 	}
 	for _, bad := range []string{"package slo\nconst a = b", "package slo\nimport \"os\"", "x"} {
@@ -52,30 +59,90 @@ const (
 	}
 }
 
-// Every number of the policy has a comment that says where it comes from.
-func TestTunables_ofThePolicy(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "..", "pkg", "slo", "tuning.go"))
-	if err != nil {
-		t.Fatal(err)
+// A duration stays one: policies call its methods, or divide by it.
+func TestTunables_durationsBuild(t *testing.T) {
+	const source = "package slo\n\nimport \"time\"\n\nconst wait = time.Minute\n\nvar seconds = wait.Seconds()\n"
+	all, err := tunables("tuning.go", []byte("package slo\n\nimport \"time\"\n\nconst wait = time.Minute\n"))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
 	}
-	all, err := tunables("tuning.go", source)
-	if err != nil || len(all) < 50 {
-		t.Fatalf("%d numbers, %v", len(all), err)
+	for _, k := range []float64{0.5, 2} {
+		changed := variant{tunable: all[0], value: all[0].scaled(k)}.in([]byte(source))
+		fset := token.NewFileSet()
+		parsed, err := parser.ParseFile(fset, "tuning.go", changed, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (&types.Config{Importer: importer.ForCompiler(fset, "source", nil)}).Check("slo", fset, []*ast.File{parsed}, nil); err != nil {
+			t.Errorf("at %v times its value: %v", k, err)
+		}
 	}
 }
 
-func TestEffect(t *testing.T) {
-	base := effect{SLO: .99, Ratio: 2}
-	for _, c := range []struct {
-		effect
-		want    string
-		serious bool
-	}{
-		{base, "the same", false}, {effect{.991, 2.02, ""}, "+0.10 pt, +1.0 %", false},
-		{effect{.98, 2, ""}, "-1.00 pt, +0.0 %", true}, {effect{.99, 2.2, ""}, "+0.00 pt, +10.0 %", true}, {effect{Wrong: "cannot be"}, "cannot be", false},
-	} {
-		if got := c.against(base); got != c.want || c.effect.matters(base) != c.serious {
-			t.Errorf("%+v: %q, matters %v", c.effect, got, c.effect.matters(base))
+// Every number has a comment, and that of a number that was measured says with which effect.
+// The document has the tables of the last run.
+func TestSensitivity_commentsAndDocumentSayWhatWasMeasured(t *testing.T) {
+	root := filepath.Join("..", "..")
+	s, err := readSummary(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := map[string]number{}
+	for _, n := range s.Numbers {
+		measured[n.File+" "+n.Name] = n
+	}
+	count := 0
+	for _, file := range tuningFiles() {
+		source, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
 		}
+		all, err := tunables(file, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count += len(all)
+		for _, c := range all {
+			n, has := measured[file+" "+c.name]
+			switch {
+			case c.doc == "":
+				t.Errorf("%s: %s has no comment", file, c.name)
+			case has && n.Value != c.text:
+				t.Errorf("%s: %s = %s was measured as %s: run make bench-policy ARGS=-sensitivity", file, c.name, c.text, n.Value)
+			case has && !strings.Contains(strings.ToLower(c.doc), n.class()):
+				t.Errorf("%s: the comment of %s does not say %q: %q", file, c.name, n.class(), c.doc)
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("%d numbers", count)
+	}
+	doc, err := os.ReadFile(filepath.Join(root, "docs/slo-policy.md"))
+	if err != nil || !strings.Contains(string(doc), s.table()) {
+		t.Errorf("docs/slo-policy.md has not the table of %s (%v); go run ./hack/benchpolicy -sensitivity -render writes it", summaryFile, err)
+	}
+}
+
+// An effect is the mean over the cells, and the cell that changed most.
+func TestEffect(t *testing.T) {
+	base := variantRun{Cells: map[string]figure{"a": {.99, 10}, "b": {.5, 4}}}
+	for _, c := range []struct {
+		a, b        figure
+		text, class string
+	}{
+		{figure{.99, 10}, figure{.5, 4}, "6: the same", noEffect},
+		{figure{.991, 10}, figure{.5, 4}, "6: +0.05 pt, +0.0 %; a +0.1 pt, +0.0 %", smallEffect},
+		{figure{.99, 10}, figure{.5, 3.9}, "6: +0.00 pt, -1.3 %; b +0.0 pt, -2.5 %", smallEffect},
+		{figure{.985, 10}, figure{.5, 4}, "6: -0.25 pt, +0.0 %; a -0.5 pt, +0.0 %", matters},
+		{figure{.99, 10}, figure{.5, 8}, "6: +0.00 pt, +41.4 %; b +0.0 pt, +100.0 %", matters},
+	} {
+		e := variantRun{Cells: map[string]figure{"a": c.a, "b": c.b}}.against(base, "6")
+		if e.text() != c.text || e.class() != c.class {
+			t.Errorf("%+v, %+v: %q, %s; want %q, %s", c.a, c.b, e.text(), e.class(), c.text, c.class)
+		}
+	}
+	broken := variantRun{Wrong: "does not build: x"}.against(base, "time.Duration(30000000000)")
+	if broken.text() != "30s: does not build" || broken.class() != noEffect {
+		t.Errorf("%q, %s", broken.text(), broken.class())
 	}
 }

@@ -34,23 +34,27 @@ func (clock) Import(path string) (*types.Package, error) {
 // tunable is a named number of the policy.
 type tunable struct {
 	name, text string // text is its value as the source has it
+	doc        string // its comments, and those of its group
 	value      float64
 	whole      bool // an integer, or a duration in nanoseconds
-	from, to   int  // the text's offsets in the source
+	duration   bool
+	at         int // the offset of its name in the source
+	from, to   int // the text's offsets
 }
 
 // untuned marks the comments of numbers that are no choices: what is believed of a
 // reading, and what keeps a division defined.
 const untuned = "not tuned"
 
-// tunables are the constants of a file of numbers, in order.
+// tunables are the constants of a file of numbers, in order. A constant that is made of
+// others is no choice of its own.
 func tunables(file string, source []byte) (all []tunable, err error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, file, source, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
-	info := types.Info{Defs: map[*ast.Ident]types.Object{}}
+	info := types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: clock{}}
 	if _, err := config.Check("slo", fset, []*ast.File{parsed}, &info); err != nil {
 		return nil, err
@@ -66,13 +70,36 @@ func tunables(file string, source []byte) (all []tunable, err error) {
 				continue
 			}
 			for i := range min(len(spec.Names), len(spec.Values)) {
-				if t, isNumber := newTunable(fset, info.Defs[spec.Names[i]], spec.Values[i], source); isNumber {
+				if t, isNumber := newTunable(fset, info.Defs[spec.Names[i]], spec.Values[i], source); isNumber && !derived(info, spec.Values[i]) {
+					t.at = fset.Position(spec.Names[i].Pos()).Offset
+					t.doc = comments(group.Doc, spec.Doc, spec.Comment)
 					all = append(all, t)
 				}
 			}
 		}
 	}
 	return all, nil
+}
+
+// derived reports whether an expression names another constant of the file.
+func derived(info types.Info, value ast.Expr) (is bool) {
+	ast.Inspect(value, func(n ast.Node) bool {
+		if id, isIdent := n.(*ast.Ident); isIdent {
+			c, isConst := info.Uses[id].(*types.Const)
+			is = is || isConst && c.Pkg().Path() != "time"
+		}
+		return !is
+	})
+	return is
+}
+
+// comments are the texts of comments as one line.
+func comments(groups ...*ast.CommentGroup) string {
+	var all []string
+	for _, g := range groups {
+		all = append(all, strings.Fields(g.Text())...)
+	}
+	return strings.Join(all, " ")
 }
 
 func isUntuned(doc *ast.CommentGroup) bool {
@@ -88,6 +115,8 @@ func newTunable(fset *token.FileSet, o types.Object, value ast.Expr, source []by
 		name: c.Name(), whole: c.Val().Kind() == constant.Int,
 		from: fset.Position(value.Pos()).Offset, to: fset.Position(value.End()).Offset,
 	}
+	named, isNamed := c.Type().(*types.Named)
+	t.duration = isNamed && named.Obj().Name() == "Duration"
 	t.text = string(source[t.from:t.to])
 	t.value, _ = constant.Float64Val(constant.ToFloat(c.Val()))
 	return t, t.value != 0
@@ -98,6 +127,8 @@ func newTunable(fset *token.FileSet, o types.Object, value ast.Expr, source []by
 func (t tunable) scaled(k float64) string {
 	v := t.value * k
 	switch {
+	case t.duration: // a plain number would have no method, and would be no duration in an expression
+		return fmt.Sprintf("time.Duration(%d)", int64(math.Round(v)))
 	case t.whole:
 		return fmt.Sprint(int64(math.Round(v)))
 	case t.value > 0.5 && t.value < 2 && t.value != 1:
