@@ -147,6 +147,18 @@ func (b *bin) demand() []float32 {
 	return demand
 }
 
+// arrivedLast is the engine requests of the bin that ended last, of which last is what
+// the history has. While the ratio is not known the history has HTTP requests. Where the
+// engines counted less, that is the load that outcomes came under: outcomes under a higher
+// load than there was would promise too much for half an hour.
+func (b *bin) arrivedLast(last float64) float64 {
+	engine, known := b.engineRequests()
+	if !known || !math.IsNaN(b.requestRatio) {
+		return last
+	}
+	return min(last, max(engine+b.queuedGain, 0)/float64(len(b.arrivals)))
+}
+
 // convert makes engine requests of HTTP requests.
 func convert(bins []float32, ratio float64) {
 	for i, n := range bins {

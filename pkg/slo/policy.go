@@ -45,7 +45,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	b.requestRatio = s.Ratio.estimate()
 	b.queued *= Reading(s.ratio())
 	s.Arrivals.observe(b)
-	b.lastArrivals = s.Arrivals.last()
+	b.lastArrivals = b.arrivedLast(s.Arrivals.last())
 	s.Lengths.observe(b)
 	b.request = s.Lengths.estimate()
 	b.ttft = s.Sampler.bound(o, b.request.Prompt)

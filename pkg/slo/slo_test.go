@@ -675,6 +675,28 @@ func TestArrivals_inEngineRequests(t *testing.T) {
 	}
 }
 
+// TestBin_arrivedLast: the load of outcomes is in engine requests from the first bin on.
+func TestBin_arrivedLast(t *testing.T) {
+	unread := closed(50, 400, 0)
+	unread.samples = nil
+	for _, c := range []struct {
+		name              string
+		b                 *bin
+		ratio, last, want float64
+	}{
+		{"the ratio is not known yet", closed(400, 50, 0), math.NaN(), 400, 100},
+		{"nor what the engines began", unread, math.NaN(), 50, 50},
+		{"the engines began more", closed(50, 400, 0), math.NaN(), 50, 50},
+		{"the ratio is known", closed(400, 50, 0), 1, 400, 400},
+		{"arrivals are not known", closed(400, 50, 0), math.NaN(), unknownCount, unknownCount},
+	} {
+		c.b.requestRatio = c.ratio
+		if got := c.b.arrivedLast(c.last); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 // TestLengths_ofRequestsThatBegan: the tokens of clients that hang up belong to requests, too.
 func TestLengths_ofRequestsThatBegan(t *testing.T) {
 	l := newLengths()
