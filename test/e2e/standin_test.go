@@ -18,6 +18,7 @@ type page struct {
 	KV             float64 `json:"kv"` // 0 to 1
 	PromptRate     float64 `json:"promptRate"`
 	GenerationRate float64 `json:"generationRate"`
+	Token          string  `json:"token,omitempty"` // that /metrics asks for; empty keeps the one of before
 }
 
 // tell sets the page of one stand-in engine, through the API server's proxy.

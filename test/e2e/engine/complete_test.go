@@ -58,6 +58,31 @@ func TestTritonPage(t *testing.T) {
 	}
 }
 
+func TestPageAsksForItsToken(t *testing.T) {
+	e := newEngine(time.Second, 0, 0)
+	e.page.Token = "one"
+	get := func(authorization string) int {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.Header.Set("Authorization", authorization)
+		e.metrics(w, r)
+		return w.Code
+	}
+	set := func(body string) {
+		e.set(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/set", strings.NewReader(body)))
+	}
+	if a, b, c := get(""), get("Bearer two"), get("Bearer one"); a != 401 || b != 401 || c != 200 {
+		t.Errorf("status %d without a token, %d with another, %d with its own", a, b, c)
+	}
+	set(`{"mode":"ok"}`)
+	if a := get(""); a != 401 {
+		t.Errorf("status %d after its page was set without a token", a)
+	}
+	set(`{"mode":"ok","token":"two"}`)
+	if a, b := get("Bearer one"), get("Bearer two"); a != 401 || b != 200 {
+		t.Errorf("status %d with the old token, %d with the new one", a, b)
+	}
+}
+
 func metricsOf(e *engine) string {
 	w := httptest.NewRecorder()
 	e.metrics(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,8 @@ type page struct {
 	// PromptRate and GenerationRate are tokens per second that the counters grow by.
 	PromptRate     float64 `json:"promptRate"`
 	GenerationRate float64 `json:"generationRate"`
+	// Token is the bearer token that the page asks for; the one of before where it is empty.
+	Token string `json:"token"`
 }
 
 // engine is safe for concurrent use.
@@ -104,6 +107,7 @@ func (e *engine) set(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	e.prompt, e.generation = e.counters(time.Now())
 	e.since = time.Now()
+	next.Token = cmp.Or(next.Token, e.page.Token)
 	e.page = next
 }
 
@@ -119,6 +123,10 @@ func (e *engine) metrics(w http.ResponseWriter, r *http.Request) {
 	running, waiting := or(p.Running, float64(e.running)), or(p.Waiting, float64(e.waiting))
 	prompt, generation := e.counters(time.Now())
 	e.mu.Unlock()
+	if p.Token != "" && r.Header.Get("Authorization") != "Bearer "+p.Token {
+		http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+		return
+	}
 	switch p.Mode {
 	case "garbage":
 		fmt.Fprint(w, "\x00\x01<html>vllm:num_requests_running{ nonsense 12 12 12\n\xff\xfe")

@@ -23,10 +23,12 @@ func main() {
 	startup := flag.Duration("startup", 0, "time until /health says 200; negative is never")
 	seqs := flag.Int("seqs", 0, "requests that run at a time; the others wait in order; 0 is no limit")
 	triton := flag.Bool("triton", false, "the page has Triton's names, not vLLM's")
+	bearer := flag.String("metrics-token", "", "bearer token that /metrics asks for; empty is none")
 	flag.Parse()
 
 	e := newEngine(*token, *startup, *seqs)
 	e.triton = *triton
+	e.page.Token = *bearer
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", e.health)
 	mux.HandleFunc("POST /v1/completions", e.complete)
