@@ -78,7 +78,8 @@ func (o options) sensitivity() error {
 }
 
 func (o options) newSensitivity() (*sensitivity, error) {
-	s := &sensitivity{o: o, sources: map[string][]byte{}, variables: map[string]map[string]string{}, runs: map[string]variantRun{}}
+	s := &sensitivity{o: o, sources: map[string][]byte{}, variables: map[string]map[string]string{},
+		runs: map[string]variantRun{}}
 	for _, file := range tuningFiles() {
 		source, err := os.ReadFile(filepath.Join(o.root, file))
 		if err != nil {

@@ -69,7 +69,8 @@ func (s *sensitivity) summary() summary {
 		h, haveHalf := s.runs[half.key()]
 		t, haveTwice := s.runs[twice.key()]
 		if haveHalf && haveTwice {
-			out.Numbers = append(out.Numbers, number{n.file, n.name, n.text, h.against(base, half.value), t.against(base, twice.value)})
+			out.Numbers = append(out.Numbers, number{n.file, n.name, n.text,
+				h.against(base, half.value), t.against(base, twice.value)})
 		}
 	}
 	return out

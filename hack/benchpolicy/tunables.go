@@ -70,7 +70,8 @@ func tunables(file string, source []byte) (all []tunable, err error) {
 				continue
 			}
 			for i := range min(len(spec.Names), len(spec.Values)) {
-				if t, isNumber := newTunable(fset, info.Defs[spec.Names[i]], spec.Values[i], source); isNumber && !derived(info, spec.Values[i]) {
+				t, isNumber := newTunable(fset, info.Defs[spec.Names[i]], spec.Values[i], source)
+				if isNumber && !derived(info, spec.Values[i]) {
 					t.at = fset.Position(spec.Names[i].Pos()).Offset
 					t.doc = comments(group.Doc, spec.Doc, spec.Comment)
 					all = append(all, t)

@@ -127,7 +127,8 @@ func newPackageCheck(dir, except string) (*packageCheck, error) {
 		p.name = parsed.Name.Name
 		p.others = append(p.others, parsed)
 	}
-	parsed, err := parser.ParseFile(fset, filepath.Join(dir, "tuned.go"), fmt.Sprintf(tunedFunc, p.name), parser.SkipObjectResolution)
+	added := fmt.Sprintf(tunedFunc, p.name)
+	parsed, err := parser.ParseFile(fset, filepath.Join(dir, "tuned.go"), added, parser.SkipObjectResolution)
 	p.others = append(p.others, parsed)
 	return p, err
 }
