@@ -66,10 +66,11 @@ func architecture() []rule {
 		{pkg: "pkg/servingcert", why: "a certificate in a Secret"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/decider", "pkg/servingcert"}, why: "it serves a view and knows no collector"},
 		{pkg: "pkg/metricsapi/samples", repo: []string{"pkg/collector", "pkg/decider", "pkg/metricsapi"}, never: kubernetes, why: "names and units of what is published"},
+		{pkg: "pkg/rollup", repo: []string{"pkg/collector", "pkg/decider", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler"}, why: "snapshots in, served numbers out"},
 		{pkg: "pkg/reconciler/podautoscaler", repo: []string{"pkg/apis/autoscaling", "pkg/collector", "pkg/config", "pkg/decider", "pkg/drain", "pkg/engines", "pkg/multiscaler", "pkg/terminating", "pkg/window"}, why: "it acts and never aggregates"},
 		{pkg: "pkg/inferencepool", repo: []string{"pkg/annotations", "pkg/apis/autoscaling", "pkg/apis/inference", "pkg/collector", "pkg/window"}, why: "it tells the collector of pods and writes nothing"},
 		{pkg: "pkg/webhook", repo: []string{"pkg/annotations", "pkg/apis/autoscaling", "pkg/apis/inference", "pkg/binding", "pkg/config", "pkg/engines", "pkg/servingcert"}, why: "it answers from caches and never acts"},
-		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/enginetoken", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/metricsapi/samples", "pkg/multiscaler", "pkg/recording", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/terminating", "pkg/webhook"}, why: "the composition root"},
+		{pkg: "pkg/server", repo: []string{"pkg/apis/autoscaling", "pkg/checkpoint", "pkg/collector", "pkg/config", "pkg/decider", "pkg/enginetoken", "pkg/handover", "pkg/inferencepool", "pkg/metricsapi", "pkg/multiscaler", "pkg/recording", "pkg/rollup", "pkg/binding", "pkg/reconciler/inferencegateway", "pkg/reconciler/podautoscaler", "pkg/terminating", "pkg/webhook"}, why: "the composition root"},
 		{pkg: "cmd/autoscaler-adapter", repo: []string{"pkg/server"}, never: kubernetes, why: "flags and signals of what runs in the cluster"},
 		{pkg: "cmd/ipa", repo: []string{"pkg/playground", "pkg/simulator/command"}, never: kubernetes, why: "the commands that people type"},
 	}

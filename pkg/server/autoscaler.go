@@ -11,10 +11,12 @@ import (
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/handover"
+	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
+	"github.com/knative-inference/autoscaler-adapter/pkg/rollup"
 	"github.com/knative-inference/autoscaler-adapter/pkg/terminating"
 )
 
@@ -41,9 +43,12 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
 	col.FollowLeader(ctrl.Leads)
-	served := view{collector: newSnapshotCache(col), autoscalers: painformer.Get(ctx).Lister(),
-		pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(), decisions: ctrl.Scaler, pools: pools}
-	warm := &warmUp{view: served, log: b.log}
+	served := rollup.New(rollup.Options{
+		Collector: col, Autoscalers: painformer.Get(ctx).Lister(), Pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
+		Decisions: ctrl.Scaler, Observed: podautoscaler.Observed,
+		Pools: rollup.Pools{List: func() []inferencepool.Pool { return readPools(b.reader) }, Pods: pools.Pods},
+	})
+	warm := rollup.NewWarmUp(served, b.log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
 		Recording: serveRecording(b.Record, rec),
@@ -57,7 +62,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 		return handover.View{Targets: targets, Readable: readable}
 	}, ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
-	ready := func() bool { return api.Ready() && warm.ready(time.Now()) }
+	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
 	return part{ready: ready, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
 		return runAll(ctx,

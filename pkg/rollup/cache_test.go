@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestSnapshotCache(t *testing.T) {
-	asked := &recordedSnapshots{snapshots: collected{"a": readyPods(2, 1)}}
+	asked := &recordedSnapshots{Snapshots: collected{"a": readyPods(2, 1)}}
 	c := newSnapshotCache(asked)
 	a, gone := collector.Key{Namespace: "default", Name: "a"}, collector.Key{Namespace: "default", Name: "gone"}
 	for _, step := range []struct {

@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"testing"
@@ -33,7 +33,7 @@ func TestView_pools(t *testing.T) {
 		{Namespace: "default", Name: "llm", UID: "u", Labels: map[string]string{"team": "x"}, Selector: map[string]string{"serving.knative.dev/revision": "llm-1"}},
 		{Namespace: "elsewhere", Name: "empty", Selector: map[string]string{"app": "none"}},
 	}
-	v.pools.list = func() []inferencepool.Pool { return pools }
+	v.pools.List = func() []inferencepool.Pool { return pools }
 	want := metricsapi.Object{Namespace: "default", Name: "llm", UID: "u", Labels: map[string]string{"team": "x"}, Samples: []metricsapi.Sample{
 		{Metric: "kv_cache_usage_percent", Value: 60, Time: earlier},
 		{Metric: "num_requests_running", Value: 9, Time: earlier},
@@ -59,7 +59,7 @@ func TestView_poolsBeforeTheCRD(t *testing.T) {
 	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: ""}); got != nil {
 		t.Errorf("got %v", got)
 	}
-	v.pools.list = func() []inferencepool.Pool { return nil }
+	v.pools.List = func() []inferencepool.Pool { return nil }
 	if _, ok := v.Get(metricsapi.Pools(), "default", "llm"); ok {
 		t.Error("found a pool")
 	}

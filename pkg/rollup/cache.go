@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"sync"
@@ -17,7 +17,7 @@ const snapshotTTL = 500 * time.Millisecond
 // snapshotCache reuses snapshots for snapshotTTL. It is safe for concurrent use;
 // what it returns is shared and only read.
 type snapshotCache struct {
-	from snapshots
+	from Snapshots
 
 	mu     sync.Mutex
 	pruned time.Time
@@ -36,16 +36,16 @@ type cachedSnapshot struct {
 	watched bool
 }
 
-func newSnapshotCache(from snapshots) *snapshotCache {
+func newSnapshotCache(from Snapshots) *snapshotCache {
 	return &snapshotCache{from: from, newest: map[snapshotKey]cachedSnapshot{}}
 }
 
-// Snapshot implements snapshots.
+// Snapshot implements Snapshots.
 func (c *snapshotCache) Snapshot(r collector.Key, now time.Time) (collector.Snapshot, bool) {
 	return c.take(snapshotKey{r, false}, now, c.from.Snapshot)
 }
 
-// Gauges implements snapshots.
+// Gauges implements Snapshots.
 func (c *snapshotCache) Gauges(r collector.Key, now time.Time) (collector.Snapshot, bool) {
 	return c.take(snapshotKey{r, true}, now, c.from.Gauges)
 }

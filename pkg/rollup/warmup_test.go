@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func TestWarmUp(t *testing.T) {
 	snapshots := collected{"llm-1": readyPods(20, 0), "llm-2": {}}
 	v.collector = snapshots
 	var logged bytes.Buffer
-	w := &warmUp{view: v, log: slog.New(slog.NewTextHandler(&logged, nil))}
+	w := &WarmUp{view: v, log: slog.New(slog.NewTextHandler(&logged, nil))}
 	for _, step := range []struct {
 		what  string
 		do    func()
@@ -42,7 +42,7 @@ func TestWarmUp(t *testing.T) {
 		{"all went stale later", func() { snapshots["llm-1"] = readyPods(20, 0) }, time.Hour, true},
 	} {
 		step.do()
-		if got := w.ready(then.Add(step.after)); got != step.want {
+		if got := w.Ready(then.Add(step.after)); got != step.want {
 			t.Errorf("%s: ready %v, want %v", step.what, got, step.want)
 		}
 	}
@@ -56,11 +56,11 @@ func TestWarmUp_deadPodsEndTheWait(t *testing.T) {
 	v := newView(t)
 	v.collector = collected{"llm-1": readyPods(4, 3), "llm-2": {}, "hpa-1": {}}
 	var logged bytes.Buffer
-	w := &warmUp{view: v, log: slog.New(slog.NewTextHandler(&logged, nil))}
-	if w.ready(then) || w.ready(then.Add(warmLimit-time.Millisecond)) {
+	w := &WarmUp{view: v, log: slog.New(slog.NewTextHandler(&logged, nil))}
+	if w.Ready(then) || w.Ready(then.Add(warmLimit-time.Millisecond)) {
 		t.Error("ready before the limit with 3 of 4 pods read")
 	}
-	if !w.ready(then.Add(warmLimit)) {
+	if !w.Ready(then.Add(warmLimit)) {
 		t.Error("not ready at the limit")
 	}
 	if !strings.Contains(logged.String(), "read=3 pods=4") {
@@ -72,7 +72,7 @@ func TestWarmUp_deadPodsEndTheWait(t *testing.T) {
 func TestWarmUp_ofNothing(t *testing.T) {
 	v := newView(t)
 	v.collector = collected{"llm-1": {}, "llm-2": {}, "hpa-1": {}}
-	if w := (&warmUp{view: v, log: slog.Default()}); !w.ready(then) {
+	if w := (&WarmUp{view: v, log: slog.Default()}); !w.Ready(then) {
 		t.Error("not ready with no pod to read")
 	}
 }

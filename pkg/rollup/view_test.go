@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"maps"
@@ -21,6 +21,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
+	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
 var then = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
@@ -88,7 +89,7 @@ func pods(names ...string) []collector.PodSnapshot {
 
 // newView holds two revisions of one Service (three pods and one), one of
 // Knative's hpa class and one of its kpa class, which is not ours to serve.
-func newView(t *testing.T) view {
+func newView(t *testing.T) View {
 	t.Helper()
 	pas := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 	for name, annotations := range map[string]map[string]string{
@@ -110,7 +111,7 @@ func newView(t *testing.T) view {
 			t.Fatal(err)
 		}
 	}
-	return view{
+	return View{
 		collector: collected{
 			"llm-1": {Values: values(40, 6, then), Pods: pods("a", "b", "c")},
 			"llm-2": {Values: values(80, 2, then.Add(-time.Second)), Pods: pods("d")},
@@ -118,6 +119,7 @@ func newView(t *testing.T) view {
 			"kpa-1": {Values: values(99, 9, then)},
 		},
 		autoscalers: palisters.NewPodAutoscalerLister(pas), pods: corev1listers.NewPodLister(podIndexer),
+		isObserved: podautoscaler.Observed,
 	}
 }
 
@@ -166,7 +168,7 @@ func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 // A list of one metric has that value only, and a selector of one revision reads no other.
 func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
 	v := newView(t)
-	asked := &recordedSnapshots{snapshots: v.collector}
+	asked := &recordedSnapshots{Snapshots: v.collector}
 	v.collector = asked
 	selector := labels.SelectorFromSet(labels.Set{serving.RevisionLabelKey: "llm-1"})
 	got := v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: "kv_cache_usage_percent", Selector: selector})
@@ -185,16 +187,16 @@ func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
 
 // recordedSnapshots notes which revisions were read.
 type recordedSnapshots struct {
-	snapshots
+	Snapshots
 	names []string
 }
 
 func (r *recordedSnapshots) Snapshot(rev collector.Key, now time.Time) (collector.Snapshot, bool) {
 	r.names = append(r.names, rev.Name)
-	return r.snapshots.Snapshot(rev, now)
+	return r.Snapshots.Snapshot(rev, now)
 }
 
 func (r *recordedSnapshots) Gauges(rev collector.Key, now time.Time) (collector.Snapshot, bool) {
 	r.names = append(r.names, "gauges of "+rev.Name)
-	return r.snapshots.Gauges(rev, now)
+	return r.Snapshots.Gauges(rev, now)
 }

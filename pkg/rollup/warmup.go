@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"log/slog"
@@ -19,12 +19,12 @@ const (
 	warmLimit = 20 * time.Second
 )
 
-// warmUp holds readiness back until the replica has numbers to serve, so that a
+// WarmUp holds readiness back until the replica has numbers to serve, so that a
 // HorizontalPodAutoscaler does not get 404 from a new replica during a rollout.
 // Once Ready it stays so: pods that go stale later are no reason to take the
-// metrics API away from the others.
-type warmUp struct {
-	view view
+// metrics API away from the others. It is safe for concurrent use.
+type WarmUp struct {
+	view View
 	log  *slog.Logger
 
 	mu    sync.Mutex
@@ -32,9 +32,12 @@ type warmUp struct {
 	done  bool
 }
 
-// ready reports whether enough pods were read, or the wait is over. The wait
+// NewWarmUp returns a WarmUp whose wait has not begun.
+func NewWarmUp(v View, log *slog.Logger) *WarmUp { return &WarmUp{view: v, log: log} }
+
+// Ready reports whether enough pods were read, or the wait is over. The wait
 // begins with the first question after the caches are synced.
-func (w *warmUp) ready(now time.Time) bool {
+func (w *WarmUp) Ready(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.done {
@@ -57,7 +60,7 @@ func (w *warmUp) ready(now time.Time) bool {
 
 // readOnce counts the Ready pods of the observed revisions, and those with a
 // value. A revision that is not watched yet counts as one pod that was not read.
-func (v view) readOnce() (read, pods int) {
+func (v View) readOnce() (read, pods int) {
 	for _, pa := range v.observed("", labels.Everything()) {
 		s, ok := v.snapshot(revisionOf(pa))
 		if !ok {

@@ -1,4 +1,4 @@
-package server
+package rollup
 
 import (
 	"slices"
@@ -17,34 +17,53 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi/samples"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
-	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
-// snapshots is what the view reads from the collector.
-type snapshots interface {
+// Snapshots is what the view reads from the collector.
+type Snapshots interface {
 	Snapshot(r collector.Key, now time.Time) (collector.Snapshot, bool)
 	// Gauges is Snapshot without percentiles of latencies.
 	Gauges(r collector.Key, now time.Time) (collector.Snapshot, bool)
 }
 
-// decisions is what the view reads from the decision loops.
-type decisions interface {
+// Decisions is what the view reads from the decision loops.
+type Decisions interface {
 	Last(r collector.Key) (multiscaler.Record, bool)
 }
 
-// view serves the collector's numbers to the metrics API, from memory.
-type view struct {
-	collector   snapshots
+// Options are the parts of a View; all but Decisions and Pools required.
+type Options struct {
+	Collector   Snapshots
+	Autoscalers palisters.PodAutoscalerLister
+	// Pods lists pods of Knative revisions.
+	Pods corev1listers.PodLister
+	// Decisions has the newest decision of each revision; nil has none.
+	Decisions Decisions
+	Pools     Pools
+	// Observed reports whether the revision of a PodAutoscaler is collected.
+	Observed func(*v1alpha1.PodAutoscaler) bool
+}
+
+// New returns a View, which reads a snapshot of the collector at most every half second.
+func New(o Options) View {
+	return View{collector: newSnapshotCache(o.Collector), autoscalers: o.Autoscalers, pods: o.Pods,
+		decisions: o.Decisions, pools: o.Pools, isObserved: o.Observed}
+}
+
+// View is what the metrics API serves, from memory. It is safe for concurrent use.
+type View struct {
+	collector   Snapshots
 	autoscalers palisters.PodAutoscalerLister
 	pods        corev1listers.PodLister
-	decisions   decisions
-	pools       poolReader
+	decisions   Decisions
+	pools       Pools
+	isObserved  func(*v1alpha1.PodAutoscaler) bool
 	// gauges is true while no percentile of a latency is asked for.
 	gauges bool
 }
 
 // Get implements metricsapi.View.
-func (v view) Get(resource schema.GroupResource, namespace, name string) (metricsapi.Object, bool) {
+func (v View) Get(resource schema.GroupResource, namespace, name string) (metricsapi.Object, bool) {
 	switch resource {
 	case metricsapi.Pods():
 		pod, err := v.pods.Pods(namespace).Get(name)
@@ -54,7 +73,7 @@ func (v view) Get(resource schema.GroupResource, namespace, name string) (metric
 		return v.pod(pod)
 	case metricsapi.Revisions():
 		pa, err := v.autoscalers.PodAutoscalers(namespace).Get(name)
-		if err != nil || !podautoscaler.Observed(pa) {
+		if err != nil || !v.isObserved(pa) {
 			return metricsapi.Object{}, false
 		}
 		return v.revision(pa), true
@@ -76,7 +95,7 @@ func find(objects []metricsapi.Object, name string) (metricsapi.Object, bool) {
 }
 
 // List implements metricsapi.View.
-func (v view) List(q metricsapi.Query) []metricsapi.Object {
+func (v View) List(q metricsapi.Query) []metricsapi.Object {
 	v.gauges = q.Metric != "" && !isPercentile(q.Metric)
 	switch q.Resource {
 	case metricsapi.Pods():
@@ -96,15 +115,15 @@ func (v view) List(q metricsapi.Query) []metricsapi.Object {
 	return nil
 }
 
-func (v view) observed(namespace string, selector labels.Selector) []*v1alpha1.PodAutoscaler {
+func (v View) observed(namespace string, selector labels.Selector) []*v1alpha1.PodAutoscaler {
 	all, err := v.autoscalers.PodAutoscalers(namespace).List(selector)
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(all, func(pa *v1alpha1.PodAutoscaler) bool { return !podautoscaler.Observed(pa) })
+	return slices.DeleteFunc(all, func(pa *v1alpha1.PodAutoscaler) bool { return !v.isObserved(pa) })
 }
 
-func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
+func (v View) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
 	o := metricsapi.Object{Namespace: pa.Namespace, Name: pa.Name, Labels: pa.Labels}
 	if s, ok := v.snapshot(revisionOf(pa)); ok {
 		o.Samples = samples.OfValues(s.Values)
@@ -114,7 +133,7 @@ func (v view) revision(pa *v1alpha1.PodAutoscaler) metricsapi.Object {
 }
 
 // parts are those of a revision's newest decision.
-func (v view) parts(r collector.Key) []metricsapi.Sample {
+func (v View) parts(r collector.Key) []metricsapi.Sample {
 	if v.decisions == nil {
 		return nil
 	}
@@ -127,7 +146,7 @@ func revisionOf(pa *v1alpha1.PodAutoscaler) collector.Key {
 	return collector.Key{Namespace: pa.Namespace, Name: pa.Name}
 }
 
-func (v view) snapshot(key collector.Key) (collector.Snapshot, bool) {
+func (v View) snapshot(key collector.Key) (collector.Snapshot, bool) {
 	if v.gauges {
 		return v.collector.Gauges(key, time.Now())
 	}
@@ -141,7 +160,7 @@ func isPercentile(metric string) bool {
 }
 
 // pod looks one pod up in its revision's snapshot.
-func (v view) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
+func (v View) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
 	s, ok := v.snapshot(collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]})
 	if !ok {
 		return metricsapi.Object{}, false
@@ -156,7 +175,7 @@ func (v view) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
 
 // podsOf lists pods of the observed revisions that q asks for. A selector that
 // names one revision, as that of a HorizontalPodAutoscaler does, reads only that.
-func (v view) podsOf(q metricsapi.Query) []metricsapi.Object {
+func (v View) podsOf(q metricsapi.Query) []metricsapi.Object {
 	observed := v.observed(q.Namespace, labels.Everything())
 	if name, ok := oneRevision(q.Selector); ok {
 		observed = slices.DeleteFunc(observed, func(pa *v1alpha1.PodAutoscaler) bool { return pa.Name != name })
@@ -201,7 +220,7 @@ func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metrics
 }
 
 // services folds revisions into their Services: sums, and the mean over pods of KV-cache usage.
-func (v view) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
+func (v View) services(observed []*v1alpha1.PodAutoscaler) []metricsapi.Object {
 	type key struct{ namespace, name string }
 	folds := map[key]fold{}
 	for _, pa := range observed {
