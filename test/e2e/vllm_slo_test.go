@@ -38,6 +38,9 @@ func TestVLLMSLO(t *testing.T) {
 		t.Errorf("the policy says that a full replica does %.2f requests/s, it does %.2f", full, rate)
 	}
 	expectWhole(t, clients)
+	t.Run("batched prompts", func(t *testing.T) { expectPromptsLearned(t, r, clients.Report().Whole) })
+	t.Run("aborted streams", func(t *testing.T) { expectAbortedWork(t, r) })
+	t.Run("slow metrics endpoint", func(t *testing.T) { expectSlowPageRead(t, r) })
 }
 
 // ended is the requests that an engine has ended.

@@ -1,0 +1,285 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// completions sends a completion through the ingress. The caller closes the answer.
+func (r revision) completions(ctx context.Context, ask map[string]any) (*http.Response, error) {
+	ask["model"] = r.model
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+cluster.ingress+"/v1/completions", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Host = r.host()
+	req.Header.Set("Content-Type", "application/json")
+	return http.DefaultClient.Do(req)
+}
+
+// expectPromptsLearned sends HTTP requests with four prompts each. vLLM counts four requests
+// for each; the policy learns the ratio from both counters, mixed with the requests of one
+// prompt that came before.
+func expectPromptsLearned(t *testing.T, r revision, single int) {
+	const prompts, during = 4, 20 * time.Second
+	before, end := endedIn(r), time.Now().Add(during)
+	var sent, broken atomic.Int64
+	each(6, func() {
+		for time.Now().Before(end) {
+			sent.Add(1)
+			if !r.answersAll(prompts) {
+				broken.Add(1)
+			}
+		}
+	})
+	asked, engine := float64(sent.Load()), endedIn(r)-before
+	if broken.Load() > 0 || engine != prompts*asked {
+		t.Fatalf("%.0f HTTP requests, of which %d were not answered whole, became %.0f requests of vLLM", asked, broken.Load(), engine)
+	}
+	// Half of the weight is of the last 10 minutes: what was before weighs a little less.
+	want := (float64(single) + engine) / (float64(single) + asked)
+	var got float64
+	eventually(t, settle, "the ratio is learned", func() (bool, string) { // the condition is half a minute old at most
+		_, why := r.why()
+		if found := learnedRatio.FindStringSubmatch(why); found != nil {
+			got, _ = strconv.ParseFloat(found[1], 64)
+		}
+		return got > 1+(want-1)/2, fmt.Sprintf("want about %.2f: %s", want, why)
+	})
+	if got > 1.1*prompts {
+		t.Errorf("%.2f engine requests for each HTTP request, which has %d prompts", got, prompts)
+	}
+	figure(t, fmt.Sprintf("real vLLM, four prompts in each HTTP request: %.0f HTTP requests became %.0f of vLLM, %d of one prompt before; learned ratio %.2f, %.2f by the counters", asked, engine, single, got, want))
+}
+
+var learnedRatio = regexp.MustCompile(`Demand is in engine requests, ([\d.]+) for each HTTP request`)
+
+// answersAll sends one HTTP request of some prompts and reports whether each was answered.
+func (r revision) answersAll(prompts int) bool {
+	var list []string
+	for i := range prompts {
+		list = append(list, fmt.Sprintf("prompt %d of several", i))
+	}
+	res, err := r.completions(r.t.Context(), map[string]any{"prompt": list, "max_tokens": 16, "ignore_eos": true})
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	var a struct{ Choices []struct{} }
+	return json.NewDecoder(res.Body).Decode(&a) == nil && len(a.Choices) == prompts
+}
+
+func each(n int, work func()) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(work)
+	}
+	all.Wait()
+}
+
+// endedIn is the requests that the engines of a revision have ended.
+func endedIn(r revision) (sum float64) {
+	for _, pod := range r.readyPods() {
+		sum += ended(r, pod.Name)
+	}
+	return sum
+}
+
+// expectAbortedWork has clients leave in the middle of their streams. What the engines did
+// for them counts, nothing becomes unknown, and no request stays. vLLM's own counter of
+// aborts is printed and not judged: what is scaled by does not need it.
+func expectAbortedWork(t *testing.T, r revision) {
+	const during = 15 * time.Second
+	replicas, pod := r.watchReplicas(), r.readyPods()[0]
+	begin, end := time.Now(), time.Now().Add(during)
+	aborts := func() float64 { return sumOfLabel(r, `finished_reason="abort"`) }
+	before := aborts()
+	var left atomic.Int64
+	unknown, reads := r.watchKnown(pod, func() {
+		each(6, func() {
+			for time.Now().Before(end) {
+				if r.leavesStream(30) {
+					left.Add(1)
+				}
+			}
+		})
+	})
+	demand, work, generation := r.number("slo_demand_rps"), r.number("slo_work_seconds"), r.podValue(pod, "generation_tokens_per_second")
+	eventually(t, settle, "no request stays", func() (bool, string) {
+		running, waiting := r.podValue(pod, "num_requests_running"), r.podValue(pod, "num_requests_waiting")
+		return running == 0 && waiting == 0, fmt.Sprintf("%v running, %v waiting", running, waiting)
+	})
+	counted := aborts() - before
+	figure(t, fmt.Sprintf("real vLLM, aborted streams: %d clients left, vLLM counts %.0f aborts; demand %.1f requests/s of %.2f s each, %.0f tokens/s; %d of %d readings unknown; replicas %v",
+		left.Load(), counted, demand, work, generation, unknown, reads, replicas))
+	if left.Load() < 5 || !(demand > 0) || !(work > 0) || !(generation > 0) || unknown > 0 {
+		t.Error("aborted streams did not count as work, or a signal became unknown")
+	}
+	for _, c := range replicas.since(begin) {
+		if c.replicas < 1 {
+			t.Errorf("%d replicas", c.replicas)
+		}
+	}
+}
+
+// leavesStream reads some events of a stream that would go on, and leaves.
+func (r revision) leavesStream(events int) bool {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	res, err := r.completions(ctx, map[string]any{"prompt": "a long story", "max_tokens": 600, "ignore_eos": true, "stream": true})
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for events > 0 && lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data: {") {
+			events--
+		}
+	}
+	return events == 0
+}
+
+// expectSlowPageRead makes the metrics endpoint slow as load does: the loop that streams
+// tokens also renders the page, for as many readers as it takes until one waits for more
+// than the second that a reading had before limits grew.
+func expectSlowPageRead(t *testing.T, r revision) {
+	pod := r.readyPods()[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	clients := overload(t, r)
+	var crowd readers
+	var slowest time.Duration
+	slow := 0
+	unknown, reads := r.watchKnown(pod, func() {
+		defer crowd.set(ctx, pod, 0)
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			took := pageTime(ctx, pod)
+			slowest = max(slowest, took)
+			if took > time.Second {
+				slow++
+			}
+			switch {
+			case took > 3*time.Second:
+				crowd.set(ctx, pod, len(crowd.ends)/2)
+			case took <= time.Second:
+				crowd.set(ctx, pod, min(len(crowd.ends)+4, 64))
+			}
+		}
+	})
+	c := r.pa().Status.GetCondition("EngineReadable")
+	figure(t, fmt.Sprintf("real vLLM, a slow metrics endpoint: %d pages above 1 s, the slowest %.1f s; %d of %d of our values unknown; %s",
+		slow, slowest.Seconds(), unknown, reads, c.Message))
+	if slow == 0 {
+		t.Errorf("the page was never slow: %v at most", slowest)
+	}
+	if slowest < 4*time.Second && unknown > 0 || unknown > reads/10 {
+		t.Errorf("%d of %d values were unknown", unknown, reads)
+	}
+	clients.Abort()
+}
+
+// readers read a pod's page again and again, past the autoscaler.
+type readers struct {
+	ends []context.CancelFunc
+	all  sync.WaitGroup
+}
+
+// set makes them n.
+func (c *readers) set(ctx context.Context, pod corev1.Pod, n int) {
+	for len(c.ends) < n {
+		ctx, end := context.WithCancel(ctx)
+		c.ends = append(c.ends, end)
+		c.all.Go(func() {
+			for ctx.Err() == nil {
+				pageTime(ctx, pod)
+			}
+		})
+	}
+	for len(c.ends) > n {
+		last := len(c.ends) - 1
+		c.ends[last]()
+		c.ends = c.ends[:last]
+	}
+	if n == 0 {
+		c.all.Wait()
+	}
+}
+
+// pageTime is how long a pod takes for its page.
+func pageTime(ctx context.Context, pod corev1.Pod) time.Duration {
+	start := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/metrics", pod.Status.PodIP, port), nil)
+	if err != nil {
+		return 0
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		time.Sleep(100 * time.Millisecond)
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return time.Since(start)
+}
+
+// watchKnown reads a pod's running requests of our API while work runs, and returns how
+// many readings were unknown, of how many.
+func (r revision) watchKnown(pod corev1.Pod, work func()) (unknown, reads int) {
+	done := make(chan struct{})
+	go func() { defer close(done); work() }()
+	for tick := time.Tick(250 * time.Millisecond); ; <-tick {
+		select {
+		case <-done:
+			return unknown, reads
+		default:
+		}
+		reads++
+		if math.IsNaN(r.podValue(pod, "num_requests_running")) {
+			unknown++
+		}
+	}
+}
+
+// podValue reads a metric of a pod from our API; NaN is unknown.
+func (r revision) podValue(pod corev1.Pod, metric string) float64 {
+	r.t.Helper()
+	v := values(r.t, metricPath(r.namespace, "pods", pod.Name, metric))
+	if len(v) != 1 {
+		return math.NaN()
+	}
+	return v[0].Value.AsApproximateFloat64()
+}
+
+// sumOfLabel is the requests that the engines of a revision have ended with a label.
+func sumOfLabel(r revision, label string) (sum float64) {
+	for _, pod := range r.readyPods() {
+		for line := range strings.Lines(string(metricsPage(r.t, r.namespace, pod.Name, port))) {
+			if strings.Contains(line, label) {
+				sum += sumOf([]byte(line), "vllm:request_success_total")
+			}
+		}
+	}
+	return sum
+}
