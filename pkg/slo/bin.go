@@ -26,6 +26,8 @@ type bin struct {
 	ranks int
 	// requestRatio is the engine requests per HTTP request, NaN when not known.
 	requestRatio float64
+	// hangUps is the share of the requests whose clients hung up, 0 while those are few.
+	hangUps float64
 	// hopeless is the share of requests that are late without any queue.
 	hopeless float64
 	// byPhases is set where first tokens are judged by the time in the queue.

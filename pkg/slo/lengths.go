@@ -50,10 +50,18 @@ func (l *lengths) add(d sample) {
 // answers are as long as those that finished.
 func (l *lengths) estimate() request {
 	r := l.request
-	if l.Left > assumedRequests && l.Finished < mostFinish*l.Left {
-		r.Output = min(l.Generated/l.Left*(1+hangUpSpread*(1-l.Finished/l.Left)), maxTokens)
+	if l.hangUps() > 0 {
+		r.Output = min(l.Generated/l.Left, maxTokens)
 	}
 	return r
+}
+
+// hangUps is the share of the requests whose clients hung up, 0 while nearly all finish.
+func (l *lengths) hangUps() float64 {
+	if l.Left > assumedRequests && l.Finished < mostFinish*l.Left {
+		return 1 - l.Finished/l.Left
+	}
+	return 0
 }
 
 func (l *lengths) valid() bool {

@@ -50,7 +50,7 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 		}
 		t.countAll(seen, missed+b.hopeless*(seen-missed))
 		if !b.reachesTTFT() { // only slow answers say something of the load
-			missed = seen * d.slow(b.objective.ITL.Seconds(), b.capacity)
+			missed = seen * d.slow(b)
 		}
 		share, last := fleet+d.waitingBefore*d.ranks/promised, find(shares, d.pod)
 		if missed > episodeThreshold*seen {
@@ -172,24 +172,41 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 	}
 	if b.byPhases {
 		seen := max(d.phased, 0)
-		return seen, max(d.phasedLate, seen*d.slow(b.objective.ITL.Seconds(), b.capacity))
+		return seen, max(d.phasedLate, seen*d.slow(b))
 	}
-	return begun, begun * max(d.lateFirstTokens(b.ttft), d.slow(b.objective.ITL.Seconds(), b.capacity))
+	return begun, begun * max(d.lateFirstTokens(b.ttft), d.slow(b))
 }
 
-// slow is the share of requests whose mean time between tokens was above a
-// bound. The pod's mean over the sample is not enough: a short answer
+// slow is the share of requests whose mean time between tokens was above the
+// objective. The pod's mean over the sample is not enough: a short answer
 // meets more or fewer prompts than that, in the manner of Poisson and with
 // lengths that vary as much as they are long. A bound that the engine cannot
 // meet without any load judges nothing.
-func (d sample) slow(bound float64, c capacity) float64 {
+//
+// Clients that hang up do so anywhere in an answer, and leave answers of a few tokens. Such
+// an answer is slow when more prompts come in the time that it may take than the engine
+// computes in what is left of that time.
+func (d sample) slow(b *bin) float64 {
+	bound, c := b.objective.ITL.Seconds(), b.capacity
 	if !(d.gaps > 0 && d.gapSum >= 0) || c.base >= bound {
 		return 0
 	}
-	mean, output := d.gapSum/d.gaps, max(c.output, 1)
-	met := max(d.begun(), 0) / max(d.seconds, minSeconds) * output * mean // prompts during one answer
-	spread := max(c.prompt*math.Sqrt(2*met)/output, bound/itlSpreadDivisor)
-	return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
+	mean, rate := d.gapSum/d.gaps, max(d.begun(), 0)/max(d.seconds, minSeconds)
+	share := func(tokens, secondsPerToken float64) float64 {
+		met := rate * tokens * secondsPerToken // prompts during the answer
+		spread := max(c.prompt*math.Sqrt(2*met)/tokens, bound/itlSpreadDivisor)
+		return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
+	}
+	whole := max(c.output/(1-b.hangUps/2), 1)
+	slow := (1 - b.hangUps) * share(whole, mean)
+	if b.hangUps > 0 {
+		free := max(1-rate*c.prompt, minFreeTime)
+		for i := range hangUpPoints {
+			tokens := max(whole*(float64(i)+0.5)/hangUpPoints, 1)
+			slow += b.hangUps / hangUpPoints * share(tokens, bound/(free*free))
+		}
+	}
+	return slow
 }
 
 // forgetEngine keeps little of what was seen on another engine. A load, which is k times a share,

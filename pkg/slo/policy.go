@@ -47,7 +47,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	s.Arrivals.observe(b)
 	b.lastArrivals = b.arrivedLast(s.Arrivals.last())
 	s.Lengths.observe(b)
-	b.request = s.Lengths.estimate()
+	b.request, b.hangUps = s.Lengths.estimate(), s.Lengths.hangUps()
 	b.ttft = s.Sampler.bound(o, b.request.Prompt)
 
 	// 4. How long a step takes.

@@ -3,6 +3,7 @@ package slo
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -697,18 +698,62 @@ func TestBin_arrivedLast(t *testing.T) {
 	}
 }
 
+// TestSample_slow: against an engine that computes one prompt after the other, for which all answers wait.
+func TestSample_slow(t *testing.T) {
+	const base, prompt, rate, output, bound = 0.012, 0.074, 7.0, 200, 0.1
+	draw := rand.New(rand.NewPCG(1, 1))
+	come := func(seconds float64) (work float64) { // the prompts that come meanwhile
+		for at := draw.ExpFloat64() / rate; at < seconds; at += draw.ExpFloat64() / rate {
+			work += draw.ExpFloat64() * prompt
+		}
+		return work
+	}
+	took := func(tokens float64) float64 { // the mean time of a token
+		queue := draw.ExpFloat64() * prompt // its own prompt, and what was before it
+		if draw.Float64() < rate*prompt {
+			queue += draw.ExpFloat64() * prompt / (1 - rate*prompt)
+		}
+		now := 0.0
+		for left := tokens*base + come(queue); left > 1e-9; {
+			now += left
+			left = come(left)
+		}
+		return now / tokens
+	}
+	for _, hangUps := range []float64{0, 0.5, 0.9} {
+		slow, n := 0.0, 20_000
+		for range n {
+			tokens := float64(output)
+			if draw.Float64() < hangUps {
+				tokens = max(math.Ceil(draw.Float64()*output), 1)
+			}
+			if took(tokens) > bound {
+				slow++
+			}
+		}
+		want := slow / float64(n)
+		d := sample{firsts: 10 * rate, gaps: 1000, gapSum: 1000 * base / (1 - rate*prompt), seconds: 10}
+		b := &bin{objective: Objective{ITL: 100 * time.Millisecond}, hangUps: hangUps,
+			capacity: capacity{base: base, prompt: prompt, output: output * (1 - hangUps/2)}}
+		if got := d.slow(b); math.Abs(got-want) > 0.02 || hangUps > 0 && (got > 2*want || got < want/2) {
+			t.Errorf("%v hang up: %.4f are slow, want %.4f", hangUps, got, want)
+		}
+	}
+}
+
 // TestLengths_ofRequestsThatBegan: the tokens of clients that hang up belong to requests, too.
 func TestLengths_ofRequestsThatBegan(t *testing.T) {
 	l := newLengths()
 	for range 50 {
 		l.add(sample{firsts: 100, finished: 20, prompt: 30_000, generated: 5000, running: 40, runningBefore: 40})
 	}
-	about(t, "output", l.estimate().Output, 50*(1+hangUpSpread*.8), 0.01)
+	about(t, "output", l.estimate().Output, 50, 0.01)
+	about(t, "hang-ups", l.hangUps(), 0.8, 0.01)
 	whole := newLengths()
 	for range 50 {
 		whole.add(sample{firsts: 100, finished: 95, prompt: 30_000, generated: 5000, running: 45, runningBefore: 40})
 	}
-	if whole.estimate() != whole.request {
+	if whole.hangUps() != 0 || whole.estimate() != whole.request {
 		t.Errorf("all finish: %+v, want %+v", whole.estimate(), whole.request)
 	}
 }
