@@ -68,7 +68,7 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	if err := checkAnnotations(pa.Annotations, r.Knative); err != nil {
 		return Settings{}, err
 	}
-	s, err := Collection(pa)
+	s, err := Collection(pa.Annotations)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -106,14 +106,15 @@ func (r Resolver) ResolveAccepted(pa *v1alpha1.PodAutoscaler) (Settings, error) 
 	return s, err
 }
 
-// Collection reads only where the engine's page is: engine, port, path and scheme.
-func Collection(pa *v1alpha1.PodAutoscaler) (s Settings, err error) {
+// Collection reads only where the engine's page is, of the annotations of a revision:
+// engine, port, path and scheme.
+func Collection(given map[string]string) (s Settings, err error) {
 	port, scheme := int32(0), ""
 	err = cmp.Or(
-		read(pa.Annotations, autoscaling.EngineKey, &s.Engine),
-		read(pa.Annotations, autoscaling.MetricsPortKey, &port),
-		read(pa.Annotations, autoscaling.MetricsPathKey, &s.MetricsPath),
-		read(pa.Annotations, autoscaling.MetricsSchemeKey, &scheme))
+		read(given, autoscaling.EngineKey, &s.Engine),
+		read(given, autoscaling.MetricsPortKey, &port),
+		read(given, autoscaling.MetricsPathKey, &s.MetricsPath),
+		read(given, autoscaling.MetricsSchemeKey, &scheme))
 	if err != nil {
 		return Settings{}, err
 	}

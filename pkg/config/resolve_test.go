@@ -303,7 +303,7 @@ func TestResolve_ownConfig(t *testing.T) {
 func TestCollection(t *testing.T) {
 	pa := newPA(knautoscaling.ClassAnnotationKey, knautoscaling.HPA, kn+"metric", "kv_cache_usage_percent", kn+"target", "70",
 		ours+"engine", "vllm", ours+"metrics-port", "8000", ours+"metrics-path", "/m")
-	got, err := Collection(pa)
+	got, err := Collection(pa.Annotations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestCollection(t *testing.T) {
 		t.Errorf("Collection (-want +got):\n%s", diff)
 	}
 	pa.Annotations[ours+"engine"] = "vlm"
-	if _, err := Collection(pa); err == nil {
+	if _, err := Collection(pa.Annotations); err == nil {
 		t.Error("Collection accepts an unknown engine")
 	}
 }

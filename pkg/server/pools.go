@@ -9,13 +9,12 @@ import (
 
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
@@ -102,13 +101,6 @@ func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector
 	if err != nil {
 		return collector.Target{}, false
 	}
-	e, _ := binding.ParseTemplate(rev.Annotations)
-	t := collector.Target{Engine: e.Name, Port: int(e.MetricsPort), PortNamed: e.MetricsPort != 0, Path: e.MetricsPath}
-	if t.Port == 0 {
-		t.Port = servingv1.DefaultUserPort
-		if ports := rev.Spec.GetContainer().Ports; len(ports) > 0 && ports[0].ContainerPort != 0 {
-			t.Port = int(ports[0].ContainerPort)
-		}
-	}
-	return t, true
+	s, _ := config.Collection(rev.Annotations) // what the webhook let pass before it knew better is as if it were not given
+	return podautoscaler.MetricsEndpoint(s, rev.Spec.Containers), true
 }

@@ -34,7 +34,7 @@ func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
 	if err != nil {
 		return // the Deployment's own event comes back here
 	}
-	s, err := config.Collection(pa)
+	s, err := config.Collection(pa.Annotations)
 	if err != nil {
 		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "error", err)
 		return

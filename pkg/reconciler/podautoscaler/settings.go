@@ -1,6 +1,7 @@
 package podautoscaler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
@@ -87,23 +89,27 @@ func scalingAnnotations(all map[string]string) map[string]string {
 	return some
 }
 
-// collectionTarget says where the revision's numbers are read. A page is read
-// from the engine's own container, never through the queue-proxy.
+// collectionTarget says where the revision's numbers are read, and how they are averaged.
 func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deployment) collector.Target {
-	port := s.MetricsPort
-	if port == 0 {
-		port = userPort(target)
-	}
+	t := MetricsEndpoint(s, target.Spec.Template.Spec.Containers)
+	t.Key, t.Token = rev, collector.SecretKey(s.MetricsToken)
+	t.StableWindow, t.PanicWindow, t.Weighted = s.Spec.StableWindow, s.PanicWindow, s.Weighted
+	return t
+}
+
+// MetricsEndpoint says where the engine among the containers of a pod has its page: where
+// the settings of config.Collection name it, else on the port that serves requests. A page
+// is read from the engine's own container, never through the queue-proxy.
+func MetricsEndpoint(s config.Settings, containers []corev1.Container) collector.Target {
 	return collector.Target{
-		Key: rev, Engine: s.Engine, Port: port, PortNamed: s.MetricsPort != 0, Path: s.MetricsPath, TLS: s.MetricsTLS,
-		Token:        collector.SecretKey(s.MetricsToken),
-		StableWindow: s.Spec.StableWindow, PanicWindow: s.PanicWindow, Weighted: s.Weighted,
+		Engine: s.Engine, Path: s.MetricsPath, TLS: s.MetricsTLS,
+		Port: cmp.Or(s.MetricsPort, userPort(containers), servingv1.DefaultUserPort), PortNamed: s.MetricsPort != 0,
 	}
 }
 
 // userPort returns the port of the user's serving container, 0 when it names none.
-func userPort(d *appsv1.Deployment) int {
-	for _, c := range d.Spec.Template.Spec.Containers {
+func userPort(containers []corev1.Container) int {
+	for _, c := range containers {
 		if c.Name == queueProxy {
 			continue
 		}
