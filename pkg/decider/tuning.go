@@ -1,7 +1,8 @@
 package decider
 
 // This file holds the numbers of the rules that somebody chose: value, unit, origin, and
-// what happened at other values ("half and twice" as in pkg/slo/tuning.go). Those of the policy of slo are in pkg/slo/tuning.go.
+// what happened at other values ("half and twice" as in pkg/slo/tuning.go, which has
+// those of the policy slo).
 // Limits of what is believable stand where they are used.
 
 import "time"

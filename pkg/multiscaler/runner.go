@@ -36,7 +36,8 @@ type runner struct {
 
 func newRunner(m *MultiScaler, r collector.Key) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
-	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel, pokes: make(chan struct{}, 1), bursts: make(chan struct{}, 1)}
+	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel,
+		pokes: make(chan struct{}, 1), bursts: make(chan struct{}, 1)}
 	run.alive()
 	run.state = run.restored()
 	return run

@@ -203,8 +203,9 @@ func kindOf(t reflect.Type) string {
 		return "string"
 	case reflect.Int32, reflect.Int64:
 		return "whole number"
+	default:
+		return "number"
 	}
-	return "number"
 }
 
 // serveChoices lists what the controls of the page offer.

@@ -28,6 +28,7 @@ func filled(v reflect.Value, x float64) {
 		for i := range v.Len() {
 			filled(v.Index(i), x)
 		}
+	default: // has no reading
 	}
 }
 

@@ -44,7 +44,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	col.Notify(ctrl.Scaler.Poke)
 	col.FollowLeader(ctrl.Leads)
 	served := rollup.New(rollup.Options{
-		Collector: col, Autoscalers: painformer.Get(ctx).Lister(), Pods: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
+		Collector: col, Autoscalers: painformer.Get(ctx).Lister(),
+		Pods:      podinformer.Get(ctx, podautoscaler.Selector).Lister(),
 		Decisions: ctrl.Scaler, Observed: podautoscaler.Observed,
 		Pools: rollup.Pools{List: func() []inferencepool.Pool { return readPools(b.reader) }, Pods: pools.Pods},
 	})

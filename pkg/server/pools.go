@@ -35,8 +35,9 @@ func newPools(b *base, col *collector.Collector) *inferencepool.Watcher {
 	ctx := b.ctx
 	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
 	return inferencepool.New(inferencepool.Options{
-		Kube: kubeclient.Get(ctx), Collector: col, Held: col, Pools: func() []inferencepool.Pool { return readPools(b.reader) },
-		Log: b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
+		Kube: kubeclient.Get(ctx), Collector: col, Held: col,
+		Pools: func() []inferencepool.Pool { return readPools(b.reader) },
+		Log:   b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
 		Observed: func(r collector.Key) bool {
 			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
@@ -101,6 +102,6 @@ func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector
 	if err != nil {
 		return collector.Target{}, false
 	}
-	s, _ := config.Collection(rev.Annotations) // what the webhook let pass before it knew better is as if it were not given
+	s, _ := config.Collection(rev.Annotations) // one that a webhook of before let pass counts as not given
 	return podautoscaler.MetricsEndpoint(s, rev.Spec.Containers), true
 }

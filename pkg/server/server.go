@@ -114,7 +114,8 @@ func runAll(ctx context.Context, parts ...func(context.Context) error) error {
 
 // every calls f after each period until ctx ends, which is no error, or f returns one.
 func every(ctx context.Context, period time.Duration, f func(context.Context) error) error {
-	err := wait.PollUntilContextCancel(ctx, period, false, func(ctx context.Context) (bool, error) { return false, f(ctx) })
+	step := func(ctx context.Context) (done bool, err error) { return false, f(ctx) }
+	err := wait.PollUntilContextCancel(ctx, period, false, step)
 	if errors.Is(err, ctx.Err()) {
 		return nil
 	}

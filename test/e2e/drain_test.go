@@ -173,11 +173,12 @@ func (r revision) drainingPods() map[string]time.Time {
 	return given
 }
 
-func (r revision) waitDraining(n int) {
+// waitThreeDraining waits until one of four pods is left to serve.
+func (r revision) waitThreeDraining() {
 	r.t.Helper()
-	eventually(r.t, settle, fmt.Sprintf("%d pods of %s drain", n, r.revision), func() (bool, string) {
+	eventually(r.t, settle, "3 pods of "+r.revision+" drain", func() (bool, string) {
 		got := r.drainingPods()
-		return len(got) == n, fmt.Sprintf("%d drain; %s", len(got), r.state())
+		return len(got) == 3, fmt.Sprintf("%d drain; %s", len(got), r.state())
 	})
 }
 
@@ -217,7 +218,7 @@ func TestDrainCutsNoStream(t *testing.T) {
 	time.Sleep(5 * time.Second)
 	stop := r.staysReady()
 	r.setMinScale(1)
-	r.waitDraining(3)
+	r.waitThreeDraining()
 	given := time.Now()
 	if n := r.replicas(); n != 4 {
 		t.Errorf("%d replicas while streams are open, want the 4 there were", n)
@@ -255,7 +256,7 @@ func TestDrainRescue(t *testing.T) {
 	old.begin(s)
 	time.Sleep(5 * time.Second)
 	r.setMinScale(1)
-	r.waitDraining(3)
+	r.waitThreeDraining()
 	stop := r.staysReady()
 	defer stop()
 	time.Sleep(3 * time.Second)
@@ -280,7 +281,7 @@ func TestDrainOverAKilledLeader(t *testing.T) {
 	old.begin(s)
 	time.Sleep(3 * time.Second)
 	r.setMinScale(1)
-	r.waitDraining(3)
+	r.waitThreeDraining()
 	given := r.drainingPods()
 	_, pod := holder(t)
 	t.Log(kill(t, pod))

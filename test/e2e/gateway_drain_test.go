@@ -23,7 +23,7 @@ func TestGatewayDrain(t *testing.T) {
 	stop := r.staysReady()
 	defer stop()
 	r.setMinScale(1)
-	r.waitDraining(3)
+	r.waitThreeDraining()
 	time.Sleep(2 * time.Second)
 	old.open(s, 10)
 	r.setMinScale(2)

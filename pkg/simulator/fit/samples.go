@@ -207,7 +207,8 @@ func (s *seen) close(o *opened, t decider.Totals) {
 // believable reports whether an engine may have done so. One page with an absurd counter
 // would otherwise outweigh all others.
 func (w window) believable() bool {
-	return w.step >= minStep && w.step <= maxStep && w.n <= maxDecoding && w.kv <= maxCapacity && w.prompt >= 0 && w.prompt <= maxPrompt
+	return w.step >= minStep && w.step <= maxStep && w.n <= maxDecoding && w.kv <= maxCapacity &&
+		w.prompt >= 0 && w.prompt <= maxPrompt
 }
 
 // learn makes the profile, and judges it by how two thirds of the time predict the rest.
