@@ -140,7 +140,7 @@ func TestZeroBlind(t *testing.T) {
 	r := sleeper(t, namespaceFor(t), "blind", nil).current()
 	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
 		c := r.pa().Status.GetCondition("ScaleToZero")
-		return c != nil && c.IsFalse() && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
+		return c != nil && c.IsFalse() && c.Reason == "OnePodKept" && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
 	})
 	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
 
