@@ -161,7 +161,7 @@ func (e *environment) removeGateway(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, served)
 	defer cancel()
 	if err := testbed.Poll(waiting, time.Second, func() (bool, string) {
-		left, err := ofGateway(waiting, gatewayNamespace)
+		left, err := ofGateway(ctx, gatewayNamespace) // not to end as waiting does: what is left says more
 		return err == nil && len(left) == 0, fmt.Sprint(left, err)
 	}); err != nil {
 		return fmt.Errorf("beside the Gateway: %w", err)

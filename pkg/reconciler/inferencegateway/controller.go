@@ -72,13 +72,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		onPanic:  o.OnPanic,
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,
 	}
-	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: func(
-		b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
-		for _, key := range append(cacheKeys(services.Informer().GetStore()), r.unowned()...) {
-			enqueue(b, key)
-		}
-		return nil
-	}}
+	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: r.beginTerm}
 	c := &Controller{reconciler: r}
 	c.Impl = controller.NewContext(ctx, r, controller.ControllerOptions{WorkQueueName: "inference-gateway",
 		Logger: logging.FromContext(ctx)})

@@ -8,9 +8,25 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	pkgreconciler "knative.dev/pkg/reconciler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
+
+// beginTerm makes this replica the leader: every Service is looked at, and what nobody
+// owns. What the replica remembers of an earlier term is dropped: Services that went while
+// another replica led would be counted for ever, and an object that was unwanted then
+// would go now without a drain.
+func (r *Reconciler) beginTerm(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
+	r.ledger.clear()
+	for _, s := range []*stale{&r.stale, &r.ready, &r.leaving, &r.left} {
+		s.clear()
+	}
+	for _, key := range append(cacheKeys(r.serviceIndex), r.unowned()...) {
+		enqueue(b, key)
+	}
+	return nil
+}
 
 // ledger remembers what the leader did last for each Service. Losing it costs
 // some reads and a repeated event, nothing else.
@@ -85,6 +101,12 @@ func (l *ledger) wants(object id) bool {
 	return l.wide[object] > 0
 }
 
+func (l *ledger) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries, l.wide = nil, nil
+}
+
 // built is true once a Plan was made for every one of the Services.
 func (l *ledger) built(all []types.NamespacedName) bool {
 	l.mu.Lock()
@@ -129,6 +151,12 @@ func (s *stale) since(uid types.UID, now time.Time) time.Duration {
 		s.first[uid], first = now, now
 	}
 	return first.Sub(now)
+}
+
+func (s *stale) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = nil
 }
 
 func (s *stale) forget(uid types.UID) {

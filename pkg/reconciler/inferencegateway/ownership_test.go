@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	pkgreconciler "knative.dev/pkg/reconciler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -241,6 +242,46 @@ func TestReconcile_deletedWhileNobodyLed(t *testing.T) {
 		lookAtAll()
 		c.pass(drainTime)
 		lookAtAll()
+		for _, u := range c.list(envoyFilters) {
+			t.Errorf("left behind: %s", u.GetName())
+		}
+	})
+}
+
+// A replica leads, another one does while a Service goes, and the first leads again: what
+// it remembers of its first term keeps nothing of that Service.
+func TestReconcile_deletedWhileAnotherLed(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		a, b := c.service("a", asked), c.service("b", asked)
+		c.settle("a")
+		c.settle("b")
+		if err := c.services.Delete(a); err != nil { // and its event meets a replica that does not lead
+			t.Fatal(err)
+		}
+		for _, u := range c.list(envoyFilters) { // which the other replica removes
+			if u.GetLabels()[inference.OwnerServiceKey] == "a" {
+				c.delete(envoyFilters, u.GetNamespace(), u.GetName())
+			}
+		}
+		synctest.Wait()
+		lookAtAll := func(keys []types.NamespacedName) {
+			for _, key := range keys {
+				_ = c.r.Reconcile(c.Context(), key.String()) // asks to be called again while something drains
+				synctest.Wait()
+			}
+		}
+		var keys []types.NamespacedName
+		err := c.r.beginTerm(pkgreconciler.UniversalBucket(), func(_ pkgreconciler.Bucket, key types.NamespacedName) { keys = append(keys, key) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		lookAtAll(keys)
+		if err := c.services.Delete(b); err != nil {
+			t.Fatal(err)
+		}
+		lookAtAll(keys)
+		c.pass(drainTime)
+		lookAtAll(keys)
 		for _, u := range c.list(envoyFilters) {
 			t.Errorf("left behind: %s", u.GetName())
 		}
