@@ -62,11 +62,14 @@ func (r Recording) Simulate(p engine.Profile) ([]engine.Completion, error) {
 	p.RequestOverhead, p.TokenOverhead = 0, 0
 	simulated := make([]engine.Completion, len(r.Completions))
 	ended := 0
-	e, err := engine.New(p, func(c engine.Completion) { simulated[c.ID] = c; ended++ })
+	e, err := newRanks(p, r.meta.ranks(), func(c engine.Completion) { simulated[c.ID] = c; ended++ })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.path, err)
 	}
 	for _, c := range r.Completions {
+		if e.more != nil {
+			e.Advance(c.Arrival) // the balancer weighs the load that there is then
+		}
 		if err := e.Submit(c.Request); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.path, err)
 		}

@@ -1,11 +1,13 @@
 package simulator
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
@@ -65,6 +67,10 @@ func TestMeta(t *testing.T) {
 		{`{"engine_kwargs": {"max_num_seqs": 8, "max_num_batched_tokens": null}, "kv_cache": {"num_gpu_blocks": 10, "block_size": 32}}`, 8, 2048, 320},
 		{`{"engine_kwargs": {"max_num_seqs": 8}, "resolved_config": {"scheduler_config": {"max_num_seqs": 9, "max_num_batched_tokens": 8192},
 			"cache_config": {"num_gpu_blocks": 10, "block_size": 16}}, "kv_cache": {"num_kv_tokens": 176}}`, 8, 8192, 176},
+		// Two data-parallel ranks, as vLLM 0.28 writes them down.
+		{`{"engine_kwargs": {"data_parallel_size": 2, "max_num_seqs": 128}, "kv_cache": {"num_gpu_blocks": 75638, "block_size": 16, "num_kv_tokens": 1210208},
+			"resolved_config": {"cache_config": {"kv_cache_size_tokens": 605104, "num_gpu_blocks": 75638}}}`, 128, 2048, 605_104},
+		{`{"resolved_config": {"parallel_config": {"data_parallel_size": 2}}, "kv_cache": {"num_gpu_blocks": 10, "block_size": 16}}`, 256, 2048, 80},
 	} {
 		dir := t.TempDir()
 		write(t, dir, "m", c.text)
@@ -86,6 +92,56 @@ func TestMeta(t *testing.T) {
 		if got, err := knownProfile("tuesday", m); err != nil || got.Name != want {
 			t.Errorf("%s: %q, %v; want %s", model, got.Name, err, want)
 		}
+	}
+}
+
+// A run of two data-parallel ranks: each has a scheduler and a KV cache of its own.
+func TestFidelity_ranks(t *testing.T) {
+	p, err := engine.ByName("h100-llama-3.1-8b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.RequestOverhead, p.TokenOverhead, p.MaxNumSeqs = 0, 0, 16
+	var ran []engine.Completion
+	e, err := newRanks(p, 2, func(c engine.Completion) { ran = append(ran, c) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		at := time.Duration(i) * 80 * time.Millisecond
+		e.Advance(at)
+		if err := e.Submit(engine.Request{ID: int32(i), Arrival: at, Prompt: 300 + i%7*100, Output: 150 + i%5*50}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Drain()
+	var lines strings.Builder
+	for _, c := range ran {
+		fmt.Fprintf(&lines, `{"input_toks": %d, "output_toks": %d, "arrival_time": %f, "queued_ts": %[3]f, "first_token_ts": %f, "last_token_ts": %f}`+"\n",
+			c.Prompt, c.Output, c.Arrival.Seconds(), c.FirstToken.Seconds(), c.LastToken.Seconds())
+	}
+	for ranks, most := range map[int]float64{2: 0.01, 1: math.Inf(1)} {
+		dir := t.TempDir()
+		write(t, dir, "real_dp.jsonl", lines.String())
+		write(t, dir, "real_dp.meta.json", fmt.Sprintf(`{"engine_kwargs": {"max_num_seqs": 16, "data_parallel_size": %d}}`, ranks))
+		rows, err := Fidelity(dir, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			if !(math.Abs(r.Error) <= most) {
+				t.Errorf("%d ranks, %s: off by %.1f %%", ranks, r.Metric, 100*r.Error)
+			}
+			if ranks == 1 && r.Metric == "e2e" && r.Error < 0.3 {
+				t.Errorf("as one engine %s is off by %.1f %% only: the run says nothing of ranks", r.Metric, 100*r.Error)
+			}
+		}
+	}
+	dir := t.TempDir()
+	write(t, dir, "real_dp.jsonl", request)
+	write(t, dir, "real_dp.meta.json", `{"engine_kwargs": {"data_parallel_size": 100000000}}`)
+	if _, err := Fidelity(dir, p); err == nil || !strings.Contains(err.Error(), "data_parallel_size is 100000000") {
+		t.Errorf("absurd ranks: %v", err)
 	}
 }
 

@@ -40,6 +40,14 @@ func (r *ranks) Advance(to time.Duration) {
 	}
 }
 
+// Drain runs all engines until nothing is left.
+func (r *ranks) Drain() {
+	r.first.Drain()
+	for _, e := range r.more {
+		e.Drain()
+	}
+}
+
 // Next is the earliest of the engines.
 func (r *ranks) Next() time.Duration {
 	next := r.first.Next()

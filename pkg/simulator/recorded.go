@@ -130,6 +130,16 @@ type meta struct {
 
 type parallelism struct {
 	TensorParallel int `json:"tensor_parallel_size"`
+	DataParallel   int `json:"data_parallel_size"`
+}
+
+// maxRanks is the most data-parallel ranks that a run may have.
+const maxRanks = 256
+
+// ranks is the data-parallel ranks that the run had: engines with a scheduler and a KV
+// cache each.
+func (m meta) ranks() int {
+	return max(cmp.Or(m.Asked.DataParallel, m.Resolved.Parallel.DataParallel), 1)
 }
 
 type scheduler struct {
@@ -140,7 +150,9 @@ type scheduler struct {
 type kvCache struct {
 	Blocks    int `json:"num_gpu_blocks"`
 	BlockSize int `json:"block_size"`
-	Tokens    int `json:"num_kv_tokens"`
+	// Tokens, as Blocks, is of all data-parallel ranks together in vLLM 0.28; PerRank is of one.
+	Tokens  int `json:"num_kv_tokens"`
+	PerRank int `json:"kv_cache_size_tokens"`
 }
 
 // readMeta reads the limits; a run without the file has those of the profile.
@@ -155,6 +167,9 @@ func readMeta(file string) (m meta, err error) {
 	if err != nil {
 		return meta{}, fmt.Errorf("%s: %w", file, err)
 	}
+	if n := m.ranks(); n > maxRanks {
+		return meta{}, fmt.Errorf("%s: data_parallel_size is %d; the simulator has at most %d ranks in a pod", file, n, maxRanks)
+	}
 	return m, nil
 }
 
@@ -165,6 +180,7 @@ func (m meta) apply(p engine.Profile) engine.Profile {
 		p.MaxNumBatchedTokens)
 	p.BlockSize = cmp.Or(m.KVCache.BlockSize, m.Resolved.Cache.BlockSize, p.BlockSize)
 	blocks := cmp.Or(m.KVCache.Blocks, m.Resolved.Cache.Blocks)
-	p.KVTokens = cmp.Or(m.KVCache.Tokens, blocks*p.BlockSize, p.KVTokens)
+	perRank := cmp.Or(m.KVCache.Tokens, blocks*p.BlockSize) / m.ranks()
+	p.KVTokens = cmp.Or(m.Resolved.Cache.PerRank, perRank, p.KVTokens)
 	return p
 }
