@@ -13,7 +13,7 @@
 # in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull; for the
 # inference gateway IPA_GATEWAY_CLASS (istio), IPA_EPP_IMAGE, IPA_BBR_IMAGE, and IPA_NET_PROXY if
 # its address and the pods' cannot be dialled from here. Without that GatewayClass its tests skip.
-# IPA_E2E_INSTALL=skip tests the adapter that is installed already; IPA_E2E_PARALLEL (7) is how
+# IPA_E2E_INSTALL=skip tests the adapter that is installed already; IPA_E2E_PARALLEL (4) is how
 # many tests run side by side. What a failed run looked like is kept in _output/e2e/<time>.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -105,7 +105,7 @@ done) & watcher=$!
 trap 'kill $watcher 2>/dev/null || true' EXIT
 
 status=0
-go test -json -tags=e2e -count=1 -timeout "$limit" -parallel "${IPA_E2E_PARALLEL:-7}" "${select[@]}" ./test/e2e |
+go test -json -tags=e2e -count=1 -timeout "$limit" -parallel "${IPA_E2E_PARALLEL:-4}" "${select[@]}" ./test/e2e |
   "$out/bin/testsum" -v -out "$artifacts/e2e.json" | tee "$artifacts/summary.txt" || status=$?
 if [[ $status != 0 ]]; then collect; else rm -f "$artifacts"/adapter-last-seen.log; fi
 [[ ! -f $artifacts/figures.txt ]] || cat "$artifacts/figures.txt"

@@ -4,10 +4,8 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
@@ -42,20 +40,6 @@ type environment struct {
 	dynamic dynamic.Interface
 	disco   discovery.DiscoveryInterface
 	ingress string // host:port
-	// ends are run after the last test, the last one first.
-	ends []func() error
-}
-
-// atEnd has f run after the last test, while the product is still installed. It is for
-// tests that are not parallel.
-func (e *environment) atEnd(f func() error) { e.ends = append(e.ends, f) }
-
-// end runs what atEnd was given.
-func (e *environment) end() (err error) {
-	for _, f := range slices.Backward(e.ends) {
-		err = errors.Join(err, f())
-	}
-	return err
 }
 
 func newEnvironment() (*environment, error) {

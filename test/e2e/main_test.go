@@ -26,7 +26,7 @@ func runAll(m *testing.M) int {
 	}
 	cluster = env
 	if os.Getenv("IPA_E2E_INSTALL") == "skip" {
-		return env.run(m)
+		return m.Run()
 	}
 	before, err := env.prepare(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func runAll(m *testing.M) int {
 	if err := env.install(ctx); err != nil {
 		return failed("installing", err)
 	}
-	code := env.run(m)
+	code := m.Run()
 	if code != 0 && os.Getenv("IPA_E2E_KEEP") != "" {
 		fmt.Println("e2e: IPA_E2E_KEEP is set, the adapter stays installed")
 		return code
@@ -47,15 +47,6 @@ func runAll(m *testing.M) int {
 	}
 	if err := env.removeAndCompare(ctx, before); err != nil {
 		return failed("removing", err)
-	}
-	return code
-}
-
-// run runs the tests and what they left for the end.
-func (e *environment) run(m *testing.M) int {
-	code := m.Run()
-	if err := e.end(); err != nil {
-		return failed("giving Knative its configuration back", err)
 	}
 	return code
 }

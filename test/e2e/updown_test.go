@@ -47,6 +47,9 @@ func TestClassScalesUpAndDownByConcurrency(t *testing.T) {
 		t.Errorf("load: %v", report)
 	}
 	r.waitReplicas(2*settle, "scaled down to its minimum", exactly(1))
+	if c := r.pa().Status.GetCondition("ScaleToZero"); c == nil || !c.IsFalse() || c.Reason != "OnePodKept" {
+		t.Errorf("no condition says that one pod is kept: %s", s.state())
+	}
 	always(t, 5*time.Second, "stays at one", func() (bool, string) { return r.replicas() == 1, s.state() })
 }
 

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,24 +29,26 @@ const (
 )
 
 // setActivatorMetrics edits config-observability, and replaces the activators, which read it
-// when they start only; "" is no metrics, as Knative comes. No other test may have requests
-// in an activator meanwhile.
-func (e *environment) setActivatorMetrics(protocol string) error {
+// when they start only; "" is no metrics, as Knative comes. The tests that call it run one
+// after the other: other tests have revisions that would go to zero meanwhile.
+func setActivatorMetrics(t *testing.T, protocol string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	value := "null"
 	if protocol != "" {
 		value = strconv.Quote(protocol)
 	}
-	if err := e.patchServingConfig(ctx, "config-observability", `{"data":{"metrics-protocol":`+value+`}}`); err != nil {
-		return err
+	patch := fmt.Sprintf(`{"data":{"metrics-protocol":%s}}`, value)
+	if _, err := cluster.kube.CoreV1().ConfigMaps("knative-serving").Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
 	}
 	activators := metav1.ListOptions{LabelSelector: "app=activator"}
-	if err := e.kube.CoreV1().Pods(servingNamespace).DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
-		return err
+	if err := cluster.kube.CoreV1().Pods("knative-serving").DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
+		t.Fatal(err)
 	}
-	return testbed.Poll(ctx, time.Second, func() (bool, string) {
-		list, err := e.kube.CoreV1().Pods(servingNamespace).List(ctx, activators)
+	err := testbed.Poll(ctx, time.Second, func() (bool, string) {
+		list, err := cluster.kube.CoreV1().Pods("knative-serving").List(ctx, activators)
 		if err != nil {
 			return false, err.Error()
 		}
@@ -58,43 +59,21 @@ func (e *environment) setActivatorMetrics(protocol string) error {
 		}
 		return false, "no new activator is Ready"
 	})
-}
-
-// setMinScale sets the cluster's default of min-scale; "null" takes it away.
-func (e *environment) setMinScale(value string) error {
-	return e.patchServingConfig(context.Background(), "config-autoscaler", `{"data":{"min-scale":`+value+`}}`)
-}
-
-func (e *environment) patchServingConfig(ctx context.Context, name, patch string) error {
-	_, err := e.kube.CoreV1().ConfigMaps(servingNamespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	return err
-}
-
-const servingNamespace = "knative-serving"
-
-// letRevisionsSleep has the activators serve their metrics until the end of the run. The
-// revisions of other tests, which run meanwhile, keep a pod: the cluster's default of
-// min-scale is 1 for as long.
-func letRevisionsSleep(t *testing.T) {
-	t.Helper()
-	cluster.atEnd(func() error {
-		return errors.Join(cluster.setActivatorMetrics(""), cluster.setMinScale("null"))
-	})
-	if err := errors.Join(cluster.setMinScale(`"1"`), cluster.setActivatorMetrics("prometheus")); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func setActivatorMetrics(t *testing.T, protocol string) {
+// withActivatorMetrics has the activators serve their metrics until the end of the test.
+func withActivatorMetrics(t *testing.T) {
 	t.Helper()
-	if err := cluster.setActivatorMetrics(protocol); err != nil {
-		t.Fatal(err)
-	}
+	setActivatorMetrics(t, "prometheus")
+	t.Cleanup(func() { setActivatorMetrics(t, "") })
 }
 
 // sleeper is a Service that goes to zero as soon as it may.
 func sleeper(t *testing.T, namespace, name string, a annotations) *service {
-	all := annotations{"metric": "concurrency", "target": "10", "min-scale": "0", "scale-to-zero-pod-retention-period": "0s"}
+	all := annotations{"metric": "concurrency", "target": "10", "scale-to-zero-pod-retention-period": "0s"}
 	for k, v := range a {
 		all[k] = v
 	}
@@ -134,38 +113,21 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 	}
 }
 
-// Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
-func TestZeroBlind(t *testing.T) {
-	setActivatorMetrics(t, "")
-	r := sleeper(t, namespaceFor(t), "blind", nil).current()
-	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
-		c := r.pa().Status.GetCondition("ScaleToZero")
-		return c != nil && c.IsFalse() && c.Reason == "OnePodKept" && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
-	})
-	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
-
-	// Switched on it goes to zero; switched off there, it does not sleep blind.
-	setActivatorMetrics(t, "prometheus")
-	defer setActivatorMetrics(t, "")
-	r.waitZero()
-	setActivatorMetrics(t, "")
-	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
-}
-
-// The tests that need the activator's metrics. They mostly wait, so they wait beside the
-// parallel tests of other files, which begin when the last file's sequential part is over.
+// The tests that need the activator's metrics, which are switched on once: on the way to
+// zero each of them mostly waits.
 func TestZero(t *testing.T) {
-	letRevisionsSleep(t)
+	withActivatorMetrics(t)
+	t.Run("together", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T){
+			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t)
+			})
+		}
+	})
 	t.Run("killed-leader", zeroOverAKilledLeader)
-	t.Parallel()
-	for name, test := range map[string]func(*testing.T){
-		"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t)
-		})
-	}
 }
 
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
@@ -219,6 +181,24 @@ func zeroJumpAndReturn(t *testing.T) {
 	all.open(r.service, 1)
 	all.expectWhole(t, 21)
 	r.waitZero()
+}
+
+// Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
+func TestZeroBlind(t *testing.T) {
+	setActivatorMetrics(t, "")
+	r := sleeper(t, namespaceFor(t), "blind", nil).current()
+	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {
+		c := r.pa().Status.GetCondition("ScaleToZero")
+		return c != nil && c.IsFalse() && c.Reason == "OnePodKept" && strings.Contains(c.Message, "metrics-protocol: prometheus"), r.state()
+	})
+	always(t, time.Minute, "one pod stays", func() (bool, string) { n := r.replicas(); return n == 1, fmt.Sprint(n, " replicas") })
+
+	// Switched on it goes to zero; switched off there, it does not sleep blind.
+	setActivatorMetrics(t, "prometheus")
+	defer setActivatorMetrics(t, "")
+	r.waitZero()
+	setActivatorMetrics(t, "")
+	r.waitReplicas(90*time.Second, "is woken when nobody sees its requests", exactly(1))
 }
 
 // The adapter is killed at zero with a request waiting: the next leader wakes the revision.
