@@ -46,7 +46,7 @@ func variables(root, file string, source []byte) (map[string]string, error) {
 		return nil, err
 	}
 	names := map[string]string{}
-	for _, t := range slices.Backward(all) { // what stands before keeps its offset
+	for _, t := range slices.Backward(all) { // from the end, so that earlier offsets stay right
 		if ast.IsExported(t.name) {
 			continue // other packages use it
 		}

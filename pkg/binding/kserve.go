@@ -2,6 +2,7 @@ package binding
 
 import (
 	"maps"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -49,9 +50,15 @@ func Annotations(s *servingv1.Service) map[string]string {
 
 // Misplaced finds annotations of a Service under its template, where they are not read
 // and where a change would make a new revision.
-func Misplaced(s *servingv1.Service) []Problem {
+func Misplaced(s *servingv1.Service) (problems []Problem) {
 	if KServeOwner(s) != "" {
 		return nil
 	}
-	return misplaced(s.Spec.Template.Annotations)
+	given := s.Spec.Template.Annotations
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {
+			problems = append(problems, Problem{Path: templatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
+		}
+	}
+	return problems
 }

@@ -3,8 +3,6 @@ package binding
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -30,15 +28,6 @@ func ParseTemplate(given map[string]string) (Engine, []Problem) {
 		}
 	}
 	return e, problems
-}
-
-func misplaced(given map[string]string) (problems []Problem) {
-	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {
-			problems = append(problems, Problem{Path: templatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
-		}
-	}
-	return problems
 }
 
 // CheckTarget refuses to bypass the queue-proxy where the autoscaling metrics,

@@ -35,7 +35,8 @@ const (
 	// owedSeconds is the seconds within which a request that a picker let go is in a
 	// queue-proxy's report, which covers the last second, once a second.
 	owedSeconds = 3
-	// longestStandIn is for how long at most what a picker held stands in for what it holds.
+	// longestStandIn is the longest time for which the last reading of a picker that cannot be
+	// read is used.
 	longestStandIn = time.Minute
 )
 
@@ -79,8 +80,8 @@ func (l *ledger) follow(queues []queueShare) {
 	}
 }
 
-// tick reads what waits now, once a second. What was known last stands in for a source
-// that cannot be read, for the time of patience.
+// tick reads how many requests wait now; it is called once a second. Of a source that cannot
+// be read the last reading is used, for the time of patience.
 func (l *ledger) tick(now time.Time, patience time.Duration) {
 	growth := l.read(now, patience)
 	copy(l.left[:], l.left[1:])
@@ -138,8 +139,9 @@ func (l *ledger) count(now time.Time, reached float64) {
 	}
 }
 
-// rps is the requests a second that arrive when so many reach the pods. While some wait
-// it is no less than those: working off a queue is no idling.
+// rps is the requests per second that arrive, given those that reach the pods. While
+// requests wait, it is at least what reaches the pods: a queue that is worked off is no
+// idle revision.
 func (l *ledger) rps(reached float64) float64 {
 	rps := max(reached-l.repeated, 0) + l.began
 	if l.queued() > 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// heldRequests is a picker that holds so many requests.
+// heldRequests is a picker that holds this number of requests.
 type heldRequests float64
 
 func (h *heldRequests) waiting(time.Time) float64 { return float64(*h) }

@@ -88,8 +88,8 @@ func newGuardedWorld(t *testing.T, tokens Tokens, g *guarded, name string, log *
 	return w
 }
 
-// The page is asked for with the token of the Secret in the revision's namespace, and the
-// token is told to have been refused when the engine has another one by then.
+// The page is asked for with the token of the Secret in the revision's namespace. When the
+// engine has another token by then, the store learns that this one was refused.
 func TestToken_story(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens, g := &fakeTokens{err: TokenError{TokenForbidden, "the Secret may not be read"}}, &guarded{wants: secretToken}
@@ -178,8 +178,8 @@ func causes(problems []Problem) map[string]bool {
 	return all
 }
 
-// The pod goes and its address is given to another one before anybody tells the collector:
-// the token stops within the time that a report may be old.
+// The pod goes and another pod gets its address before the collector learns of either: the
+// token stops within the time that a report may be old.
 func TestToken_theAddressBecomesAnotherPods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, other := &guarded{wants: secretToken}, &guarded{wants: secretToken}
