@@ -36,8 +36,10 @@ const (
 	// next reading.
 	fastActivator, slowActivator = 100 * time.Millisecond, time.Second
 	// activatorDuty bounds the share of the time that an activator spends on our
-	// readings: one that takes 10 ms is read every 200 ms at most.
-	activatorDuty = 20
+	// readings: one that takes 10 ms is read every 200 ms at most. A reading's cost is
+	// the shortest of the last costReadings: on a busy machine one that takes 50 ms
+	// says little about the next, and made a request at zero wait for a second.
+	activatorDuty, costReadings = 20, 5
 	// activatorStale is the age from which a reading says nothing.
 	activatorStale = 3 * time.Second
 	// maxActivatorPage bounds in bytes what is read of one page.
@@ -52,8 +54,10 @@ type activators struct {
 	timeout time.Duration
 	port    int
 	log     *slog.Logger
-	// fast is true while a watched revision waits for its first pod.
-	fast atomic.Bool
+	// fast is true while a watched revision waits for its first pod, as the last tick saw
+	// it, and hurried is the time by now, in ns, at which one last lost its last pod.
+	fast    atomic.Bool
+	hurried atomic.Int64
 	// changed is called for each revision whose number of waiting requests has changed.
 	changed func(Key)
 
@@ -67,6 +71,8 @@ type activators struct {
 type activator struct {
 	ActivatorPod
 	cancel context.CancelFunc
+	// soon has room for one: the next reading comes after fastActivator.
+	soon chan struct{}
 
 	held map[Key]activatorHeld
 	good time.Time
@@ -108,7 +114,7 @@ func (a *activators) set(pods []ActivatorPod) {
 			delete(gone, p.UID)
 			continue
 		}
-		r := &activator{ActivatorPod: p}
+		r := &activator{ActivatorPod: p, soon: make(chan struct{}, 1)}
 		a.readers[p.UID] = r
 		a.start(r)
 	}
@@ -153,31 +159,57 @@ func (a *activators) follow(ctx context.Context, r *activator, address string) {
 	defer conn.Close()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var costs []time.Duration
+	var ended time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.soon:
+			timer.Reset(a.pause(costs) - time.Since(ended))
+			continue
 		case <-timer.C:
 		}
 		began := time.Now()
 		held, err := a.read(conn)
-		took := time.Since(began)
+		ended = time.Now()
 		if ctx.Err() != nil {
 			return
 		}
 		for _, rev := range a.store(r, held, err) {
 			a.changed(rev)
 		}
-		timer.Reset(a.pause(took, err))
+		if err != nil {
+			costs = nil
+		} else {
+			costs = append(costs[max(0, len(costs)-costReadings+1):], ended.Sub(began))
+		}
+		timer.Reset(a.pause(costs))
 	}
 }
 
-// pause is the time until the next reading.
-func (a *activators) pause(took time.Duration, err error) time.Duration {
-	if err != nil || !a.fast.Load() {
+// pause is the time between two readings, by what the last good ones took; none after a
+// failure.
+func (a *activators) pause(costs []time.Duration) time.Duration {
+	hurried := a.hurried.Load()
+	fast := a.fast.Load() || hurried != 0 && a.now().Sub(time.Unix(0, hurried)) < 2*slowActivator
+	if len(costs) == 0 || !fast {
 		return slowActivator
 	}
-	return min(max(fastActivator, activatorDuty*took), slowActivator)
+	return min(max(fastActivator, activatorDuty*slices.Min(costs)), slowActivator)
+}
+
+// hurry has the activators read fast from now on: a revision lost its last pod.
+func (a *activators) hurry() {
+	a.hurried.Store(a.now().UnixNano())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.readers {
+		select {
+		case r.soon <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // read reads one page.

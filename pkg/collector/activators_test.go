@@ -65,6 +65,53 @@ func TestActivators_wake(t *testing.T) {
 	})
 }
 
+// A request that comes right after the last pod went is seen as soon, also by a replica
+// that read the activators once a second before.
+func TestActivators_wakeRightAfterTheLastPod(t *testing.T) {
+	for offset := time.Duration(0); offset < time.Second; offset += 130 * time.Millisecond {
+		withActivator(t, ready(1), func(t *testing.T, w *world) {
+			w.load("10.0.0.1", 0, 0)
+			w.engine("10.0.0.1", 0, 0, 0)
+			after(10*time.Second + offset)
+			w.SetPods(rev, nil)
+			after(10 * time.Millisecond)
+			w.atActivator(12, 0)
+			after(150 * time.Millisecond)
+			wantReading(t, fmt.Sprintf("open, %v after the tick", offset), w.observe().Open, 12)
+		})
+	}
+}
+
+// One slow reading of an activator does not make the next ones rare; slow ones throughout do.
+func TestActivators_pause(t *testing.T) {
+	ms := func(all ...time.Duration) []time.Duration {
+		for i := range all {
+			all[i] *= time.Millisecond
+		}
+		return all
+	}
+	tests := []struct {
+		name  string
+		fast  bool
+		costs []time.Duration
+		want  time.Duration
+	}{
+		{"nobody waits", false, ms(1), slowActivator},
+		{"cheap", true, ms(1, 2, 1), fastActivator},
+		{"one reading on a busy machine", true, ms(2, 60, 3), fastActivator},
+		{"all take 10 ms", true, ms(12, 10, 11), 200 * time.Millisecond},
+		{"all take 100 ms", true, ms(100, 110), slowActivator},
+		{"a failure", true, nil, slowActivator},
+	}
+	for _, tt := range tests {
+		a := newActivators(Options{}, time.Now, nil)
+		a.fast.Store(tt.fast)
+		if got := a.pause(tt.costs); got != tt.want {
+			t.Errorf("%s: pause %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // What is passed on is in the queue-proxy's report: only what waits is added.
 func TestActivators_inThePath(t *testing.T) {
 	withActivator(t, ready(1), func(t *testing.T, w *world) {

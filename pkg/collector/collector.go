@@ -319,6 +319,9 @@ func (c *Collector) SetPods(key Key, pods []Pod) {
 	}
 	c.mu.Unlock()
 	if changed {
+		if r.podless() {
+			c.activators.hurry()
+		}
 		c.changed(key, false)
 	}
 }
