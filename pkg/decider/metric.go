@@ -113,59 +113,68 @@ const (
 
 // Metrics describes all metrics, in the order of the documents.
 func Metrics() []Description {
-	all := descriptions()
-	return all[:]
-}
-
-func descriptions() [10]Description {
-	return [...]Description{
-		{Metric: Concurrency, API: "concurrency", Kind: Demand, Over: Sum, Unit: "requests in flight", Target: TargetRule{Default: FromKnative, Doc: "containerConcurrency or 100, at 70 %"},
-			TargetMeans: "requests in flight per replica, times the target utilization",
-			Load:        func(o Observation) Windowed { return o.Concurrency }},
-		{Metric: RPS, API: "requests_per_second", Kind: Demand, Over: Sum, Unit: "requests per second", Target: TargetRule{Default: FromKnative, Doc: "200, at 70 %"},
-			TargetMeans: "requests per second per replica, times the target utilization",
-			Load:        func(o Observation) Windowed { return o.RPS }},
-		{Metric: Running, API: string(Running), Kind: Level, Over: Sum, Unit: requests, Target: TargetRule{Default: Required},
-			TargetMeans: "requests in the engine's batch per replica",
-			ofPod:       func(s PreviousSample) Reading { return s.Running }, believe: believableRequests},
-		{Metric: Waiting, API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests, Target: TargetRule{Default: FromConfig, Value: 5},
-			TargetMeans: "requests in the engine's own queue per replica",
-			ofPod:       func(s PreviousSample) Reading { return s.Waiting }, believe: believableRequests},
-		{Metric: KVCache, API: string(KVCache), Kind: Level, Over: Mean, Unit: "percent, 0 to 100",
-			Target:      TargetRule{Default: FromConfig, Value: 70, Min: 2, Max: 100, Unit: "percent", SmallerIs: "a share of 1, as vLLM's own gauge reports; 70 % is 70"},
-			TargetMeans: "percent of the KV cache in use, 0 to 100",
-			ofPod:       func(s PreviousSample) Reading { return s.KVCache }, believe: believablePercent},
-		{Metric: PromptTokens, API: string(PromptTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},
-			TargetMeans: "prompt tokens per second per replica",
-			ofPod:       func(s PreviousSample) Reading { return s.PromptTokens }, believe: believableRate},
-		{Metric: GenerationTokens, API: string(GenerationTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},
-			TargetMeans: "generated tokens per second per replica",
-			ofPod:       func(s PreviousSample) Reading { return s.GenerationTokens }, believe: believableRate},
-		{Metric: TTFTP95, API: string(TTFTP95), Kind: Percentile, Over: Merged, Unit: "milliseconds",
-			Target:      TargetRule{Default: FromTTFT, Min: 1, Max: maxLatencyTarget, Unit: "milliseconds", SmallerIs: latencyInSeconds},
-			TargetMeans: "milliseconds to the first token that 95 % of the requests stay below",
-			latency:     func(o Observation) Latency { return o.TTFT }},
-		{Metric: ITLP95, API: string(ITLP95), Kind: Percentile, Over: Merged, Unit: "milliseconds",
-			Target:      TargetRule{Default: FromITL, Min: 1, Max: maxLatencyTarget, Unit: "milliseconds", SmallerIs: latencyInSeconds},
-			TargetMeans: "milliseconds between two tokens that 95 % of the gaps stay below",
-			latency:     func(o Observation) Latency { return o.ITL }},
-		{Metric: SLO, Kind: Planned, Over: None, Target: TargetRule{Default: NoTarget},
-			TargetMeans: "takes no target: `slo-ttft`, `slo-itl` and `slo-goal` below"},
+	names := [...]Metric{Concurrency, RPS, Running, Waiting, KVCache, PromptTokens, GenerationTokens, TTFTP95, ITLP95, SLO}
+	all := make([]Description, len(names))
+	for i, m := range names {
+		all[i], _ = m.Describe()
 	}
+	return all
 }
 
 // requests is the unit of metrics that count requests in the engines.
 const requests = "requests"
 
-// Describe is the description of a metric; known is false for any other word.
+// Describe is the description of a metric; known is false for any other word. It is cheap
+// enough to be called for each value of each pod.
 func (m Metric) Describe() (d Description, known bool) {
-	all := descriptions()
-	for i := range all {
-		if all[i].Metric == m {
-			return all[i], true
-		}
+	switch m {
+	case Concurrency:
+		d = Description{API: "concurrency", Kind: Demand, Over: Sum, Unit: "requests in flight", Target: TargetRule{Default: FromKnative, Doc: "containerConcurrency or 100, at 70 %"},
+			TargetMeans: "requests in flight per replica, times the target utilization",
+			Load:        func(o Observation) Windowed { return o.Concurrency }}
+	case RPS:
+		d = Description{API: "requests_per_second", Kind: Demand, Over: Sum, Unit: "requests per second", Target: TargetRule{Default: FromKnative, Doc: "200, at 70 %"},
+			TargetMeans: "requests per second per replica, times the target utilization",
+			Load:        func(o Observation) Windowed { return o.RPS }}
+	case Running:
+		d = Description{API: string(Running), Kind: Level, Over: Sum, Unit: requests, Target: TargetRule{Default: Required},
+			TargetMeans: "requests in the engine's batch per replica",
+			ofPod:       func(s PreviousSample) Reading { return s.Running }, believe: believableRequests}
+	case Waiting:
+		d = Description{API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests, Target: TargetRule{Default: FromConfig, Value: 5},
+			TargetMeans: "requests in the engine's own queue per replica",
+			ofPod:       func(s PreviousSample) Reading { return s.Waiting }, believe: believableRequests}
+	case KVCache:
+		d = Description{API: string(KVCache), Kind: Level, Over: Mean, Unit: "percent, 0 to 100",
+			Target:      TargetRule{Default: FromConfig, Value: 70, Min: 2, Max: 100, Unit: "percent", SmallerIs: "a share of 1, as vLLM's own gauge reports; 70 % is 70"},
+			TargetMeans: "percent of the KV cache in use, 0 to 100",
+			ofPod:       func(s PreviousSample) Reading { return s.KVCache }, believe: believablePercent}
+	case PromptTokens:
+		d = Description{API: string(PromptTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},
+			TargetMeans: "prompt tokens per second per replica",
+			ofPod:       func(s PreviousSample) Reading { return s.PromptTokens }, believe: believableRate}
+	case GenerationTokens:
+		d = Description{API: string(GenerationTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},
+			TargetMeans: "generated tokens per second per replica",
+			ofPod:       func(s PreviousSample) Reading { return s.GenerationTokens }, believe: believableRate}
+	case TTFTP95:
+		d = Description{API: string(TTFTP95), Kind: Percentile, Over: Merged, Unit: "milliseconds",
+			Target:      TargetRule{Default: FromTTFT, Min: 1, Max: maxLatencyTarget, Unit: "milliseconds", SmallerIs: latencyInSeconds},
+			TargetMeans: "milliseconds to the first token that 95 % of the requests stay below",
+			latency:     func(o Observation) Latency { return o.TTFT }}
+	case ITLP95:
+		d = Description{API: string(ITLP95), Kind: Percentile, Over: Merged, Unit: "milliseconds",
+			Target:      TargetRule{Default: FromITL, Min: 1, Max: maxLatencyTarget, Unit: "milliseconds", SmallerIs: latencyInSeconds},
+			TargetMeans: "milliseconds between two tokens that 95 % of the gaps stay below",
+			latency:     func(o Observation) Latency { return o.ITL }}
+	case SLO:
+		d = Description{Kind: Planned, Over: None, Target: TargetRule{Default: NoTarget},
+			TargetMeans: "takes no target: `slo-ttft`, `slo-itl` and `slo-goal` below"}
+	default:
+		return Description{}, false
 	}
-	return Description{}, false
+	d.Metric = m
+	return d, true
 }
 
 // OfPod is the value of an engine metric in one sample of a pod; unknown for a metric

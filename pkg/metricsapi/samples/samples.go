@@ -4,7 +4,7 @@
 package samples
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,32 +13,49 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
 )
 
+// published are the metrics that the API serves, in the order of their names in the API.
+var published = func() (all []publishedMetric) {
+	for _, d := range decider.Metrics() {
+		if d.API != "" {
+			all = append(all, publishedMetric{d.Metric, d.API})
+		}
+	}
+	slices.SortFunc(all, func(a, b publishedMetric) int { return cmp.Compare(a.name, b.name) })
+	return all
+}()
+
+// publishedMetric is a metric and its name in the API.
+type publishedMetric struct {
+	metric decider.Metric
+	name   string
+}
+
 // OfValues orders a snapshot's known values by the API's metric names.
 func OfValues(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
 	out := make([]metricsapi.Sample, 0, len(values))
-	for _, m := range slices.Sorted(maps.Keys(values)) {
-		s := values[m]
-		if !s.Value.Known() {
-			continue
+	for _, p := range published {
+		if s, ok := values[p.metric]; ok && s.Value.Known() {
+			out = append(out, sample(p.name, s))
 		}
-		out = append(out, metricsapi.Sample{Metric: name(m), Value: float64(s.Value), Time: s.Time, Window: s.Window})
 	}
 	return out
 }
 
 // OfValue returns the known value of one of the API's metrics, or nothing.
 func OfValue(values map[decider.Metric]collector.Sample, metric string) []metricsapi.Sample {
-	for m, s := range values {
-		if name(m) == metric && s.Value.Known() {
-			return []metricsapi.Sample{{Metric: metric, Value: float64(s.Value), Time: s.Time, Window: s.Window}}
-		}
+	i := slices.IndexFunc(published, func(p publishedMetric) bool { return p.name == metric })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	s, ok := values[published[i].metric]
+	if !ok || !s.Value.Known() {
+		return nil
+	}
+	return []metricsapi.Sample{sample(metric, s)}
 }
 
-func name(m decider.Metric) string {
-	d, _ := m.Describe()
-	return d.API
+func sample(name string, s collector.Sample) metricsapi.Sample {
+	return metricsapi.Sample{Metric: name, Value: float64(s.Value), Time: s.Time, Window: s.Window}
 }
 
 // OfParts are the parts of a decision on the metric slo, made at a time; a part
