@@ -61,7 +61,7 @@ func architecture() []rule {
 		{pkg: "pkg/checkpoint", repo: []string{"pkg/collector", "pkg/decider"}, why: "the decider's states over restarts"},
 		{pkg: "pkg/recording", repo: []string{"pkg/decider", "pkg/simulator/trace"}, never: kubernetes, why: "what was decided, on disk"},
 		{pkg: "pkg/drain", pure: true, why: "pods in, plan out"},
-		{pkg: "pkg/terminating", never: kubernetes, why: "it asks queue-proxies and knows no cluster"},
+		{pkg: "pkg/terminating", never: []string{"k8s.io/api/", "k8s.io/client-go"}, why: "it asks queue-proxies and knows no cluster"},
 		{pkg: "pkg/handover", pure: true, why: "values in, decision out"},
 		{pkg: "pkg/servingcert", why: "a certificate in a Secret"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/decider", "pkg/servingcert"}, why: "it serves a view and knows no collector"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
@@ -180,16 +181,7 @@ func (s *Store) read(ctx context.Context, k key) {
 
 // forgetUnasked drops, once a minute, what nobody asks for.
 func (s *Store) forgetUnasked(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			s.forget(now)
-		}
-	}
+	wait.NonSlidingUntilWithContext(ctx, func(context.Context) { s.forget(time.Now()) }, time.Minute)
 }
 
 func (s *Store) forget(now time.Time) {

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/serving/pkg/autoscaler/metrics"
 	"knative.dev/serving/pkg/networking"
 )
@@ -62,16 +63,7 @@ type Keeper struct {
 
 // Run keeps the pods that list returns, until ctx ends. It runs once for a Keeper.
 func (k *Keeper) Run(ctx context.Context, list func() []Pod) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		k.turn(ctx, list())
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) { k.turn(ctx, list()) }, every)
 }
 
 // turn sends a request to each pod that has open requests, and to each pod that cannot be read.
