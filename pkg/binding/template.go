@@ -8,24 +8,16 @@ import (
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// ParseTemplate reads the annotations under spec.template of a Knative Service,
-// which are also those of its revisions. Keys that only pkg/config knows are left to it.
-func ParseTemplate(given map[string]string) (Engine, []Problem) {
-	var e Engine
-	var problems []Problem
-	for key, err := range map[string]error{
-		autoscaling.EngineKey:      annotations.Read(given, autoscaling.EngineKey, &e.Name),
-		autoscaling.MetricsPortKey: annotations.Read(given, autoscaling.MetricsPortKey, &e.MetricsPort),
-		autoscaling.MetricsPathKey: annotations.Read(given, autoscaling.MetricsPathKey, &e.MetricsPath),
-	} {
-		if err != nil {
-			problems = append(problems, Problem{Path: templatePath(key), Message: err.Error() + "; correct it or remove the annotation"})
-		}
+// ParseTemplate reads the engine's annotations under spec.template of a Knative Service. Keys
+// that only pkg/config knows are left to it.
+func ParseTemplate(given map[string]string) (e annotations.Engine, problems []Problem) {
+	e, invalid := annotations.ReadEngine(given)
+	for _, i := range invalid {
+		problems = append(problems, Problem{Path: templatePath(i.Key), Message: i.Err.Error() + "; correct it or remove the annotation"})
 	}
 	return e, problems
 }

@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
 func TestParseTemplate(t *testing.T) {
 	e, problems := ParseTemplate(map[string]string{autoscaling.EngineKey: "triton", autoscaling.MetricsPortKey: "8002", autoscaling.MetricsPathKey: "/metrics", "autoscaling.knative.dev/metric": "rps"})
-	if want := (Engine{"triton", 8002, "/metrics"}); e != want || len(problems) > 0 {
+	if want := (annotations.Engine{Name: "triton", MetricsPort: 8002, MetricsPath: "/metrics"}); e != want || len(problems) > 0 {
 		t.Errorf("got %+v, %v", e, problems)
 	}
 	if e, problems := ParseTemplate(map[string]string{autoscaling.MetricsPathKey: "/metrics?model=qwen"}); e.MetricsPath != "/metrics?model=qwen" || len(problems) > 0 {
@@ -17,6 +18,7 @@ func TestParseTemplate(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		autoscaling.EngineKey: "vlm", autoscaling.MetricsPortKey: "70000", autoscaling.MetricsPathKey: "metrics",
+		autoscaling.MetricsSchemeKey: "ftp",
 	} {
 		_, problems := ParseTemplate(map[string]string{key: value})
 		if len(problems) != 1 || problems[0].Path != "spec.template.metadata.annotations["+key+"]" || problems[0].Warning {

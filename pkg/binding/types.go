@@ -195,13 +195,6 @@ const (
 	BodyRouterExternal BodyRouterMode = "external"
 )
 
-// Engine is what a revision's template says of its engine; empty and 0 are not said.
-type Engine struct {
-	Name        string
-	MetricsPort int32
-	MetricsPath string
-}
-
 // Problem is something wrong or unwise in what the user wrote.
 type Problem struct {
 	// Path is the field, e.g. metadata.annotations[knative-inference.dev/objectives].

@@ -26,13 +26,8 @@ type Settings struct {
 	InitialScale int32
 	// StartAtPredecessor starts a new revision with the replicas of the one it replaces.
 	StartAtPredecessor bool
-	// Engine is empty when it is to be detected; MetricsPort is 0 when the user
-	// container's own port serves the page; MetricsPath is empty for the engine's default.
-	Engine      string
-	MetricsPort int
-	MetricsPath string
-	// MetricsTLS asks for the page by https.
-	MetricsTLS bool
+	// Engine is where the metrics endpoint is, as far as annotations say.
+	Engine annotations.Engine
 	// MetricsToken is the key of a Secret of the revision's namespace with the bearer token
 	// that the page asks for; zero for none.
 	MetricsToken annotations.SecretKey
@@ -68,12 +63,15 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	if err := checkAnnotations(pa.Annotations, r.Knative); err != nil {
 		return Settings{}, err
 	}
-	s, err := Collection(pa.Annotations)
+	e, err := engine(pa.Annotations)
 	if err != nil {
 		return Settings{}, err
 	}
-	s.PanicWindow = aresources.MakeMetric(pa, "", r.Knative).Spec.PanicWindow
-	s.InitialScale = kparesources.GetInitialScale(r.Knative, pa)
+	s := Settings{
+		PanicWindow:  aresources.MakeMetric(pa, "", r.Knative).Spec.PanicWindow,
+		InitialScale: kparesources.GetInitialScale(r.Knative, pa),
+		Engine:       e,
+	}
 	start := annotations.Default[string](autoscaling.StartScaleKey)
 	if err := cmp.Or(
 		read(pa.Annotations, autoscaling.StartScaleKey, &start),
@@ -106,20 +104,14 @@ func (r Resolver) ResolveAccepted(pa *v1alpha1.PodAutoscaler) (Settings, error) 
 	return s, err
 }
 
-// Collection reads only where the engine's page is, of the annotations of a revision:
-// engine, port, path and scheme.
-func Collection(given map[string]string) (s Settings, err error) {
-	port, scheme := int32(0), ""
-	err = cmp.Or(
-		read(given, autoscaling.EngineKey, &s.Engine),
-		read(given, autoscaling.MetricsPortKey, &port),
-		read(given, autoscaling.MetricsPathKey, &s.MetricsPath),
-		read(given, autoscaling.MetricsSchemeKey, &scheme))
-	if err != nil {
-		return Settings{}, err
+// engine reads what the annotations say of the engine; the error is that of the first that
+// cannot be read.
+func engine(given map[string]string) (annotations.Engine, error) {
+	e, invalid := annotations.ReadEngine(given)
+	if len(invalid) > 0 {
+		return e, fmt.Errorf("%s: %w", invalid[0].Key, invalid[0].Err)
 	}
-	s.MetricsPort, s.MetricsTLS = int(port), scheme == annotations.HTTPS
-	return s, nil
+	return e, nil
 }
 
 // spec resolves everything that Knative's own decider spec holds, plus ours.

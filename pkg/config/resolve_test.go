@@ -164,10 +164,10 @@ func TestResolve_everyAnnotationWorks(t *testing.T) {
 	f(ours+"start-scale", "initial", false, func(s Settings) any { return s.StartAtPredecessor })
 	f(ours+"start-scale", "predecessor", true, func(s Settings) any { return s.StartAtPredecessor })
 	f(ours+"drain-timeout", "10m", 10*time.Minute, func(s Settings) any { return s.DrainTimeout })
-	f(ours+"engine", "sglang", "sglang", func(s Settings) any { return s.Engine })
-	f(ours+"metrics-port", "9000", 9000, func(s Settings) any { return s.MetricsPort })
-	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.MetricsPath })
-	f(ours+"metrics-scheme", "https", true, func(s Settings) any { return s.MetricsTLS })
+	f(ours+"engine", "sglang", "sglang", func(s Settings) any { return s.Engine.Name })
+	f(ours+"metrics-port", "9000", int32(9000), func(s Settings) any { return s.Engine.MetricsPort })
+	f(ours+"metrics-path", "/v1/metrics", "/v1/metrics", func(s Settings) any { return s.Engine.MetricsPath })
+	f(ours+"metrics-scheme", "https", true, func(s Settings) any { return s.Engine.MetricsTLS })
 	f(ours+"metrics-token-secret", "llm", annotations.SecretKey{Name: "llm", Key: "token"}, func(s Settings) any { return s.MetricsToken })
 	f("example.com/team", "a", int32(0), minReplicas) // not ours to judge
 	for _, key := range append(keysOf(knautoscaling.GroupName), keysOf(autoscaling.Domain)...) {
@@ -296,23 +296,6 @@ func TestResolve_ownConfig(t *testing.T) {
 	}
 	if s.Spec.Tolerance != 0.2 || s.Spec.EarlyPanic || s.Spec.StartupDeadline != time.Hour {
 		t.Errorf("config-ipa is not in %+v", s.Spec)
-	}
-}
-
-// A PodAutoscaler of Knative's hpa class is only collected: engine, port and path.
-func TestCollection(t *testing.T) {
-	pa := newPA(knautoscaling.ClassAnnotationKey, knautoscaling.HPA, kn+"metric", "kv_cache_usage_percent", kn+"target", "70",
-		ours+"engine", "vllm", ours+"metrics-port", "8000", ours+"metrics-path", "/m")
-	got, err := Collection(pa.Annotations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Settings{Engine: "vllm", MetricsPort: 8000, MetricsPath: "/m"}, got); diff != "" {
-		t.Errorf("Collection (-want +got):\n%s", diff)
-	}
-	pa.Annotations[ours+"engine"] = "vlm"
-	if _, err := Collection(pa.Annotations); err == nil {
-		t.Error("Collection accepts an unknown engine")
 	}
 }
 

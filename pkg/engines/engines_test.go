@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
@@ -27,7 +28,7 @@ func TestAll_aMadeUpEngineIsOneValue(t *testing.T) {
 		Picker: engines.Picker{Scorers: []string{engines.QueueScorer}, Waiting: "madeup_queue"},
 	})
 
-	if e, problems := binding.ParseTemplate(map[string]string{autoscaling.EngineKey: "made-up"}); len(problems) > 0 || e.Name != "made-up" {
+	if e, problems := annotations.ReadEngine(map[string]string{autoscaling.EngineKey: "made-up"}); len(problems) > 0 || e.Name != "made-up" {
 		t.Errorf("the annotation: %+v, %v", e, problems)
 	}
 	if got := engines.Detect("example.com/llm:1", "made-up-server", "--port=8080"); got != "made-up" {
@@ -78,7 +79,7 @@ func world(name string) manifest.World {
 		},
 		Served:    manifest.Served{HTTPRoute: true, InferencePool: true, DestinationRule: true, EnvoyFilter: true},
 		Main:      manifest.Traffic{Hosts: []string{"qwen.default.example.com"}, Splits: []manifest.Split{{Revision: "qwen-00001", Percent: 100}}},
-		Revisions: map[string]manifest.Revision{"qwen-00001": {Port: 8080, Engine: binding.Engine{Name: name}}},
+		Revisions: map[string]manifest.Revision{"qwen-00001": {Port: 8080, Engine: annotations.Engine{Name: name}}},
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
-	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
@@ -102,6 +102,6 @@ func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector
 	if err != nil {
 		return collector.Target{}, false
 	}
-	s, _ := config.Collection(rev.Annotations) // one that a webhook of before let pass counts as not given
-	return podautoscaler.MetricsEndpoint(s, rev.Spec.Containers), true
+	e, _ := annotations.ReadEngine(rev.Annotations) // one that a webhook of before let pass counts as not given
+	return podautoscaler.MetricsEndpoint(e, rev.Spec.Containers), true
 }

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
@@ -63,7 +64,7 @@ func number(words []string, name string) int64 {
 }
 
 // runsVLLM recognises vLLM by the engine that is named, else by its command or image.
-func runsVLLM(e binding.Engine, c *corev1.Container) bool {
+func runsVLLM(e annotations.Engine, c *corev1.Container) bool {
 	if e.Name != "" {
 		return e.Name == engines.VLLM
 	}

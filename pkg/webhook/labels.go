@@ -9,6 +9,7 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -48,7 +49,7 @@ func (c Caches) marksOf(namespace string, pod *corev1.Pod) marks {
 		return marks{}
 	}
 	m := marks{labels: map[string]string{}, annotations: map[string]string{}}
-	if e, _ := binding.ParseTemplate(pod.Annotations); e.Name != "" {
+	if e, _ := annotations.ReadEngine(pod.Annotations); e.Name != "" {
 		m.labels[inference.EngineTypeKey], m.labels[inference.LLMDEngineTypeKey] = e.Name, e.Name
 	}
 	if c.routed(namespace, service, revision) && !(in.Pool != "" && c.KeptOut(namespace, service)) {

@@ -47,6 +47,8 @@ func TestValidate_refused(t *testing.T) {
 		{"an unknown engine", ksvc(gateway, `knative-inference.dev/engine: gpt`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/engine]", `"vllm"`}},
 		{"past the queue-proxy and counted there", ksvc(gateway+`, knative-inference.dev/target: user-container`, ``, calm), []string{"metadata.annotations[knative-inference.dev/target]", "queue-proxy"}},
 		{"past the queue-proxy, one of several metrics", ksvc(gateway+`, knative-inference.dev/target: user-container`, `autoscaling.knative.dev/metric: "kv_cache_usage_percent=70,concurrency=2"`, calm), []string{"metadata.annotations[knative-inference.dev/target]"}},
+		{"a scheme that does not exist, with HPA's class", ksvc(``, `autoscaling.knative.dev/class: hpa.autoscaling.knative.dev, knative-inference.dev/metrics-scheme: ftp`, calm),
+			[]string{"spec.template.metadata.annotations[knative-inference.dev/metrics-scheme]", "https"}},
 		{"the queue-proxy's port for metrics", ksvc(``, ourClass+`, knative-inference.dev/metrics-port: "8012"`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-port]", "queue-proxy"}},
 		{"a Secret of another namespace", ksvc(``, ourClass+`, knative-inference.dev/metrics-token-secret: kube-system/admin/token`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-token-secret]", "kube-system/admin/token"}},
 		{"our class, no gateway", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: speed`, calm), []string{"spec.template.metadata.annotations[autoscaling.knative.dev/metric]", "concurrency"}},

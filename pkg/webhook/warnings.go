@@ -25,7 +25,7 @@ const (
 type warner struct {
 	service *servingv1.Service
 	intent  *binding.Intent
-	engine  binding.Engine
+	engine  annotations.Engine
 	cluster *Cluster
 }
 

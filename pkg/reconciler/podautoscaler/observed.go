@@ -6,6 +6,7 @@ import (
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
@@ -34,12 +35,12 @@ func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
 	if err != nil {
 		return // the Deployment's own event comes back here
 	}
-	s, err := config.Collection(pa.Annotations)
-	if err != nil {
-		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "error", err)
+	e, invalid := annotations.ReadEngine(pa.Annotations)
+	if len(invalid) > 0 {
+		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "annotation", invalid[0].Key, "error", invalid[0].Err)
 		return
 	}
-	s.Spec.StableWindow, s.PanicWindow = window.KnativeStable, window.KnativePanic
+	s := config.Settings{Engine: e, PanicWindow: window.KnativePanic, Spec: decider.Spec{StableWindow: window.KnativeStable}}
 	rev := revisionOf(pa)
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))

@@ -181,7 +181,7 @@ func lasting(problems []collector.Problem, now time.Time) (collector.Problem, bo
 // expectsEngine reports whether a problem deserves an event whatever it is: a web
 // application that scales on concurrency has no metrics endpoint that could be read.
 func expectsEngine(s config.Settings) bool {
-	return s.Engine != "" || s.MetricsPort != 0 || s.MetricsPath != "" ||
+	return s.Engine.Name != "" || s.Engine.MetricsPort != 0 || s.Engine.MetricsPath != "" ||
 		slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool {
 			return t.Metric != decider.Concurrency && t.Metric != decider.RPS
 		})

@@ -67,7 +67,7 @@ func TestMarkReadable(t *testing.T) {
 		{"a web application", "EngineUnknown", "False", []string{"concurrency"}, problem("not_engine", time.Minute), none, on(decider.Concurrency, decider.RPS), 0},
 		{"an unknown engine, with slo", "EngineUnknown", "False", []string{"Known engines: llama.cpp, "}, problem("not_engine", time.Minute), none, on(decider.SLO), 1},
 		{"a closed port, with a metric of the engine", "EngineRefusesConnections", "False", []string{"metrics-port"}, problem("refused", time.Minute), none, on(decider.Waiting), 1},
-		{"a wrong port", "EngineUnknown", "False", []string{"metrics-port"}, problem("not_engine", time.Minute), none, config.Settings{MetricsPort: 8001}, 1},
+		{"a wrong port", "EngineUnknown", "False", []string{"metrics-port"}, problem("not_engine", time.Minute), none, config.Settings{Engine: annotations.Engine{MetricsPort: 8001}}, 1},
 		{"no first tokens, with slo", "EngineLacksMetric", "False", []string{"Engine vllm is read", "lacks a histogram of times to the first token", "slo-ttft"}, nil, lacks(decider.KVCache, decider.TTFTP95), on(decider.SLO), 1},
 		{"no first tokens, with ttft", "EngineLacksMetric", "False", []string{"first token", "ttft_p95_ms is unknown"}, nil, lacks(decider.TTFTP95), on(decider.Waiting, decider.TTFTP95), 1},
 		{"no KV cache", "EngineLacksMetric", "False", []string{"what kv_cache_usage_percent is made of"}, nil, lacks(decider.KVCache), on(decider.KVCache), 1},

@@ -16,6 +16,7 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
@@ -91,19 +92,19 @@ func scalingAnnotations(all map[string]string) map[string]string {
 
 // collectionTarget says where the revision's numbers are read, and how they are averaged.
 func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deployment) collector.Target {
-	t := MetricsEndpoint(s, target.Spec.Template.Spec.Containers)
+	t := MetricsEndpoint(s.Engine, target.Spec.Template.Spec.Containers)
 	t.Key, t.Token = rev, collector.SecretKey(s.MetricsToken)
 	t.StableWindow, t.PanicWindow, t.Weighted = s.Spec.StableWindow, s.PanicWindow, s.Weighted
 	return t
 }
 
-// MetricsEndpoint says where the engine among the containers of a pod has its page: where
-// the settings of config.Collection name it, else on the port that serves requests. A page
-// is read from the engine's own container, never through the queue-proxy.
-func MetricsEndpoint(s config.Settings, containers []corev1.Container) collector.Target {
+// MetricsEndpoint says where the engine among the containers of a pod has its metrics
+// endpoint: where the annotations name it, else on the port that serves requests. It is read
+// from the engine's own container, never through the queue-proxy.
+func MetricsEndpoint(e annotations.Engine, containers []corev1.Container) collector.Target {
 	return collector.Target{
-		Engine: s.Engine, Path: s.MetricsPath, TLS: s.MetricsTLS,
-		Port: cmp.Or(s.MetricsPort, userPort(containers), servingv1.DefaultUserPort), PortNamed: s.MetricsPort != 0,
+		Engine: e.Name, Path: e.MetricsPath, TLS: e.MetricsTLS,
+		Port: cmp.Or(int(e.MetricsPort), userPort(containers), servingv1.DefaultUserPort), PortNamed: e.MetricsPort != 0,
 	}
 }
 

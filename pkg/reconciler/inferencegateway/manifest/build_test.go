@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -75,7 +76,7 @@ func TestFindings(t *testing.T) {
 		{"models without Istio", []string{"model", "qwen"}, func(w *World) { w.Gateway.Controller = "agentgateway.dev/agentgateway" }, inference.ReasonProviderUnsupported, []string{"HTTPRoute"}, nil},
 		{"Triton without expressions", nil, func(w *World) {
 			w.Gateway.Controller = "networking.gke.io/gateway"
-			w.Revisions["qwen-00001"] = Revision{Port: 8000, Engine: binding.Engine{Name: "triton"}}
+			w.Revisions["qwen-00001"] = Revision{Port: 8000, Engine: annotations.Engine{Name: "triton"}}
 		}, inference.ReasonProviderUnsupported, []string{"HTTPRoute"}, nil},
 		{"two ports in one pool", nil, func(w *World) {
 			w.Main.Splits = []Split{{"qwen-00001", 90}, {"qwen-00002", 10}}
@@ -121,7 +122,7 @@ func TestAgreeing(t *testing.T) {
 	}{
 		{"not up yet", Revision{}, true},
 		{"alike", Revision{Port: 8000}, true},
-		{"another engine", Revision{Port: 8000, Engine: binding.Engine{Name: "sglang"}}, false},
+		{"another engine", Revision{Port: 8000, Engine: annotations.Engine{Name: "sglang"}}, false},
 	} {
 		w := usual()
 		for name, r := range w.Revisions {

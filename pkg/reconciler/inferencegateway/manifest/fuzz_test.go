@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -130,7 +131,7 @@ func randomWorld(bits uint16, percent int32, controller string) World {
 		w.Main.Hosts = nil
 	}
 	if !has(7) {
-		w.Revisions["qwen-00002"] = Revision{H2C: true, Engine: binding.Engine{Name: "triton", MetricsPort: 8002}}
+		w.Revisions["qwen-00002"] = Revision{H2C: true, Engine: annotations.Engine{Name: "triton", MetricsPort: 8002}}
 	}
 	if has(8) {
 		w.Pool = &Pool{Managed: has(9), Selector: map[string]string{"app": "x", "y": "z"}}

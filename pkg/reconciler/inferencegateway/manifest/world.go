@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
@@ -100,8 +101,8 @@ type Revision struct {
 	H2C  bool
 	// Timeout is spec.timeoutSeconds.
 	Timeout time.Duration
-	// Engine is binding.ParseTemplate of its annotations; a Name may also have been detected.
-	Engine binding.Engine
+	// Engine is what its annotations say; a Name may also have been detected.
+	Engine annotations.Engine
 }
 
 // Neighbour is another Knative Service with a binding.
