@@ -134,13 +134,34 @@ func TestWebhook_pods(t *testing.T) {
 	}
 }
 
+// Revisions of another class never wait for us, and none fails because of us.
+func TestWebhook_revisions(t *testing.T) {
+	w := get[*admissionregistrationv1.MutatingWebhookConfiguration](load(t))[0].Webhooks[2]
+	if *w.FailurePolicy != admissionregistrationv1.Ignore || *w.TimeoutSeconds != 2 {
+		t.Errorf("failurePolicy %s and %d s, want Ignore and 2 s", *w.FailurePolicy, *w.TimeoutSeconds)
+	}
+	if len(w.Rules) != 1 || len(w.Rules[0].Operations) != 1 || w.Rules[0].Operations[0] != admissionregistrationv1.Create {
+		t.Errorf("rules %v, want new Revisions only", w.Rules)
+	}
+	accessor := webhook.NewMutatingWebhookAccessor("", "", &w)
+	for annotations, want := range map[string]bool{
+		`{autoscaling.knative.dev/class: ipa.autoscaling.knative-inference.dev}`: true,
+		`{autoscaling.knative.dev/class: kpa.autoscaling.knative.dev}`:           false,
+		`{a: b}`: true, `null`: true,
+	} {
+		if got := asked(t, accessor, `{metadata: {name: r, annotations: `+annotations+`}}`, ""); got != want {
+			t.Errorf("asked about %s: %t, want %t", annotations, got, want)
+		}
+	}
+}
+
 // Paths, names and the port are those of the code and of the other files.
 func TestWebhook_wiring(t *testing.T) {
 	text, err := os.ReadFile("500-webhook.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"path: /pods}": 1, "path: /services/default}": 1, "path: /services/validate}": 1, "name: autoscaler-adapter-webhook, namespace: knative-inference,": 3} {
+	for path, want := range map[string]int{"path: /pods}": 1, "path: /revisions}": 1, "path: /services/default}": 1, "path: /services/validate}": 1, "name: autoscaler-adapter-webhook, namespace: knative-inference,": 4} {
 		if got := strings.Count(string(text), path); got != want {
 			t.Errorf("%q stands there %d times, want %d", path, got, want)
 		}

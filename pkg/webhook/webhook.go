@@ -90,8 +90,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		DefaultClass: o.Cluster.defaultClass, Opened: func() bool { return o.Heartbeat.alive(time.Now()) },
 	}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own}
-	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, DefaultsPath: setClass,
-		ValidatePath: j.validate})
+	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, RevisionsPath: caches.fullDuplex,
+		DefaultsPath: setClass, ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,21 +55,11 @@ type streams struct {
 	failed  []string
 }
 
-// beginning is the time within which streams that fail are begun anew, before a test has
-// done anything to a pod. Of 290 streams to the simulator one was ended by the engine after
-// 44 ms (Envoy: upstream protocol error).
-const beginning = 1500 * time.Millisecond
-
 // begin opens 40 streams before the test gives a pod up.
-func (all *streams) begin(s *service) { all.openWithin(s, 40, beginning) }
+func (all *streams) begin(s *service) { all.open(s, 40) }
 
-// open opens n streams at any time; one that fails is lost.
-func (all *streams) open(s *service, n int) { all.openWithin(s, n, 0) }
-
-// openWithin opens n streams with lengths from shortest to longest. One that fails in the
-// first moments is begun anew.
-func (all *streams) openWithin(s *service, n int, moments time.Duration) {
-	opened := time.Now()
+// open opens n streams with lengths from shortest to longest; one that fails is lost.
+func (all *streams) open(s *service, n int) {
 	shortest, longest := drainStreams(s.t)
 	shortest, longest = shortest+all.atLeast, longest+all.atLeast
 	sender := s.sender()
@@ -81,11 +72,6 @@ func (all *streams) openWithin(s *service, n int, moments time.Duration) {
 		all.wg.Go(func() {
 			began := time.Now()
 			err := sender.Send(s.t.Context(), shape)
-			for err != nil && time.Since(opened) < moments {
-				s.t.Logf("a stream failed %v after its beginning: %v", time.Since(began).Round(time.Millisecond), err)
-				began = time.Now()
-				err = sender.Send(s.t.Context(), shape)
-			}
 			all.mu.Lock()
 			defer all.mu.Unlock()
 			if err != nil {
@@ -137,8 +123,21 @@ func (s *service) startDrainable() revision {
 		if gate, _ := servingGate(p); len(p.Spec.ReadinessGates) != 1 || gate != corev1.ConditionTrue {
 			t.Fatalf("pod %s: gates %v, condition %q; want ours and True", p.Name, p.Spec.ReadinessGates, gate)
 		}
+		if !fullDuplex(p) {
+			t.Errorf("pod %s: its queue-proxy closes a request's body when the answer begins, which cuts streams", p.Name)
+		}
 	}
 	return r
+}
+
+// fullDuplex reports whether Knative gave a pod's queue-proxy what the webhook asked for.
+func fullDuplex(p corev1.Pod) bool {
+	for _, c := range p.Spec.Containers {
+		if slices.Contains(c.Env, corev1.EnvVar{Name: "ENABLE_HTTP_FULL_DUPLEX", Value: "true"}) {
+			return c.Name == "queue-proxy"
+		}
+	}
+	return false
 }
 
 // setMinScale edits the Revision; Knative passes it on to the PodAutoscaler.

@@ -231,11 +231,11 @@ func zeroTargetBurstCapacity(t *testing.T) {
 	burst := sleeper(t, namespace, "burst", annotations{"target-burst-capacity": "7", "target": "10", "min-scale": "1"})
 	mode(burst, nv1alpha1.SKSOperationModeServe)
 	var streams streams
-	streams.openWithin(burst, 5, beginning) // 10 - 7 - 5 is below 0
+	streams.open(burst, 5) // 10 - 7 - 5 is below 0
 	mode(burst, nv1alpha1.SKSOperationModeProxy)
 
 	r := proxied.current()
-	streams.openWithin(proxied, 24, beginning)
+	streams.open(proxied, 24)
 	time.Sleep(5 * time.Second)
 	r.setMinScale(1)
 	streams.expectWhole(t, 29)
