@@ -39,7 +39,6 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	b.own.changed = ctrl.Resync
 	pools := newPools(b, col)
 	col.Notify(ctrl.Scaler.Poke)
 	col.FollowLeader(ctrl.Leads)
@@ -64,7 +63,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	}, ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
-	return part{ready: ready, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
+	return part{ready: ready, onOwn: ctrl.Resync, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },

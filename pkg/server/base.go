@@ -33,15 +33,14 @@ type base struct {
 	log *slog.Logger
 
 	informers []controller.Informer
-	// own follows config-ipa and defaults config-inference-gateway.
+	// own holds config-ipa and defaults config-inference-gateway.
 	own      *ownConfig
 	defaults *gatewayDefaults
-	// knative watches the config maps of knative-serving.
-	knative *cminformer.InformedWatcher
+	// ours watches the config maps of our own namespace, knative those of knative-serving.
+	ours, knative *cminformer.InformedWatcher
 	// reader shows InferencePools to the autoscaler, and with InferenceBindings to the
 	// webhook; nil in a process that has neither.
-	reader   *inferencegateway.Reader
-	watchers []*cminformer.InformedWatcher
+	reader *inferencegateway.Reader
 }
 
 // part is one part of the program, built and not yet running.
@@ -49,7 +48,10 @@ type part struct {
 	ready func() bool
 	// alive is an error that says which loop stands still; nil is always alive.
 	alive func() error
-	run   func(context.Context) error
+	// onOwn is called when config-ipa has changed, onDefaults when config-inference-gateway or
+	// the domains have; nil where the part need not act upon it.
+	onOwn, onDefaults func()
+	run               func(context.Context) error
 }
 
 func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
@@ -71,11 +73,9 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	ctx, b.informers = inject(ctx, cfg, o.Parts)
 	kube := kubeclient.Get(ctx)
 	b.ctx = withLeaderElection(ctx, o, component, kube)
-	own, ownWatcher := watchOwn(kube, o.Namespace, log)
-	b.own, b.watchers = own, []*cminformer.InformedWatcher{ownWatcher}
-	b.knative = cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
-	b.watchers = append(b.watchers, b.knative)
-	if b.defaults, err = followDefaults(ownWatcher, b.knative, log); err != nil {
+	b.ours, b.knative = watchOwnNamespace(kube, o.Namespace), cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
+	b.own = newOwnConfig(log)
+	if b.defaults, err = newGatewayDefaults(log); err != nil {
 		return nil, err
 	}
 	if o.has(Autoscaler) || o.has(Webhook) {
@@ -107,9 +107,15 @@ func (b *base) build(rec *recording.Writer) ([]part, error) {
 	return all, nil
 }
 
-// start follows the config maps and blocks until every cache is synced.
-func (b *base) start(ctx context.Context) error {
-	for _, w := range b.watchers {
+// start follows the config maps for the parts and blocks until every cache is synced.
+func (b *base) start(ctx context.Context, parts []part) error {
+	var onOwn, onDefaults []func()
+	for _, p := range parts {
+		onOwn, onDefaults = append(onOwn, p.onOwn), append(onDefaults, p.onDefaults)
+	}
+	b.own.follow(b.ours, callAll(onOwn))
+	b.defaults.follow(b.ours, b.knative, callAll(onDefaults))
+	for _, w := range []*cminformer.InformedWatcher{b.ours, b.knative} {
 		if err := w.Start(ctx.Done()); err != nil {
 			return fmt.Errorf("watching config maps: %w", err)
 		}
@@ -120,4 +126,15 @@ func (b *base) start(ctx context.Context) error {
 		}
 	}
 	return startInformers(ctx, b.informers)
+}
+
+// callAll calls each of them; nil is none.
+func callAll(functions []func()) func() {
+	return func() {
+		for _, f := range functions {
+			if f != nil {
+				f()
+			}
+		}
+	}
 }

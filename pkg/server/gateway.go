@@ -26,7 +26,6 @@ import (
 // config-domain; a broken edit and a deleted config map leave the last good one.
 type gatewayDefaults struct {
 	current atomic.Pointer[binding.Defaults]
-	changed func()
 	log     *slog.Logger
 
 	mu sync.Mutex
@@ -38,20 +37,29 @@ type gatewayDefaults struct {
 	loaded bool
 }
 
-// followDefaults adds the config maps to watchers of our own namespace and of
-// Knative's, before these are started.
-func followDefaults(own, knative configmap.DefaultingWatcher, log *slog.Logger) (*gatewayDefaults, error) {
+func newGatewayDefaults(log *slog.Logger) (*gatewayDefaults, error) {
 	builtin, err := binding.ParseDefaults(nil)
 	if err != nil {
 		return nil, fmt.Errorf("the built-in defaults of %s: %w", binding.ConfigName, err)
 	}
-	d := &gatewayDefaults{log: log, changed: func() {}, settings: unread(builtin)}
+	d := &gatewayDefaults{log: log, settings: unread(builtin)}
 	d.publish()
-	// The watchers report a config map that is missing or deleted as this one, without a UID.
-	own.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: binding.ConfigName}}, d.update)
-	knative.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: routeconfig.DomainConfigName}},
-		d.updateDomains)
 	return d, nil
+}
+
+// follow has watchers of our own namespace and of Knative's report the config maps; it is
+// called before they are started. Each good edit is followed by changed.
+func (d *gatewayDefaults) follow(own, knative configmap.DefaultingWatcher, changed func()) {
+	watch := func(w configmap.DefaultingWatcher, name string, update func(*corev1.ConfigMap) bool) {
+		// The watcher reports a config map that is missing or deleted as this one, without a UID.
+		w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, func(cm *corev1.ConfigMap) {
+			if update(cm) {
+				changed()
+			}
+		})
+	}
+	watch(own, binding.ConfigName, d.update)
+	watch(knative, routeconfig.DomainConfigName, d.updateDomains)
 }
 
 // unread are settings that permit nothing: no Gateway, so that Services are
@@ -64,22 +72,21 @@ func unread(d binding.Defaults) binding.Defaults {
 
 func (d *gatewayDefaults) get() binding.Defaults { return *d.current.Load() }
 
-func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
+// update reports whether what the config map says, or that it is broken, was taken.
+func (d *gatewayDefaults) update(cm *corev1.ConfigMap) bool {
 	parsed, err := binding.ParseDefaults(cm.Data)
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	switch {
 	case cm.UID == "" && d.loaded:
 		d.log.Error("config map is gone; the last good one stays in force until the adapter restarts; restore it (an empty one means the defaults)", "configmap", binding.ConfigName)
-		d.mu.Unlock()
-		return
+		return false
 	case cm.UID == "":
 		d.log.Info("config map is missing; Services are left as they are until it is there (an empty one means the defaults)", "configmap", binding.ConfigName)
-		d.mu.Unlock()
-		return
+		return false
 	case err != nil && d.loaded:
 		d.log.Error("config map refused; the last good one stays in force", "error", err)
-		d.mu.Unlock()
-		return
+		return false
 	case err != nil:
 		d.log.Error("config map refused; Services are left as they are until it is corrected", "error", err)
 		parsed = unread(parsed)
@@ -87,38 +94,37 @@ func (d *gatewayDefaults) update(cm *corev1.ConfigMap) {
 		d.loaded = true
 	}
 	d.settings = parsed
-	d.mu.Unlock()
 	d.publish()
+	return true
 }
 
-// updateDomains follows the domains that Knative serves Services on.
-func (d *gatewayDefaults) updateDomains(cm *corev1.ConfigMap) {
+// updateDomains follows the domains that Knative serves Services on. It reports whether the
+// config map was taken.
+func (d *gatewayDefaults) updateDomains(cm *corev1.ConfigMap) bool {
 	if cm.UID == "" {
-		return // missing: none; deleted: the last ones
+		return false // missing: none; deleted: the last ones
 	}
 	parsed, err := routeconfig.NewDomainFromConfigMap(cm)
 	if err != nil {
 		d.log.Error("config map refused; the last good one stays in force", "configmap", cm.Name, "error", err)
-		return
+		return false
 	}
 	domains := slices.Sorted(maps.Keys(parsed.Domains))
 	if !slices.Contains(domains, routeconfig.DefaultDomain) {
 		domains = append(domains, routeconfig.DefaultDomain) // cluster-local hosts are served, too
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.domains = domains
-	d.mu.Unlock()
 	d.publish()
+	return true
 }
 
-// publish joins the two config maps.
+// publish joins the two config maps; d.mu is held, or nobody else has d yet.
 func (d *gatewayDefaults) publish() {
-	d.mu.Lock()
 	joined := d.settings
 	joined.Domains = d.domains
 	d.current.Store(&joined)
-	d.mu.Unlock()
-	d.changed()
 }
 
 // newGateway builds the part that configures inference gateways. It runs under a
@@ -131,11 +137,10 @@ func newGateway(b *base) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	b.defaults.changed = c.Resync
 	o := b.Options
 	o.Buckets = 1
 	always := func() bool { return true } // ready once the caches are synced
-	return part{ready: always, run: func(ctx context.Context) error {
+	return part{ready: always, onDefaults: c.Resync, run: func(ctx context.Context) error {
 		if err := c.Start(ctx); err != nil {
 			return fmt.Errorf("watching for the inference gateway: %w", err)
 		}

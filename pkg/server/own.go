@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/kubernetes"
+	"knative.dev/pkg/configmap"
 	cminformer "knative.dev/pkg/configmap/informer"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/checkpoint"
@@ -19,17 +20,29 @@ import (
 type ownConfig struct {
 	current atomic.Pointer[config.Config]
 	// seen is true once config-ipa was there. The watcher calls update from one goroutine.
-	seen    bool
-	changed func()
-	log     *slog.Logger
+	seen bool
+	log  *slog.Logger
 }
 
-func watchOwn(kube kubernetes.Interface, namespace string, log *slog.Logger) (*ownConfig, *cminformer.InformedWatcher) {
-	o := &ownConfig{log: log, changed: func() {}}
+func newOwnConfig(log *slog.Logger) *ownConfig {
+	o := &ownConfig{log: log}
 	o.current.Store(config.Default())
-	w := cminformer.NewInformedWatcher(kube, namespace, noCheckpoints())
-	w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.Name, Namespace: namespace}}, o.update)
-	return o, w
+	return o
+}
+
+// follow has w, a watcher of our own namespace, report config-ipa; it is called before w is
+// started. Each good edit is followed by changed.
+func (o *ownConfig) follow(w configmap.DefaultingWatcher, changed func()) {
+	w.WatchWithDefault(corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.Name}}, func(cm *corev1.ConfigMap) {
+		if o.update(cm) {
+			changed()
+		}
+	})
+}
+
+// watchOwnNamespace watches the config maps of our own namespace.
+func watchOwnNamespace(kube kubernetes.Interface, namespace string) *cminformer.InformedWatcher {
+	return cminformer.NewInformedWatcher(kube, namespace, noCheckpoints())
 }
 
 // noCheckpoints leaves out the stored states, which are in the same namespace: up to 256 KiB
@@ -44,17 +57,18 @@ func noCheckpoints() labels.Requirement {
 
 func (o *ownConfig) get() *config.Config { return o.current.Load() }
 
-func (o *ownConfig) update(cm *corev1.ConfigMap) {
+// update reports whether the config map was taken.
+func (o *ownConfig) update(cm *corev1.ConfigMap) bool {
 	if cm.ResourceVersion == "" && cm.UID == "" && o.seen { // the watcher's default stands for one that was deleted
 		o.log.Warn("config map deleted; the last good one stays in force. Create it again, empty for the defaults", "configmap", config.Name)
-		return
+		return false
 	}
 	o.seen = o.seen || cm.UID != "" || cm.ResourceVersion != ""
 	c, err := config.FromConfigMap(cm)
 	if err != nil {
 		o.log.Error("config map refused; the last good one stays in force", "error", err)
-		return
+		return false
 	}
 	o.current.Store(c)
-	o.changed()
+	return true
 }

@@ -30,32 +30,34 @@ func TestWatchOwn_brokenOrDeletedKeepsTheLastGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ours", Name: "state-1", Labels: map[string]string{checkpoint.Label: "true"}}}
 		client := fake.NewClientset(ipaMap("1", "0.3"), state)
-		own, w := watchOwn(client, "ours", slog.New(slog.DiscardHandler))
+		w, changes := watchOwnNamespace(client, "ours"), 0
+		own := newOwnConfig(slog.New(slog.DiscardHandler))
+		own.follow(w, func() { changes++ })
 		stop := make(chan struct{})
 		defer func() { close(stop); synctest.Wait() }()
 		if err := w.Start(stop); err != nil {
 			t.Fatal(err)
 		}
 		maps := client.CoreV1().ConfigMaps("ours")
-		step := func(name string, edit func() error, want float64) {
+		step := func(name string, edit func() error, want float64, wantChanges int) {
 			t.Helper()
 			if err := edit(); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			if got := own.get().Tolerance; got != want {
-				t.Errorf("%s: tolerance %v, want %v", name, got, want)
+			if got := own.get().Tolerance; got != want || changes != wantChanges {
+				t.Errorf("%s: tolerance %v after %d changes, want %v after %d", name, got, changes, want, wantChanges)
 			}
 		}
 		update := func(cm *corev1.ConfigMap) func() error {
 			return func() error { _, err := maps.Update(t.Context(), cm, metav1.UpdateOptions{}); return err }
 		}
-		step("as it is", func() error { return nil }, 0.3)
-		step("broken", update(ipaMap("2", "much")), 0.3)
-		step("deleted", func() error { return maps.Delete(t.Context(), config.Name, metav1.DeleteOptions{}) }, 0.3)
+		step("as it is", func() error { return nil }, 0.3, 1)
+		step("broken", update(ipaMap("2", "much")), 0.3, 1)
+		step("deleted", func() error { return maps.Delete(t.Context(), config.Name, metav1.DeleteOptions{}) }, 0.3, 1)
 		empty := ipaMap("4", "")
 		empty.Data = nil
-		step("made anew and empty", func() error { _, err := maps.Create(t.Context(), empty, metav1.CreateOptions{}); return err }, 0.1)
+		step("made anew and empty", func() error { _, err := maps.Create(t.Context(), empty, metav1.CreateOptions{}); return err }, 0.1, 2)
 	})
 }
 

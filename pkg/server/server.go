@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		},
 		func(ctx context.Context) error { return watchRecording(ctx, rec, log) },
 		func(ctx context.Context) error {
-			if err := b.start(ctx); err != nil {
+			if err := b.start(ctx, running); err != nil {
 				return err
 			}
 			up.Store(true)
