@@ -1,15 +1,62 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
+
+// listsRole is the argument of the process that lists: in the process that plays the pods its
+// requests would wait for thousands of answers a second, and count that wait as ours.
+const listsRole = "lists"
+
+// listsOrder is what that process reads on stdin; it writes latencies to stdout.
+type listsOrder struct {
+	Rate       int
+	Length     time.Duration
+	Namespaces []string
+}
+
+func runLists() error {
+	var order listsOrder
+	if err := json.NewDecoder(os.Stdin).Decode(&order); err != nil {
+		return fmt.Errorf("lists: %w", err)
+	}
+	c := newAPIClient()
+	if _, err := c.get(context.Background(), ""); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(c.lists(context.Background(), order.Rate, order.Length, order.Namespaces))
+}
+
+// listsApart lists in a process of its own with that nice value.
+func listsApart(ctx context.Context, nice int, order listsOrder) (l latencies, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return l, err
+	}
+	in, err := json.Marshal(order)
+	if err != nil {
+		return l, err
+	}
+	cmd := exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(nice), self, listsRole)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return l, fmt.Errorf("lists: %w", err)
+	}
+	return l, json.Unmarshal(out, &l)
+}
 
 // latencies of one kind of request, in milliseconds.
 type latencies struct {
