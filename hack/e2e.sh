@@ -9,6 +9,9 @@
 #   hack/e2e.sh faults         random faults under steady load for DURATION (1h) from SEED (random, printed)
 #   hack/e2e.sh run REGEXP     some tests by name
 #
+# Longer: ZERO_CYCLES (3) cycles to zero and back, DRAIN_STREAMS (20s-25s) is how long the streams
+# of the drain tests are; LIMIT (40m) ends a run.
+#
 # IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
 # in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull; for the
 # inference gateway IPA_GATEWAY_CLASS (istio), IPA_EPP_IMAGE, IPA_BBR_IMAGE, and IPA_NET_PROXY if
@@ -74,14 +77,14 @@ fi
 export IPA_E2E_ARTIFACTS=$artifacts
 
 case $group in
-  default) select=(-skip '^Test(VLLM|Burst)') limit=40m
+  default) select=(-skip '^Test(VLLM|Burst)') limit=${LIMIT:-40m}
     export DURATION=${DURATION:-3m} SEED=${SEED:-$((16#$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)))} ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
   vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
   fit) select=(-run '^TestVLLMFit') limit=25m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
   faults) select=(-run '^TestFaultRun$') limit=0 ;; # the test ends by DURATION
-  run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=40m ;;
+  run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=${LIMIT:-40m} ;;
   *) echo "usage: e2e.sh [gateway | vllm | fit | burst | faults | run REGEXP]" >&2; exit 2 ;;
 esac
 

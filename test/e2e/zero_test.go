@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,10 +131,21 @@ func TestZero(t *testing.T) {
 	t.Run("killed-leader", zeroOverAKilledLeader)
 }
 
+// zeroTimes is how many cycles to zero and back there are, by ZERO_CYCLES; one takes about
+// 80 s.
+func zeroTimes(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(testbed.Setting("ZERO_CYCLES", "3"))
+	if err != nil || n < 1 {
+		t.Fatalf("ZERO_CYCLES %q, want a number above 0", os.Getenv("ZERO_CYCLES"))
+	}
+	return n
+}
+
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
 // and a request wakes ours about as fast.
 func zeroCycles(t *testing.T) {
-	namespace, cycles := namespaceFor(t), 3
+	namespace, cycles := namespaceFor(t), zeroTimes(t)
 	ours := sleeper(t, namespace, "ours", nil).current()
 	kpa := sleeper(t, namespace, "kpa", annotations{"class": kpaClass}).current()
 	took := map[string][]time.Duration{}
@@ -160,11 +172,22 @@ func zeroCycles(t *testing.T) {
 		s.wg.Wait()
 	}
 	all["ours"].expectWhole(t, 9*cycles)
-	figure(t, fmt.Sprintf("%s: woken after ours %v at most, KPA %v at most", t.Name(), slices.Max(took["ours"]).Round(time.Millisecond), slices.Max(took["kpa"]).Round(time.Millisecond)))
-	if late := slices.Max(took["ours"]) - slices.Max(took["kpa"]); late > 500*time.Millisecond { // of three each; 0.2 s of p95 is for a longer run
+	oursAt, kpaAt := p95(took["ours"]), p95(took["kpa"])
+	figure(t, fmt.Sprintf("%s: of %d wakes 95%% within: ours %v, KPA %v", t.Name(), cycles, oursAt.Round(time.Millisecond), kpaAt.Round(time.Millisecond)))
+	limit := 500 * time.Millisecond // of three each one may fall on a moment without a core
+	if cycles >= 20 {
+		limit = 200 * time.Millisecond
+	}
+	if late := oursAt - kpaAt; late > limit {
 		t.Errorf("ours is woken %v later than Knative's own class", late)
 	}
 	ours.waitZero()
+}
+
+// p95 is the 95th percentile; of fewer than twenty the largest.
+func p95(took []time.Duration) time.Duration {
+	took = slices.Sorted(slices.Values(took))
+	return took[(len(took)*95+99)/100-1]
 }
 
 // A queue that comes at once at zero gets what it needs, and a request in the middle of the
