@@ -62,7 +62,7 @@ e2e-knative: ## Knative's own end-to-end tests with its class and with ours, int
 .PHONY: e2e-full
 e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
-e2e-full: export LIMIT ?= 75m
+e2e-full: export LIMIT ?= 150m
 e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-knative ## All five
 
 .PHONY: bench
