@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	"knative.dev/serving/pkg/apis/serving"
@@ -181,18 +182,43 @@ func (v View) podsOf(q metricsapi.Query) []metricsapi.Object {
 		observed = slices.DeleteFunc(observed, func(pa *v1alpha1.PodAutoscaler) bool { return pa.Name != name })
 	}
 	var objects []metricsapi.Object
-	for _, pa := range observed {
+	for i, pa := range observed {
 		s, ok := v.snapshot(revisionOf(pa))
 		if !ok {
 			continue
 		}
-		pods := v.pods.Pods(pa.Namespace)
-		objects = slices.Grow(objects, len(s.Pods))
-		for _, p := range s.Pods {
-			if pod, err := pods.Get(p.Pod.Name); err == nil {
-				objects = append(objects, podObject(pod, p.Values, q.Metric))
+		// Revisions of a namespace are often of one size.
+		objects = slices.Grow(objects, max(len(s.Pods), min(len(s.Pods)*(len(observed)-i), firstRoom)))
+		objects = v.appendPods(objects, pa.Namespace, s, q)
+	}
+	return objects
+}
+
+// firstRoom is the number of objects that a list makes room for before it has seen them.
+const firstRoom = 400
+
+// appendPods appends the pods of one revision. Without a selector nothing asks for their
+// labels, and the collector knows the rest.
+func (v View) appendPods(objects []metricsapi.Object, namespace string, s collector.Snapshot, q metricsapi.Query) []metricsapi.Object {
+	unlabelled := q.Metric != "" && (q.Selector == nil || q.Selector.Empty())
+	found := make([]metricsapi.Sample, 0, len(s.Pods)) // one array for all
+	pods := v.pods.Pods(namespace)
+	for _, p := range s.Pods {
+		o := metricsapi.Object{Namespace: namespace, Name: p.Pod.Name, UID: types.UID(p.Pod.UID)}
+		if !unlabelled {
+			pod, err := pods.Get(p.Pod.Name)
+			if err != nil {
+				continue
 			}
+			o.UID, o.Labels = pod.UID, pod.Labels
 		}
+		if q.Metric == "" {
+			o.Samples = samples.OfValues(p.Values)
+		} else if one, ok := samples.OfValue(p.Values, q.Metric); ok {
+			found = append(found, one)
+			o.Samples = found[len(found)-1 : len(found) : len(found)]
+		}
+		objects = append(objects, o)
 	}
 	return objects
 }
@@ -203,15 +229,6 @@ func oneRevision(selector labels.Selector) (name string, ok bool) {
 		return "", false
 	}
 	return selector.RequiresExactMatch(serving.RevisionLabelKey)
-}
-
-// podObject is a pod with the samples of one metric, or of all for "".
-func podObject(pod *corev1.Pod, values map[decider.Metric]collector.Sample, metric string) metricsapi.Object {
-	if metric == "" {
-		return object(pod, values)
-	}
-	return metricsapi.Object{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Labels: pod.Labels,
-		Samples: samples.OfValue(values, metric)}
 }
 
 func object(pod *corev1.Pod, values map[decider.Metric]collector.Sample) metricsapi.Object {

@@ -41,17 +41,17 @@ func OfValues(values map[decider.Metric]collector.Sample) []metricsapi.Sample {
 	return out
 }
 
-// OfValue returns the known value of one of the API's metrics, or nothing.
-func OfValue(values map[decider.Metric]collector.Sample, metric string) []metricsapi.Sample {
+// OfValue returns the value of one of the API's metrics; false for what is not known.
+func OfValue(values map[decider.Metric]collector.Sample, metric string) (metricsapi.Sample, bool) {
 	i := slices.IndexFunc(published, func(p publishedMetric) bool { return p.name == metric })
 	if i < 0 {
-		return nil
+		return metricsapi.Sample{}, false
 	}
 	s, ok := values[published[i].metric]
 	if !ok || !s.Value.Known() {
-		return nil
+		return metricsapi.Sample{}, false
 	}
-	return []metricsapi.Sample{sample(metric, s)}
+	return sample(metric, s), true
 }
 
 func sample(name string, s collector.Sample) metricsapi.Sample {

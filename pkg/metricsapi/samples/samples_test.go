@@ -51,12 +51,12 @@ func TestOfValues(t *testing.T) {
 
 func TestOfValue(t *testing.T) {
 	values := map[decider.Metric]collector.Sample{decider.RPS: {Value: 3, Time: at, Window: time.Minute}, decider.Waiting: {Value: decider.Unknown(), Time: at}}
-	want := []metricsapi.Sample{{Metric: "requests_per_second", Value: 3, Time: at, Window: time.Minute}}
-	if got := OfValue(values, "requests_per_second"); !slices.Equal(got, want) {
-		t.Errorf("requests_per_second: %v, want %v", got, want)
+	want := metricsapi.Sample{Metric: "requests_per_second", Value: 3, Time: at, Window: time.Minute}
+	if got, ok := OfValue(values, "requests_per_second"); !ok || got != want {
+		t.Errorf("requests_per_second: %v, %t, want %v", got, ok, want)
 	}
 	for _, metric := range []string{"rps", "num_requests_waiting", "kv_cache_usage_percent"} { // not served by this name, unknown, absent
-		if got := OfValue(values, metric); got != nil {
+		if got, ok := OfValue(values, metric); ok {
 			t.Errorf("%s: %v, want nothing", metric, got)
 		}
 	}
