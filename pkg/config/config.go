@@ -38,6 +38,9 @@ type Config struct {
 	// MaxScale bounds a revision of our class that has no max-scale, its own or
 	// config-autoscaler's; 0 is no bound.
 	MaxScale int32
+	// Metric is what a revision of our class scales on that names none: one that needs no
+	// target of its own.
+	Metric decider.Metric
 	// StartupTime is assumed from a pod's creation to Ready until one was seen.
 	StartupTime time.Duration
 }
@@ -53,6 +56,7 @@ func Default() *Config {
 		SLOTTFT:         annotations.Default[time.Duration](autoscaling.SLOTTFTKey),
 		SLOITL:          annotations.Default[time.Duration](autoscaling.SLOITLKey),
 		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
+		Metric:          decider.SLO,
 		StartupTime:     2 * time.Minute,
 	}
 	for _, d := range configured() {
@@ -89,6 +93,12 @@ func FromMap(data map[string]string) (*Config, error) {
 		cm.AsFloat64("slo-goal-default", &c.SLOGoal),
 		cm.AsDuration("startup-time-default", &c.StartupTime),
 		cm.AsInt32("max-scale-default", &c.MaxScale),
+		func(data map[string]string) error {
+			if v, given := data[metricKey]; given {
+				c.Metric = decider.Metric(strings.TrimSpace(v))
+			}
+			return nil
+		},
 	}
 	for _, d := range configured() {
 		parsers = append(parsers, func(data map[string]string) error {
@@ -119,7 +129,7 @@ func (c *Config) defaultTarget(d decider.Description) float64 {
 func keys() []string {
 	all := []string{
 		"tolerance", "early-panic", "startup-deadline",
-		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "startup-time-default", "max-scale-default",
+		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "startup-time-default", "max-scale-default", metricKey,
 	}
 	for _, d := range configured() {
 		all = append(all, d.ConfigKey())
@@ -141,6 +151,9 @@ func (c *Config) validate() error {
 		if v := c.Targets[d.Metric]; !(v > 0 && v <= maxValue) {
 			return fmt.Errorf("%s: %s = %v, must be in (0, %g]", Name, d.ConfigKey(), v, maxValue)
 		}
+	}
+	if err := checkDefaultMetric(c.Metric); err != nil {
+		return err
 	}
 	return c.validateSLO()
 }

@@ -13,6 +13,7 @@ import (
 func FuzzFromMap(f *testing.F) {
 	f.Add("num-requests-waiting-target-default=5\nkv-cache-usage-percent-target-default=70")
 	f.Add("num-requests-waiting-target-default=1e-300")
+	f.Add("default-metric=kv_cache_usage_percent")
 	f.Add("_example=nothing\nttft-p95-ms-target-default=NaN")
 	f.Fuzz(func(t *testing.T, text string) {
 		data := map[string]string{}

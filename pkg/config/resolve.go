@@ -133,7 +133,7 @@ func (r Resolver) spec(pa *v1alpha1.PodAutoscaler) (decider.Spec, error) {
 		StartupDeadline: r.Own.StartupDeadline,
 		EarlyPanic:      r.Own.EarlyPanic,
 	}
-	targets, err := parseMetrics(pa.Metric(), defaultMetric(pa))
+	targets, err := parseMetrics(pa.Metric(), r.defaultMetric(pa))
 	if err != nil {
 		return spec, err
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -48,18 +47,3 @@ func (r Resolver) fallbackConcurrency(pa *v1alpha1.PodAutoscaler) float64 {
 
 // sloKeys lists the annotations of the metric slo.
 func sloKeys() string { return strings.Join(annotations.Keys(only(annotations.SLOOnly)), ", ") }
-
-// defaultMetric is what a revision scales on that names no metric: the
-// latencies of slo. One that sets a target, or shapes a window that only
-// Knative's own metrics have, means concurrency, as with Knative's own class.
-func defaultMetric(pa *v1alpha1.PodAutoscaler) decider.Metric {
-	_, _, targeted := knautoscaling.TargetAnnotation.Get(pa.Annotations)
-	shaped := slices.ContainsFunc(demandOnly(pa.Annotations), func(a annotations.Annotation) bool {
-		_, _, given := a.Get(pa.Annotations)
-		return given
-	})
-	if targeted || shaped {
-		return decider.Concurrency
-	}
-	return decider.SLO
-}

@@ -12,6 +12,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
@@ -24,6 +25,10 @@ func (j judgement) autoscaling(s *servingv1.Service) []binding.Problem {
 			Annotations: maps.Clone(s.Spec.Template.Annotations)},
 		Spec: v1alpha1.PodAutoscalerSpec{Reachability: v1alpha1.ReachabilityReachable},
 	}
+	if pa.Annotations == nil {
+		pa.Annotations = map[string]string{}
+	}
+	pa.Annotations[classKey] = autoscaling.Class // Knative writes it into each PodAutoscaler, and reads metric by it
 	if cc := s.Spec.Template.Spec.ContainerConcurrency; cc != nil {
 		pa.Spec.ContainerConcurrency = *cc
 	}

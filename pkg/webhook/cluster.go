@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -8,8 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"knative.dev/pkg/configmap"
 	knconfig "knative.dev/serving/pkg/apis/config"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	asconfig "knative.dev/serving/pkg/autoscaler/config"
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
 // Cluster is Knative's own configuration; a broken edit keeps the last good one.
@@ -56,6 +60,11 @@ func (c *Cluster) builtin() error {
 
 // defaultClass is the autoscaler class of revisions that name none.
 func (c *Cluster) defaultClass() string { return c.autoscaler.Load().PodAutoscalerClass }
+
+// isOurs reports whether our class scales a Service, by its own word or by the cluster's default.
+func (c *Cluster) isOurs(s *servingv1.Service) bool {
+	return cmp.Or(class(s), c.defaultClass()) == autoscaling.Class
+}
 
 func follow[T any](c *Cluster, to *atomic.Pointer[T], m *corev1.ConfigMap, read func(*corev1.ConfigMap) (*T, error)) {
 	v, err := read(m)

@@ -10,7 +10,6 @@ import (
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
@@ -55,17 +54,18 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	wrong = append(binding.Misplaced(s), wrong...)
 	problems = append(problems, wrong...)
 	problems = append(problems, binding.CheckTarget(in, template)...)
-	if class(s) == autoscaling.Class && len(wrong) == 0 {
+	isOurs := j.cluster.isOurs(s)
+	if isOurs && len(wrong) == 0 {
 		problems = append(problems, j.autoscaling(s)...)
 		problems = append(problems, j.unbounded(s)...)
 	}
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
-	if class(s) == autoscaling.Class {
+	if isOurs {
 		problems = append(problems, w.token()...)
 	} else {
 		problems = append(problems, w.otherClass()...)
 	}
-	if class(s) == autoscaling.Class || in != nil {
+	if isOurs || in != nil {
 		problems = append(problems, w.ofEngine()...)
 	}
 	if in == nil {

@@ -43,9 +43,6 @@ func (w warner) ofGateway() []binding.Problem { return slices.Concat(w.zero(), w
 
 // otherClass warns of annotations that only our class reads: with another one they do nothing.
 func (w warner) otherClass() (problems []binding.Problem) {
-	if class(w.service) == "" && w.cluster.autoscaler.Load().PodAutoscalerClass == autoscaling.Class {
-		return nil
-	}
 	for _, key := range slices.Sorted(maps.Keys(w.service.Spec.Template.Annotations)) {
 		if a, _ := annotations.ByKey(key); a.OwnClass {
 			problems = append(problems, warn("spec.template.metadata.annotations["+key+"]",
@@ -106,7 +103,7 @@ func (w warner) zero() []binding.Problem {
 		return nil
 	}
 	_, value, given := knautoscaling.MinScaleAnnotation.Get(w.service.Spec.Template.Annotations)
-	if !given && (class(w.service) == autoscaling.Class || w.cluster.autoscaler.Load().MinScale > 0) {
+	if !given && (w.cluster.isOurs(w.service) || w.cluster.autoscaler.Load().MinScale > 0) {
 		return nil
 	}
 	if n, err := strconv.Atoi(value); given && (err != nil || n > 0) {
