@@ -105,3 +105,19 @@ func waitsForPods(obs Observation) bool {
 	}
 	return obs.Ready == 0 && obs.Replicas > 0
 }
+
+// StartupTime is the time that a pod takes to become Ready: the shortest that a pod of the
+// observation took, else what slo has learned or assumes (two minutes at first); 0 when
+// not known.
+func StartupTime(obs Observation, d Decision) time.Duration {
+	shortest := time.Duration(0)
+	for _, p := range obs.Pods {
+		if p.ReadyAfter > 0 && (shortest == 0 || p.ReadyAfter < shortest) {
+			shortest = p.ReadyAfter
+		}
+	}
+	if shortest == 0 && d.SLO != nil && d.SLO.StartupTime.Known() && d.SLO.StartupTime > 0 {
+		return time.Duration(float64(d.SLO.StartupTime) * float64(time.Second))
+	}
+	return shortest
+}

@@ -21,72 +21,12 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
-const (
-	// probeTimeout bounds one question whether the activator is in the path, and
-	// probeAgain is the time between two.
-	probeTimeout, probeAgain = time.Second, time.Second
-	// proxiedAgain is the time until the next reconciliation of a revision that was just marked inactive
-	// and whose ServerlessService does not change by that. It is Knative's.
-	proxiedAgain = 3 * time.Second
-	// maxKeepAlive bounds for how long the last pod stays because pods take long to start.
-	maxKeepAlive = 30 * time.Minute
-)
-
-// zeroFacts is what the way to zero depends on.
-type zeroFacts struct {
-	// activating and active are the states of the condition Active; else it is inactive.
-	activating, active bool
-	// activatingFor, activeFor and inactiveFor are how long it has had that state, and
-	// proxiedFor how long the activator has been in the path.
-	activatingFor, activeFor, inactiveFor, proxiedFor time.Duration
-	// proxied is true where the ServerlessService asks for the activator already.
-	proxied bool
-	// window is the stable window, deadline that of a start.
-	window, deadline, grace, retention time.Duration
-	// inPath reports whether requests reach the activator.
-	inPath func() bool
-}
-
-// zeroStep is the next step of a revision that needs no replica.
-type zeroStep struct {
-	// want is the count of the status; -1 leaves what is there.
-	want int32
-	// apply is true when the scale target is to follow.
-	apply bool
-	// again is when to look again; 0 is at the next event.
-	again time.Duration
-}
-
-// stepToZero is what Knative's own class does with a need of 0, in its order (handleScaleToZero
-// in knative.dev/serving pkg/reconciler/autoscaling/kpa/scaler.go v0.50): the revision is
-// active for a stable window, is marked inactive, which brings the activator into the
-// path, and has its last pod until requests have reached the activator for the grace
-// period and the retention period is over. TestStepToZero has the cases.
-func stepToZero(f zeroFacts) zeroStep {
-	switch {
-	case f.activating && f.activatingFor >= f.deadline:
-		return zeroStep{apply: true}
-	case f.activating:
-		return zeroStep{want: -1, again: f.deadline - f.activatingFor}
-	case f.active && f.activeFor < f.window:
-		return zeroStep{want: 1, apply: true, again: f.window - f.activeFor}
-	case f.active && f.proxied:
-		return zeroStep{again: proxiedAgain}
-	case f.active:
-		return zeroStep{}
-	case !f.inPath():
-		return zeroStep{again: probeAgain}
-	case f.inactiveFor >= max(f.grace, f.retention):
-		return zeroStep{apply: true}
-	case f.inactiveFor < f.retention:
-		return zeroStep{again: f.retention - f.inactiveFor}
-	case f.proxiedFor < f.grace:
-		return zeroStep{again: f.grace - f.proxiedFor}
-	}
-	return zeroStep{apply: true}
-}
+// probeTimeout bounds one question whether the activator is in the path.
+const probeTimeout = time.Second
 
 // toZero takes a routed revision that needs no replica one step further. What it returns is
 // the count for the scale target, -1 to leave it; the count of the status is rep.want.
@@ -96,55 +36,45 @@ func (r *Reconciler) toZero(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 		rep.asleep = rep.want == 0 && routed && !rep.failed()
 		return rep.want
 	}
-	step := stepToZero(r.zeroFacts(ctx, pa, rep))
-	rep.want = step.want
-	if step.again > 0 {
-		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, step.again)
+	step := zero.Next(r.zeroFacts(ctx, pa, rep))
+	rep.want = step.Want
+	if step.Again > 0 {
+		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, step.Again)
 	}
-	if !step.apply {
+	if !step.Apply {
 		return max(r.pods.serving(revisionOf(pa), rep.target), 1)
 	}
-	rep.asleep = step.want == 0
-	return step.want
+	rep.asleep = step.Want == 0
+	return step.Want
 }
 
-func (r *Reconciler) zeroFacts(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *report) zeroFacts {
-	now, zero := time.Now(), rep.settings.Zero
-	f := zeroFacts{
-		activating: pa.Status.IsActivating(), active: pa.Status.IsActive(), activatingFor: r.activatingFor(pa),
-		activeFor: pa.Status.ActiveFor(now), inactiveFor: pa.Status.InactiveFor(now),
-		window: rep.settings.Spec.StableWindow, deadline: r.startDeadline(ctx, pa, rep.startup()), grace: zero.Grace,
-		retention: keepAlive(zero, rep.startup()),
-		inPath:    func() bool { return rep.settings.Spec.TargetBurst < 0 || r.activatorInPath(ctx, pa) },
+func (r *Reconciler) zeroFacts(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *report) zero.Facts {
+	now := time.Now()
+	f := zero.Facts{
+		Activating: pa.Status.IsActivating(), Active: pa.Status.IsActive(), ActivatingFor: r.activatingFor(pa),
+		ActiveFor: pa.Status.ActiveFor(now), InactiveFor: pa.Status.InactiveFor(now),
+		Window: rep.settings.Spec.StableWindow, Deadline: r.startDeadline(ctx, pa, rep.startup()),
+		Grace: rep.settings.Zero.Grace, Retention: keepAlive(rep.settings.Zero, rep.startup()),
+		InPath: func() bool { return rep.settings.Spec.TargetBurst < 0 || r.activatorInPath(ctx, pa) },
 	}
 	if sks, err := r.SKSLister.ServerlessServices(pa.Namespace).Get(pa.Name); err == nil {
-		f.proxied, f.proxiedFor = sks.Spec.Mode == nv1alpha1.SKSOperationModeProxy, sks.Status.ProxyFor()
+		f.Proxied, f.ProxiedFor = sks.Spec.Mode == nv1alpha1.SKSOperationModeProxy, sks.Status.ProxyFor()
 	}
 	return f
 }
 
 // keepAlive is for how long the last pod stays without traffic: what the user or the cluster
-// set, else two startup times, because a pod that takes minutes to load is soon missed.
-func keepAlive(zero config.Zero, startup time.Duration) time.Duration {
-	if zero.RetentionSet {
-		return zero.Retention
+// set, else what the startup time is worth.
+func keepAlive(set config.Zero, startup time.Duration) time.Duration {
+	if set.RetentionSet {
+		return set.Retention
 	}
-	return min(2*startup, maxKeepAlive)
+	return zero.KeepAlive(startup)
 }
 
-// startup is the time that a pod takes to become Ready: the shortest that a Ready pod of
-// now took, else what slo has learned or assumes (two minutes at first); 0 when not known.
+// startup is the time that a pod takes to become Ready, 0 when not known.
 func (rep report) startup() time.Duration {
-	shortest := time.Duration(0)
-	for _, p := range rep.record.Observation.Pods {
-		if p.ReadyAfter > 0 && (shortest == 0 || p.ReadyAfter < shortest) {
-			shortest = p.ReadyAfter
-		}
-	}
-	if slo := rep.record.Decision.SLO; shortest == 0 && slo != nil && slo.StartupTime.Known() && slo.StartupTime > 0 {
-		return time.Duration(float64(slo.StartupTime) * float64(time.Second))
-	}
-	return shortest
+	return decider.StartupTime(rep.record.Observation, rep.record.Decision)
 }
 
 // activatorInPath reports whether the revision's Service leads to the activator.

@@ -19,42 +19,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
-
-// The cases of Knative's own scaler (TestScaler and TestDisableScaleToZero in
-// pkg/reconciler/autoscaling/kpa/scaler_test.go v0.50) that need no replica, with its
-// stable window of 60 s and grace period of 30 s, and a deadline of 150 s.
-func TestStepToZero(t *testing.T) {
-	const s = time.Second
-	plain := func(change func(*zeroFacts)) zeroFacts {
-		f := zeroFacts{window: 60 * s, deadline: 150 * s, grace: 30 * s, inPath: func() bool { return true }}
-		change(&f)
-		return f
-	}
-	notInPath := func() bool { return false }
-	for name, c := range map[string]struct {
-		f    zeroFacts
-		want zeroStep
-	}{
-		"active for a stable window: marked inactive":   {plain(func(f *zeroFacts) { f.active, f.activeFor = true, 60*s }), zeroStep{}},
-		"the same in proxy mode: comes back":            {plain(func(f *zeroFacts) { f.active, f.activeFor, f.proxied = true, 60*s, true }), zeroStep{again: 3 * s}},
-		"active for less: one pod until then":           {plain(func(f *zeroFacts) { f.active, f.activeFor = true, 59*s }), zeroStep{want: 1, apply: true, again: s}},
-		"waits for the grace period":                    {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor = 29*s, 29*s }), zeroStep{again: s}},
-		"inactive for the grace period":                 {plain(func(f *zeroFacts) { f.inactiveFor = 30 * s }), zeroStep{apply: true}},
-		"proxied for the grace period":                  {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor = 5*s, 30*s }), zeroStep{apply: true}},
-		"not inactive for the retention period":         {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor, f.retention = 30*s, 30*s, 60*s }), zeroStep{again: 30 * s}},
-		"the retention period is over":                  {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor, f.retention = 60*s, 10*s, 60*s }), zeroStep{apply: true}},
-		"retention shorter than grace, proxied less":    {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor, f.retention = 20*s, 10*s, 10*s }), zeroStep{again: 20 * s}},
-		"retention shorter than grace, proxied enough":  {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor, f.retention = 20*s, 30*s, 10*s }), zeroStep{apply: true}},
-		"the activator is not in the path":              {plain(func(f *zeroFacts) { f.inactiveFor, f.proxiedFor, f.inPath = 300*s, 300*s, notInPath }), zeroStep{again: s}},
-		"activating: left alone":                        {plain(func(f *zeroFacts) { f.activating, f.activatingFor = true, 100*s }), zeroStep{want: -1, again: 50 * s}},
-		"activating for longer than the deadline: ends": {plain(func(f *zeroFacts) { f.activating, f.activatingFor = true, 150*s }), zeroStep{apply: true}},
-	} {
-		if got := stepToZero(c.f); got != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
-		}
-	}
-}
 
 func TestKeepAlive(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -119,7 +85,7 @@ func TestReconcile_toZero(t *testing.T) {
 
 	b = world(idleFor(pa, 40*time.Second, inactive))
 	b.noActivator = true
-	if b.reconcile(pa); b.patched() != "none" || b.requeued != probeAgain {
+	if b.reconcile(pa); b.patched() != "none" || b.requeued != zero.ProbeAgain {
 		t.Errorf("patched %s, again after %v; want to wait for the activator", b.patched(), b.requeued)
 	}
 
