@@ -14,7 +14,8 @@ type Config struct {
 	Seed   uint64
 	SLO    SLO
 	// Min and Max bound the replicas; Initial 0 is the size that the first
-	// minutes of the load need (so that a run does not begin with an outage).
+	// minutes of the load need (so that a run does not begin with an outage), one at least.
+	// With Min 0 a fleet may have none, and a policy's Surroundings count.
 	Min, Max, Initial int32
 	// Lead is the mean time from a pod's creation to Ready, lognormal with LeadCV.
 	Lead   time.Duration
@@ -51,6 +52,8 @@ type Config struct {
 	Hide []string
 	// Warmup is the first part of a run, which no figure counts, unless the trace ends before it does.
 	Warmup time.Duration
+	// Length is how long a run lasts at least; it ends with the last arrival or then, whichever is later.
+	Length time.Duration
 	// Sample is the time between two points of the Result's series; 0 makes none.
 	Sample time.Duration
 }
@@ -95,7 +98,7 @@ func (c Config) validate() error {
 	if err := c.Engine.Validate(); err != nil {
 		return err
 	}
-	day := 24 * time.Hour
+	const day, longest = 24 * time.Hour, 3660 * 24 * time.Hour
 	for _, d := range []struct {
 		name        string
 		value       time.Duration
@@ -104,7 +107,7 @@ func (c Config) validate() error {
 		{"Lead", c.Lead, 0, day}, {"StableWindow", c.StableWindow, second, day}, {"PanicWindow", c.PanicWindow, second, day},
 		{"Scrape", c.Scrape, 100 * time.Millisecond, day}, {"SLO.TTFT", c.SLO.TTFT, 0, day}, {"SLO.ITL", c.SLO.ITL, 0, day},
 		{"SLO.TTFTPerToken", c.SLO.TTFTPerToken, 0, second}, {"FailureEvery", c.FailureEvery, 0, forever},
-		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"MetricsDelay", c.MetricsDelay, 0, day}, {"Warmup", c.Warmup, 0, forever}, {"Sample", c.Sample, 0, forever},
+		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"MetricsDelay", c.MetricsDelay, 0, day}, {"Warmup", c.Warmup, 0, forever}, {"Length", c.Length, 0, longest}, {"Sample", c.Sample, 0, forever},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return fmt.Errorf("config: %s is %v; it must be between %v and %v", d.name, d.value, d.least, d.most)
@@ -115,8 +118,8 @@ func (c Config) validate() error {
 
 func (c Config) validateNumbers() error {
 	switch {
-	case c.Min < 1 || c.Max < c.Min:
-		return fmt.Errorf("config: Min %d, Max %d; Min must be at least 1 and at most Max", c.Min, c.Max)
+	case c.Min < 0 || c.Max < max(c.Min, 1):
+		return fmt.Errorf("config: Min %d, Max %d; Min must be at least 0 and at most Max, which must be at least 1", c.Min, c.Max)
 	case c.Initial < 0 || c.GPUs < 0 || c.ContainerConcurrency < 0:
 		return fmt.Errorf("config: Initial %d, GPUs %d, ContainerConcurrency %d; none may be negative", c.Initial, c.GPUs, c.ContainerConcurrency)
 	case c.PromptsPerRequest < 1 || c.Ranks < 1:

@@ -33,6 +33,9 @@
 // requests. A failed pod is replaced at once. At the beginning all pods are Ready;
 // how many, says Config.Initial or the busiest of the first five minutes.
 //
+// A fleet with Config.Min 0 may have no pod; then a policy's Surroundings say when it is
+// asked besides, which Ready pods go, and whether draining ones are seen and come back.
+//
 // # What a policy sees
 //
 // Metrics endpoints are read every Scrape, each pod at its own phase, some lost;

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// kind is what happens to a pod from outside of its engine; answers is its metrics endpoint, late.
+// kind is what happens to a pod from outside of its engine; answers is its metrics endpoint, late,
+// and quiet the end of the time for which a draining one has to be without requests.
 type kind int
 
 const (
 	becomesReady kind = iota
 	fails
 	answers
+	quiet
 )
 
 // event is one change of one pod; it is void when the pod has gone meanwhile.

@@ -20,6 +20,8 @@ import (
 type Fleet struct {
 	cfg Config
 	now time.Duration
+	// around are the policy's, for a fleet that may have no replica.
+	around Surroundings
 	// wanted is what Scale asked for.
 	wanted   int32
 	pods     []*pod // that are not Gone, oldest first
@@ -174,6 +176,8 @@ func (f *Fleet) happen(e event) error {
 		return f.fail(e.pod)
 	case e.kind == answers:
 		f.answer(e.pod)
+	case e.kind == quiet:
+		f.release(e.pod)
 	default:
 		if err := f.readyUp(e.pod); err != nil {
 			return err
@@ -198,7 +202,7 @@ func (f *Fleet) advanceEngines(to time.Duration) {
 		p.due = p.engine.Next()
 		f.due.fix(p)
 		if p.phase == Draining && p.inFlight == 0 {
-			f.delete(p, p.ended)
+			f.drained(p, p.ended)
 		}
 		if f.queue.size > 0 {
 			f.err = cmp.Or(f.err, f.dispatch())
@@ -223,12 +227,17 @@ func (f *Fleet) completed(p *pod, c engine.Completion) {
 // Scale asks for a number of replicas within the Config's bounds. Too many pods
 // go in the order of Kubernetes: those without a GPU, those that load, youngest
 // first, then the Ready ones with the fewest requests in flight. A draining pod
-// does not come back; a new one is made.
+// does not come back; a new one is made. Of a fleet that may have no replica the
+// policy's Surroundings say which Ready ones go, and whether they come back.
 func (f *Fleet) Scale(n int32) error {
 	n = min(max(n, f.cfg.Min), f.cfg.Max)
 	f.wanted = n
 	have := f.live()
-	for ; have < n; have++ {
+	rescued, err := f.rescue(n - have)
+	if err != nil {
+		return err
+	}
+	for have += rescued; have < n; have++ {
 		if err := f.create(); err != nil {
 			return err
 		}
@@ -258,6 +267,9 @@ func (f *Fleet) victim() *pod {
 				return p
 			}
 		}
+	}
+	if f.cfg.Min == 0 && !f.around.Drains {
+		return f.lastReady()
 	}
 	return f.router.idlest()
 }

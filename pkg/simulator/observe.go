@@ -52,11 +52,11 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 	f.observed.pods = f.observed.pods[:0]
 	var ttft, itl latency
 	for _, p := range f.pods {
-		if p.phase == Draining {
+		if p.phase == Draining && !f.reads(p) {
 			continue
 		}
-		if p.phase == Ready {
-			o.InFlight += p.samples.inFlight(f.now, f.cfg)
+		if in := p.samples.inFlight(f.now, f.cfg); p.phase == Ready || p.phase == Draining && in.Known() {
+			o.InFlight += in
 		}
 		d := f.observePod(p)
 		f.hiding.of(&d)
@@ -66,6 +66,9 @@ func (f *Fleet) Observe(at time.Duration) (decider.Observation, error) {
 		itl.add(&p.samples.itl, d.Totals.ITL, at, f.cfg.StableWindow)
 	}
 	o.TTFT, o.ITL = ttft.result(), itl.result()
+	if f.cfg.Min == 0 {
+		o.Open = f.open()
+	}
 	if f.hiding.inFlight {
 		o.InFlight = decider.Unknown()
 	}
@@ -80,8 +83,12 @@ func (f *Fleet) observePod(p *pod) decider.Pod {
 		Running:    decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
 	}
-	if p.phase == Ready {
+	switch p.phase {
+	case Ready:
 		d.Phase = decider.Ready
+	case Draining:
+		d.Phase = decider.Draining
+	case Unschedulable, Loading, Gone: // starting, or not there
 	}
 	s := &p.samples
 	if !s.fresh(f.now, f.cfg) {

@@ -112,6 +112,10 @@ func (f *Fleet) drain(p *pod) {
 	case p.phase == Ready && p.inFlight > 0:
 		f.router.remove(p)
 		p.phase = Draining
+	case p.phase == Ready && f.around.Drains:
+		f.router.remove(p)
+		p.phase, p.ended = Draining, f.now
+		f.drained(p, f.now)
 	default:
 		f.delete(p, f.now)
 	}

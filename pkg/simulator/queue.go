@@ -160,7 +160,8 @@ func (f *Fleet) expireIn(p *pod) {
 	p.due = p.engine.Next()
 	f.due.fix(p)
 	if p.phase == Draining && p.inFlight == 0 {
-		f.delete(p, f.now)
+		p.ended = f.now
+		f.drained(p, f.now)
 	}
 }
 

@@ -46,12 +46,14 @@ type run struct {
 	policy Policy
 	period time.Duration
 	fleet  *Fleet
-	// first holds the first minutes of requests until the fleet's size is known.
+	// first holds the first minutes of requests until the fleet's size is known; last is the
+	// last arrival, and when all have come the end of the run.
 	first []trace.Request
 	last  time.Duration
-	// ask, sample and warm are when the policy is asked, a point is made and counting begins.
-	ask, sample, warm time.Duration
-	counted           counted
+	// ask, sample and warm are when the policy is asked, a point is made and counting begins;
+	// wake is when it is asked besides, because a request waits for a fleet of no replica.
+	ask, sample, warm, wake time.Duration
+	counted                 counted
 	// cpu is what the thread had used when counting began.
 	cpu    time.Duration
 	why    string
@@ -86,7 +88,8 @@ func (r *run) start() (err error) {
 	if r.fleet, err = NewFleet(r.cfg); err != nil {
 		return err
 	}
-	r.ask, r.sample, r.warm = r.period, forever, forever
+	r.fleet.surround(r.policy)
+	r.ask, r.sample, r.warm, r.wake = r.period, forever, forever, forever
 	if r.cfg.Sample > 0 {
 		r.sample = r.cfg.Sample
 	}
@@ -107,13 +110,16 @@ func (r *run) submit(q trace.Request) error {
 		return err
 	}
 	r.last = q.Arrival
+	if wakes := r.fleet.around.Wakes; wakes > 0 && r.fleet.asleep() {
+		r.wake = min(r.wake, q.Arrival+wakes)
+	}
 	return r.fleet.Submit(q)
 }
 
 // until does what is due up to a time, but for the fleet's own doings.
 func (r *run) until(to time.Duration) error {
 	for {
-		next := min(r.ask, r.sample, r.warm)
+		next := min(r.ask, r.sample, r.warm, r.wake)
 		if next > to {
 			return nil
 		}
@@ -122,6 +128,9 @@ func (r *run) until(to time.Duration) error {
 		case r.warm:
 			err = r.count(next)
 			r.warm = forever
+		case r.wake:
+			err = r.decide(next)
+			r.wake = forever
 		case r.ask:
 			err = r.decide(next)
 			r.ask += r.period
@@ -188,7 +197,7 @@ func (r *run) point(at time.Duration) error {
 	return err
 }
 
-// finish ends the run at the last arrival and lets what is in flight end.
+// finish ends the run at the last arrival, or at its Length, and lets what is in flight end.
 func (r *run) finish() (Result, error) {
 	if r.fleet == nil {
 		if len(r.first) == 0 {
@@ -199,8 +208,15 @@ func (r *run) finish() (Result, error) {
 		}
 	}
 	f := r.fleet
-	if err := r.until(r.last); err != nil {
+	end := max(r.last, r.cfg.Length)
+	if err := r.until(end); err != nil {
 		return Result{}, err
+	}
+	if end > r.last {
+		if err := f.Advance(end); err != nil {
+			return Result{}, err
+		}
+		r.last = end
 	}
 	result := r.cost()
 	for f.inFlight.value > 0 && f.now < r.last+grace {
@@ -212,7 +228,7 @@ func (r *run) finish() (Result, error) {
 	return result, f.conserved()
 }
 
-// cost is the part of the Result that ends with the last arrival.
+// cost is the part of the Result that ends with the run.
 func (r *run) cost() Result {
 	f, c := r.fleet, r.counted
 	w := f.work()

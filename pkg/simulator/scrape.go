@@ -83,7 +83,7 @@ type ratePoint struct {
 // scrape reads a pod's page, unless it is lost, and checks what must always hold.
 func (f *Fleet) scrape(e scrapeEntry) error {
 	p := e.pod
-	if p.phase != Ready {
+	if !f.reads(p) {
 		return nil // and it is not read again
 	}
 	f.scrapes.add(p, e.at+f.scrapes.every)
@@ -124,7 +124,7 @@ func (f *Fleet) delay(p *pod, c engine.Counters) {
 
 // answer is a late page that comes: it is as old as its request.
 func (f *Fleet) answer(p *pod) {
-	if p.phase == Ready {
+	if f.reads(p) {
 		p.samples.add(p.samples.late.at, p.samples.late.page, f.cfg)
 	}
 }

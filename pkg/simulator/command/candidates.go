@@ -50,6 +50,8 @@ func knobs(spec string) []string {
 		return each("target=", "100", "60", "40", "28", "20", "12", "8", "4", "2")
 	case name == "wva":
 		return []string{"up=0.85,down=0.7", "up=0.6,down=0.45", "up=0.4,down=0.25", "up=0.25,down=0.15", "up=0.15,down=0.08", "up=0.08,down=0.04"}
+	case name == "keda":
+		return each("target=", "40", "28", "20", "16", "12", "8", "4")
 	case name != "hpa" && name != "apa":
 		return nil
 	case strings.Contains(spec, "metric=concurrency"), strings.Contains(spec, "metric=num_requests_running"):

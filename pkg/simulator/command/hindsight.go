@@ -127,13 +127,25 @@ func (c *comparison) schedule(ctx context.Context, config simulator.Config, fact
 	} else {
 		config.Engine = harder(atMost(config.Engine, let), factor)
 	}
+	asleep := config.Min == 0
+	config.Min = max(config.Min, 1)
 	d, err := c.demand(ctx, config, at)
 	if err != nil {
 		return nil, err
 	}
 	d.Rough()
 	b, err := d.Bound()
-	return times(kept(b.Replicas, c.size.span-lastMinutes), more), err
+	if err != nil {
+		return nil, err
+	}
+	if config.Length < c.size.span+lastMinutes {
+		b.Replicas = kept(b.Replicas, c.size.span-lastMinutes)
+	}
+	all := times(b.Replicas, more)
+	if asleep {
+		return c.asleep(all, config)
+	}
+	return all, nil
 }
 
 // times is a schedule with a factor on the replicas.

@@ -98,7 +98,7 @@ func (o *options) fleetFlags(f *pflag.FlagSet) {
 	f.Var((*span)(&c.SLO.TTFTPerToken), "slo-ttft-per-token", "what every prompt token adds to --slo-ttft")
 	f.Var((*span)(&c.SLO.ITL), "slo-itl", "mean time between output tokens that a request must meet")
 	f.Float64Var(&c.SLO.Goal, "goal", c.SLO.Goal, "share of requests that should meet both, 0..1")
-	f.Int32Var(&c.Min, "min", c.Min, "least replicas")
+	f.Int32Var(&c.Min, "min", c.Min, "least replicas; with 0 each policy goes to zero and back as it really does, or keeps one")
 	f.Int32Var(&c.Max, "max", c.Max, "most replicas")
 	f.Int32Var(&c.Initial, "initial", c.Initial, "replicas at the start; 0 is what the first minutes need")
 	f.Int32Var(&c.GPUs, "gpus", c.GPUs, "replicas that the cluster has GPUs for; 0 is no limit")
@@ -108,7 +108,9 @@ func (o *options) fleetFlags(f *pflag.FlagSet) {
 	f.Float64Var(&c.ScrapeLoss, "scrape-loss", c.ScrapeLoss, "share of these reads that fail, 0..1")
 	f.Var((*span)(&c.FailureEvery), "failures", "mean time between two failures of a pod; 0 is never")
 	f.IntVar(&c.ContainerConcurrency, "container-concurrency", c.ContainerConcurrency, "requests that a pod lets in at once; 0 is no limit")
+	f.Var((*span)(&c.QueueTimeout), "queue-timeout", "time that a request waits for an engine at most before it is lost; 0 is for ever")
 	f.Var((*span)(&c.Warmup), "warmup", "first part of the trace, which no figure counts")
+	f.Var((*span)(&c.Length), "length", "go on until then after the last request, for an idle fleet costs too (default: its last request)")
 }
 
 // outputFlags say what comes out.
@@ -178,7 +180,7 @@ func (o options) ranges() []bounds {
 	return []bounds{
 		{"scale", o.scale, 1e-6, 1e4}, {"seeds", float64(o.seeds), 1, 1000}, {"parallel", float64(o.parallel), 0, 1024},
 		{"lead-cv", c.LeadCV, 0, 10}, {"goal", c.SLO.Goal, 0.5, 0.99999}, {"scrape-loss", c.ScrapeLoss, 0, 1},
-		{"min", float64(c.Min), 1, 1e6}, {"max", float64(c.Max), 1, 1e6}, {"initial", float64(c.Initial), 0, 1e6},
+		{"min", float64(c.Min), 0, 1e6}, {"max", float64(c.Max), 1, 1e6}, {"initial", float64(c.Initial), 0, 1e6},
 		{"gpus", float64(c.GPUs), 0, 1e6}, {"container-concurrency", float64(c.ContainerConcurrency), 0, 1e6},
 	}
 }

@@ -171,8 +171,10 @@ func (c *comparison) settings() []report.Setting {
 	}{
 		{c.config.GPUs > 0, "replicas that have GPUs", fmt.Sprint(c.config.GPUs)},
 		{c.config.FailureEvery > 0, "a pod fails every", text(c.config.FailureEvery)},
-		{c.config.Min > 1, "at least", fmt.Sprintf("%d replicas", c.config.Min)},
+		{c.config.Min != 1, "at least", fmt.Sprintf("%d replicas", c.config.Min)},
 		{c.config.Max < simulator.NewConfig().Max, "at most", fmt.Sprintf("%d replicas", c.config.Max)},
+		{c.config.Length > 0, "goes on until", text(c.config.Length)},
+		{c.config.QueueTimeout != simulator.NewConfig().QueueTimeout, "a request waits at most", text(c.config.QueueTimeout)},
 		{c.config.ContainerConcurrency > 0, "requests that a pod lets in", fmt.Sprint(c.config.ContainerConcurrency)},
 		{c.config.ScrapeLoss > 0, "scrapes lost", fmt.Sprintf("%g %%", 100*c.config.ScrapeLoss)},
 		{c.config.PrefixCache, "prefix cache", "on"},

@@ -32,8 +32,9 @@ type Demand struct {
 	// work, asked that of it which is due before the last arrival, by limit.
 	dropped       int64
 	served, asked []float64
-	last          time.Duration
-	seen          map[int64]struct{}
+	// last is the last arrival, or the end of the run.
+	last time.Duration
+	seen map[int64]struct{}
 	// finest is the least width of the program's bins, in bins of a ledger;
 	// states bounds the program's time.
 	finest int
@@ -94,7 +95,7 @@ func (d *Demand) Add(q trace.Request) {
 		d.enter(d.warmup, r, 1)
 		return
 	}
-	d.last = r.at
+	d.last = max(r.at, d.config.Length-d.config.Warmup)
 	d.requests++
 	d.enter(d.ledgers, r, 1)
 	if d.config.SLO.Goal < 1 {

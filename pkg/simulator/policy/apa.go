@@ -38,7 +38,7 @@ func defineAPA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(span{&s.downWindow, 0, time.Hour}, "down-window", "cooldown window down")
 	options.BoolVar(&s.pendingGuard, "pending-guard", s.pendingGuard, "starting pods count as idle on the way up and at the target on the way down; false is as before August 2026")
 	return func(simulator.Config) (simulator.Policy, error) {
-		return &apa{settings: s}, nil
+		return atLeastOne(&apa{settings: s}), nil
 	}
 }
 
@@ -49,7 +49,8 @@ func defineAPA(options *flag.FlagSet) simulator.NewPolicy {
 //
 // As there, the current replicas include starting pods, the cooldown window
 // down takes the least recommendation and not the largest, and the scale is
-// left alone while no pod answers. Simplified: a pod whose page cannot be read
+// left alone while no pod answers. So it keeps one replica: nothing of it sees a request
+// that waits for a fleet of none. Simplified: a pod whose page cannot be read
 // is left out, where AIBrix at e3e10f9e counted it as 0; and nothing changes
 // until the averaging window is full, for the empty engines that a run begins
 // with are not the load.

@@ -9,5 +9,6 @@
 //
 // [Help] lists all of them. Every rival's file says which version of its
 // source it follows and what it leaves out; its defaults are that source's.
-// A rival's bounds are the run's: no policy clamps its answer itself.
+// A rival's bounds are the run's. Where that has no minimum, each goes to zero and comes
+// back as its own components do, or keeps a replica if they cannot.
 package policy

@@ -45,7 +45,7 @@ func defineHPA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(count{&s.behavior.upPods, 0, maxReplicas}, "up-pods", "pods that a sync may add")
 	options.Var(count{&s.behavior.upPercent, 0, 10000}, "up-percent", "percent that a sync may add; the larger of both counts")
 	return func(simulator.Config) (simulator.Policy, error) {
-		return &hpa{settings: s, stabilizer: stabilizer{behavior: s.behavior}}, nil
+		return atLeastOne(&hpa{settings: s, stabilizer: stabilizer{behavior: s.behavior}}), nil
 	}
 }
 
@@ -53,6 +53,8 @@ func defineHPA(options *flag.FlagSet) simulator.NewPolicy {
 // and horizontal.go of k8s.io/kubernetes/pkg/controller/podautoscaler): an
 // engine metric is one of type Pods, concurrency and rps are of type Object,
 // both with AverageValue.
+//
+// Its minReplicas is at least 1: below that only the alpha gate HPAScaleToZero goes.
 //
 // Simplified: rates have the period of a sync, 15 s, so no event of a sync
 // before counts; a pod that starts has a container without metrics (missing),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
 // ipaTick is the interval of pkg/multiscaler's loop.
@@ -36,7 +37,14 @@ func defineIPA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(number{&spec.Tolerance, 0, 0.99}, "tolerance", "relative distance from an engine metric's target within which nothing changes")
 	options.Var(span{&spec.StartupDeadline, 0, 24 * time.Hour}, "startup-deadline", "time for which a starting pod counts as coming")
 	options.BoolVar(&spec.EarlyPanic, "early-panic", spec.EarlyPanic, "the engines' own count may start panic")
-	return func(c simulator.Config) (simulator.Policy, error) { return newIPA(spec, c), nil }
+	grace, retention := zero.DefaultGrace, time.Duration(0)
+	options.Var(span{&grace, 6 * time.Second, time.Hour}, "grace", "scale-to-zero-grace-period, where --min is 0")
+	options.Var(span{&retention, 0, time.Hour}, "retention", "scale-to-zero-pod-retention-period, where --min is 0; 0 is twice the startup time")
+	return func(c simulator.Config) (simulator.Policy, error) {
+		p := newIPA(spec, c)
+		p.grace, p.retention = grace, retention
+		return p, nil
+	}
 }
 
 // defineSLO adds the knobs of the metric slo; what is 0 is the run's.
@@ -59,6 +67,9 @@ type ipa struct {
 	state decider.State
 	// explains is set where the run keeps the words, which cost more than many a decision.
 	explains bool
+	// last is the way to zero of a run without a minimum, grace and retention what holds there.
+	last             lastPod
+	grace, retention time.Duration
 }
 
 func newIPA(spec decider.Spec, c simulator.Config) *ipa {
@@ -86,8 +97,23 @@ func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
 	}
 	p.state = next
 	w := simulator.Want{Replicas: d.Replicas}
+	if p.spec.MinReplicas == 0 {
+		w.Replicas = p.last.next(obs, d.Replicas, p.keeping(obs, d))
+	}
 	if p.explains {
 		w.Why = d.String()
 	}
 	return w, nil
+}
+
+// keeping is as pkg/reconciler/podautoscaler has it.
+func (p *ipa) keeping(obs decider.Observation, d decider.Decision) keeping {
+	startup := decider.StartupTime(obs, d)
+	return keeping{p.spec.StableWindow, max(zero.DefaultDeadline, 2*startup), p.grace,
+		cmp.Or(p.retention, zero.KeepAlive(startup))}
+}
+
+// Surroundings are those of our class: activators are read fast at zero, and pods drain.
+func (p *ipa) Surroundings() simulator.Surroundings {
+	return simulator.Surroundings{Wakes: seenAtActivator, Drains: true}
 }

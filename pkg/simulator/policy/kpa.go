@@ -14,6 +14,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
 // kpaTick is the interval of Knative's multiscaler, which it does not export.
@@ -27,12 +28,13 @@ type kpaSettings struct {
 	window, scaleDownDelay           time.Duration
 	panicThreshold, upRate, downRate float64
 	activationScale                  int32
+	grace, retention                 time.Duration
 }
 
 func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 	s := kpaSettings{
 		metric: string(decider.Concurrency), utilization: 70, panicThreshold: 200, upRate: 1000, downRate: 2,
-		activationScale: 1,
+		activationScale: 1, grace: zero.DefaultGrace,
 	}
 	options.Var(choice{&s.metric, []string{string(decider.Concurrency), string(decider.RPS)}}, "metric", "what is scaled on")
 	options.Var(number{&s.target, 0, 1e6}, "target", "requests in flight, or per second, of a replica; 0 is 100, or 200 per second")
@@ -43,6 +45,8 @@ func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 	options.Var(number{&s.upRate, 1.01, 1e4}, "max-scale-up-rate", "largest growth of one decision")
 	options.Var(number{&s.downRate, 1.01, 1e4}, "max-scale-down-rate", "largest shrinking of one decision")
 	options.Var(count{&s.activationScale, 1, maxReplicas}, "activation-scale", "least replicas that are not zero")
+	options.Var(span{&s.grace, 6 * time.Second, time.Hour}, "grace", "scale-to-zero-grace-period, where --min is 0")
+	options.Var(span{&s.retention, 0, time.Hour}, "retention", "scale-to-zero-pod-retention-period, where --min is 0")
 	return func(c simulator.Config) (simulator.Policy, error) { return newKPA(s, c), nil }
 }
 
@@ -64,13 +68,17 @@ func (s kpaSettings) spec() *scaling.DeciderSpec {
 // v0.50.0 itself, with the time and the numbers of the observation.
 //
 // Simplified: the concurrency is that of all pods, where Knative scales up
-// what at most 16 of them say; one autoscaler, no scale to zero (the run's
-// bounds), no activator in the path of Ready pods.
+// what at most 16 of them say; one autoscaler, no activator in the path of Ready pods. At
+// zero its activator reports the first request within seenAtActivator.
 type kpa struct {
 	spec   *scaling.DeciderSpec
 	demand *kpaDemand
 	scaler scaling.UniScaler
 	logger *zap.SugaredLogger
+	// zero is whether the run has no minimum; last and keeping are the way there.
+	zero    bool
+	last    lastPod
+	keeping keeping
 }
 
 func newKPA(s kpaSettings, c simulator.Config) *kpa {
@@ -81,7 +89,8 @@ func newKPA(s kpaSettings, c simulator.Config) *kpa {
 	if s.window != c.StableWindow {
 		demand.window = s.window
 	}
-	return &kpa{spec: s.spec(), demand: demand, logger: zap.NewNop().Sugar()}
+	return &kpa{spec: s.spec(), demand: demand, logger: zap.NewNop().Sugar(), zero: c.Min == 0,
+		keeping: keeping{s.window, zero.DefaultDeadline, s.grace, s.retention}}
 }
 
 // Period is Knative's tick.
@@ -94,10 +103,22 @@ func (k *kpa) Want(obs decider.Observation) (simulator.Want, error) {
 		k.begin(obs)
 	}
 	scale := k.scaler.Scale(k.logger, obs.Time)
+	want := scale.DesiredPodCount
 	if !scale.ScaleValid {
-		return simulator.Want{Replicas: obs.Replicas}, nil
+		want = obs.Replicas
 	}
-	return simulator.Want{Replicas: scale.DesiredPodCount}, nil
+	if !k.zero {
+		return simulator.Want{Replicas: want}, nil
+	}
+	if obs.Replicas == 0 && obs.Queued > 0 { // what the activator has reported, before it is in an average
+		want = max(want, k.spec.ActivationScale)
+	}
+	return simulator.Want{Replicas: k.last.next(obs, want, k.keeping)}, nil
+}
+
+// Surroundings are those of Knative: its activator reports what waits.
+func (k *kpa) Surroundings() simulator.Surroundings {
+	return simulator.Surroundings{Wakes: seenAtActivator}
 }
 
 // begin makes the autoscaler. Knative's starts in panic when more than one pod

@@ -22,6 +22,7 @@ func kinds() []kind {
 		{"hpa", "the HorizontalPodAutoscaler on one metric", defineHPA},
 		{"apa", "AIBrix's application-specific autoscaler", defineAPA},
 		{"wva", "llm-d's workload variant autoscaler, and the HPA behind it", defineWVA},
+		{"keda", "a ScaledObject of KEDA on one metric, and the HPA behind it", defineKEDA},
 		{"static", "a fleet of fixed size", defineStatic},
 	}
 }

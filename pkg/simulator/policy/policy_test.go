@@ -84,7 +84,7 @@ func starting(obs decider.Observation, n int) decider.Observation {
 
 func TestNew_refusals(t *testing.T) {
 	for spec, wanted := range map[string]string{
-		"":                          `no such name; there is ipa, kpa, hpa, apa, wva, static, oracle`,
+		"":                          `no such name; there is ipa, kpa, hpa, apa, wva, keda, static, oracle`,
 		"kda":                       `policy "kda": no such name`,
 		"oracle":                    "computed from the whole trace",
 		"kpa:goal=1":                `policy kpa: no option "goal"; there is activation-scale,`,

@@ -30,13 +30,25 @@ func (s static) Want(decider.Observation) (simulator.Want, error) {
 }
 
 // Schedule replays changes in order of time; the first is the beginning of the
-// run: pods are started the config's lead early, so that they are Ready
-// when the schedule has them, and stopped on time. A run asks first one period
+// run: pods are started StartsEarly, so that they are Ready when the schedule has them,
+// and stopped on time. A run asks first one period
 // after its beginning.
 func Schedule(changes []simulator.Change) simulator.NewPolicy {
 	return func(c simulator.Config) (simulator.Policy, error) {
-		return &schedule{changes: changes, lead: c.Lead}, nil
+		return &schedule{changes: changes, lead: StartsEarly(c)}, nil
 	}
+}
+
+// StartsEarly is how long before it is needed a schedule starts a pod: the mean of the run's lead, so
+// that half of the pods come late. In a fleet that may have no replica a pod that is late
+// leaves requests waiting, so there 99 of 100 are in time, and the time is paid for.
+func StartsEarly(c simulator.Config) time.Duration {
+	if c.Min > 0 {
+		return c.Lead
+	}
+	const quantile = 2.326 // of the normal distribution at 0.99
+	sigma := math.Sqrt(math.Log1p(c.LeadCV * c.LeadCV))
+	return time.Duration(float64(c.Lead) * math.Exp(quantile*sigma-sigma*sigma/2))
 }
 
 type schedule struct {

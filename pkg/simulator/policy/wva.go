@@ -32,6 +32,8 @@ type wvaSettings struct {
 	tolerance float64
 	behavior  hpaBehavior
 	hpa       bool
+	// retention is scaleToZero.retentionPeriod, cooldown the cooldownPeriod of the KEDA behind it.
+	retention, cooldown time.Duration
 }
 
 func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
@@ -39,6 +41,7 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 		version: "2", interval: time.Minute, up: 0.85, down: 0.70,
 		kv: 0.80, queue: 5, kvSpare: 0.1, queueSpare: 3,
 		tolerance: hpaTolerance, behavior: hpaBehavior{upPods: 10, downPods: 10, downWindow: 240 * time.Second}, hpa: true,
+		retention: 10 * time.Minute, cooldown: 300 * time.Second,
 	}
 	options.Var(choice{&s.version, []string{"1", "2"}}, "version", "1: percentages, a replica at a time; 2: tokens")
 	options.Var(span{&s.interval, hpaSync, time.Hour}, "interval", "time between two analyses (GLOBAL_OPT_INTERVAL)")
@@ -51,6 +54,8 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 	options.BoolVar(&s.hpa, "hpa", s.hpa, "the HPA acts on what WVA publishes; false acts at once")
 	options.Var(span{&s.behavior.upWindow, 0, time.Hour}, "hpa-up-window", "its scaleUp.stabilizationWindowSeconds; 240s in the Helm chart, 0 in the sample")
 	options.Var(span{&s.behavior.downWindow, 0, time.Hour}, "hpa-down-window", "its scaleDown.stabilizationWindowSeconds; 240s in the Helm chart, 0 in the sample")
+	options.Var(span{&s.retention, 0, 24 * time.Hour}, "retention", "scaleToZero.retentionPeriod, where --min is 0")
+	options.Var(span{&s.cooldown, 0, 24 * time.Hour}, "cooldown", "cooldownPeriod of the KEDA behind it, where --min is 0")
 	return func(c simulator.Config) (simulator.Policy, error) { return newWVA(s, c), nil }
 }
 
@@ -68,6 +73,10 @@ func defineWVA(options *flag.FlagSet) simulator.NewPolicy {
 // config/samples/hpa-integration.yaml, and down after 240 s, as in the Helm
 // chart, which would wait 240 s on the way up too. Both move 10 pods at most.
 //
+// With scale to zero (off by default) a ScaledObject of KEDA has the HPA's place: the
+// analysis publishes 0 when no request has come for the retention period, and KEDA follows
+// after its cooldown. Requests that wait in the picker wake it, which is asked every 100 ms.
+//
 // Simplified: Prometheus is read every 15 s and without delay; the queue of
 // the endpoint picker is the requests queued outside the engines, its bytes
 // are not known; the queueing-model and throughput analyzers, which are off
@@ -83,6 +92,10 @@ type wva struct {
 	// began is when it was first asked, analysed the last analysis.
 	began, analysed time.Time
 	stabilizer      stabilizer
+	// zero is whether the run has no minimum; arrivals are those at busy, when one came last.
+	zero     bool
+	arrivals decider.Reading
+	busy     time.Time
 }
 
 func newWVA(s wvaSettings, c simulator.Config) *wva {
@@ -94,8 +107,13 @@ func newWVA(s wvaSettings, c simulator.Config) *wva {
 	}
 	return &wva{
 		settings: s, pods: map[string]*wvaPod{}, capacities: map[string][]float64{},
-		stabilizer: stabilizer{behavior: s.behavior},
+		stabilizer: stabilizer{behavior: s.behavior}, zero: c.Min == 0,
 	}
+}
+
+// Surroundings are those of llm-d: a picker that holds requests.
+func (w *wva) Surroundings() simulator.Surroundings {
+	return simulator.Surroundings{Wakes: seenAtActivator}
 }
 
 // Period is that of the HPA, and of Prometheus's reading.
@@ -103,6 +121,9 @@ func (w *wva) Period() time.Duration { return hpaSync }
 
 // Want is what the HPA makes of the published count.
 func (w *wva) Want(obs decider.Observation) (simulator.Want, error) {
+	if w.zero && w.asleep(obs) {
+		return simulator.Want{}, nil
+	}
 	w.scrape(obs)
 	if w.began.IsZero() {
 		w.began, w.published = obs.Time, obs.Replicas
@@ -110,10 +131,33 @@ func (w *wva) Want(obs decider.Observation) (simulator.Want, error) {
 	if obs.Time.Sub(w.began) >= wvaMeans && obs.Time.Sub(w.analysed) >= w.settings.interval {
 		w.analysed, w.published = obs.Time, w.analyse(obs)
 	}
-	if !w.settings.hpa {
-		return simulator.Want{Replicas: w.published}, nil
+	if w.zero && obs.Replicas == 0 { // the scale-from-zero engine
+		return simulator.Want{Replicas: 1}, nil
 	}
-	return simulator.Want{Replicas: w.stabilizer.apply(obs, w.hpaWant(obs))}, nil
+	if !w.settings.hpa {
+		return simulator.Want{Replicas: w.atLeast(w.published)}, nil
+	}
+	return simulator.Want{Replicas: w.atLeast(w.stabilizer.apply(obs, w.hpaWant(obs)))}, nil
+}
+
+// asleep reports whether there are to be no replicas: no request has come for the retention
+// period and the cooldown after the analysis that sees it, and none is open.
+func (w *wva) asleep(obs decider.Observation) bool {
+	if w.busy.IsZero() || obs.Arrivals != w.arrivals || obs.Open != 0 {
+		w.arrivals, w.busy = obs.Arrivals, obs.Time
+	}
+	if obs.Replicas == 0 {
+		return !(obs.Queued > 0)
+	}
+	return obs.Time.Sub(w.busy) >= w.settings.retention+w.settings.interval+w.settings.cooldown
+}
+
+// atLeast is a count that is not asleep.
+func (w *wva) atLeast(n int32) int32 {
+	if w.zero {
+		return max(n, 1)
+	}
+	return n
 }
 
 // hpaWant is GetExternalPerPodMetricReplicas with the target 1.

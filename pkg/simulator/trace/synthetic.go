@@ -28,13 +28,16 @@ func kinds() []kind {
 }
 
 // Synthetic returns a load of our own making: diurnal, burst, step, ramp,
-// tenants or longprompt. Of the options From, To, Scale and Seed count.
+// tenants, longprompt, or model1 to model20. Of the options From, To, Scale and Seed count.
 func Synthetic(name string, o Options) (Requests, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	if o.Scale == 0 {
 		o.Scale = 1
+	}
+	if rank, ok := modelRank(name); ok {
+		return cut(modelDay(rank, o.Scale, o.Seed), o.From, o.To), nil
 	}
 	var names []string
 	for _, k := range kinds() {
@@ -43,7 +46,8 @@ func Synthetic(name string, o Options) (Requests, error) {
 		}
 		names = append(names, k.name)
 	}
-	return nil, fmt.Errorf("synthetic load %q; it must be one of %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("synthetic load %q; it must be one of %s, or %s1 to %s%d", name, strings.Join(names, ", "),
+		modelPrefix, modelPrefix, Models)
 }
 
 // curveOf is a curve whose rows are at hand; their gaps are Poisson's unless they say more.
@@ -132,6 +136,8 @@ func Kinds() string {
 	for _, k := range kinds() {
 		fmt.Fprintf(&b, "%-10s %s (%v)\n", k.name, k.about, k.duration())
 	}
+	fmt.Fprintf(&b, "%s1 to %s%d: the same day of %d models, most idle most of the time: each its sessions (24h0m0s)\n",
+		modelPrefix, modelPrefix, Models, Models)
 	return b.String()
 }
 
@@ -140,7 +146,7 @@ func KindNames() (names []string) {
 	for _, k := range kinds() {
 		names = append(names, k.name)
 	}
-	return names
+	return append(names, modelNames()...)
 }
 
 func (k kind) duration() time.Duration {
