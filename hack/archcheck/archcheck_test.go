@@ -32,6 +32,25 @@ func TestCheckSources(t *testing.T) {
 	f("cmd/x/main.go", "package main\n"+strings.Repeat("\n", 60), "61 lines, at most 60")
 }
 
+func TestCheckFiles(t *testing.T) {
+	f := func(a, b, want string) {
+		t.Helper()
+		tree := fstest.MapFS{"pkg/slo/a.go": {Data: []byte("package slo\n" + a)}, "pkg/slo/b.go": {Data: []byte("package slo\n" + b)},
+			"pkg/slo/b_test.go": {Data: []byte("package slo\nvar fake = one{}\n")}}
+		got, err := checkFiles(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(got, "\n"); want == "" && text != "" || !strings.HasPrefix(text, want) {
+			t.Errorf("%s and %s: got %q, want %q", a, b, text, want)
+		}
+	}
+	f("type one struct{}", "func (one) f() {}\nfunc g(o one) { o.f() }", "")
+	f("type one struct{ t two }", "type two struct{}\nfunc (one) f() {}", "pkg/slo: a.go uses two of b.go, b.go uses one of a.go: a circle")
+	f("import \"time\"\ntype one struct{ time.Time }\nfunc g(o one) { o.f() }", "func (one) f() {}", "pkg/slo: a.go uses f of b.go")
+	f("type one struct{ x int }", "type two struct{ x int }\nfunc (t two) x1() int { return t.x }", "")
+}
+
 func TestCheckImports(t *testing.T) {
 	f := func(p goPackage, want string) {
 		t.Helper()

@@ -1,7 +1,7 @@
 // Command archcheck holds the tree against its architecture:
 //
 //	archcheck imports   who may import whom, from the table in imports.go
-//	archcheck sources   no clock, panic, global or init() where the rules forbid it
+//	archcheck sources   no clock, panic, global, init() or circle of files where the rules forbid it
 //	archcheck doc       docs/ARCHITECTURE.md has each package with its imports; writes them
 //
 // It prints one line per finding: the file or package, the rule, the fix.
@@ -35,7 +35,12 @@ func run(args []string) ([]string, error) {
 		packages, err := listPackages()
 		return append(checkImports(packages), checkUnused(packages)...), err
 	case "sources":
-		return checkSources(os.DirFS("."))
+		found, err := checkSources(os.DirFS("."))
+		if err != nil {
+			return found, err
+		}
+		circles, err := checkFiles(os.DirFS("."))
+		return append(found, circles...), err
 	case "doc":
 		return writeDoc()
 	}

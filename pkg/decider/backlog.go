@@ -218,31 +218,3 @@ func (st backlogState) count(pods podSum, spec Spec, t Target, obs Observation) 
 	need += (pods.sum - tolerated) / (float64(st.Capacity) * spec.StableWindow.Seconds())
 	return max(obs.Replicas, toCount(math.Ceil(need*(1-epsilon))))
 }
-
-// anyComing reports whether a pod is starting that is expected to become Ready.
-func anyComing(spec Spec, obs Observation) bool {
-	for _, p := range obs.Pods {
-		if coming(spec, p) {
-			return true
-		}
-	}
-	return false
-}
-
-// giveBack lowers a want step by step: by a tenth of the replicas per stable window, at least
-// by one. A revision whose engines were idle for a stable window is lowered at once.
-func giveBack(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
-	now, window := a.obs.Time, a.spec.StableWindow
-	idle := !ts.Backlog.IdleSince.IsZero() && now.Sub(ts.Backlog.IdleSince) >= window
-	switch {
-	case n >= a.obs.Replicas:
-		ts.Backlog.Lowered = now
-	case idle:
-	case now.Sub(ts.Backlog.Lowered).Abs() < window:
-		n = a.obs.Replicas
-	default:
-		ts.Backlog.Lowered = now
-		n = max(n, 1, a.obs.Replicas-max(1, toCount(giveBackShare*float64(a.obs.Replicas))))
-	}
-	return outcome{n, GivenBackSlowly}, ts
-}

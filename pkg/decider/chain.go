@@ -3,6 +3,7 @@ package decider
 import (
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
@@ -83,15 +84,6 @@ func (w *Want) shape(picked wantRule, a wantInput, ts TargetState) TargetState {
 		w.move(r.name, o)
 	}
 	return ts
-}
-
-// move applies a rule's outcome and adds a step to the trace if the count changes.
-func (w *Want) move(rule string, o outcome) {
-	if o.replicas == w.Replicas {
-		return
-	}
-	w.Trace = append(w.Trace, Step{Rule: rule, Before: w.Replicas, After: o.replicas, Reason: o.why})
-	w.Replicas, w.Reason = o.replicas, o.why
 }
 
 // raiseIfBusy keeps one replica while a request is known to be in flight.
@@ -179,4 +171,40 @@ func awaitNodes(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 		return outcome{replicas: n}, ts
 	}
 	return outcome{min(n, a.obs.Replicas), Unschedulable}, ts
+}
+
+// giveBack lowers a want step by step: by a tenth of the replicas per stable window, at least
+// by one. A revision whose engines were idle for a stable window is lowered at once.
+func giveBack(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
+	now, window := a.obs.Time, a.spec.StableWindow
+	idle := !ts.Backlog.IdleSince.IsZero() && now.Sub(ts.Backlog.IdleSince) >= window
+	switch {
+	case n >= a.obs.Replicas:
+		ts.Backlog.Lowered = now
+	case idle:
+	case now.Sub(ts.Backlog.Lowered).Abs() < window:
+		n = a.obs.Replicas
+	default:
+		ts.Backlog.Lowered = now
+		n = max(n, 1, a.obs.Replicas-max(1, toCount(giveBackShare*float64(a.obs.Replicas))))
+	}
+	return outcome{n, GivenBackSlowly}, ts
+}
+
+// binWidth is the granularity of the hold-down: the policy plans once per bin.
+const binWidth = slo.BinWidth
+
+// unschedulableReplicas is the number of wanted replicas for which no node is found.
+func (w *Want) unschedulableReplicas(obs Observation) int32 {
+	waits := unschedulablePods(obs)
+	if waits == 0 {
+		return 0
+	}
+	wanted := w.Replicas
+	for _, s := range w.Trace {
+		if s.Reason == Unschedulable {
+			wanted = s.Before
+		}
+	}
+	return waits + max(0, wanted-obs.Replicas)
 }

@@ -66,12 +66,6 @@ func (d *Decision) largestWant(obs Observation) {
 	}
 }
 
-// outcome is the result of a rule: the count after it, and the reason if it changed.
-type outcome struct {
-	replicas int32
-	why      Reason
-}
-
 // moveWhy is move for a rule whose reason counts even if it does not change the count:
 // that the pods of a revision were removed matters more than why it was idle.
 func (d *Decision) moveWhy(rule string, o outcome) {

@@ -3,18 +3,11 @@ package decider
 import (
 	"math"
 	"time"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-// maxDemand is the largest believable number of requests, or requests per
-// second, at one revision.
-const maxDemand = slo.MaxDemand
-
-// demandWant is the want of Concurrency or RPS. It is Knative's
-// scaling.autoscaler.Scale without the scale-down delay, which is a rule on
-// the count (see rules.go), and the excess burst capacity, which this
-// autoscaler does not use. TestDemand_answersAsKPA walks both side by side.
+// demandWant is the want of Concurrency or RPS. It is Knative's scaling.autoscaler.Scale
+// without the scale-down delay, which is a rule on the count (rules.go), and the excess
+// burst capacity (burst.go). TestDemand_answersAsKPA walks both side by side.
 func demandWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	stableLoad, panicLoad, ok := demandLoad(spec, t, obs)
 	if !ok {
@@ -88,38 +81,4 @@ func demandCount(spec Spec, obs Observation, t Target, load float64) Want {
 	w := newWant(t, Reading(load), toCount(math.Ceil(load/t.Value)))
 	w.shape(demandRules, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked}, TargetState{})
 	return w
-}
-
-// maxPods is the largest count of one decision. A slow rate still grows by one:
-// 1.1 with 2 Ready pods gives ceil(2.2) = 3.
-func maxPods(spec Spec, obs Observation) float64 {
-	return math.Ceil(spec.MaxScaleUpRate * readyPods(obs))
-}
-
-// minPods is the smallest count of one decision: rate 2 with 5 Ready pods gives
-// floor(2.5) = 2. An unreachable revision may go to 0 at once.
-func minPods(spec Spec, obs Observation) float64 {
-	if !spec.Reachable {
-		return 0
-	}
-	return math.Floor(readyPods(obs) / spec.MaxScaleDownRate)
-}
-
-// readyPods is the number of Ready pods to compute with: at least 1.
-func readyPods(obs Observation) float64 { return float64(max(1, obs.Ready)) }
-
-// believable reports whether r is known and between 0 and limit. Numbers come from
-// programs of others: a queue of 1e12 requests is an error, not a queue. Averages may
-// round to slightly below 0.
-func believable(r Reading, limit float64) bool {
-	return r.Known() && r >= -0.001 && float64(r) <= limit
-}
-
-// newWant is the need of a metric before any rule.
-func newWant(t Target, observed Reading, n int32) Want {
-	return Want{Metric: t.Metric, Observed: observed, Target: t.Value, Asked: n, Replicas: n, Reason: DesiredWithinRange}
-}
-
-func unknownWant(t Target) Want {
-	return Want{Metric: t.Metric, Observed: Unknown(), Target: t.Value, Asked: -1, Replicas: -1, Reason: NoData}
 }

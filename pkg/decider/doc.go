@@ -50,4 +50,18 @@
 // The rules on the largest want are partial data, unreachable, idle, requests wait,
 // blind at zero, scale-down delay, lost pod, failing start, last replica and, last, bounds.
 // Unknown is never zero: without any known metric the count stays. testdata/scenarios has a story for each rule.
+//
+// The files in the order to read them; none uses a definition of a later one, and
+// hack/archcheck finds circles:
+//
+//	observation.go, believable.go             what is known now, and which readings are believed
+//	metric.go, types.go, validate.go          metrics, Spec and Decision
+//	pods.go, requests.go, tuning.go           what is asked of an observation, and every number
+//	want.go, podsum.go, backlog.go, state.go  what a rule returns, a metric over the pods, the memory
+//	chain.go                                  the rules of a want
+//	demand.go, engine.go, latency.go          the want of each kind of metric
+//	noengine.go, slo.go, neverknown.go        the want of slo, and of metrics without a value
+//	idle.go, rules.go, zero.go, burst.go      the rules of the count, and the activator
+//	decide.go                                 Decide: the wants, then the rules in order
+//	words.go, reach.go, slostring.go, string.go, parts.go, explain.go  a decision in words and JSON
 package decider

@@ -30,28 +30,3 @@ func idle(obs Observation, engineSeen bool) bool {
 	}
 	return !engineSeen || enginesIdle(obs)
 }
-
-// newest is the average over the panic window, or else over the stable one.
-func newest(w Windowed) Reading {
-	for _, r := range [...]Reading{w.Panic, w.Stable} {
-		if believable(r, maxDemand) {
-			return r
-		}
-	}
-	return Unknown()
-}
-
-// enginesIdle reports whether every Ready pod is known to have no request.
-func enginesIdle(obs Observation) bool {
-	ready := int32(0)
-	for _, p := range obs.Pods {
-		if p.Phase != Ready {
-			continue
-		}
-		ready++
-		if believableRequests(p.Running) != 0 || believableRequests(p.Waiting) != 0 {
-			return false
-		}
-	}
-	return ready >= obs.Ready // fewer: a Ready pod was not observed yet
-}

@@ -204,3 +204,16 @@ func (m Metric) kind() Kind {
 	d, _ := m.Describe()
 	return d.Kind
 }
+
+// demand reports whether the metric is Knative's, measured at the queue-proxy.
+func (m Metric) demand() bool { return m.kind() == Demand }
+
+// ofEngine reports whether the metric is only known where an engine reports it.
+func (m Metric) ofEngine() bool {
+	switch m.kind() {
+	case Level, Backlog, Percentile:
+		return true
+	default:
+		return false
+	}
+}

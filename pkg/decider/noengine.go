@@ -1,7 +1,6 @@
 package decider
 
 import (
-	"math"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
@@ -59,13 +58,4 @@ func partsWithoutEngine(p slo.Parts, load Reading, target float64) slo.Parts {
 	p.NeedLevel, p.NeedPast, p.Floor, p.Attainment = Unknown(), Unknown(), Unknown(), Unknown()
 	p.Need, p.ConcurrencyTarget = load/Reading(target), Reading(target)
 	return p
-}
-
-// inFlight is a mean of requests in flight, NaN if unknown or not believable.
-// Averages may round to slightly below 0; these are 0.
-func inFlight(r Reading) float64 {
-	if !believable(r, maxDemand) {
-		return math.NaN()
-	}
-	return max(float64(r), 0)
 }

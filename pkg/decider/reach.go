@@ -1,7 +1,6 @@
 package decider
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -40,6 +39,3 @@ func (d Decision) Unloaded() string {
 func floorSentence(what string, floor Reading, objective time.Duration) string {
 	return "Without any load " + what + " takes " + seconds(floor) + " or more, and the objective is " + objective.String() + ": no number of replicas reaches the objective, and none is added for it."
 }
-
-// seconds has three significant digits: 0.067 s, 1.23 s.
-func seconds(r Reading) string { return strconv.FormatFloat(float64(r), 'g', 3, 64) + " s" }

@@ -6,9 +6,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
-// binWidth is the granularity of the hold-down: the policy plans once per bin.
-const binWidth = slo.BinWidth
-
 // sloWant is the want of the metric SLO: the policy's need, shaped by the rules, or, as
 // long as no engine was ever seen, that of the metric concurrency.
 func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, *SLOParts, *slo.State, TargetState) {
@@ -85,78 +82,4 @@ func sloCountSeenOutside(need slo.Need, obs Observation) int32 {
 		seen += float64(need.Parts.Demand) * binWidth.Seconds()
 	}
 	return toCount(math.Ceil(seen))
-}
-
-// minOneIfBusy is 1 while a request is known to be in flight, else 0.
-func minOneIfBusy(obs Observation) int32 {
-	if waitingOrQueued(obs) > 0 || newest(obs.Concurrency) > 0 {
-		return 1
-	}
-	for _, p := range obs.Pods {
-		if p.Phase == Ready && believableRequests(p.Running) > 0 {
-			return 1
-		}
-	}
-	return 0
-}
-
-// mostlyUnknown reports whether the counters of more than half of the Ready pods are unknown.
-func mostlyUnknown(obs Observation) bool {
-	known := int32(0)
-	for _, p := range obs.Pods {
-		if p.Phase == Ready && p.Totals.Known {
-			known++
-		}
-	}
-	return known*2 < obs.Ready
-}
-
-// unschedulableReplicas is the number of wanted replicas for which no node is found.
-func (w *Want) unschedulableReplicas(obs Observation) int32 {
-	waits := unschedulablePods(obs)
-	if waits == 0 {
-		return 0
-	}
-	wanted := w.Replicas
-	for _, s := range w.Trace {
-		if s.Reason == Unschedulable {
-			wanted = s.Before
-		}
-	}
-	return waits + max(0, wanted-obs.Replicas)
-}
-
-// unschedulablePods is the number of pods for which no node was found.
-func unschedulablePods(obs Observation) (n int32) {
-	for _, p := range obs.Pods {
-		if p.Phase == Starting && p.Unschedulable {
-			n++
-		}
-	}
-	return n
-}
-
-// maxQueued is the largest believable number of queued requests.
-const maxQueued = 1e8
-
-// waitingOrQueued is the known requests in the engines' queues and in front of them;
-// unknown numbers count as 0.
-func waitingOrQueued(obs Observation) (sum Reading) {
-	for _, p := range obs.Pods {
-		if w := believableRequests(p.Waiting); p.Phase == Ready && w.Known() {
-			sum += w
-		}
-	}
-	if q := queued(obs); q.Known() {
-		sum += q
-	}
-	return sum
-}
-
-// queued is the requests that wait in front of the engines.
-func queued(obs Observation) Reading {
-	if !believable(obs.Queued, maxQueued) {
-		return Unknown()
-	}
-	return max(obs.Queued, 0)
 }

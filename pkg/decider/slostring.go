@@ -2,7 +2,6 @@ package decider
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
@@ -110,29 +109,4 @@ func limitText(limit string) string {
 		return "a queue that persists"
 	}
 	return limit
-}
-
-// rate has one decimal, below 1 two significant digits, and from 100 none:
-// 6.0, 0.045, 1000 requests/s.
-func rate(r Reading) string {
-	switch f := float64(r); {
-	case f != 0 && math.Abs(f) < 1:
-		return strconv.FormatFloat(f, 'g', 2, 64) + " requests/s"
-	case math.Abs(f) >= 100:
-		return strconv.FormatFloat(f, 'f', 0, 64) + " requests/s"
-	default:
-		return strconv.FormatFloat(f, 'f', 1, 64) + " requests/s"
-	}
-}
-
-// percent has one decimal and is 100 only when nothing was missed.
-func percent(share Reading) string {
-	tenths := math.Round(float64(share) * 1000)
-	if tenths >= 1000 && share < 1 {
-		tenths = 999
-	}
-	if tenths >= 1000 {
-		return "100 %"
-	}
-	return strconv.FormatFloat(tenths/10, 'f', 1, 64) + " %"
 }

@@ -1,7 +1,6 @@
 package decider
 
 import (
-	"math"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
@@ -90,23 +89,4 @@ func newTargetState(m Metric, obs Observation) TargetState {
 	case Level, Percentile, Planned: // nothing
 	}
 	return ts
-}
-
-// demand reports whether the metric is Knative's, measured at the queue-proxy.
-func (m Metric) demand() bool { return m.kind() == Demand }
-
-// ofEngine reports whether the metric is only known where an engine reports it.
-func (m Metric) ofEngine() bool {
-	switch m.kind() {
-	case Level, Backlog, Percentile:
-		return true
-	default:
-		return false
-	}
-}
-
-// toCount turns a computed number of replicas into a count; int32 of a float
-// out of range is not defined, so it is clamped first.
-func toCount(f float64) int32 {
-	return int32(min(max(f, 0), math.MaxInt32))
 }

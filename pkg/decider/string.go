@@ -163,25 +163,3 @@ func (r Reason) text() string {
 		return string(r)
 	}
 }
-
-// replicas is "1 replica" or "3 replicas".
-func replicas(n int32) string { return count(float64(n), "replica") }
-
-// count is a whole number with its noun.
-func count(n float64, noun string) string {
-	if math.Round(n) == 1 {
-		return "1 " + noun
-	}
-	return strconv.FormatFloat(n, 'f', 0, 64) + " " + noun + "s"
-}
-
-// number writes at most two decimals, and ? for unknown.
-func number(f float64) string {
-	switch {
-	case math.IsNaN(f) || math.IsInf(f, 0):
-		return "?"
-	case math.Abs(f) >= 1e9 || f != 0 && math.Abs(f) < 0.01:
-		return strconv.FormatFloat(f, 'g', 3, 64)
-	}
-	return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
-}

@@ -96,16 +96,6 @@ func capFailing(spec Spec, obs Observation, d Decision) outcome {
 	return outcome{replicas: d.Replicas}
 }
 
-// waitsForPods reports whether a pod has not become Ready yet.
-func waitsForPods(obs Observation) bool {
-	for _, p := range obs.Pods {
-		if p.Phase == Starting {
-			return true
-		}
-	}
-	return obs.Ready == 0 && obs.Replicas > 0
-}
-
 // StartupTime is the time that a pod takes to become Ready: the shortest that a pod of the
 // observation took, else what slo has learned or assumes (two minutes at first); 0 when
 // not known.

@@ -69,3 +69,11 @@ func (b *bin) complete(tokensPerOutput float64, mean request) {
 
 // learns reports whether engines are learned from, which an ablation can switch off.
 func (b *bin) learns() bool { return b.objective.Has(FeatureLearning) }
+
+// reachesTTFT reports whether the bound on the first token can be met. It cannot when the
+// mean request takes longer without load, and most requests miss the objective: of lengths that
+// vary much, most may meet what the mean does not. Then a late first token says nothing
+// of the load that it came under.
+func (b *bin) reachesTTFT() bool {
+	return !(b.unloaded.ttft >= b.ttft && float64(b.attainment) < fewMeet)
+}

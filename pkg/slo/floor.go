@@ -9,14 +9,6 @@ type unloaded struct {
 
 func (c capacity) unloaded() unloaded { return unloaded{ttft: c.prompt + c.base, itl: c.base} }
 
-// reachesTTFT reports whether the bound on the first token can be met. It cannot when the
-// mean request takes longer without load, and most requests miss the objective: of lengths that
-// vary much, most may meet what the mean does not. Then a late first token says nothing
-// of the load that it came under.
-func (b *bin) reachesTTFT() bool {
-	return !(b.unloaded.ttft >= b.ttft && float64(b.attainment) < fewMeet)
-}
-
 // Reach says which parts of an objective no number of replicas reaches.
 type Reach struct {
 	// TTFT is true when the mean request gets its first token later than the objective

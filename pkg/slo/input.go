@@ -100,3 +100,11 @@ type Pod struct {
 
 // ranks is the data-parallel ranks of a pod, at least 1.
 func (p Pod) ranks() int { return min(max(p.Totals.Ranks, 1), maxRanks) }
+
+// total is a counter, unknownCount when it is unknown or absurd.
+func total(r Reading) float64 {
+	if r = r.Within(MaxTotal); r.Known() {
+		return float64(r)
+	}
+	return unknownCount
+}

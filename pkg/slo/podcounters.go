@@ -69,14 +69,6 @@ func PodHash(name string) float64 {
 	return float64(h)
 }
 
-// total is a counter, unknownCount when it is unknown or absurd.
-func total(r Reading) float64 {
-	if r = r.Within(MaxTotal); r.Known() {
-		return float64(r)
-	}
-	return unknownCount
-}
-
 // countersOf reads a pod against a TTFT objective in seconds and the times in the queue that
 // make a request late.
 func countersOf(p Pod, ttft float64, ph *phases) podCounters {
