@@ -59,11 +59,15 @@ e2e-faults: ## Random faults on the real cluster under steady load (DURATION=1h,
 e2e-knative: ## Knative's own end-to-end tests with its class and with ours, into docs/knative-e2e.md (ARGS="-as kpa,slo -run REGEXP GROUP...")
 	@hack/e2e-knative.sh $(ARGS)
 
+.PHONY: e2e-kserve
+e2e-kserve: ## InferenceServices of KServe scaled by our class (builds KServe once, about 10 min)
+	@hack/e2e.sh kserve
+
 .PHONY: e2e-full
 e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
 e2e-full: export LIMIT ?= 150m
-e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-knative ## All five
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-knative ## All six
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run

@@ -18,7 +18,7 @@ const usageText = `usage: cluster.sh COMMAND
   build [gateway | PART]  only build (5-10 min the first time; resumable); the inference gateway too if asked;
                           or only a part, such as knative-e2e
   part NAME               build a part, make its images known to the running cluster, print where the build is;
-                          knative-e2e: Knative's own end-to-end tests
+                          knative-e2e: Knative's own end-to-end tests; kserve: KServe's controller
   gateway                 add the inference gateway to the running cluster: Gateway API with its inference
                           extension, Istio with a stock Envoy; status 75 when Envoy cannot be had
   down                    end the cluster and leave nothing behind

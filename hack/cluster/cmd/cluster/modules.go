@@ -22,6 +22,9 @@ const (
 	inferenceVersion = "v1.5.0"
 )
 
+// kserveVersion must agree with kserve/go.mod.
+const kserveVersion = "v0.17.0"
+
 // module is one upstream (or several that agree on their dependencies) with its own go.mod.
 type module struct {
 	name   string
@@ -142,6 +145,15 @@ func knativeE2EModule() module {
 // knativeTestImages are the images that the tests we run ask for.
 var knativeTestImages = []string{"autoscale", "configmimic", "failing", "grpc-ping", "hellohttp2", "helloworld", "httpproxy",
 	"pizzaplanetv1", "pizzaplanetv2", "readiness", "runtime", "singlethreaded", "slowstart", "timeout", "wsserver"}
+
+// kserveModule is KServe's controller. Its manifests come from the same module, so nothing is
+// downloaded but Go modules.
+func kserveModule() module {
+	return module{
+		name: "kserve", dir: "kserve", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "10 min on two busy cores",
+		groups: []group{{"KServe's controller " + kserveVersion, []string{kservePath + "/cmd/manager"}, ""}},
+	}
+}
 
 // hash is the content of the inputs and of the flags, so a build is never taken for another.
 func (m module) hash(src string) (string, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type part struct {
 func parts() map[string]part {
 	return map[string]part{
 		"knative-e2e": {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
+		"kserve":      {kserveModule(), finishKServe, []string{"manager"}},
 	}
 }
 
@@ -84,4 +86,23 @@ func finishKnativeE2E(_ paths, dir string, _ *progress) error {
 		}
 	}
 	return nil
+}
+
+const kservePath = "github.com/kserve/kserve"
+
+// finishKServe writes the controller's image and keeps KServe's kustomize folder, which
+// kserve/install.sh renders.
+func finishKServe(p paths, dir string, _ *progress) error {
+	if err := writeImage(dir, "manager", "dev.local/kserve-controller:"+kserveVersion); err != nil {
+		return err
+	}
+	root, err := moduleDir(p, kserveModule(), kservePath)
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(dir, "upstream", "config")
+	if err := os.RemoveAll(kept); err != nil { // of a build that was interrupted
+		return err
+	}
+	return os.CopyFS(kept, os.DirFS(filepath.Join(root, "config")))
 }

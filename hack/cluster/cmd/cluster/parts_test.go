@@ -44,11 +44,31 @@ func TestModule_calls(t *testing.T) {
 	}
 }
 
-func TestFindPart(t *testing.T) {
-	if p, err := findPart("knative-e2e"); err != nil || p.module.dir != "knative-e2e" {
-		t.Errorf("%v %v", p.module, err)
+// The version in the image's name is the one that go.mod pins.
+func TestKServe_version(t *testing.T) {
+	b, err := os.ReadFile("../../kserve/go.mod")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := findPart("kserve"); err == nil || !strings.Contains(err.Error(), "there are: knative-e2e") {
+	if want := "require " + kservePath + " " + kserveVersion + "\n"; !strings.Contains(string(b), want) {
+		t.Errorf("kserve/go.mod has no line %q", want)
+	}
+	b, err = os.ReadFile("../../kserve/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "image: dev.local/kserve-controller:" + kserveVersion + "\n"; !strings.Contains(string(b), want) {
+		t.Errorf("kserve/kustomization.yaml has no line %q", want)
+	}
+}
+
+func TestFindPart(t *testing.T) {
+	for _, name := range []string{"knative-e2e", "kserve"} {
+		if p, err := findPart(name); err != nil || p.module.dir != name {
+			t.Errorf("%v %v", p.module, err)
+		}
+	}
+	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: knative-e2e, kserve") {
 		t.Errorf("error %v, want the names of the parts", err)
 	}
 }
