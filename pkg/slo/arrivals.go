@@ -19,6 +19,9 @@ type counter struct {
 	// Queued is the requests that waited outside of the engines when the last bin ended,
 	// unknownCount when unknown.
 	Queued float64 `json:"queued"`
+	// Waking is how many more bins end with Ready pods until what waited for the first of
+	// them shows no more: wakingBins while no pod is Ready.
+	Waking int `json:"waking,omitempty"`
 }
 
 func newCounter(now time.Time) counter {
@@ -55,6 +58,23 @@ func (c *counter) queuedGain(queued Reading) (gain float64) {
 		gain = c.Queued - before
 	}
 	return gain
+}
+
+// wakingBins is 2: requests leave the queue in front in the bin in which the first pod is
+// Ready, and show in its engine when it is read the next time.
+const wakingBins = 2
+
+// wakes reports whether the bin that ended has, or may have, what waited for the first pod.
+func (c *counter) wakes(ready int32) bool {
+	switch {
+	case ready == 0:
+		c.Waking = wakingBins
+		return false
+	case c.Waking > 0:
+		c.Waking--
+		return true
+	}
+	return false
 }
 
 // since is the number of requests since the last call: what the counter gained,
@@ -98,7 +118,7 @@ func (c *counter) spread(ended int64, count float64, known bool) []float32 {
 
 func (c *counter) valid() bool {
 	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal &&
-		c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Index > -1e12 && c.Index < 1e12
+		c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Waking >= 0 && c.Waking <= wakingBins && c.Index > -1e12 && c.Index < 1e12
 }
 
 // arrivals learns how many requests come for the engines: those of the past hour.

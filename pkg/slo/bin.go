@@ -16,6 +16,8 @@ type bin struct {
 	arrivals []float32
 	// queuedGain is by how many HTTP requests the queues outside of the engines grew.
 	queuedGain float64
+	// wakes is set where what waited for the first Ready pod reached it in these bins, or may have.
+	wakes bool
 	// samples is what the pods did; followed are the pods whose counters are followed.
 	samples  []sample
 	followed []float64

@@ -41,6 +41,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 
 	// 3. How many requests come for the engines, and how long they are.
 	b.queuedGain = s.Counter.queuedGain(in.Queued)
+	b.wakes = s.Counter.wakes(in.Ready)
 	s.Ratio.observe(b)
 	b.requestRatio = s.Ratio.estimate()
 	b.queued *= Reading(s.ratio())

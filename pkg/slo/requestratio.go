@@ -50,8 +50,13 @@ func (r *requestRatio) valid() bool {
 
 // engineRequests is what reached the engines in the bins that ended: requests that began, and
 // by how much their queues grew. Pods without a sample of that time are taken for the others'
-// mean; with less than half of them the number is not known.
+// mean; with less than half of them the number is not known. Nor is it at a
+// wake: all that waited went to the first pod, which says nothing of the others, and left
+// the queue in another bin than it is seen in the engine.
 func (b *bin) engineRequests() (requests float64, known bool) {
+	if b.wakes {
+		return 0, false
+	}
 	span, pods := binSeconds*float64(len(b.arrivals)), 0
 	for _, d := range b.samples {
 		begun := d.begun()

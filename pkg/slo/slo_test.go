@@ -625,6 +625,8 @@ func TestRequestRatio(t *testing.T) {
 	unheard := closed(unknownCount, 400, 0)
 	held := closed(60, 400, 0)
 	held.queuedGain = 10
+	woken := closed(50, 400, 0)
+	woken.wakes = true
 	half := closed(50, 200, 0)
 	half.samples[0].ranks, half.samples[1].ranks = 2, 2
 	for _, c := range []struct {
@@ -645,6 +647,7 @@ func TestRequestRatio(t *testing.T) {
 		{"most pods were not read", unready, 20, math.NaN()},
 		{"no pod counts what began", unread, 20, math.NaN()},
 		{"arrivals are not known", unheard, 20, math.NaN()},
+		{"what waited reaches the first pod", woken, 20, math.NaN()},
 	} {
 		var r requestRatio
 		for range c.bins {
@@ -653,6 +656,20 @@ func TestRequestRatio(t *testing.T) {
 		if got := min(r.estimate(), maxRatio); math.IsNaN(got) != math.IsNaN(c.want) || math.Abs(got-min(c.want, got+1e9)) > .01 && c.want != maxRatio || !r.valid() {
 			t.Errorf("%s: %v engine requests, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// TestCounter_wakes: two bins with Ready pods have what waited while none was.
+func TestCounter_wakes(t *testing.T) {
+	c, got := newCounter(time.Unix(0, 0)), ""
+	for _, ready := range []int32{1, 1, 0, 0, 1, 3, 3, 0, 1, 0, 2, 2, 2} {
+		got += map[bool]string{true: "w", false: "-"}[c.wakes(ready)]
+		if !c.valid() {
+			t.Fatalf("not valid: %+v", c)
+		}
+	}
+	if want := "----ww--w-ww-"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

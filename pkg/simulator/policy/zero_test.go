@@ -187,3 +187,43 @@ func TestZero_hostile(t *testing.T) {
 		}
 	}
 }
+
+// TestZero_rush is the story of a morning: 20 requests/s come to a fleet that slept, 2,400 wait
+// when the first pod is Ready, and it gets all of them. That it begins 2,400 in a few seconds
+// is neither demand nor a number of engine requests for each HTTP request: the fleet is
+// not sized for it for an hour (102 replicas and 79 GPU-hours in the run that found it).
+func TestZero_rush(t *testing.T) {
+	load := func(yield func(trace.Request, error) bool) {
+		r := trace.Stream(1, "rush")
+		for _, hours := range [][2]time.Duration{{0, 40 * time.Minute}, {160 * time.Minute, 200 * time.Minute}} {
+			for now := hours[0]; now < hours[1]; now += time.Duration(r.ExpFloat64() * float64(50*time.Millisecond)) {
+				q := trace.Request{Arrival: now, Input: []int{300, 800, 1200, 2500}[r.IntN(4)], Output: []int{60, 120, 250, 400}[r.IntN(4)]}
+				if !yield(q, nil) {
+					return
+				}
+			}
+		}
+	}
+	c := idle()
+	c.Seed, c.Initial, c.Length, c.Lead, c.LeadCV = 1, 0, 4*time.Hour, 2*time.Minute, 0.15
+	build, err := New("ipa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := build(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := simulator.Run(c, load, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peak := int32(0)
+	for _, change := range res.Replicas {
+		peak = max(peak, change.Replicas)
+	}
+	t.Logf("%.2f %%, %.2f GPU-hours, %d replicas at most", 100*res.SLOShare(), res.GPUHours, peak)
+	if peak > 60 || res.GPUHours > 16 || res.SLOShare() < 0.93 {
+		t.Errorf("%.2f %% for %.2f GPU-hours with %d replicas at most; want 93 %% for 16 with 60", 100*res.SLOShare(), res.GPUHours, peak)
+	}
+}
