@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// choose splits pods into the n that stay and the others. What serves stays before what
-// drains, and that before what starts: a pod that drains serves again within a second.
-// Of pods that serve, those that cost the least to give up go.
+// choose returns the n pods that stay, and the others. Serving pods stay before draining
+// ones, which can serve again within a second, and these before starting ones. If serving
+// pods must go, the cheapest go first.
 func choose(pods []Pod, n int) (kept, victims []Pod) {
 	var serving, others []Pod
 	for _, p := range pods {
@@ -29,22 +29,23 @@ func choose(pods []Pod, n int) (kept, victims []Pod) {
 	return append(kept, others[:more]...), append(victims, others[more:]...)
 }
 
-// cheapest is the index of the serving pod to give up first: released before, with a
-// gate (the others would be cut), not the only one of its zone, then the fewest open
-// requests, the fewest hits of its prefix cache, the youngest.
+// cheapest returns the index of the serving pod to give up first. Pods come in this order:
+// those that were released before; those with a gate, because the requests of a pod without
+// one are cut; those that are not the only one of their zone; then by the fewest open
+// requests, the fewest hits of the prefix cache, and the youngest.
 func cheapest(pods []Pod) int {
 	zones := map[string]int{}
 	for _, p := range pods {
 		zones[p.Zone]++
 	}
-	lonely := func(p Pod) bool { return p.Zone != "" && zones[p.Zone] == 1 && len(zones) > 1 }
+	aloneInZone := func(p Pod) bool { return p.Zone != "" && zones[p.Zone] == 1 && len(zones) > 1 }
 	best := 0
 	for i := range pods {
 		a, b := pods[i], pods[best]
 		if cmp.Or(
 			-cmp.Compare(number(a.Cost == ReleaseCost), number(b.Cost == ReleaseCost)),
 			cmp.Compare(number(a.Gate == None), number(b.Gate == None)),
-			cmp.Compare(number(lonely(a)), number(lonely(b))),
+			cmp.Compare(number(aloneInZone(a)), number(aloneInZone(b))),
 			cmp.Compare(unknownLast(a.Open), unknownLast(b.Open)),
 			cmp.Compare(unknownLast(a.Hits), unknownLast(b.Hits)),
 			b.Created.Compare(a.Created),
@@ -56,7 +57,7 @@ func cheapest(pods []Pod) int {
 	return best
 }
 
-// unknownLast is a number whose unknown is more than every other one.
+// unknownLast returns v, or infinity for an unknown number, which so comes last.
 func unknownLast(v float64) float64 {
 	if math.IsNaN(v) {
 		return math.Inf(1)
@@ -64,9 +65,9 @@ func unknownLast(v float64) float64 {
 	return v
 }
 
-// byRescue orders pods that do not serve: the first is the nearest to serving. Of pods that
-// drain the one with the most open requests comes first, because it would stay the longest
-// anyway. Pods that start are in the order in which Kubernetes would keep them.
+// byRescue orders pods that do not serve: the first can serve soonest. Of draining pods the
+// one with the most open requests comes first, because it would stay the longest anyway.
+// Starting pods are in the order in which Kubernetes would keep them.
 func byRescue(a, b Pod) int {
 	return cmp.Or(
 		-cmp.Compare(number(a.drains()), number(b.drains())),

@@ -38,8 +38,8 @@ func Next(in Input) Plan {
 	return plan
 }
 
-// GivenUp is the number of pods that spec.replicas has and that are given up: what asks
-// for replicas sees so many fewer.
+// GivenUp is the number of pods that spec.replicas still counts and that are given up. A
+// decision is made with that many replicas fewer.
 func GivenUp(pods []Pod, replicas int32) int32 {
 	staying, _ := split(pods, replicas)
 	return int32(closed(staying))
@@ -61,8 +61,8 @@ func split(pods []Pod, replicas int32) (staying, leaving []Pod) {
 }
 
 // rolled reports whether the pods come from several templates: the Deployment itself is
-// being rolled out, as an upgrade of Knative does. Which pods Kubernetes deletes is then
-// not to be foreseen, so nothing is given up and what drains comes back.
+// being rolled out, as an upgrade of Knative does. It is unknown then which pods Kubernetes
+// deletes, so no pod is given up, and draining pods serve again.
 func rolled(pods []Pod) bool {
 	return slices.ContainsFunc(pods, func(p Pod) bool { return p.Template != pods[0].Template })
 }
@@ -77,7 +77,7 @@ func closed(pods []Pod) (n int) {
 	return n
 }
 
-// openUnset lets the pods in whose condition was not written yet.
+// openUnset opens the gates of pods whose condition was not written yet.
 func (p *Plan) openUnset(pods []Pod) {
 	for _, pod := range pods {
 		if pod.Gate == Unset {
@@ -101,8 +101,8 @@ func (p *Plan) keep(pods []Pod) {
 	}
 }
 
-// giveUp closes the gates of the victims and returns those that may be deleted and bear
-// the cost that says so.
+// giveUp closes the gates of the victims. It returns those that may be deleted and already
+// have ReleaseCost.
 func (p *Plan) giveUp(in Input, victims []Pod) map[string]bool {
 	released := map[string]bool{}
 	for _, v := range victims {
@@ -142,16 +142,16 @@ func (in Input) ended(p Pod) (ended, timedOut bool) {
 	return late, late
 }
 
-// replicas is the spec.replicas that leaves no pod without need and lets Kubernetes
-// delete none but the first n.
+// replicas is the lowest spec.replicas, at least Want, at which Kubernetes deletes no pods
+// but the first n of its order.
 func (in Input) replicas(pods, n int) int32 {
 	lowest := min(int64(in.Replicas), int64(pods-n))
 	return int32(min(max(int64(in.Want), lowest), math.MaxInt32))
 }
 
-// deletable is how many pods a ReplicaSet would delete, in its own order, before it came
-// to one that is not released. Of equal pods the released come last: which of them is
-// deleted is not to be foreseen.
+// deletable is the number of released pods that a ReplicaSet would delete, in its own
+// order, before the first pod that is not released. Among equal pods its choice is unknown,
+// so the released ones come last.
 func deletable(pods []Pod, released map[string]bool) int {
 	order := slices.Clone(pods)
 	slices.SortFunc(order, func(a, b Pod) int {

@@ -19,13 +19,14 @@ const (
 	MaxAge = 30 * time.Second
 )
 
-// View is what one replica sees: of Targets that should be read, Readable are.
+// View is what one replica sees: the number of targets that should be read, and of those
+// that it can read.
 type View struct {
 	Targets  int `json:"targets"`
 	Readable int `json:"readable"`
 }
 
-// share is 1 without targets: who has nothing to read misses nothing.
+// share is the share of the targets that can be read; 1 without targets.
 func (v View) share() float64 {
 	if v.Targets <= 0 {
 		return 1
@@ -41,8 +42,8 @@ type Judge struct {
 
 // GiveUp reports whether the leader should give up its lease at now, by its own view and
 // those of the other replicas that are younger than MaxAge. now needs a monotonic reading.
-// It is true only after the same was so for patience without a break; a replica that does
-// not lead, and one without a better replica, never gives up.
+// It is true once the leader has seen too little, and another replica clearly more, for
+// patience without a break. A replica that does not lead never gives up.
 func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []View) bool {
 	if !leads || own.share() >= lowShare || !better(own, others) {
 		j.since = time.Time{}

@@ -48,8 +48,8 @@ func (c certificate) due(now time.Time) bool {
 }
 
 // issue makes a new CA and a certificate for host (a DNS name) signed by it. The CA's
-// key is forgotten at once: nobody, we included, can sign a second certificate that
-// the API server would trust. Of oldBundle, the CAs still valid are kept.
+// key is not kept: nobody, not even this program, can sign a second certificate that the
+// API server would trust. The CAs of oldBundle that are still valid stay in the bundle.
 func issue(host string, oldBundle []byte, now time.Time) (certificate, error) {
 	caTemplate, err := template("autoscaler-adapter CA", now)
 	if err != nil {
@@ -110,12 +110,12 @@ func template(name string, now time.Time) (*x509.Certificate, error) {
 	}, nil
 }
 
-// data is how a Secret holds the certificate.
+// data is the certificate as the Secret stores it.
 func (c certificate) data() map[string][]byte {
 	return map[string][]byte{certKey: c.cert, keyKey: c.key, bundleKey: c.bundle}
 }
 
-// read checks the certificate that a Secret holds: it must be whole, for host, trusted
+// read checks the certificate of a Secret: it must be complete, for host, trusted
 // by its own bundle and valid now. The error says what is wrong.
 func read(host string, data map[string][]byte, now time.Time) (certificate, error) {
 	cert, key, bundle := data[certKey], data[keyKey], data[bundleKey]

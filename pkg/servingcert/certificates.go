@@ -1,6 +1,6 @@
-// Package servingcert keeps a serving certificate in a Secret that all replicas share,
-// and renews it without a moment in which a client that follows its CA bundle refuses a
-// replica. The metrics API and the webhook have one each.
+// Package servingcert keeps a serving certificate in a Secret that all replicas share, and
+// renews it. A client that follows the CA bundle trusts every replica at any time of a
+// renewal. The metrics API and the webhook have one certificate each.
 package servingcert
 
 import (
@@ -143,7 +143,7 @@ func (c *Certificates) renew(ctx context.Context, secret *corev1.Secret, now tim
 	return fresh, nil
 }
 
-// take notes the stored certificate and serves it once it has settled.
+// take remembers the stored certificate, and serves it SettleTime after it was first read.
 func (c *Certificates) take(stored certificate, now time.Time) {
 	c.mu.Lock()
 	if !bytes.Equal(stored.cert, c.next.cert) {
