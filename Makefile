@@ -60,7 +60,7 @@ e2e-knative: ## Knative's own end-to-end tests with its class and with ours, int
 	@hack/e2e-knative.sh $(ARGS)
 
 .PHONY: e2e-kserve
-e2e-kserve: ## InferenceServices of KServe scaled by our class (builds KServe once, about 10 min)
+e2e-kserve: ## InferenceServices of KServe scaled by our class (builds KServe once, 16 to 38 min on busy cores)
 	@hack/e2e.sh kserve
 
 .PHONY: e2e-full

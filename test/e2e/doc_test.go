@@ -8,7 +8,8 @@
 // must be known to the nodes. The tests of the inference gateway skip without
 // GatewayClass IPA_GATEWAY_CLASS (istio); IPA_EPP_IMAGE and IPA_BBR_IMAGE are the
 // picker's and the router's images, IPA_NET_PROXY a proxy into the cluster's
-// network, IPA_SEEDS the files of ACK's walk-through. IPA_E2E_INSTALL=skip uses the adapter that is
+// network, IPA_KSERVE the build of KServe (TestKServe skips without it), IPA_SEEDS the
+// files of ACK's walk-through. IPA_E2E_INSTALL=skip uses the adapter that is
 // installed already, without the comparison of before and after.
 //
 // Tests that change what all revisions share (config maps, the adapter's own

@@ -150,7 +150,7 @@ var knativeTestImages = []string{"autoscale", "configmimic", "failing", "grpc-pi
 // downloaded but Go modules.
 func kserveModule() module {
 	return module{
-		name: "kserve", dir: "kserve", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "10 min on two busy cores",
+		name: "kserve", dir: "kserve", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "16 to 38 min on two busy cores",
 		groups: []group{{"KServe's controller " + kserveVersion, []string{kservePath + "/cmd/manager"}, ""}},
 	}
 }
