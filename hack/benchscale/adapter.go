@@ -47,7 +47,7 @@ func startAdapter(ctx context.Context, o options, kubeconfig, log string) (*adap
 	args = append(args, "--parts=autoscaler", "--buckets="+strconv.Itoa(max(o.buckets, 1)))
 	cmd := exec.CommandContext(ctx, "nice", append(args, strings.Fields(o.args)...)...)
 	cmd.Stdout, cmd.Stderr = file, file
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+o.memory, "SYSTEM_NAMESPACE=knative-inference", "POD_NAME=bench-0")
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+o.memory, "GOGC="+o.gogc, "SYSTEM_NAMESPACE=knative-inference", "POD_NAME=bench-0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	wait, err := cmd.StdinPipe()
 	if err != nil {

@@ -27,7 +27,7 @@ type options struct {
 	duration, warmup              time.Duration
 	probes, lists                 int
 	metric                        string
-	memory                        string
+	memory, gogc                  string
 	adapter, k8s, out, args       string
 	profile, relist               bool
 	nice                          int
@@ -107,6 +107,7 @@ func parseFlags() (o options) {
 	flag.IntVar(&o.lists, "lists", 500, "lists a second of the metrics API; 0 leaves the API alone")
 	flag.StringVar(&o.metric, "metric", "slo", "metric of the revisions; one in twenty has num_requests_running=50, to time decisions")
 	flag.StringVar(&o.memory, "gomemlimit", "420MiB", "GOMEMLIMIT of the adapter; the default is that of config/400-deployment.yaml")
+	flag.StringVar(&o.gogc, "gogc", "300", "GOGC of the adapter; the same")
 	flag.StringVar(&o.adapter, "adapter", "_output/bin/autoscaler-adapter", "binary that is measured")
 	flag.StringVar(&o.args, "adapter-args", "", "further arguments of the adapter, separated by spaces")
 	flag.StringVar(&o.k8s, "k8s", "", "binary of etcd and kube-apiserver (default: the newest that make cluster-build made)")
