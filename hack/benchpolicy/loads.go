@@ -14,6 +14,8 @@ type load struct {
 	file string
 	// chosen is true if the defaults of our policy were chosen on this load.
 	chosen bool
+	// idle is true for a load on fleets that may have no replica, or are compared with such.
+	idle bool
 	// run and bound are what a run, and the oracle's bound, take about, in
 	// seconds of a core: what the estimate of the time left begins with.
 	run, bound float64

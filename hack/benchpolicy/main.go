@@ -25,7 +25,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "one short load and one seed, as CI does")
 	flag.StringVar(&o.only, "only", "", "run these policies alone: ours, rivals, or names with commas between")
 	flag.StringVar(&o.skip, "skip", "", "begin no cell whose name (LOAD_ENGINE_LEAD) has one of these in it, with commas between")
-	flag.StringVar(&o.tables, "tables", "", "run for these tables alone: main, ablation, sweep, dirty, with commas between")
+	flag.StringVar(&o.tables, "tables", "", "run for these tables alone: main, ablation, sweep, dirty, zero, with commas between")
 	flag.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further call of simulate after this time; 0 is no limit")
 	flag.BoolVar(&o.render, "render", false, "run nothing; make the tables of the runs there are")
@@ -70,7 +70,11 @@ func run(o options) error {
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	fmt.Println(text + dirty)
+	zero, err := zeroDocument(tables, s)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	fmt.Println(text + dirty + zero)
 	if o.doc == "" {
 		return failed
 	}
@@ -80,6 +84,9 @@ func run(o options) error {
 	}
 	if dirty != "" {
 		err = errors.Join(err, replace(o.doc, dirtyMarks, dirty))
+	}
+	if zero != "" {
+		err = errors.Join(err, replace(o.doc, zeroMarks, zero))
 	}
 	return errors.Join(failed, err)
 }
@@ -142,6 +149,7 @@ func (o options) wanted(t table, c call) bool {
 const (
 	marks            = "make bench-policy"
 	dirtyMarks       = "make bench-policy, dirty"
+	zeroMarks        = "make bench-policy, zero"
 	sensitivityMarks = "make bench-policy, sensitivity"
 )
 

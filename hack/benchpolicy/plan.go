@@ -7,7 +7,7 @@ import (
 
 // table is what one table of the document shows: policies on loads.
 type table struct {
-	kind         string // main, ablation, sweep or dirty
+	kind         string // main, ablation, sweep, dirty or zero
 	engine, lead string
 	seeds        int
 	loads        []load
@@ -48,7 +48,7 @@ func plan(quick bool) []table {
 	}
 	all := loads()
 	short := slices.DeleteFunc(loads(), load.long)
-	return append([]table{
+	return append(append([]table{
 		{kindMain, first, "2m", 5, all, policies()},
 		{kindSweep, first, "2m", 2, all, settings()},
 		{kindAblation, first, "2m", 3, short, ablations()},
@@ -58,7 +58,7 @@ func plan(quick bool) []table {
 		{kindSweep, second, "2m", 2, short, settings()},
 		{kindMain, third, "2m", 2, all, policies()},
 		{kindSweep, third, "2m", 2, short, settings()},
-	}, dirtyTables(first)...)
+	}, dirtyTables(first)...), zeroTables(first)...)
 }
 
 // call is one call of simulate: policies that lack the same seeds of a cell.

@@ -26,7 +26,12 @@ type figures struct {
 	ITL      float64 `json:"p99_itl_s"`
 	Recovery float64 `json:"recovery_s"`
 	Requests float64 `json:"requests"`
-	CPU      float64 `json:"cpu_seconds"`
+	Met      float64 `json:"met"`
+	Refused  float64 `json:"refused"`
+	Lost     float64 `json:"lost"`
+
+	Unfinished float64 `json:"unfinished"`
+	CPU        float64 `json:"cpu_seconds"`
 }
 
 // store keeps runs in files, one per cell and policy's name and version, so that
@@ -44,7 +49,7 @@ func newStore(dir string, v versions) *store {
 // file is where the runs of a policy in a cell are.
 func (s *store) file(c cell, policy string) (string, error) {
 	name := maker(policy)
-	version, err := s.versions.of(name, c.engine)
+	version, err := s.versions.of(name, c.engine, c.load.idle)
 	if err != nil {
 		return "", err
 	}

@@ -51,7 +51,7 @@ func document(tables []table, s *store) (string, error) {
 		switch t.kind {
 		case kindSweep:
 			show = sweepTables
-		case kindDirty:
+		case kindDirty, kindZero:
 			continue // a document of its own
 		}
 		if err := show(&b, t, s); err != nil {

@@ -44,17 +44,26 @@ func probes(name string) string {
 	return name
 }
 
-// of is the version of a policy on an engine.
-func (v versions) of(name, engine string) (string, error) {
+// of is the version of a policy on an engine; idle loads have one of their own.
+func (v versions) of(name, engine string, idle bool) (string, error) {
 	key := name + " " + engine
+	if idle {
+		key += " idle"
+	}
 	if v.known[key] != "" {
 		return v.known[key], nil
 	}
 	var all []figures
-	for _, load := range [][]string{
+	loads := [][]string{
 		{"--synthetic", "burst", "--to", "40m", "--scale", "0.5"}, {"--synthetic", "tenants", "--to", "30m", "--seed", "2"},
 		{"--trace", filepath.Join(v.root, "examples/simulate/requests.csv"), "--columns", "time=when,input=prompt_tokens,output=answer_tokens", "--scale", "4"},
-	} {
+	}
+	sources := ownSources()
+	if idle {
+		loads = append(loads, []string{"--synthetic", "model15", "--length", "24h", "--min", "0"})
+		sources = append(sources, "pkg/zero/*.go", "pkg/simulator/policy/zero.go")
+	}
+	for _, load := range loads {
 		runs, err := simulate(v.binary, append(load, "--engine", engine, "--policy", probes(name)))
 		if err != nil {
 			return "", err
@@ -67,7 +76,7 @@ func (v versions) of(name, engine string) (string, error) {
 	text, err := json.Marshal(all)
 	if err == nil && name == ours {
 		var own string
-		own, err = sourceHash(v.root, ownSources())
+		own, err = sourceHash(v.root, sources)
 		text = append(text, own...)
 	}
 	if err != nil {
