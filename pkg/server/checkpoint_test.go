@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ import (
 // fakeLoops are decision loops whose states a test sets.
 type fakeLoops struct {
 	states   map[collector.Key]decider.State
-	restarts int
+	restarts atomic.Int32
 }
 
 func (l *fakeLoops) States(yield func(collector.Key, decider.State)) {
@@ -38,7 +39,7 @@ func (l *fakeLoops) States(yield func(collector.Key, decider.State)) {
 	}
 }
 
-func (l *fakeLoops) Restart() { l.restarts++ }
+func (l *fakeLoops) Restart() { l.restarts.Add(1) }
 
 // testCheckpoints are checkpoints of a process that knows some PodAutoscalers, by name and UID.
 func testCheckpoints(t *testing.T, kube *fake.Clientset, pas map[string]string) (*checkpoints, *record.FakeRecorder) {
@@ -96,8 +97,8 @@ func TestCheckpoints_overARestart(t *testing.T) {
 		}
 		end()
 		synctest.Wait()
-		if l.restarts != 0 {
-			t.Errorf("%d restarts of loops that began with the stored states", l.restarts)
+		if l.restarts.Load() != 0 {
+			t.Errorf("%d restarts of loops that began with the stored states", l.restarts.Load())
 		}
 
 		after, events := testCheckpoints(t, kube, map[string]string{"mine": "1"})
@@ -130,9 +131,10 @@ func TestCheckpoints_apiServerDownAtTheStart(t *testing.T) {
 		first.loadFirst(t.Context())
 		first.save(t.Context(), l, always)
 
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		kube.PrependReactor("list", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) {
-			return down, nil, apierrs.NewInternalError(errors.New("etcd elects a leader"))
+			return down.Load(), nil, apierrs.NewInternalError(errors.New("etcd elects a leader"))
 		})
 		c, _ := testCheckpoints(t, kube, nil) // the PodAutoscaler is gone: a state to be deleted
 		begin := time.Now()
@@ -143,14 +145,15 @@ func TestCheckpoints_apiServerDownAtTheStart(t *testing.T) {
 		other := &fakeLoops{states: map[collector.Key]decider.State{revision("mine"): {Ready: 9}}}
 		go c.run(t.Context(), other, always) //nolint:errcheck it ends with the test
 		time.Sleep(3 * checkpointPeriod)
-		down = false
-		if got := stored(t, kube); !slices.Equal(got, []string{"mine"}) || other.restarts != 0 {
-			t.Errorf("%q stored and %d restarts while nothing could be read, want what was there", got, other.restarts)
+		synctest.Wait()
+		down.Store(false)
+		if got := stored(t, kube); !slices.Equal(got, []string{"mine"}) || other.restarts.Load() != 0 {
+			t.Errorf("%q stored and %d restarts while nothing could be read, want what was there", got, other.restarts.Load())
 		}
 		time.Sleep(loadRetry + time.Second)
 		synctest.Wait()
-		if other.restarts != 1 {
-			t.Errorf("%d restarts after the states were read, want one", other.restarts)
+		if other.restarts.Load() != 1 {
+			t.Errorf("%d restarts after the states were read, want one", other.restarts.Load())
 		}
 		time.Sleep(checkpointPeriod)
 		synctest.Wait()
