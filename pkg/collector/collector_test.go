@@ -3,6 +3,8 @@ package collector
 import (
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -360,7 +362,11 @@ func TestCollector_snapshot(t *testing.T) {
 		if got := s.Values[decider.Concurrency].Window; got < 5*time.Second || got > 6*time.Second {
 			t.Errorf("covered window = %v, want 5 to 6 s", got)
 		}
-		if g, ok := w.Gauges(rev, now); !ok || !reflect.DeepEqual(g, s) { // these pages have no latencies
+		g, ok := w.Gauges(rev, now)
+		for _, of := range []Snapshot{g, s} { // pods have no order
+			slices.SortFunc(of.Pods, func(a, b PodSnapshot) int { return strings.Compare(a.Pod.Name, b.Pod.Name) })
+		}
+		if !ok || !reflect.DeepEqual(g, s) { // these pages have no latencies
 			t.Errorf("gauges = %v, want %v", g, s)
 		}
 		w.set("10.0.0.2", func(p *fakePod) { p.enginePage = hang })
