@@ -18,7 +18,7 @@ func TestWithImports(t *testing.T) {
 	fresh, findings := withImports([]byte(text))
 	for _, want := range []string{
 		"| `pkg/window` | mean and maximum | none, standard library only |\n",
-		"| `pkg/simulator`, `/engine`, `/trace` | a \\| b | decider, slo, window, and the standard library only |\n",
+		"| `pkg/simulator`, `/engine`, `/trace` | a \\| b | decider, drain, slo, window, and the standard library only |\n",
 		"| `pkg/nowhere` | gone | none |\n",
 		"| `config` | installed | |",
 	} {
