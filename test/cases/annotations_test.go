@@ -63,8 +63,8 @@ func TestAnnotations_refused(t *testing.T) {
 
 func TestAnnotations_pathWithQuery(t *testing.T) {
 	for _, pa := range autoscalers(t, "path-with-query/annotations.yaml") {
-		if s, err := resolver(t).Resolve(pa); err != nil || s.MetricsPath != "/metrics?model=qwen" {
-			t.Errorf("path %q, %v", s.MetricsPath, err)
+		if s, err := resolver(t).Resolve(pa); err != nil || s.Engine.MetricsPath != "/metrics?model=qwen" {
+			t.Errorf("path %q, %v", s.Engine.MetricsPath, err)
 		}
 	}
 }
