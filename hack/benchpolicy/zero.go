@@ -116,7 +116,7 @@ func zeroDocument(tables []table, s *store) (string, error) {
 		fmt.Fprintf(&b, " %s |", c)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(zeroColumns())) + "\n")
-	any := false
+	ran := false
 	for least := range 2 {
 		for i, p := range zero[least].list {
 			fmt.Fprintf(&b, "| %s | %s |", map[bool]string{true: fmt.Sprint(least)}[i == 0], code(p))
@@ -125,13 +125,13 @@ func zeroDocument(tables []table, s *store) (string, error) {
 				if err != nil {
 					return "", err
 				}
-				any = any || ok
+				ran = ran || ok
 				fmt.Fprintf(&b, " %s |", map[bool]string{true: d.String(), false: "-"}[ok])
 			}
 			b.WriteString("\n")
 		}
 	}
-	if !any {
+	if !ran {
 		return "", nil
 	}
 	return b.String() + zeroVerdict(zero, s), nil

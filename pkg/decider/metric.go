@@ -141,7 +141,8 @@ func (m Metric) Describe() (d Description, known bool) {
 			TargetMeans: "requests in the engine's batch per replica",
 			ofPod:       func(s PreviousSample) Reading { return s.Running }, believe: believableRequests}
 	case Waiting:
-		d = Description{API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests, Target: TargetRule{Default: FromConfig, Value: 5},
+		d = Description{API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests,
+			Target:      TargetRule{Default: FromConfig, Value: 5},
 			TargetMeans: "requests in the engine's own queue per replica",
 			ofPod:       func(s PreviousSample) Reading { return s.Waiting }, believe: believableRequests}
 	case KVCache:
@@ -154,7 +155,8 @@ func (m Metric) Describe() (d Description, known bool) {
 			TargetMeans: "prompt tokens per second per replica",
 			ofPod:       func(s PreviousSample) Reading { return s.PromptTokens }, believe: believableRate}
 	case GenerationTokens:
-		d = Description{API: string(GenerationTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},
+		d = Description{API: string(GenerationTokens), Kind: Level, Over: Sum, Unit: "tokens per second",
+			Target:      TargetRule{Default: Required},
 			TargetMeans: "generated tokens per second per replica",
 			ofPod:       func(s PreviousSample) Reading { return s.GenerationTokens }, believe: believableRate}
 	case TTFTP95:

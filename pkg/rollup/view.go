@@ -199,7 +199,9 @@ const firstRoom = 400
 
 // appendPods appends the pods of one revision. Without a selector nothing asks for their
 // labels, and the collector knows the rest.
-func (v View) appendPods(objects []metricsapi.Object, namespace string, s collector.Snapshot, q metricsapi.Query) []metricsapi.Object {
+func (v View) appendPods(
+	objects []metricsapi.Object, namespace string, s collector.Snapshot, q metricsapi.Query,
+) []metricsapi.Object {
 	unlabelled := q.Metric != "" && (q.Selector == nil || q.Selector.Empty())
 	found := make([]metricsapi.Sample, 0, len(s.Pods)) // one array for all
 	pods := v.pods.Pods(namespace)

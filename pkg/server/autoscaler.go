@@ -63,7 +63,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	}, ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
-	return part{ready: ready, onOwn: ctrl.Resync, alive: loopsAlive(col.Ticked, ctrl.Scaler), run: func(ctx context.Context) error {
+	alive := loopsAlive(col.Ticked, ctrl.Scaler)
+	return part{ready: ready, onOwn: ctrl.Resync, alive: alive, run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
 		return runAll(ctx,
 			func(ctx context.Context) error { col.Run(ctx); return nil },

@@ -118,7 +118,8 @@ func (c *counter) spread(ended int64, count float64, known bool) []float32 {
 
 func (c *counter) valid() bool {
 	return c.Total >= unknownCount && c.Total <= MaxTotal && c.Open >= 0 && c.Open <= MaxTotal &&
-		c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Waking >= 0 && c.Waking <= wakingBins && c.Index > -1e12 && c.Index < 1e12
+		c.Queued >= unknownCount && c.Queued <= MaxTotal && c.Waking >= 0 && c.Waking <= wakingBins &&
+		c.Index > -1e12 && c.Index < 1e12
 }
 
 // arrivals learns how many requests come for the engines: those of the past hour.

@@ -40,7 +40,8 @@ func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
 		r.log.Warn("cannot collect", "namespace", pa.Namespace, "revision", pa.Name, "annotation", invalid[0].Key, "error", invalid[0].Err)
 		return
 	}
-	s := config.Settings{Engine: e, PanicWindow: window.KnativePanic, Spec: decider.Spec{StableWindow: window.KnativeStable}}
+	s := config.Settings{Engine: e, PanicWindow: window.KnativePanic}
+	s.Spec.StableWindow = window.KnativeStable
 	rev := revisionOf(pa)
 	r.collector.Watch(collectionTarget(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))

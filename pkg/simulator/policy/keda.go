@@ -16,8 +16,10 @@ type kedaSettings struct {
 
 func defineKEDA(options *flag.FlagSet) simulator.NewPolicy {
 	s := kedaSettings{
-		hpaSettings: hpaSettings{metric: string(decider.Concurrency), target: 20, tolerance: hpaTolerance, behavior: hpaDefaults()},
-		polling:     30 * time.Second, cooldown: 300 * time.Second,
+		hpaSettings: hpaSettings{
+			metric: string(decider.Concurrency), target: 20, tolerance: hpaTolerance, behavior: hpaDefaults(),
+		},
+		polling: 30 * time.Second, cooldown: 300 * time.Second,
 	}
 	options.Var(choice{&s.metric, named(decider.Demand)}, "metric", "what is scaled on, of what waits at zero too")
 	options.Var(number{&s.target, 1e-6, maxTarget}, "target", "the metric's value of one replica (threshold of the trigger)")
