@@ -25,11 +25,17 @@ func (c Caches) gated(namespace string, labels map[string]string) bool {
 	if err != nil {
 		return false
 	}
-	class, named := rev.Annotations[classKey]
+	return c.isOurs(rev.Annotations) && c.Opened()
+}
+
+// isOurs reports whether our class scales a Revision with these annotations: it names our
+// class, or names none and our class is the cluster's default.
+func (c Caches) isOurs(revision map[string]string) bool {
+	class, named := revision[classKey]
 	if !named {
 		class = c.DefaultClass()
 	}
-	return class == autoscaling.Class && c.Opened()
+	return class == autoscaling.Class
 }
 
 // gate adds our readiness gate to those of a pod; one without a spec stays as it is.

@@ -1,12 +1,8 @@
 package webhook
 
 import (
-	"cmp"
-
 	admissionv1 "k8s.io/api/admission/v1"
 	knconfig "knative.dev/serving/pkg/apis/config"
-
-	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
 // RevisionsPath is where new Revisions get full-duplex HTTP/1.
@@ -32,7 +28,7 @@ func (c Caches) fullDuplex(r *admissionv1.AdmissionRequest) *admissionv1.Admissi
 	}
 	given := head.Metadata.Annotations
 	_, said := given[knconfig.AllowHTTPFullDuplexFeatureKey]
-	if said || cmp.Or(given[classKey], c.DefaultClass()) != autoscaling.Class {
+	if said || !c.isOurs(given) {
 		return allow()
 	}
 	p := patch{object: map[string]any{"metadata": head.Metadata.tree()}}
