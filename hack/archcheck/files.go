@@ -71,8 +71,8 @@ func fileUses(tree fs.FS, dir string) (uses, error) {
 	return all, nil
 }
 
-// isOfPackage reports whether o is a definition of the package that stands in a file by
-// itself: no parameter, variable or field.
+// isOfPackage reports whether o is defined at the top level of a file of the package, or is a
+// method: no parameter, local variable or field.
 func isOfPackage(o types.Object, pkg *types.Package) bool {
 	if o.Pkg() != pkg {
 		return false

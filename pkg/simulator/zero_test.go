@@ -34,7 +34,7 @@ func (f *Fleet) must(t *testing.T, errs ...error) {
 	}
 }
 
-// answerOf is a request whose answer takes about so many steps.
+// answerOf is a request whose answer has that many tokens.
 func answerOf(at time.Duration, tokens int) trace.Request {
 	return trace.Request{Arrival: at, Input: 100, Output: tokens}
 }

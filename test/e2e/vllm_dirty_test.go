@@ -163,8 +163,8 @@ func (r revision) leavesStream(events int) bool {
 	return events == 0
 }
 
-// stall is how long the engine stands still at a time: longer than the second that a reading
-// has before limits grow, and shorter than the three seconds that it has then.
+// stall is the length of one pause of the engine's processes. The collector gives a page 1 s at
+// first and 3 s after a timeout, so a pause of 1.5 s exceeds the first limit and not the second.
 const stall = 1500 * time.Millisecond
 
 // expectSlowPageRead makes the metrics endpoint slow: under load the engine's processes stand

@@ -42,7 +42,8 @@ func defineKEDA(options *flag.FlagSet) simulator.NewPolicy {
 type keda struct {
 	settings kedaSettings
 	hpa      hpa
-	// polled is when the trigger was looked at last, activeAt when it was active then.
+	// polled is the time of the last poll of the trigger, activeAt that of the last poll that found
+	// the trigger active.
 	polled, activeAt time.Time
 }
 

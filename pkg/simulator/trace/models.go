@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The loads model1 to model20 are a day of 20 models on one platform, of which few are busy
+// The loads model1 to model20 are a day of 20 models on one platform; few of them are busy
 // and most are idle most of the time: each is a load of its own.
 const (
 	// Models is how many there are.
