@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,21 +108,38 @@ func kill(t *testing.T, pod string) string {
 // adapterProcess finds the process by its program and its POD_NAME: processes of
 // our cluster are children of this machine.
 func adapterProcess(pod string) (int, error) {
+	found, err := processesWhere(func(program, dir string) bool {
+		environment, err := os.ReadFile(dir + "/environ")
+		return err == nil && program == ownName && strings.Contains("\x00"+string(environment), "\x00POD_NAME="+pod+"\x00")
+	})
+	if err != nil {
+		return 0, fmt.Errorf("pod %s: %w", pod, err)
+	}
+	return found[0], nil
+}
+
+// processesWhere are this machine's processes of which match is true, given the name of the
+// program and the folder under /proc; it is an error that there is none.
+func processesWhere(match func(program, dir string) bool) (found processes, err error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, dir := range dirs {
 		program, err := os.Readlink(dir + "/exe")
-		if err != nil || filepath.Base(program) != ownName {
+		if err != nil || !match(filepath.Base(program), dir) {
 			continue
 		}
-		environment, err := os.ReadFile(dir + "/environ")
-		if err == nil && strings.Contains("\x00"+string(environment), "\x00POD_NAME="+pod+"\x00") {
-			return strconv.Atoi(filepath.Base(dir))
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, pid)
 	}
-	return 0, fmt.Errorf("no process of pod %s on this machine (is this test root?)", pod)
+	if len(found) == 0 {
+		return nil, errors.New("no such process on this machine (is this test root?)")
+	}
+	return found, nil
 }
 
 func waitBothReplicas(t *testing.T) {

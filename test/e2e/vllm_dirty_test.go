@@ -11,7 +11,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -219,23 +218,13 @@ func (p processes) signal(t *testing.T, s syscall.Signal) {
 
 // podProcesses are a pod's processes whose program's name begins so; they are found by
 // their cgroup, which kubelet names after the pod.
-func podProcesses(t *testing.T, pod corev1.Pod, program string) (found processes) {
-	dirs, err := filepath.Glob("/proc/[0-9]*")
+func podProcesses(t *testing.T, pod corev1.Pod, program string) processes {
+	found, err := processesWhere(func(name, dir string) bool {
+		cgroup, err := os.ReadFile(dir + "/cgroup")
+		return err == nil && strings.HasPrefix(name, program) && strings.Contains(string(cgroup), "/pod"+string(pod.UID)+"/")
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range dirs {
-		exe, err := os.Readlink(dir + "/exe")
-		if err != nil || !strings.HasPrefix(filepath.Base(exe), program) {
-			continue
-		}
-		if cgroup, err := os.ReadFile(dir + "/cgroup"); err == nil && strings.Contains(string(cgroup), "/pod"+string(pod.UID)+"/") {
-			pid, _ := strconv.Atoi(filepath.Base(dir)) // the pattern has digits only
-			found = append(found, pid)
-		}
-	}
-	if len(found) == 0 {
-		t.Fatalf("no process %s of pod %s on this machine (is this test root?)", program, pod.Name)
+		t.Fatalf("%s of pod %s: %v", program, pod.Name, err)
 	}
 	return found
 }
