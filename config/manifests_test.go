@@ -178,7 +178,7 @@ func TestManifests_order(t *testing.T) {
 // here because a picker that elects a leader deletes its own.
 var made = []string{
 	"httproutes", "inferencepools", "inferenceobjectives", "inferencemodelrewrites", "destinationrules", "envoyfilters",
-	"configmaps", "services", "serviceaccounts", "deployments", "rolebindings", "leases", "inferencebindings",
+	"configmaps", "services", "serviceaccounts", "deployments", "rolebindings", "leases", "inferencebindings", "poddisruptionbudgets",
 }
 
 // Least privilege: no wildcard on the cluster's own resources, no way to more rights.

@@ -41,6 +41,8 @@ func revision() []Annotation {
 			Doc: "`predecessor`: a new revision starts with its share of the Service's traffic times the replicas that the others have for theirs (1 % beside 20 replicas at 99 %: one; the whole traffic: all 20), at most max-scale, gets traffic when they are Ready or cannot be scheduled, and keeps them for a stable window after that. `initial`: Knative's initial scale alone"},
 		{Key: autoscaling.DrainTimeoutKey, OwnClass: true, Kind: Duration{Min: time.Second, Max: 24 * time.Hour, Example: "10m"}, DefaultDoc: "the revision's `timeoutSeconds`",
 			Doc: "how long a pod that is [given up](drain.md) may end its requests"},
+		{Key: autoscaling.MaxUnavailableKey, OwnClass: true, Kind: PodCount{}, DefaultDoc: "no budget",
+			Doc: "how many pods of the revision Kubernetes may evict at a time: [a PodDisruptionBudget](drain.md#pods-that-kubernetes-deletes-itself)"},
 		{Key: autoscaling.AcceptedKey, Place: Ours},
 	}
 }

@@ -108,6 +108,9 @@ func TestResolve_refused(t *testing.T) {
 	f(says("from 1s to 24h"), ours+"drain-timeout", "0s")
 	f(says("from 1s to 24h"), ours+"drain-timeout", "300")
 	f(says("from 1s to 24h"), ours+"drain-timeout", "25h")
+	for _, v := range []string{"", "-1", "1.5", "101%", "%", "1 %", "1%%", "two", "+1", "4294967296", "NaN"} {
+		f(says("a number of pods or a percentage"), ours+"max-unavailable", v)
+	}
 	f(says("percent-encode"), ours+"metrics-path", "/a b")
 	f(says(`single "/"`), ours+"metrics-path", "//host/metrics")
 	f(says("optional query"), ours+"metrics-path", "/%zz")

@@ -34,6 +34,9 @@ type Settings struct {
 	// DrainTimeout is how long a pod that is given up may work off its requests; 0 is the
 	// revision's own timeout.
 	DrainTimeout time.Duration
+	// MaxUnavailable is the number or share of the pods that may be evicted at a time; the
+	// zero value is any.
+	MaxUnavailable annotations.Pods
 	// Weighted gives newer values of concurrency and rps more weight in their averages.
 	Weighted bool
 	Zero     Zero
@@ -76,7 +79,8 @@ func (r Resolver) Resolve(pa *v1alpha1.PodAutoscaler) (Settings, error) {
 	if err := cmp.Or(
 		read(pa.Annotations, autoscaling.StartScaleKey, &start),
 		read(pa.Annotations, autoscaling.MetricsTokenSecretKey, &s.MetricsToken),
-		read(pa.Annotations, autoscaling.DrainTimeoutKey, &s.DrainTimeout)); err != nil {
+		read(pa.Annotations, autoscaling.DrainTimeoutKey, &s.DrainTimeout),
+		read(pa.Annotations, autoscaling.MaxUnavailableKey, &s.MaxUnavailable)); err != nil {
 		return Settings{}, err
 	}
 	s.StartAtPredecessor = start == annotations.StartAtPredecessor

@@ -79,7 +79,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
 			func(ctx context.Context) error { return followPoolChanges(ctx, b.reader, ctrl.Resync) },
 			newActivatorPods(kubeclient.Get(ctx), b.KnativeNamespace, col.SetActivators).run,
-			func(ctx context.Context) error { ctrl.OpenStrays(ctx); return nil },
+			func(ctx context.Context) error { ctrl.TendStrays(ctx); return nil },
 			func(ctx context.Context) error { keeper.Run(ctx, ctrl.Terminating); return nil },
 			api.Run,
 		)

@@ -9,6 +9,7 @@ import (
 	sksinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/serverlessservice"
 	deploymentinformer "knative.dev/pkg/client/injection/kube/informers/apps/v1/deployment/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	budgetinformer "knative.dev/pkg/client/injection/kube/informers/policy/v1/poddisruptionbudget/filtered"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
@@ -25,7 +26,7 @@ func informersOf(p Part) []any {
 	switch p {
 	case Autoscaler:
 		return []any{painformer.Key{}, sksinformer.Key{}, revisioninformer.Key{}, pods,
-			deploymentinformer.Key{Selector: podautoscaler.Selector}}
+			deploymentinformer.Key{Selector: podautoscaler.Selector}, budgetinformer.Key{Selector: podautoscaler.Selector}}
 	case Webhook:
 		return []any{serviceinformer.Key{}, ingressinformer.Key{}, revisioninformer.Key{}}
 	default:

@@ -14,6 +14,7 @@ import (
 	sksinformer "knative.dev/networking/pkg/client/injection/informers/networking/v1alpha1/serverlessservice"
 	deploymentinformer "knative.dev/pkg/client/injection/kube/informers/apps/v1/deployment/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	budgetinformer "knative.dev/pkg/client/injection/kube/informers/policy/v1/poddisruptionbudget/filtered"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
@@ -40,6 +41,9 @@ func slimCaches(ctx context.Context) error {
 		{revisioninformer.Key{}, func() cache.SharedIndexInformer {
 			return revisioninformer.Get(ctx).Informer()
 		}, slimRevision},
+		{budgetinformer.Key{Selector: podautoscaler.Selector}, func() cache.SharedIndexInformer {
+			return budgetinformer.Get(ctx, podautoscaler.Selector).Informer()
+		}, slimMeta},
 		{painformer.Key{}, func() cache.SharedIndexInformer { return painformer.Get(ctx).Informer() }, slimMeta},
 		{sksinformer.Key{}, func() cache.SharedIndexInformer { return sksinformer.Get(ctx).Informer() }, slimMeta},
 	} {

@@ -313,17 +313,23 @@ func TestDrainRollout(t *testing.T) {
 // longer than queue-proxy waits (30 s) end whole, and the pods go after them.
 func TestDrainEvictedPods(t *testing.T) {
 	t.Parallel()
-	s, r := drainable(t, "evicted")
+	s := drainableService(t, "evicted")
+	s.annotations["knative-inference.dev/max-unavailable"] = "50%"
+	r := s.startDrainable()
+	r.waitEvictable(2)
 	open := streams{atLeast: 30 * time.Second}
 	open.begin(s)
 	time.Sleep(5 * time.Second)
 	evicted := time.Now()
-	victims := r.pods()[:2]
+	pods := r.pods()
+	victims := pods[:2]
 	for _, p := range victims {
-		eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}}
-		if err := cluster.kube.PolicyV1().Evictions(p.Namespace).Evict(t.Context(), eviction); err != nil {
+		if err := evict(t, p); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := evict(t, pods[2]); !apierrs.IsTooManyRequests(err) {
+		t.Errorf("half of four pods may be evicted at a time, and the third was: %v", err)
 	}
 	open.expectWhole(t, 40)
 	ended := time.Now()
@@ -336,4 +342,22 @@ func TestDrainEvictedPods(t *testing.T) {
 	figure(t, fmt.Sprintf("%s: two pods answered for %v after their eviction, and were gone %v later", t.Name(),
 		ended.Sub(evicted).Round(time.Second), time.Since(ended).Round(time.Second)))
 	r.waitPods(settle, 4)
+}
+
+func evict(t *testing.T, p corev1.Pod) error {
+	t.Helper()
+	return cluster.kube.PolicyV1().Evictions(p.Namespace).Evict(t.Context(),
+		&policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}})
+}
+
+// waitEvictable waits until Kubernetes lets n pods of the revision be evicted.
+func (r revision) waitEvictable(n int32) {
+	r.t.Helper()
+	eventually(r.t, settle, fmt.Sprintf("%d pods may be evicted", n), func() (bool, string) {
+		b, err := cluster.kube.PolicyV1().PodDisruptionBudgets(r.namespace).Get(r.t.Context(), r.revision, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		return b.Status.DisruptionsAllowed == n, fmt.Sprintf("%+v", b.Status)
+	})
 }

@@ -40,6 +40,9 @@ const (
 	// DrainTimeoutKey is the longest time that a pod which is given up works off its requests;
 	// without it the revision's timeoutSeconds.
 	DrainTimeoutKey = Domain + "/drain-timeout"
+	// MaxUnavailableKey is how many pods of a revision Kubernetes may evict at a time,
+	// e.g. "1" or "25%"; without it there is no PodDisruptionBudget.
+	MaxUnavailableKey = Domain + "/max-unavailable"
 )
 
 // What we write on a PodAutoscaler.
@@ -84,6 +87,7 @@ const (
 	ReasonRescued          = "Rescued"
 	ReasonDrainTimeout     = "DrainTimeout"
 	ReasonNothingDrains    = "NothingDrains"
+	ReasonBudgetNotOurs    = "BudgetNotOurs"
 )
 
 // ServingGate is the readiness gate of pods of our class, and the type of its condition in

@@ -15,6 +15,7 @@ import (
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	deploymentinformer "knative.dev/pkg/client/injection/kube/informers/apps/v1/deployment/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	budgetinformer "knative.dev/pkg/client/injection/kube/informers/policy/v1/poddisruptionbudget/filtered"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/logging"
@@ -72,7 +73,7 @@ type Controller struct {
 	Scaler *multiscaler.MultiScaler
 	// Resync reconciles every PodAutoscaler of the class, after a change of configuration.
 	Resync      func()
-	openStrays  func(context.Context)
+	tendStrays  func(context.Context)
 	terminating func() []terminating.Pod
 }
 
@@ -96,6 +97,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	paInformer, sksInformer := painformer.Get(ctx), sksinformer.Get(ctx)
 	pods := podIndex{podinformer.Get(ctx, Selector).Informer().GetIndexer(), &written{}}
 	podInformer, deployments := podinformer.Get(ctx, Selector).Informer(), deploymentinformer.Get(ctx, Selector)
+	budgets := budgetinformer.Get(ctx, Selector)
 	if err := podInformer.AddIndexers(revisionIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing pods by revision: %w", err)
 	}
@@ -107,6 +109,7 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		deployments: deployments.Lister(),
 		autoscalers: paInformer.Lister(),
 		revisions:   revisioninformer.Get(ctx).Lister(),
+		budgets:     budgets.Lister(),
 		pods:        pods,
 		collector:   o.Collector,
 		own:         o.Own,
@@ -124,7 +127,10 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		store.WatchConfigs(o.Knative)
 		return controller.Options{ConfigStore: store}
 	})
-	c.openStrays = func(ctx context.Context) { r.openStrays(ctx, c.Leads) }
+	c.tendStrays = func(ctx context.Context) {
+		r.openStrays(ctx, c.Leads)
+		r.deleteStrayBudgets(ctx, c.Leads)
+	}
 	c.terminating = func() []terminating.Pod { return r.terminating(c.Leads) }
 	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
 		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
@@ -133,12 +139,12 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	r.scaler = c.Scaler
 	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
 	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(),
-		pods: podInformer, deployments: deployments.Informer()})
+		pods: podInformer, deployments: deployments.Informer(), budgets: budgets.Informer()})
 }
 
 type handlers struct {
-	ours                        func(any) bool
-	pas, sks, pods, deployments cache.SharedIndexInformer
+	ours                                 func(any) bool
+	pas, sks, pods, deployments, budgets cache.SharedIndexInformer
 }
 
 // handleEvents tells the controller, and for pods the collector at once, what changed.
@@ -147,6 +153,8 @@ func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		h.pas: r.autoscalerEvents(impl),
 		h.sks: cache.FilteringResourceEventHandler{FilterFunc: reconciler.ChainFilterFuncs(h.ours, controlled),
+			Handler: controller.HandleAll(impl.EnqueueControllerOf)},
+		h.budgets: cache.FilteringResourceEventHandler{FilterFunc: controlled,
 			Handler: controller.HandleAll(impl.EnqueueControllerOf)},
 		h.deployments: controller.HandleAll(func(obj any) { r.revisionChanged(impl, obj) }),
 		h.pods:        controller.HandleAll(func(obj any) { r.podChanged(impl, obj) }),
@@ -216,6 +224,7 @@ func (r *Reconciler) forgetUID(uid types.UID) {
 	r.deadlines.forget(uid)
 	r.activations.forget(uid)
 	r.writers.forget(uid)
+	r.strangers.forget(uid)
 }
 
 // forgetGone ends each reconciliation: one that ran while its PodAutoscaler was deleted

@@ -117,15 +117,15 @@ func (r *Reconciler) openNew(ctx context.Context, rev collector.Key) error {
 	return errors.Join(errs...)
 }
 
-// strayInterval is how often pods are looked for whose gate nobody else would open.
+// strayInterval is how often pods and budgets are looked for that nobody else would tend.
 const strayInterval = 5 * time.Second
 
-// OpenStrays opens, until ctx ends, the gates of pods whose revision is not of our class
+// TendStrays opens, until ctx ends, the gates of pods whose revision is not of our class
 // (any more): of Services that changed to another class, and of pods that were born while
-// the cluster's default class was ours.
-func (c *Controller) OpenStrays(ctx context.Context) {
+// the cluster's default class was ours. It deletes the budgets of such revisions.
+func (c *Controller) TendStrays(ctx context.Context) {
 	_ = wait.PollUntilContextCancel(ctx, strayInterval, false, func(ctx context.Context) (bool, error) {
-		c.openStrays(ctx)
+		c.tendStrays(ctx)
 		return false, nil
 	})
 }

@@ -10,10 +10,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	appsv1listers "k8s.io/client-go/listers/apps/v1"
+	policyv1listers "k8s.io/client-go/listers/policy/v1"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -101,7 +103,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		t.Fatal(err)
 	}
 	indexers := map[string]cache.Indexer{}
-	for _, kind := range []string{"pa", "sks", "deployment", "revision"} {
+	for _, kind := range []string{"pa", "sks", "deployment", "revision", "budget"} {
 		indexers[kind] = cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 	}
 	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, revisionIndexer())
@@ -124,6 +126,9 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		case *corev1.Pod:
 			err = pods.Add(o)
 			_, _ = b.kube.CoreV1().Pods(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
+		case *policyv1.PodDisruptionBudget:
+			err = indexers["budget"].Add(o)
+			_, _ = b.kube.PolicyV1().PodDisruptionBudgets(o.Namespace).Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
 		case *servingv1.Revision:
 			err = indexers["revision"].Add(o)
 		case *servingv1.Service:
@@ -141,6 +146,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 		},
 		kube: b.kube, deployments: appsv1listers.NewDeploymentLister(indexers["deployment"]), autoscalers: palisters.NewPodAutoscalerLister(indexers["pa"]),
 		revisions: servinglisters.NewRevisionLister(indexers["revision"]),
+		budgets:   policyv1listers.NewPodDisruptionBudgetLister(indexers["budget"]),
 		pods:      podIndex{Indexer: pods}, collector: b, scaler: b, own: config.Default,
 		requeue: func(_ types.NamespacedName, d time.Duration) { b.requeued = d },
 		log:     slog.New(slog.NewTextHandler(io.Discard, nil)),

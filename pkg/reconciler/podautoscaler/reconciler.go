@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	appsv1listers "k8s.io/client-go/listers/apps/v1"
+	policyv1listers "k8s.io/client-go/listers/policy/v1"
 	"knative.dev/pkg/controller"
 	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
@@ -53,6 +54,7 @@ type Reconciler struct {
 	deployments appsv1listers.DeploymentLister
 	autoscalers palisters.PodAutoscalerLister
 	revisions   servinglisters.RevisionLister
+	budgets     policyv1listers.PodDisruptionBudgetLister
 	pods        podIndex
 	collector   Collector
 	scaler      Scaler
@@ -69,8 +71,10 @@ type Reconciler struct {
 	probe func(context.Context, *v1alpha1.PodAutoscaler) (bool, error)
 	// clock is systemClock where it is nil.
 	clock   clock
-	writers writers
-	log     *slog.Logger
+	writers reminders
+	// strangers are for budgets that are not ours.
+	strangers reminders
+	log       *slog.Logger
 }
 
 var (
@@ -103,6 +107,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	if err := r.remember(ctx, pa, refused); err != nil {
 		return err
 	}
+	budgeted := r.keepBudget(ctx, pa, settings.MaxUnavailable) // nor does a budget
 	pooled := r.keepPooled(pa, settings, target)
 	rep := report{settings: *settings, refused: refused, pooled: pooled, target: target,
 		counts: r.pods.counts(revisionOf(pa))}
@@ -122,7 +127,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 	}
 	rep.sks = sks
 	r.report(ctx, pa, rep)
-	return errors.Join(opened, rep.unwritten)
+	return errors.Join(opened, budgeted, rep.unwritten)
 }
 
 // ObserveKind keeps a standby's windows warm: it collects and decides, and writes nothing.

@@ -20,7 +20,7 @@ const (
 	ourManager = "autoscaler-adapter"
 	// hpaManager runs the HorizontalPodAutoscalers.
 	hpaManager = "kube-controller-manager"
-	// remindEvery is the shortest time between two events about another writer of one count.
+	// remindEvery is the shortest time between two events about the same thing.
 	remindEvery = 10 * time.Minute
 )
 
@@ -54,14 +54,15 @@ func owns(f metav1.ManagedFieldsEntry) bool {
 	return ok
 }
 
-// writers remembers when another writer of a count was reported.
-type writers struct {
+// reminders remembers when something was reported of a PodAutoscaler, so that each is
+// reported at most every remindEvery.
+type reminders struct {
 	mu       sync.Mutex
 	reported map[types.UID]time.Time
 }
 
 // due reports whether the time has come to report again, and remembers that.
-func (w *writers) due(uid types.UID) bool {
+func (w *reminders) due(uid types.UID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if last, ok := w.reported[uid]; ok && time.Since(last) < remindEvery {
@@ -74,7 +75,7 @@ func (w *writers) due(uid types.UID) bool {
 	return true
 }
 
-func (w *writers) forget(uid types.UID) {
+func (w *reminders) forget(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.reported, uid)
