@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -29,8 +28,13 @@ func CheckTarget(in *Intent, template map[string]string) []Problem {
 	if in == nil || in.Target != TargetUserContainer || !counted(metrics) {
 		return nil
 	}
-	return []Problem{{Path: path(inference.TargetKey),
-		Message: fmt.Sprintf("%q sends requests past the queue-proxy, which counts them for the autoscaling metric %q; use %q, or scale on metrics of the engine", in.Target, cmp.Or(metrics, string(decider.Concurrency)), TargetQueueProxy)}}
+	counts := fmt.Sprintf("which counts them for the autoscaling metric %q", metrics)
+	if metrics == "" {
+		counts = "which counts them, and the template names no autoscaling metric that needs no such count"
+	}
+	return []Problem{{Path: path(inference.TargetKey), Message: fmt.Sprintf(
+		"%q sends requests past the queue-proxy, %s; use %q, or scale on metrics of the engine (annotation %s under spec.template)",
+		in.Target, counts, TargetQueueProxy, knautoscaling.MetricAnnotationKey)}}
 }
 
 // counted reports whether the queue-proxies count one of the metrics of a list; without

@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,8 +36,11 @@ func TestCheckTarget(t *testing.T) {
 		if refused != (len(problems) == 1) {
 			t.Errorf("%q: %v", metric, problems)
 		}
-		if refused && !strings.Contains(problems[0].Message, "queue-proxy") {
+		if refused && !strings.Contains(problems[0].Message, "use \"queue-proxy\", or scale on metrics of the engine (annotation autoscaling.knative.dev/metric") {
 			t.Errorf("%q names no fix", problems[0].Message)
+		}
+		if refused && metric != "" && !strings.Contains(problems[0].Message, strconv.Quote(metric)) || metric == "" && strings.Contains(problems[0].Message, "concurrency") {
+			t.Errorf("%q: %q names another metric than the template", metric, problems[0].Message)
 		}
 	}
 	if CheckTarget(nil, nil) != nil || CheckTarget(&Intent{Target: TargetQueueProxy}, nil) != nil {
