@@ -108,14 +108,20 @@ func drainableService(t *testing.T, name string) *service {
 	return s
 }
 
-// startDrainable starts the Service once its pods are born with the readiness gate.
-func (s *service) startDrainable() revision {
-	t := s.t
+// waitForGates waits until pods are born with the readiness gate.
+func waitForGates(t *testing.T) {
 	t.Helper()
 	eventually(t, settle, "the webhook has seen autoscalers", func() (bool, string) { // each renews the lease every 10 s
 		lease, err := cluster.kube.CoordinationV1().Leases(ownNamespace).Get(t.Context(), "autoscaler-adapter-views", metav1.GetOptions{})
 		return err == nil && time.Since(lease.CreationTimestamp.Time) > 12*time.Second, fmt.Sprint(err)
 	})
+}
+
+// startDrainable starts the Service once its pods are born with the readiness gate.
+func (s *service) startDrainable() revision {
+	t := s.t
+	t.Helper()
+	waitForGates(t)
 	s.start()
 	r := s.current()
 	r.waitPods(settle, 4)

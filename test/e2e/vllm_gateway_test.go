@@ -13,17 +13,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/test/load"
 	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
 // Real vLLM behind the pool, picked by its real load: plain and streamed
 // completions are answered by the pod that the picker named; then one of two
 // replicas is filled past the picker, and nearly all requests through the
-// Gateway are answered by the other, by the engines' own counters.
+// Gateway are answered by the other, by the engines' own counters; then one is
+// given up under streams.
 func TestVLLMBehindPool(t *testing.T) {
 	needGateway(t)
 	tellPicked(t)
-	s := realVLLM(t, annotations{"min-scale": "2", "max-scale": "2"})
+	waitForGates(t)
+	s := realVLLM(t, annotations{"metric": "concurrency", "target": "100", "min-scale": "2", "max-scale": "2"})
 	s.update(func(svc *servingv1.Service) {
 		if svc.Annotations == nil {
 			svc.Annotations = map[string]string{}
@@ -41,6 +44,37 @@ func TestVLLMBehindPool(t *testing.T) {
 		expectNamedPodAnswers(t, r, q)
 	})
 	t.Run("busy", func(t *testing.T) { expectIdleReplica(t, r, q) })
+	t.Run("drain", func(t *testing.T) { expectDrained(t, r) })
+}
+
+// expectDrained gives up one of two replicas while clients stream, half of them through the
+// Gateway and half through Knative's own ingress: no answer is cut, and the replica goes
+// although the clients go on.
+func expectDrained(t *testing.T, r revision) {
+	shape := load.Shape{Prompt: 4, Tokens: 300, Stream: true}
+	byGateway, byKnative := load.NewClients(t.Context(), r.gatewaySender(), shape), load.NewClients(t.Context(), r.sender(), shape)
+	all := []*load.Clients{byGateway, byKnative}
+	for _, c := range all {
+		t.Cleanup(c.Abort)
+		c.Set(4)
+	}
+	eventually(t, settle, "both replicas run requests", func() (bool, string) {
+		a, b := r.page(r.readyPods()[0]), r.page(r.readyPods()[1])
+		return a.running > 0 && b.running > 0, fmt.Sprint(a, b)
+	})
+	began := time.Now()
+	r.setMinScale(1)
+	waitEvent(t, r.namespace, "PodAutoscaler", r.revision, "Normal Draining", "of 2 pods, which end their requests first")
+	r.waitReplicas(settle, "given back while clients go on", exactly(1))
+	drained := time.Since(began)
+	r.waitPods(settle, 1)
+	for i, way := range []string{"the gateway", "Knative's ingress"} {
+		report := all[i].Stop()
+		figure(t, fmt.Sprintf("real vLLM, one of two replicas given up under streams through %s: %v; given back %v after the edit", way, report, drained.Round(time.Second)))
+		if report.Failed > 0 || report.Whole == 0 {
+			t.Errorf("through %s: %v", way, report)
+		}
+	}
 }
 
 // tellPicked makes the Gateway answer with what its picker wrote into the

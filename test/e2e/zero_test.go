@@ -72,11 +72,14 @@ func withActivatorMetrics(t *testing.T) {
 	t.Cleanup(func() { setActivatorMetrics(t, "") })
 }
 
-// sleeper is a Service that goes to zero as soon as it may.
+// sleeper is a Service that goes to zero as soon as it may; an empty annotation is left out.
 func sleeper(t *testing.T, namespace, name string, a annotations) *service {
 	all := annotations{"metric": "concurrency", "target": "10", "scale-to-zero-pod-retention-period": "0s"}
 	for k, v := range a {
 		all[k] = v
+		if v == "" {
+			delete(all, k)
+		}
 	}
 	s := simulator(t, namespace, name, all, "--inter-token-latency="+tokenTime.String(), "--max-num-seqs=64")
 	s.timeoutSeconds, s.patience = 300, 5*time.Minute
@@ -120,7 +123,7 @@ func TestZero(t *testing.T) {
 	withActivatorMetrics(t)
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T){
-			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity,
+			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity, "slo": zeroOnSLO,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -141,6 +144,9 @@ func zeroTimes(t *testing.T) int {
 	}
 	return n
 }
+
+// zeroLong reports whether this is the long run of make e2e-full.
+func zeroLong(t *testing.T) bool { return zeroTimes(t) >= 20 }
 
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
 // and a request wakes ours about as fast.
@@ -175,7 +181,7 @@ func zeroCycles(t *testing.T) {
 	oursAt, kpaAt := p95(took["ours"]), p95(took["kpa"])
 	figure(t, fmt.Sprintf("%s: of %d wakes 95%% within: ours %v, KPA %v", t.Name(), cycles, oursAt.Round(time.Millisecond), kpaAt.Round(time.Millisecond)))
 	limit := 500 * time.Millisecond // of three each one may fall on a moment without a core
-	if cycles >= 20 {
+	if zeroLong(t) {
 		limit = 200 * time.Millisecond
 	}
 	if late := oursAt - kpaAt; late > limit {
@@ -204,6 +210,22 @@ func zeroJumpAndReturn(t *testing.T) {
 	all.open(r.service, 1)
 	all.expectWhole(t, 21)
 	r.waitZero()
+}
+
+// On the metric slo a revision goes to zero, too, and is woken by what waits. After load
+// the largest need of five minutes counts, so the way back is part of the long run only.
+func zeroOnSLO(t *testing.T) {
+	r := sleeper(t, namespaceFor(t), "objective", annotations{"metric": "slo", "target": ""}).current()
+	r.waitZero()
+	var all streams
+	figure(t, fmt.Sprintf("%s: woken %v after the first request", t.Name(), r.wakeTime(&all, 6).Round(time.Millisecond)))
+	all.expectWhole(t, 6)
+	if !zeroLong(t) {
+		return
+	}
+	r.waitReplicas(5*time.Minute+zeroSettle, "at zero again", exactly(0))
+	all.open(r.service, 6)
+	all.expectWhole(t, 12)
 }
 
 // Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
