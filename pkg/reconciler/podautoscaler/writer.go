@@ -18,8 +18,10 @@ import (
 const (
 	// ourManager is the field manager of our own writes: the first part of our user agent.
 	ourManager = "autoscaler-adapter"
-	// hpaManager runs the HorizontalPodAutoscalers.
+	// hpaManager runs the HorizontalPodAutoscalers, those of KEDA too.
 	hpaManager = "kube-controller-manager"
+	// kedaManager is KEDA's operator, which itself writes the count between 0 and 1.
+	kedaManager = "keda"
 	// remindEvery is the shortest time between two events about the same thing.
 	remindEvery = 10 * time.Minute
 )
@@ -87,10 +89,18 @@ func (r *Reconciler) warnWriter(ctx context.Context, pa *v1alpha1.PodAutoscaler,
 	if !found || !r.writers.due(pa.UID) {
 		return
 	}
-	fix := "The autoscaler owns this count: bound it with the annotations min-scale and max-scale instead"
-	if manager == hpaManager {
-		fix = "Delete the HorizontalPodAutoscaler of this Deployment, or give the Service the class hpa.autoscaling.knative.dev"
-	}
 	r.warnOwners(ctx, pa, autoscaling.ReasonAnotherWriter, fmt.Sprintf("%s set the Deployment %s to %d replicas; the autoscaler sets it to %d. %s.",
-		manager, d.Name, replicasOf(d), want, fix))
+		manager, d.Name, replicasOf(d), want, writerFix(manager)))
+}
+
+// writerFix says what ends the dispute with a writer.
+func writerFix(manager string) string {
+	switch manager {
+	case hpaManager:
+		return "Delete the HorizontalPodAutoscaler of this Deployment (if KEDA made it, the ScaledObject), or give the Service the class hpa.autoscaling.knative.dev"
+	case kedaManager:
+		return "Delete the ScaledObject of this Deployment: KEDA and this class cannot scale the same pods"
+	default:
+		return "The autoscaler owns this count: bound it with the annotations min-scale and max-scale instead"
+	}
 }

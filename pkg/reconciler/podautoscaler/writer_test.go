@@ -23,7 +23,8 @@ func TestScale_namesAnotherWriter(t *testing.T) {
 		want   []string // parts of the event; none without one
 	}{
 		{"an HPA", []metav1.ManagedFieldsEntry{managedBy("controller", `{"f:spec":{"f:template":{}}}`), managedBy("kube-controller-manager", replicasField)},
-			[]string{"AnotherWriter", "kube-controller-manager set the Deployment llm-1-deployment to 5 replicas", "sets it to 3", "HorizontalPodAutoscaler"}},
+			[]string{"AnotherWriter", "kube-controller-manager set the Deployment llm-1-deployment to 5 replicas", "sets it to 3", "HorizontalPodAutoscaler", "the ScaledObject"}},
+		{"KEDA between 0 and 1", []metav1.ManagedFieldsEntry{managedBy("keda", replicasField)}, []string{"keda set the Deployment", "Delete the ScaledObject"}},
 		{"kubectl scale", []metav1.ManagedFieldsEntry{managedBy("kubectl", replicasField)}, []string{"kubectl set the Deployment", "min-scale and max-scale"}},
 		{"ourselves", []metav1.ManagedFieldsEntry{managedBy("autoscaler-adapter", replicasField)}, nil},
 		{"Knative, when it made the Deployment", []metav1.ManagedFieldsEntry{managedBy("controller", replicasField)}, nil},
