@@ -1,11 +1,13 @@
 package multiscaler
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
@@ -70,6 +72,21 @@ func TestDecide_panicIsContained(t *testing.T) {
 			t.Errorf("after the repair: %+v, want 5", got)
 		}
 	})
+}
+
+// Each place has a series before its first panic, which increase in PromQL misses otherwise.
+func TestNewMetrics_panicsStartAtZero(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	NewMetrics(reg)
+	want := `# HELP ipa_panics_total Panics that the program recovered from, by where they happened. Each one is a fault of the autoscaler; the data that caused it is held as unknown.
+# TYPE ipa_panics_total counter
+ipa_panics_total{where="decide"} 0
+ipa_panics_total{where="reconcile"} 0
+ipa_panics_total{where="restore"} 0
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "ipa_panics_total"); err != nil {
+		t.Error(err)
+	}
 }
 
 // A state from which a decision panics is dropped, so that a restart does not end in it for good.

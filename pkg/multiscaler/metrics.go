@@ -54,9 +54,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		panics: collector.Panics(reg),
 	}
+	for _, where := range panicPlaces {
+		m.panics.WithLabelValues(where)
+	}
 	reg.MustRegister(m.decisions, m.errors, m.desired, m.ready, m.draining, m.want, m.slo, m.actuation)
 	return m
 }
+
+// panicPlaces are where Panicked is called for. Their series are there from the start:
+// Prometheus's increase does not count a series' first value, so the first panic would be missed.
+var panicPlaces = []string{"restore", "decide", "reconcile"}
 
 // Actuated records the time from a decision to the patched scale target, in seconds.
 func (m *Metrics) Actuated(seconds float64) {
@@ -65,7 +72,7 @@ func (m *Metrics) Actuated(seconds float64) {
 	}
 }
 
-// Panicked counts an internal error that was contained; where is a fixed word.
+// Panicked counts an internal error that was contained; where is one of panicPlaces.
 func (m *Metrics) Panicked(where string) {
 	if m != nil {
 		m.panics.WithLabelValues(where).Inc()
