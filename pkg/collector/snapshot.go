@@ -27,6 +27,8 @@ type PodSnapshot struct {
 // window, with the time of the oldest sample. An unknown value is
 // absent.
 type Snapshot struct {
+	// At is when it was taken, by the wall clock of who asked.
+	At     time.Time
 	Values map[decider.Metric]Sample
 	Pods   []PodSnapshot
 }
@@ -51,7 +53,7 @@ func (c *Collector) snapshot(key Key, wall time.Time, percentiles bool) (Snapsho
 	defer r.mu.Unlock()
 	r.flush()
 	now := c.clock.now()
-	s := Snapshot{Values: map[decider.Metric]Sample{}, Pods: make([]PodSnapshot, 0, len(r.pods))}
+	s := Snapshot{At: wall, Values: map[decider.Metric]Sample{}, Pods: make([]PodSnapshot, 0, len(r.pods))}
 	count := map[decider.Metric]int{}
 	var readable []*latencies
 	for _, p := range r.pods {

@@ -14,7 +14,7 @@ type countingView struct {
 	lists *atomic.Int64
 }
 
-func (v countingView) List(q Query) []Object {
+func (v countingView) List(q Query) Listing {
 	v.lists.Add(1)
 	return v.fakeView.List(q)
 }
@@ -58,7 +58,7 @@ func TestDiscovery_ofNothingIsAskedAgain(t *testing.T) {
 // panicView breaks on one metric.
 type panicView struct{ fakeView }
 
-func (v panicView) List(q Query) []Object {
+func (v panicView) List(q Query) Listing {
 	if q.Metric == "num_requests_waiting" {
 		panic("poisoned")
 	}

@@ -25,14 +25,14 @@ func (v fakeView) Get(resource schema.GroupResource, namespace, name string) (Ob
 	return Object{}, false
 }
 
-func (v fakeView) List(q Query) []Object {
+func (v fakeView) List(q Query) Listing {
 	var objects []Object
 	for _, o := range v[q.Resource] {
 		if q.Namespace == "" || o.Namespace == q.Namespace {
 			objects = append(objects, o)
 		}
 	}
-	return objects
+	return Listing{Objects: objects, Until: time.Now().Add(time.Hour)}
 }
 
 // sampleTime is 0.6 s past a full second: the API's times have whole seconds.

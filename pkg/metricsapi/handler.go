@@ -51,7 +51,8 @@ func newAPIServer(
 	config.LoopbackClientConfig = &rest.Config{} // required by the library, but nothing calls back
 	config.ExternalAddress = "localhost:443"     // likewise: only shown in the root discovery document
 	config.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return observe(genericapiserver.DefaultBuildHandlerChain(extend(contained(fastLists(view, api))), c))
+		api = extend(contained(fastLists(view, api)))
+		return observe(shortForLists(shortChain(api, c), genericapiserver.DefaultBuildHandlerChain(api, c), c))
 	}
 
 	completed := (&apiserver.Config{GenericConfig: config}).Complete(nil)

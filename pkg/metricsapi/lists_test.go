@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
 
@@ -48,6 +49,26 @@ func TestFastLists_answerAsTheLibrary(t *testing.T) {
 				t.Errorf("%s:\n fast    %d %s %q\n library %d %s %q", url, fast.code, fast.kind, fast.body, slow.code, slow.kind, slow.body)
 			}
 		}
+	}
+}
+
+// The short chain's headers are those of the library's chain.
+func TestShortChain_headers(t *testing.T) {
+	handler, err := OpenHandler(twoModels())
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := v1beta2Root + "/namespaces/default/pods/*/concurrency"
+	headers := func(url string) http.Header {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		r.Header.Set("Audit-ID", "given")
+		handler.ServeHTTP(w, r)
+		w.Header().Del("Content-Length") // the library's answer is as long, and chunked
+		return w.Header()
+	}
+	if diff := cmp.Diff(headers(with(url, libraryOnly)), headers(url)); diff != "" {
+		t.Errorf("headers (-library +short):\n%s", diff)
 	}
 }
 

@@ -54,7 +54,7 @@ func (p viewProvider) GetMetricBySelector(_ context.Context, namespace string, s
 		return nil, err
 	}
 	objects := p.view.List(Query{Resource: info.GroupResource, Namespace: namespace, Metric: info.Metric,
-		Selector: selector})
+		Selector: selector}).Objects
 	list := &custom_metrics.MetricValueList{Items: make([]custom_metrics.MetricValue, 0, len(objects))}
 	for _, object := range objects {
 		if !selector.Matches(labels.Set(object.Labels)) {
@@ -76,7 +76,7 @@ func (p viewProvider) ListAllMetrics() []provider.CustomMetricInfo {
 func (p viewProvider) listAllMetrics() []provider.CustomMetricInfo {
 	var infos []provider.CustomMetricInfo
 	for _, resource := range resources() {
-		known := knownMetrics(p.view.List(Query{Resource: resource}))
+		known := knownMetrics(p.view.List(Query{Resource: resource}).Objects)
 		for _, metric := range Metrics() {
 			if known[metric] {
 				infos = append(infos, metricInfo(resource, metric))

@@ -179,6 +179,7 @@ func TestServer_behind_the_API_server(t *testing.T) {
 		{"the API server's own check", &proxy.pair, user("system:kube-aggregator", "system:masters"), v1beta2Root, 200},
 		{"a user without the proxy's certificate", nil, user("alice"), path, 403},
 		{"alice's token", nil, bearer("alice-token"), path, 200},
+		{"alice's token for root", nil, as(bearer("alice-token"), "root"), path, 403},
 		{"a wrong token", nil, bearer("guess"), path, 401},
 		{"nobody", nil, func(http.Header) {}, path, 403},
 		{"alice reads the recording", &proxy.pair, user("alice"), recordingPath, 200},
@@ -287,6 +288,14 @@ func user(name string, groups ...string) func(http.Header) {
 	return func(h http.Header) {
 		h.Set("X-Remote-User", name)
 		h["X-Remote-Group"] = groups
+	}
+}
+
+// as impersonates a user.
+func as(set func(http.Header), user string) func(http.Header) {
+	return func(h http.Header) {
+		set(h)
+		h.Set("Impersonate-User", user)
 	}
 }
 

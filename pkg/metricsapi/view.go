@@ -55,5 +55,13 @@ type View interface {
 	// Get returns one object; false when it is not known.
 	Get(resource schema.GroupResource, namespace, name string) (Object, bool)
 	// List returns at least the objects and samples that match, in any order.
-	List(q Query) []Object
+	List(q Query) Listing
+}
+
+// Listing is what a View lists.
+type Listing struct {
+	Objects []Object
+	// Until is how long the same question has the same answer, so that one answer may be
+	// given to all who ask; zero is not at all.
+	Until time.Time
 }

@@ -17,7 +17,7 @@ type apiView struct{ w *World }
 
 // Get implements metricsapi.View.
 func (v apiView) Get(resource schema.GroupResource, namespace, name string) (metricsapi.Object, bool) {
-	for _, o := range v.List(metricsapi.Query{Resource: resource, Namespace: namespace}) {
+	for _, o := range v.objects(metricsapi.Query{Resource: resource, Namespace: namespace}) {
 		if o.Name == name {
 			return o, true
 		}
@@ -26,7 +26,11 @@ func (v apiView) Get(resource schema.GroupResource, namespace, name string) (met
 }
 
 // List implements metricsapi.View.
-func (v apiView) List(q metricsapi.Query) (out []metricsapi.Object) {
+func (v apiView) List(q metricsapi.Query) metricsapi.Listing {
+	return metricsapi.Listing{Objects: v.objects(q)}
+}
+
+func (v apiView) objects(q metricsapi.Query) (out []metricsapi.Object) {
 	if q.Namespace != "" && q.Namespace != revision.Namespace {
 		return nil
 	}

@@ -69,7 +69,7 @@ func BenchmarkList(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if len(view.List(q)) == 0 {
+				if len(view.List(q).Objects) == 0 {
 					b.Fatal("an empty list")
 				}
 			}

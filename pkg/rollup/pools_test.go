@@ -45,10 +45,10 @@ func TestView_pools(t *testing.T) {
 	if _, ok := v.Get(metricsapi.Pools(), "default", "other"); ok {
 		t.Error("a pool that is not there was found")
 	}
-	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: ""}); len(got) != 2 || len(got[1].Samples) != 0 {
+	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: ""}).Objects; len(got) != 2 || len(got[1].Samples) != 0 {
 		t.Errorf("got %+v, want both pools, the empty one without a value", got)
 	}
-	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: "elsewhere"}); len(got) != 1 {
+	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: "elsewhere"}).Objects; len(got) != 1 {
 		t.Errorf("%d pools in the namespace, want 1", len(got))
 	}
 }
@@ -56,7 +56,7 @@ func TestView_pools(t *testing.T) {
 // Without the CRD, and before its cache is there, no pool is known.
 func TestView_poolsBeforeTheCRD(t *testing.T) {
 	v := newView(t)
-	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: ""}); got != nil {
+	if got := v.List(metricsapi.Query{Resource: metricsapi.Pools(), Namespace: ""}).Objects; got != nil {
 		t.Errorf("got %v", got)
 	}
 	v.pools.List = func() []inferencepool.Pool { return nil }

@@ -96,11 +96,17 @@ func find(objects []metricsapi.Object, name string) (metricsapi.Object, bool) {
 }
 
 // List implements metricsapi.View.
-func (v View) List(q metricsapi.Query) []metricsapi.Object {
+func (v View) List(q metricsapi.Query) metricsapi.Listing {
 	v.gauges = q.Metric != "" && !isPercentile(q.Metric)
+	if q.Resource == metricsapi.Pods() {
+		return v.listPods(q)
+	}
+	return metricsapi.Listing{Objects: v.list(q)}
+}
+
+// list lists what is not a pod.
+func (v View) list(q metricsapi.Query) []metricsapi.Object {
 	switch q.Resource {
-	case metricsapi.Pods():
-		return append(v.podsOf(q), v.otherPods(q.Namespace)...)
 	case metricsapi.Revisions():
 		observed := v.observed(q.Namespace, labels.Everything())
 		objects := make([]metricsapi.Object, len(observed))
@@ -174,24 +180,36 @@ func (v View) pod(pod *corev1.Pod) (metricsapi.Object, bool) {
 	return metricsapi.Object{}, false
 }
 
+// listPods lists pods of the observed revisions and of pools.
+func (v View) listPods(q metricsapi.Query) metricsapi.Listing {
+	l := v.podsOf(q)
+	if others := v.otherPods(q.Namespace); len(others) > 0 {
+		l = metricsapi.Listing{Objects: append(l.Objects, others...)}
+	}
+	return l
+}
+
 // podsOf lists pods of the observed revisions that q asks for. A selector that
 // names one revision, as that of a HorizontalPodAutoscaler does, reads only that.
-func (v View) podsOf(q metricsapi.Query) []metricsapi.Object {
+// The answer is the same until one of the snapshots that it is made from is taken anew.
+func (v View) podsOf(q metricsapi.Query) (l metricsapi.Listing) {
 	observed := v.observed(q.Namespace, labels.Everything())
 	if name, ok := oneRevision(q.Selector); ok {
 		observed = slices.DeleteFunc(observed, func(pa *v1alpha1.PodAutoscaler) bool { return pa.Name != name })
 	}
-	var objects []metricsapi.Object
 	for i, pa := range observed {
 		s, ok := v.snapshot(revisionOf(pa))
 		if !ok {
 			continue
 		}
+		if until := s.At.Add(snapshotTTL); l.Until.IsZero() || until.Before(l.Until) {
+			l.Until = until
+		}
 		// Revisions of a namespace are often of one size.
-		objects = slices.Grow(objects, max(len(s.Pods), min(len(s.Pods)*(len(observed)-i), firstRoom)))
-		objects = v.appendPods(objects, pa.Namespace, s, q)
+		l.Objects = slices.Grow(l.Objects, max(len(s.Pods), min(len(s.Pods)*(len(observed)-i), firstRoom)))
+		l.Objects = v.appendPods(l.Objects, pa.Namespace, s, q)
 	}
-	return objects
+	return l
 }
 
 // firstRoom is the number of objects that a list makes room for before it has seen them.

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -62,7 +63,7 @@ func TestList_percentiles(t *testing.T) {
 	latencies[decider.TTFTP95] = collector.Sample{Value: 480, Time: then}
 	v.collector = collected{"llm-1": {Pods: []collector.PodSnapshot{{Pod: collector.Pod{Name: "a"}, Values: latencies}}}}
 	for metric, want := range map[string]int{"ttft_p95_ms": 1, "kv_cache_usage_percent": 1, "itl_p95_ms": 0, "": 4} {
-		for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: metric}) {
+		for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: metric}).Objects {
 			if len(o.Samples) != want {
 				t.Errorf("%q: %d samples of %s, want %d", metric, len(o.Samples), o.Name, want)
 			}
@@ -142,7 +143,7 @@ func TestView_servicesFoldTheirRevisions(t *testing.T) {
 func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 	v := newView(t)
 	var names []string
-	for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Revisions(), Namespace: ""}) {
+	for _, o := range v.List(metricsapi.Query{Resource: metricsapi.Revisions(), Namespace: ""}).Objects {
 		names = append(names, o.Name)
 	}
 	if len(names) != 3 {
@@ -151,7 +152,7 @@ func TestView_servesWhatIsObservedAndNothingElse(t *testing.T) {
 	if _, ok := v.Get(metricsapi.Revisions(), "default", "kpa-1"); ok {
 		t.Error("a revision of Knative's kpa class is served")
 	}
-	if n := len(v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default"})); n != 4 {
+	if n := len(v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default"}).Objects); n != 4 {
 		t.Errorf("%d pods, want 4", n)
 	}
 	if o, ok := v.Get(metricsapi.Pods(), "default", "a"); !ok || len(o.Samples) != 1 {
@@ -171,7 +172,7 @@ func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
 	asked := &recordedSnapshots{Snapshots: v.collector}
 	v.collector = asked
 	selector := labels.SelectorFromSet(labels.Set{serving.RevisionLabelKey: "llm-1"})
-	got := v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: "kv_cache_usage_percent", Selector: selector})
+	got := v.List(metricsapi.Query{Resource: metricsapi.Pods(), Namespace: "default", Metric: "kv_cache_usage_percent", Selector: selector}).Objects
 	if len(got) != 3 {
 		t.Errorf("%d pods, want the 3 of llm-1", len(got))
 	}
@@ -182,6 +183,32 @@ func TestView_listsOnlyWhatIsAskedFor(t *testing.T) {
 	}
 	if !slices.Equal(asked.names, []string{"gauges of llm-1"}) {
 		t.Errorf("snapshots of %v were taken, want the gauges of llm-1 only", asked.names)
+	}
+}
+
+// A list of pods is good until the oldest of its snapshots is taken anew; one with pods of
+// pools, or of another kind of object, is not reused.
+func TestList_until(t *testing.T) {
+	v := newView(t)
+	snapshots := v.collector.(collected)
+	for name, age := range map[string]time.Duration{"llm-1": 300 * time.Millisecond, "llm-2": 100 * time.Millisecond} {
+		s := snapshots[name]
+		s.At = then.Add(-age)
+		snapshots[name] = s
+	}
+	delete(snapshots, "hpa-1")
+	list := func(r schema.GroupResource) time.Time {
+		return v.List(metricsapi.Query{Resource: r, Namespace: "default", Metric: "kv_cache_usage_percent"}).Until
+	}
+	if got, want := list(metricsapi.Pods()), then.Add(snapshotTTL-300*time.Millisecond); !got.Equal(want) {
+		t.Errorf("pods are good until %v, want %v", got, want)
+	}
+	if got := list(metricsapi.Revisions()); !got.IsZero() {
+		t.Errorf("revisions are good until %v, want not at all: their decisions are newer", got)
+	}
+	clear(snapshots)
+	if got := list(metricsapi.Pods()); !got.IsZero() {
+		t.Errorf("an empty list is good until %v, want not at all", got)
 	}
 }
 
