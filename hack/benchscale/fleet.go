@@ -27,8 +27,6 @@ type fleet struct {
 	engine   byRole
 	queue    byRole
 	started  time.Time
-	// compressed counts the responses that were sent with gzip.
-	compressed atomic.Int64
 }
 
 // Roles of the measured replica towards a pod.
@@ -59,14 +57,13 @@ type fakePod struct {
 	engineAt, queueAt atomic.Int64
 }
 
-func newFleet(t *template, names []string) (*fleet, error) {
+func newFleet(t *template, names []string) *fleet {
 	f := &fleet{template: t, pods: make([]fakePod, len(names)), started: time.Now()}
 	for i, name := range names {
 		f.pods[i].name = name
 	}
-	pages, err := t.render(0)
-	f.pages.Store(pages)
-	return f, err
+	f.pages.Store(t.render(0))
+	return f
 }
 
 // serve listens for all pods at once and renders the pages anew each second.
@@ -82,9 +79,7 @@ func (f *fleet) serve(ctx context.Context) error {
 	}
 	go func() {
 		for sleep(ctx, time.Second) {
-			if pages, err := f.template.render(time.Since(f.started)); err == nil {
-				f.pages.Store(pages)
-			}
+			f.pages.Store(f.template.render(time.Since(f.started)))
 		}
 	}()
 	return nil
@@ -138,7 +133,7 @@ func (f *fleet) converse(c net.Conn, answer func(*fakePod, []byte, []byte) []byt
 }
 
 // enginePage returns the pod's page; the buffer is not used, for pages are shared.
-func (f *fleet) enginePage(p *fakePod, request, _ []byte) []byte {
+func (f *fleet) enginePage(p *fakePod, _, _ []byte) []byte {
 	f.engine[p.role].note(&p.engineAt, f.now())
 	set, v := f.pages.Load(), len(p.name)
 	for _, c := range []byte(p.name[max(len(p.name)-6, 0):]) {
@@ -148,11 +143,7 @@ func (f *fleet) enginePage(p *fakePod, request, _ []byte) []byte {
 	if p.burst.Load() {
 		page = &set.burst[v%variants]
 	}
-	if bytes.Contains(request, []byte("gzip")) {
-		f.compressed.Add(1)
-		return page.gzipped
-	}
-	return page.plain
+	return *page
 }
 
 // queuePage renders Knative's Stat into the buffer.
@@ -168,7 +159,7 @@ func (f *fleet) queuePage(p *fakePod, _, out []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return append(out, overHTTP("application/protobuf", "", b)...)
+	return append(out, overHTTP("application/protobuf", b)...)
 }
 
 func (f *fleet) now() time.Duration { return time.Since(f.started) }

@@ -115,7 +115,7 @@ func parseFlags() (o options) {
 	flag.BoolVar(&o.profile, "profile", false, "run the program's server within this binary instead, and write CPU and heap profiles")
 	flag.BoolVar(&o.relist, "relist", true, "restart kube-apiserver and measure meanwhile")
 	flag.IntVar(&o.buckets, "buckets", 10, "leases that revisions are spread over; a stand-in for the other replica holds half of them. 0: the adapter leads all")
-	flag.IntVar(&o.nice, "nice", 0, "nice value of the adapter and of the client that lists: negative on a shared machine, so that others do not take their cores")
+	flag.IntVar(&o.nice, "nice", 0, "nice value of the adapter: negative on a shared machine, so that others do not take its cores")
 	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), help); flag.PrintDefaults() }
 	flag.Parse()
 	if o.revisions == 0 {

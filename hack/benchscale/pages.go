@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"os"
 	"regexp"
@@ -17,8 +15,8 @@ const variants = 8
 // pageFile is what a real vLLM 0.32.0 reported under load.
 const pageFile = "pkg/collector/engine/testdata/vllm-0.32.0-loaded.prom.txt"
 
-// response is one page as it goes over the wire, with and without compression.
-type response struct{ plain, gzipped []byte }
+// response is one page as it goes over the wire, uncompressed as the adapter asks for it.
+type response []byte
 
 // pageSet is the pages of one second: of resting pods and of pods with a burst.
 type pageSet struct{ steady, burst [variants]response }
@@ -66,24 +64,15 @@ const (
 )
 
 // render makes the pages of a time since the start.
-func (t *template) render(since time.Duration) (*pageSet, error) {
+func (t *template) render(since time.Duration) *pageSet {
 	set := &pageSet{}
 	for v := range variants {
 		for running, to := range map[float64]*response{steadyRunning: &set.steady[v], burstRunning: &set.burst[v]} {
 			page := t.page(since.Minutes()*(1+float64(v)/variants), running)
-			var zipped bytes.Buffer
-			w := gzip.NewWriter(&zipped)
-			if _, err := w.Write(page); err != nil {
-				return nil, err
-			}
-			if err := w.Close(); err != nil {
-				return nil, err
-			}
-			*to = response{plain: overHTTP("text/plain; version=0.0.4; charset=utf-8", "", page),
-				gzipped: overHTTP("text/plain; version=0.0.4; charset=utf-8", "Content-Encoding: gzip\r\n", zipped.Bytes())}
+			*to = overHTTP("text/plain; version=0.0.4; charset=utf-8", page)
 		}
 	}
-	return set, nil
+	return set
 }
 
 // page renders one page after that many minutes.
@@ -106,6 +95,6 @@ func (t *template) page(minutes, running float64) []byte {
 	return b
 }
 
-func overHTTP(kind, header string, body []byte) []byte {
-	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n", kind, header, len(body)), body...)
+func overHTTP(kind string, body []byte) []byte {
+	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", kind, len(body)), body...)
 }

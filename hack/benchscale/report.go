@@ -94,7 +94,7 @@ func (r report) markdown() string {
 	p("| network | %.2f MB/s in, %.2f MB/s out | |", s.NetIn, s.NetOut)
 	p("| API calls | %.1f/s: %s | |", s.CallsPerSecond, describe(s.Calls))
 	p("| decision, change to patch | p50 %.0f ms, p99 %.0f ms (%d probes, %d without an answer) | 2,000 ms |", r.Decisions.P50, r.Decisions.P99, r.Decisions.Count, r.Decisions.Failed)
-	p("| metrics API, %.0f lists/s of %d bytes | p50 %.2f ms, p99 %.2f ms, %d failed; %.2f cores with collection | p99 5 ms |", r.Lists.PerSecond, r.Lists.Bytes, r.Lists.P50, r.Lists.P99, r.Lists.Failed, r.APICores)
+	p("| metrics API, %.0f lists/s of %d bytes | p50 %.2f ms, p99 %.2f ms, %d failed; %.2f cores with collection; the client asked late by p99 %.2f ms | p99 5 ms |", r.Lists.PerSecond, r.Lists.Bytes, r.Lists.P50, r.Lists.P99, r.Lists.Failed, r.APICores, r.Lists.LateP99)
 	p("| discovery | p50 %.2f ms, p99 %.2f ms | cached |", r.Discovery.P50, r.Discovery.P99)
 	for _, phase := range []struct {
 		name string
