@@ -53,7 +53,7 @@ func TestTable(t *testing.T) {
 func TestTable_everyKey(t *testing.T) {
 	notRead := []string{ // labels, and annotations of other objects
 		inference.ManagedByKey, inference.RoutedKey, inference.ComponentKey, inference.PickerPodKey, inference.BodyRouterPodKey,
-		inference.OwnerNamespaceKey, inference.OwnerServiceKey, inference.GatewayNameKey, inference.ConfigHashKey,
+		inference.OwnerNamespaceKey, inference.OwnerServiceKey, inference.GatewayNameKey, inference.ConfigHashKey, inference.ServesKey,
 		inference.EngineTypeKey, inference.ActivePortsKey, inference.LLMDEngineTypeKey, inference.LLMDActivePortsKey,
 	}
 	seen := 0

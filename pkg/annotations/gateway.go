@@ -35,6 +35,8 @@ func route() []Annotation {
 			Doc: "[hosts](#hosts) besides those of the Knative route"},
 		{Key: inference.PathsKey, Place: Service, InConfigMap: true, Kind: Text{"up to 16 exact paths"}, DefaultDoc: "the engine's",
 			Doc: "POST paths that go to the pool, in place of `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`, with a picker of llm-d `/v1/messages`; [Triton's](#engines)"},
+		{Key: inference.OtherPathsKey, Place: Service, InConfigMap: true, Kind: words(OtherPathsKnative, OtherPathsNone), Default: OtherPathsKnative,
+			Doc: "requests that are none for inference, such as `GET /v1/models`: by Knative's own way to the revisions, which wakes them from [zero](#zero), or not at all (404). Not for Services that share a host by `model` or `match-headers`"},
 		{Key: inference.RequestTimeoutKey, Place: Service, InConfigMap: true, Kind: Duration{Max: 24 * time.Hour, Millis: true, Example: "30s", Why: "0s is no timeout"}, Default: "0s",
 			Doc: "of the route; 0s is none"},
 	}
@@ -76,7 +78,7 @@ func picker() []Annotation {
 		{Key: inference.FlowControlKey, Place: Service, InConfigMap: true, Kind: Bool{}, Default: "true",
 			Doc: "the picker lets requests wait while no pod can take them, and the autoscaler [counts them](#what-the-picker-holds); without it they go on, or fail at once"},
 		{Key: inference.QueueTTLKey, Place: Service, InConfigMap: true, Kind: Duration{Min: time.Second, Max: 24 * time.Hour, Millis: true, Example: "30s", Why: "how long a request may wait in the picker"}, Default: "10m",
-			Doc: "how long at most"},
+			Doc: "how long at most, and a second less than the gateway gives a request: [zero](#zero)"},
 		{Key: inference.QueueMaxRequestsKey, Place: Service, InConfigMap: true, Kind: Whole{1, 1_000_000}, Default: "1000",
 			Doc: "how many at most, of each priority"},
 		{Key: inference.QueueDepthKey, Place: Service, InConfigMap: true, Kind: Whole{1, 10_000}, Default: "5",

@@ -9,6 +9,10 @@ const (
 	StartAtPredecessor = "predecessor"
 	StartAtInitial     = "initial"
 
+	// OtherPathsKnative and OtherPathsNone are the values of other-paths.
+	OtherPathsKnative = "knative"
+	OtherPathsNone    = "none"
+
 	// PoolPerService and PoolPerRevision are the values of pool-mode.
 	PoolPerService  = "service"
 	PoolPerRevision = "revision"

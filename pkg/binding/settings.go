@@ -51,6 +51,7 @@ func routeSettings() []setting {
 		{inference.ProviderKey, setProvider},
 		{inference.HostnamesKey, func(in *Intent, v string) (err error) { in.Hostnames, err = hostnames(v); return err }},
 		{inference.PathsKey, func(in *Intent, v string) (err error) { in.Paths, err = paths(v); return err }},
+		word(inference.OtherPathsKey, func(in *Intent) *string { return &in.OtherPaths }),
 		plain(inference.RequestTimeoutKey, func(in *Intent) *time.Duration { return &in.RequestTimeout }),
 	}
 }

@@ -31,12 +31,12 @@ const (
 	// activatorPort serves an activator's metrics where config-observability has
 	// metrics-protocol: prometheus.
 	activatorPort = 9090
-	// fastActivator is the time between two readings of an activator while a revision
-	// waits for its first pod, slowActivator otherwise: a request at zero waits for the
-	// next reading.
+	// fastActivator is the time between two readings of an activator, and of a picker,
+	// while a revision waits for its first pod, slowActivator that of an activator
+	// otherwise: a request at zero waits for the next reading.
 	fastActivator, slowActivator = 100 * time.Millisecond, time.Second
-	// activatorDuty bounds the share of the time that an activator spends on our
-	// readings: one that takes 10 ms is read every 200 ms at most. A reading's cost is
+	// activatorDuty bounds the share of the time that an activator or a picker spends on
+	// our fast readings: one that takes 10 ms is read every 200 ms at most. A reading's cost is
 	// the shortest of the last costReadings: on a busy machine one that takes 50 ms
 	// says little about the next, and made a request at zero wait for a second.
 	activatorDuty, costReadings = 20, 5
@@ -196,8 +196,12 @@ func (a *activators) pause(costs []time.Duration) time.Duration {
 	if len(costs) == 0 || !fast {
 		return slowActivator
 	}
-	return min(max(fastActivator, activatorDuty*slices.Min(costs)), slowActivator)
+	return min(fastReading(slices.Min(costs)), slowActivator)
 }
+
+// fastReading is the time between two readings, each of which takes so long, while a
+// revision waits for its first pod.
+func fastReading(cost time.Duration) time.Duration { return max(fastActivator, activatorDuty*cost) }
 
 // hurry has the activators read fast from now on: a revision lost its last pod.
 func (a *activators) hurry() {
@@ -344,6 +348,9 @@ func (r *revision) open(now time.Time) float64 {
 			return math.NaN()
 		}
 		sum += held.active
+	}
+	if r.target.Pooled && len(r.ledger.queues) <= len(r.ownQueues()) {
+		return math.NaN()
 	}
 	for _, p := range r.pods {
 		if p.read() {

@@ -65,6 +65,41 @@ func TestActivators_wake(t *testing.T) {
 	})
 }
 
+// A request that waits in a picker for a revision at zero is seen within two tenths of a
+// second, as one in the activator. Whoever is behind a picker that is not known, or cannot
+// be read, is not known to be idle.
+func TestHeld_wake(t *testing.T) {
+	withActivator(t, nil, func(t *testing.T, w *world) {
+		w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
+		after(10 * time.Second)
+		wantReading(t, "open without a picker", w.observe().Open, decider.Unknown())
+		if err := w.PickerProblem(rev); err == nil {
+			t.Error("no problem without a picker")
+		}
+		w.enginePage("10.1.0.1", restingPicker)
+		w.withPicker(1)
+		after(10*time.Second + 70*time.Millisecond)
+		wantReading(t, "open", w.observe().Open, 0)
+		if err := w.PickerProblem(rev); err != nil {
+			t.Error(err)
+		}
+		for range 5 {
+			w.enginePage("10.1.0.1", holding(3))
+			after(150 * time.Millisecond)
+			wantReading(t, "open with three in the picker", w.observe().Open, 3)
+			w.enginePage("10.1.0.1", restingPicker)
+			after(1130 * time.Millisecond)
+			wantReading(t, "open when they have gone", w.observe().Open, 0)
+		}
+		w.enginePage("10.1.0.1", noFlowControl)
+		after(10 * time.Second)
+		wantReading(t, "open without flow control", w.observe().Open, decider.Unknown())
+		if err := w.PickerProblem(rev); err == nil {
+			t.Error("no problem without flow control")
+		}
+	})
+}
+
 // A request that comes right after the last pod went is seen as soon, also by a replica
 // that read the activators once a second before.
 func TestActivators_wakeRightAfterTheLastPod(t *testing.T) {

@@ -80,6 +80,9 @@ func (o *Options) shortest(s source) time.Duration {
 // whatever a page costs.
 func (t *target) sizeInterval() time.Duration {
 	interval := t.rev.c.interval(t.source)
+	if t.source == pickerPage && t.rev.hurried.Load() {
+		interval = min(interval, fastReading(t.cost.estimate()))
+	}
 	if !t.rev.leads.Load() {
 		interval *= standbyFactor
 	}

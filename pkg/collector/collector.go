@@ -53,6 +53,9 @@ type Target struct {
 	Weighted bool
 	// EngineOnly pods have no queue-proxy.
 	EngineOnly bool
+	// Pooled is true for a revision whose requests a picker may hold: while SetHeld
+	// named none, it is not known how many requests are open.
+	Pooled bool
 }
 
 // The times between two scrapes of one pod that are used unless somebody asks for others.
@@ -268,14 +271,17 @@ func (c *Collector) Ticked() time.Time {
 func (c *Collector) tick(now time.Time) {
 	defer c.ticked.Store(&now)
 	c.followRoles(now)
-	counts, podless := newTargetCounts(), false
+	counts, podless := newTargetCounts(), map[Key]bool{}
 	for _, r := range c.all() {
 		if r.tick(now, &counts) {
 			c.changed(r.key, false)
 		}
-		podless = podless || r.podless()
+		if r.podless() {
+			podless[r.key] = true
+		}
 	}
-	c.activators.fast.Store(podless)
+	c.activators.fast.Store(len(podless) > 0)
+	c.hurryPickers(podless)
 	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
 	c.setTargets(counts.weighed())
@@ -321,6 +327,7 @@ func (c *Collector) SetPods(key Key, pods []Pod) {
 	if changed {
 		if r.podless() {
 			c.activators.hurry()
+			c.hurryPickersOf(key)
 		}
 		c.changed(key, false)
 	}

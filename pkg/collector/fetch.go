@@ -183,8 +183,8 @@ type outcome struct {
 // settle stores the outcome of a scrape and notifies of a change.
 func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
 	news := t.rev.store(t, s, o)
-	if news.changed {
-		c.changed(t.rev.key, news.burst)
+	if news.changed { // at zero a request waits for the decision
+		c.changed(t.rev.key, news.burst || t.rev.hurried.Load())
 	}
 	if news.confirm && t.source == pickerPage {
 		c.hastenBehind(t.rev.key, o.at)

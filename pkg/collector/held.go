@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -59,6 +61,64 @@ func (c *Collector) affected(key Key) (keys []Key) {
 	}
 	return keys
 }
+
+// hurryPickers has the pickers read fast whose revisions wait for their first pod, and the
+// others no more.
+func (c *Collector) hurryPickers(podless map[Key]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hurried := map[Key]bool{}
+	for key, pickers := range c.pickersOf {
+		for _, p := range pickers {
+			hurried[p] = hurried[p] || podless[key]
+		}
+	}
+	for key, r := range c.revisions {
+		if key.Kind == Picker {
+			r.hurried.Store(hurried[key])
+		}
+	}
+}
+
+// hurryPickersOf has the pickers of a revision that lost its last pod read fast from now on.
+func (c *Collector) hurryPickersOf(key Key) {
+	now := c.clock.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pickersOf[key] {
+		if r := c.revisions[p]; r != nil {
+			r.hurried.Store(true)
+			r.readSoon(now)
+		}
+	}
+}
+
+// PickerProblem is the reason why it is not known how many requests of a revision wait in
+// endpoint pickers; nil while it is known, and where none has any.
+func (c *Collector) PickerProblem(key Key) error {
+	r := c.lookup(key)
+	if r == nil {
+		return nil
+	}
+	c.mu.Lock()
+	pickers := slices.Clone(c.pickersOf[key])
+	c.mu.Unlock()
+	now := c.clock.now()
+	for _, p := range pickers {
+		held := c.lookup(p)
+		if held == nil || !known(held.waiting(now)) {
+			return fmt.Errorf("the metrics of endpoint picker %s/%s do not say how many requests its flow control holds", p.Namespace, p.Name)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.target.Pooled && len(pickers) == 0 {
+		return errNoPicker
+	}
+	return nil
+}
+
+var errNoPicker = errors.New("the endpoint picker of the revision's InferencePool is not read yet")
 
 // hastenBehind has the engines behind a picker read now: its queue shows a burst.
 func (c *Collector) hastenBehind(picker Key, now time.Time) {

@@ -17,6 +17,8 @@ type revision struct {
 	key Key
 	// leads is true while this replica acts for the revision.
 	leads atomic.Bool
+	// hurried is true for a picker while a revision behind it waits for its first pod.
+	hurried atomic.Bool
 	// layout is that of the pods' pages.
 	layout engine.Layout
 

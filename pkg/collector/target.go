@@ -167,10 +167,12 @@ func (t *target) fresh(now time.Time) bool {
 }
 
 // patience is how long a target may take to give a good sample. A replica that begins to
-// lead keeps what it read as a standby until the next reading.
+// lead keeps what it read as a standby until the next reading, and a picker that is read
+// fast is not sooner without a sample for that.
 func (t *target) patience() time.Duration {
 	o := &t.rev.c.o
-	return time.Duration(o.StaleAfter)*(max(t.planned, t.interval())+t.extra) + t.limit.grace(o)
+	interval := max(t.planned, t.interval(), t.rev.c.interval(t.source))
+	return time.Duration(o.StaleAfter)*(interval+t.extra) + t.limit.grace(o)
 }
 
 // confirmAfter is when a sudden burst is read a second time.

@@ -89,8 +89,10 @@ func (w *Watcher) share(shares map[collector.Key][]collector.Share) {
 	}
 }
 
-// parts are the revisions' shares of a pool's Ready pods, or of all while none is.
-// Pods that are not Knative's have their part, which is nobody's.
+// parts are the revisions' shares of a pool's Ready pods, or of all while none is, or of
+// its traffic while there is no pod: then its requests wait for the revisions to wake.
+// Pods that are not Knative's have their part, which is nobody's. A revision that the pool
+// serves and that has no pod while others do has a share of 0: what waits is theirs.
 func (w *Watcher) parts(p Pool) map[collector.Key]float64 {
 	pods, err := w.o.Knative.Pods(p.Namespace).List(labels.SelectorFromSet(p.Selector))
 	if err != nil {
@@ -103,6 +105,16 @@ func (w *Watcher) parts(p Pool) map[collector.Key]float64 {
 	}
 	for r := range parts {
 		parts[r] /= sum
+	}
+	for name, part := range p.Serves {
+		r := collector.Key{Namespace: p.Namespace, Name: name}
+		if _, has := parts[r]; has {
+			continue
+		}
+		if sum > 0 {
+			part = 0
+		}
+		parts[r] = part
 	}
 	return parts
 }

@@ -87,3 +87,41 @@ func TestWatcher_pickersOfMixedPools(t *testing.T) {
 		})
 	})
 }
+
+// While a pool has no pod its requests wait for the revisions that it says it serves, by
+// their part of the traffic; what waits while one of them has pods is that one's.
+func TestWatcher_pickersAtZero(t *testing.T) {
+	at := func(name string) collector.Key { return collector.Key{Namespace: "team", Name: name} }
+	pool := Pool{Namespace: "team", Name: "llm", Selector: map[string]string{"app": "none"}, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy},
+		Serves: map[string]float64{"old-1": .75, "new-1": .25}}
+	share := func(part float64) []collector.Share { return []collector.Share{{Picker: pool.pickerKey(), Part: part}} }
+	story(t, func(t *testing.T) *world {
+		return newWorld(t, pickerPod("leads", "llm", true), knative("a", "old-1"))
+	}, func(t *testing.T, w *world) {
+		w.set(func() { w.observed["old-1"], w.observed["new-1"] = true, true; w.pools = []Pool{pool} })
+		w.wantHeld(t, "at zero", map[collector.Key][]collector.Share{at("old-1"): share(.75), at("new-1"): share(.25)})
+		w.set(func() { pool.Selector = map[string]string{"app": "vllm"}; w.pools = []Pool{pool} })
+		w.wantHeld(t, "one of them has a pod", map[collector.Key][]collector.Share{at("old-1"): share(1), at("new-1"): share(0)})
+	})
+}
+
+// What a pool says of itself is believed in one of ours only, and only if it can be.
+func TestServes(t *testing.T) {
+	for text, want := range map[string]map[string]float64{
+		"":                           nil,
+		"{}":                         {},
+		`{"a":90,"b":10}`:            {"a": .9, "b": .1},
+		`{"a":30,"b":30}`:            {"a": .5, "b": .5},
+		`{"a":0}`:                    nil,
+		`{"a":-1}`:                   nil,
+		`{"a":1e300}`:                nil,
+		`{"a":"100"}`:                nil,
+		`[1]`:                        nil,
+		`{"a":100} and more`:         nil,
+		`{"a":100,"b":null,"c":100}`: nil,
+	} {
+		if diff := cmp.Diff(want, serves(text)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}

@@ -5,6 +5,7 @@
 package inferencepool
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
@@ -30,6 +32,9 @@ type Pool struct {
 	Engine, Path string
 	Port         int
 	PortNamed    bool
+	// Serves are the revisions that its requests are for, with their part of them, 0 to 1;
+	// nil where that is not known.
+	Serves map[string]float64
 }
 
 // Read takes a Pool out of an object of inference.networking.k8s.io/v1. Engine,
@@ -52,6 +57,9 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 		Labels: pool.Labels, Selector: selector,
 		Engine: a[autoscaling.EngineKey], Path: a[autoscaling.MetricsPathKey], Port: targetPort(pool.Spec.TargetPorts),
 	}
+	if p.Ours() {
+		p.Serves = serves(a[inference.ServesKey])
+	}
 	if p.Engine == collector.PickerPage { // no engine
 		p.Engine = ""
 	}
@@ -59,6 +67,25 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 		p.Port, p.PortNamed = int(n), true
 	}
 	return p, true
+}
+
+// serves reads the annotation ServesKey; nil where it is missing or says nothing that can be.
+func serves(text string) map[string]float64 {
+	var percents map[string]float64
+	if json.Unmarshal([]byte(text), &percents) != nil {
+		return nil
+	}
+	sum := 0.0
+	for _, p := range percents {
+		if !(p > 0 && p <= 100) {
+			return nil
+		}
+		sum += p
+	}
+	for name := range percents {
+		percents[name] /= sum
+	}
+	return percents
 }
 
 // maxPort is the highest port of TCP.

@@ -40,6 +40,8 @@ spec: {selector: {matchLabels: {app: tgi}}, targetPorts: [{number: 8000}]}`,
 		{"no port, as of none", head + `, annotations: {knative-inference.dev/metrics-port: "70000"}}
 spec: {selector: {matchLabels: {app: x}}, targetPorts: [{}]}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"ports that are none", head + "}\nspec: {selector: {matchLabels: {app: x}}, targetPorts: [{number: -1}, {number: 70000}]}", Pool{Selector: map[string]string{"app": "x"}}, true},
+		{"not ours, whatever it says", head + `, annotations: {knative-inference.dev/serves: '{"a":100}'}}
+spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"a picker is no engine", head + `, annotations: {knative-inference.dev/engine: endpoint-picker}}
 spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"no selector", head + "}\nspec: {}", Pool{}, false},

@@ -32,7 +32,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	states := newCheckpoints(kubeclient.Get(ctx), b.Namespace, painformer.Get(ctx).Lister(), b.log)
 	ctrl, err := podautoscaler.NewController(ctx, podautoscaler.Options{
 		Knative: b.knative, Own: b.own.get,
-		Pools:     func(namespace string) []map[string]string { return poolSelectors(b.reader, namespace) },
+		Pools:     func(namespace string) []podautoscaler.Pool { return poolsIn(b.reader, namespace) },
 		Collector: col, Metrics: multiscaler.NewMetrics(b.reg), Log: b.log, Recorder: recorder(rec), Restore: states.restore,
 		Account: b.Namespace + ":" + component,
 	})

@@ -47,24 +47,24 @@ func newPools(b *base, col *collector.Collector) *inferencepool.Watcher {
 	})
 }
 
-// poolSelectors are the selectors of the pools of a namespace.
-func poolSelectors(r *inferencegateway.Reader, namespace string) (selectors []map[string]string) {
+// poolsIn are the pools of a namespace.
+func poolsIn(r *inferencegateway.Reader, namespace string) (pools []podautoscaler.Pool) {
 	for _, u := range r.Pools() {
 		if u.GetNamespace() != namespace {
 			continue // every reconciliation asks: only pools that count are decoded
 		}
 		if p, ok := inferencepool.Read(u); ok {
-			selectors = append(selectors, p.Selector)
+			pools = append(pools, podautoscaler.Pool{Selector: p.Selector, Serves: p.Serves})
 		}
 	}
-	return selectors
+	return pools
 }
 
 // poolChanges is the time between two comparisons of the pools.
 const poolChanges = 2 * time.Second
 
-// followPoolChanges calls changed when a pool or its selector has changed: a revision of a
-// pool does not go to zero, and one at zero is woken.
+// followPoolChanges calls changed when a pool, its selector or the revisions that it serves
+// have changed: whether a revision may go to zero depends on them.
 func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed func()) error {
 	known := ""
 	return every(ctx, poolChanges, func(context.Context) error {
@@ -74,7 +74,7 @@ func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed 
 		})
 		now := ""
 		for _, p := range pools {
-			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector)
+			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector, p.Serves)
 		}
 		if now != known {
 			known = now

@@ -74,6 +74,10 @@ func withActivatorMetrics(t *testing.T) {
 
 // sleeper is a Service that goes to zero as soon as it may; an empty annotation is left out.
 func sleeper(t *testing.T, namespace, name string, a annotations) *service {
+	return sleeperService(t, namespace, name, a).start()
+}
+
+func sleeperService(t *testing.T, namespace, name string, a annotations) *service {
 	all := annotations{"metric": "concurrency", "target": "10", "scale-to-zero-pod-retention-period": "0s"}
 	for k, v := range a {
 		all[k] = v
@@ -83,7 +87,7 @@ func sleeper(t *testing.T, namespace, name string, a annotations) *service {
 	}
 	s := simulator(t, namespace, name, all, "--inter-token-latency="+tokenTime.String(), "--max-num-seqs=64")
 	s.timeoutSeconds, s.patience = 300, 5*time.Minute
-	return s.start()
+	return s
 }
 
 func (r revision) waitZero() {
@@ -124,6 +128,7 @@ func TestZero(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T){
 			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity, "slo": zeroOnSLO,
+			"gateway": zeroBehindGateway,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

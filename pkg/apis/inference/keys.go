@@ -34,6 +34,8 @@ const (
 	HostnamesKey = Domain + "/hostnames"
 	// PathsKey lists the exact POST paths.
 	PathsKey = Domain + "/paths"
+	// OtherPathsKey is knative or none: what becomes of requests that are none for inference.
+	OtherPathsKey = Domain + "/other-paths"
 	// RequestTimeoutKey is the route's timeout; 0s is none.
 	RequestTimeoutKey = Domain + "/request-timeout"
 	// PoolModeKey is service or revision.
@@ -98,6 +100,10 @@ const (
 	OwnerServiceKey   = Domain + "/service"
 	// GatewayNameKey is on objects that serve a whole Gateway.
 	GatewayNameKey = Domain + "/gateway-name"
+	// ServesKey, an annotation of our InferencePools, names the revisions that the pool's
+	// requests are for with their percent of them, as JSON: {"qwen-00001":90,"qwen-00002":10}.
+	// While the pool has no pod, nothing else says whom a request in its picker waits for.
+	ServesKey = Domain + "/serves"
 	// ConfigHashKey, an annotation of the picker's pods, rolls them when their configuration changes.
 	ConfigHashKey = Domain + "/config-hash"
 )

@@ -188,7 +188,7 @@ func TestReconcile_annotationRemoved(t *testing.T) {
 				if after := c.reconcile("qwen"); after != drainTime {
 					t.Errorf("asks again after %v, want %v", after, drainTime)
 				}
-				want := []string{"delete HTTPRoute qwen-inference", "delete EnvoyFilter", "delete InferenceObjective qwen"}
+				want := []string{"delete HTTPRoute qwen-inference", "delete HTTPRoute qwen-knative", "delete EnvoyFilter", "delete InferenceObjective qwen"}
 				if diff := cmp.Diff(want, withoutName(c.writes, "EnvoyFilter")); diff != "" {
 					t.Errorf("at once (-want +got):\n%s", diff)
 				}

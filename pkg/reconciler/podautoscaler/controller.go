@@ -56,8 +56,8 @@ type Options struct {
 	}
 	Metrics *multiscaler.Metrics
 	Log     *slog.Logger
-	// Pools are the selectors of the InferencePools of a namespace; nil is none.
-	Pools func(namespace string) []map[string]string
+	// Pools are the InferencePools of a namespace; nil is none.
+	Pools func(namespace string) []Pool
 	// Recorder is told every decision; nil records nothing.
 	Recorder multiscaler.Recorder
 	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.

@@ -63,13 +63,17 @@ type bench struct {
 	endpoint collector.Endpoint
 	loads    map[string]collector.Load
 	// blind is why the activator cannot be read, noActivator that it is not in the path.
+	// blindPicker is why the pickers cannot be read.
 	blind       error
+	blindPicker error
 	noActivator bool
 	excess      decider.Reading
 	observed    decider.Observation
 }
 
 func (b *bench) ActivatorProblem() error { return b.blind }
+
+func (b *bench) PickerProblem(collector.Key) error { return b.blindPicker }
 
 func (b *bench) Watch(t collector.Target)               { b.watched[t.Key] = t }
 func (b *bench) SetPods(collector.Key, []collector.Pod) {}

@@ -38,6 +38,7 @@ type Collector interface {
 	Endpoint(r collector.Key) collector.Endpoint
 	Loads(r collector.Key) map[string]collector.Load
 	ActivatorProblem() error
+	PickerProblem(r collector.Key) error
 }
 
 // Scaler is what the reconciler asks of the decision loops.
@@ -59,7 +60,7 @@ type Reconciler struct {
 	collector   Collector
 	scaler      Scaler
 	own         func() *config.Config
-	pools       func(namespace string) []map[string]string
+	pools       func(namespace string) []Pool
 	account     string
 	metrics     *multiscaler.Metrics
 	requeue     func(types.NamespacedName, time.Duration)
@@ -196,7 +197,9 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment,
 	start int32) multiscaler.Record {
 	rev := revisionOf(pa)
-	r.collector.Watch(collectionTarget(rev, s, target))
+	t := collectionTarget(rev, s, target)
+	t.Pooled = r.heldByPicker(pa)
+	r.collector.Watch(t)
 	r.collector.SetPods(rev, r.pods.of(rev))
 	s.Spec.MinReplicas = max(s.Spec.MinReplicas, start)
 	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && start == 0 {

@@ -173,17 +173,18 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 	routed := pa.Spec.Reachability == v1alpha1.ReachabilityReachable
 	old := pa.Status.GetCondition(c.Type)
 	waking := routed && old != nil && old.IsTrue() && replicasOf(rep.target) == 0
-	switch problem := r.collector.ActivatorProblem(); {
+	activator, picker := r.collector.ActivatorProblem(), r.collector.PickerProblem(revisionOf(pa))
+	switch {
 	case rep.asleep || waking:
 		c.Status, c.Reason = corev1.ConditionTrue, autoscaling.ReasonNoTraffic
-		c.Message = "No request is open, so the revision needs no pod. The next request waits in Knative's activator for one."
+		c.Message = "No request is open, so the revision needs no pod. The next request waits for one in Knative's activator, or in the endpoint picker of an inference gateway."
 		r.starts.set(pa.UID, start{asleep: true})
 	case routed && rep.pooled:
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
-		c.Message = "One pod is kept, because an InferencePool selects the revision's pods: a request through an inference gateway does not wake a revision without pods yet."
-	case routed && rep.settings.Zero.Allowed && problem != nil:
+		c.Message = "One pod is kept, because an InferencePool selects the revision's pods that is shared by several Services or not ours: nobody would see that a request of its inference gateway waits for this revision. Give the Service a pool of its own."
+	case routed && rep.settings.Zero.Allowed && (activator != nil || picker != nil):
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
-		c.Message = fmt.Sprintf("One pod is kept, because a request that waits for a revision without pods would not be seen: %v. Set metrics-protocol: prometheus in the ConfigMap config-observability of knative-serving and restart the Deployment activator there; a NetworkPolicy must let the autoscaler reach port 9090 of the activator's pods.", problem)
+		c.Message = unseen(activator, picker)
 		if old != nil && old.IsFalse() && old.Reason == c.Reason &&
 			time.Since(old.LastTransitionTime.Inner.Time).Abs() < fresh {
 			return
@@ -193,6 +194,16 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 		return
 	}
 	set(pa, c)
+}
+
+// unseen says why a revision without pods would sleep blind, and what to do; one of the two
+// problems may be nil.
+func unseen(activator, picker error) string {
+	const why = "One pod is kept, because a request that waits for a revision without pods would not be seen: "
+	if activator != nil {
+		return fmt.Sprintf(why+"%v. Set metrics-protocol: prometheus in the ConfigMap config-observability of knative-serving and restart the Deployment activator there; a NetworkPolicy must let the autoscaler reach port 9090 of the activator's pods.", activator)
+	}
+	return fmt.Sprintf(why+"%v. Have the Service's picker managed by this adapter (annotation knative-inference.dev/epp) with flow control (knative-inference.dev/flow-control, and knative-inference.dev/epp-config if you name one); a NetworkPolicy must let the autoscaler reach port 9090 of the picker's pods.", picker)
 }
 
 // markAnnotations says whether the annotations in force are those on the object.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -105,15 +106,34 @@ func probeActivator(transport http.RoundTripper) func(context.Context, *v1alpha1
 	}
 }
 
-// keepPooled keeps one replica of a routed revision whose pods an InferencePool selects: a
-// request that comes through an inference gateway passes no activator, and nothing
-// says of which revision it is while there is no pod.
+// Pool is an InferencePool.
+type Pool struct {
+	Selector map[string]string
+	// Serves has the revisions that its requests wait for in a picker that we read; nil
+	// where that is not known.
+	Serves map[string]float64
+}
+
+// heldByPicker reports whether requests of a revision may wait in a picker that we read.
+func (r *Reconciler) heldByPicker(pa *v1alpha1.PodAutoscaler) bool {
+	if r.pools == nil {
+		return false
+	}
+	return slices.ContainsFunc(r.pools(pa.Namespace), func(p Pool) bool { return p.Serves[pa.Name] > 0 })
+}
+
+// keepPooled keeps one replica of a routed revision whose pods an InferencePool selects
+// that does not say whom its requests are for: a request that comes through an inference
+// gateway passes no activator, and nobody would see that it waits for the revision.
 func (r *Reconciler) keepPooled(pa *v1alpha1.PodAutoscaler, s *config.Settings, d *appsv1.Deployment) bool {
 	if !s.Zero.Allowed || r.pools == nil {
 		return false
 	}
-	for _, selector := range r.pools(pa.Namespace) {
-		selects := labels.SelectorFromSet(selector)
+	for _, p := range r.pools(pa.Namespace) {
+		if p.Serves != nil {
+			continue
+		}
+		selects := labels.SelectorFromSet(p.Selector)
 		pooled := selects.Matches(labels.Set(d.Spec.Template.Labels))
 		for _, pod := range r.pods.list(revisionOf(pa)) {
 			pooled = pooled || selects.Matches(labels.Set(pod.Labels))

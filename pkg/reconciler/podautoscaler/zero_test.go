@@ -197,12 +197,36 @@ func TestNumActivators(t *testing.T) {
 func TestReconcile_poolKeepsOne(t *testing.T) {
 	pa := idleFor(initialized(autoscaler("llm-1", 1), time.Hour), time.Hour, inactive)
 	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), pod("llm-1", "a", ready()))
-	b.pools = func(string) []map[string]string {
-		return []map[string]string{{serving.RevisionLabelKey: "another"}, {serving.RevisionLabelKey: "llm-1"}}
+	b.pools = func(string) []Pool {
+		return []Pool{{Selector: map[string]string{serving.RevisionLabelKey: "another"}}, {Selector: map[string]string{serving.RevisionLabelKey: "llm-1"}}}
 	}
 	c := b.reconcile(pa).Status.GetCondition(autoscaling.ConditionScaleToZero)
 	if b.specs[revisionOf(pa)].MinReplicas != 1 || c == nil || !c.IsFalse() || !strings.Contains(c.Message, "InferencePool") {
 		t.Errorf("min %d, ScaleToZero = %v; want one pod and the reason", b.specs[revisionOf(pa)].MinReplicas, c)
+	}
+}
+
+// One that the pool names goes to zero, is known to be behind a picker, and says why it
+// cannot go while the picker cannot be read.
+func TestReconcile_poolThatSaysWhomItServes(t *testing.T) {
+	pa := idleFor(initialized(autoscaler("llm-1", 1), time.Hour), time.Hour, inactive)
+	b := newBench(t, 0, pa, readySKS(pa), target("llm-1", 1), costly(pod("llm-1", "a", ready())))
+	b.pools = func(string) []Pool {
+		return []Pool{{Selector: map[string]string{serving.RevisionLabelKey: "llm-1"}, Serves: map[string]float64{"llm-1": 1}}}
+	}
+	b.blindPicker = errors.New("the endpoint picker is not read yet")
+	b.answer = 1
+	c := b.reconcile(pa).Status.GetCondition(autoscaling.ConditionScaleToZero)
+	if c == nil || !c.IsFalse() || !strings.Contains(c.Message, "not read yet") || !strings.Contains(c.Message, "flow-control") {
+		t.Errorf("ScaleToZero = %v, want the picker's problem and what to do", c)
+	}
+	b.blindPicker, b.answer = nil, 0
+	got := b.reconcile(pa)
+	if b.specs[revisionOf(pa)].MinReplicas != 0 || b.patched() != `{"spec":{"replicas":0}}` || !b.watched[revisionOf(pa)].Pooled {
+		t.Errorf("min %d, patched %s, pooled %v; want it to go to zero with the picker read", b.specs[revisionOf(pa)].MinReplicas, b.patched(), b.watched[revisionOf(pa)].Pooled)
+	}
+	if c := got.Status.GetCondition(autoscaling.ConditionScaleToZero); c == nil || !c.IsTrue() {
+		t.Errorf("ScaleToZero = %v, want True", c)
 	}
 }
 

@@ -112,8 +112,15 @@ func checkRules(t *testing.T, p Plan) {
 			continue
 		}
 		for _, r := range o.Object["spec"].(fields)["rules"].(list) {
-			if refs, _ := r.(fields)["backendRefs"].(list); len(refs) > 1 {
-				t.Errorf("%d pools in one rule for %s", len(refs), p.Provider)
+			refs, _ := r.(fields)["backendRefs"].(list)
+			pools := 0
+			for _, ref := range refs {
+				if ref.(fields)["kind"] == poolKind {
+					pools++
+				}
+			}
+			if pools > 1 || pools == 1 && len(refs) > 1 {
+				t.Errorf("%d pools and %d other backends in one rule for %s", pools, len(refs)-pools, p.Provider)
 			}
 		}
 	}

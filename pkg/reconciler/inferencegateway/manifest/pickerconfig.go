@@ -3,6 +3,7 @@ package manifest
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -114,7 +115,7 @@ func extractor(engine string) fields {
 func (b *builder) flowControl() fields {
 	flow := b.leader().Flow
 	c := fields{
-		"defaultRequestTTL":   flow.TTL.String(),
+		"defaultRequestTTL":   b.hold().String(),
 		"maxBytes":            queueBytes,
 		"defaultPriorityBand": fields{"priority": int64(0), "maxRequests": strconv.Itoa(int(flow.MaxRequests))},
 	}
@@ -126,6 +127,22 @@ func (b *builder) flowControl() fields {
 		c["priorityBands"] = bands
 	}
 	return c
+}
+
+// holdMargin is by how much a picker gives up earlier than the gateway.
+const holdMargin = time.Second
+
+// hold is how long a request may wait in the picker: as long as asked, and less than the
+// gateway itself gives a request, so that the client gets the picker's own answer. The
+// members of a shared pool may have other gateways, and must all come to the same.
+func (b *builder) hold() time.Duration {
+	d := b.leader().Flow.TTL
+	for _, limit := range []time.Duration{b.can.longestHold, b.in.RequestTimeout} {
+		if limit > 0 && b.in.Pool == "" {
+			d = min(d, max(limit-holdMargin, holdMargin))
+		}
+	}
+	return d
 }
 
 // negative lists the sheddable priorities of all members of the pool.

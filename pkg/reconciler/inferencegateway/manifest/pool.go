@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -132,7 +133,32 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 			"The container's port is named h2c, but the InferencePool CRD has no appProtocol, so the gateway speaks HTTP/1.1; install the CRDs of v1.4.0 or newer, or name the port http1.")
 	}
 	b.add(StagePool, identity{poolVersion, poolKind, b.in.Namespace, name, "pool"}, withSpec(&spec))
+	b.nameServed(name)
 	return true
+}
+
+// nameServed writes on the pool that was added last whom its requests are for. A pool that
+// several Services share does not say so: each Service knows its own revisions only.
+func (b *builder) nameServed(pool string) {
+	if b.in.Pool != "" {
+		return
+	}
+	served := map[string]int32{}
+	for revision, p := range b.plan.Pools {
+		if p == pool && revision != "" {
+			served[revision] = 100
+		}
+	}
+	for _, s := range b.w.Main.Splits {
+		if b.plan.Pools[""] == pool && s.Percent > 0 {
+			served[s.Revision] += s.Percent
+		}
+	}
+	text, err := json.Marshal(served)
+	if err != nil {
+		panic(err) // only strings and numbers
+	}
+	b.plan.Objects[len(b.plan.Objects)-1].SetAnnotations(map[string]string{inference.ServesKey: string(text)})
 }
 
 func matchLabels(selector map[string]string) map[infv1.LabelKey]infv1.LabelValue {

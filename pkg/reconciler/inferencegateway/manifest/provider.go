@@ -1,6 +1,9 @@
 package manifest
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Provider is the implementation behind a GatewayClass.
 type Provider string
@@ -55,6 +58,10 @@ type capabilities struct {
 	weightedPools bool
 	// regexPaths and timeouts are those of HTTPRoute.
 	regexPaths, timeouts bool
+	// backendFilters: each backend of a rule may set headers of its own.
+	backendFilters bool
+	// longestHold is how long the gateway waits for the picker's answer; 0 is without end, or not known.
+	longestHold time.Duration
 	// slowEndpoints: the picker may name a pod before the gateway knows the pod.
 	slowEndpoints bool
 }
@@ -63,13 +70,15 @@ type capabilities struct {
 func (p Provider) can() capabilities {
 	switch p {
 	case Istio:
-		return capabilities{pools: true, envoyFilters: true, regexPaths: true, timeouts: true, slowEndpoints: true}
+		return capabilities{pools: true, envoyFilters: true, regexPaths: true, timeouts: true, backendFilters: true,
+			longestHold: 1000 * time.Second, slowEndpoints: true}
 	case AgentGateway:
-		return capabilities{pools: true, filtersFirst: true, weightedPools: true, regexPaths: true, timeouts: true}
+		return capabilities{pools: true, filtersFirst: true, weightedPools: true, regexPaths: true, timeouts: true,
+			backendFilters: true}
 	case NGINX:
 		return capabilities{pools: true, ownEndpoints: true, weightedPools: true, regexPaths: true}
 	case EnvoyGateway, ACK:
-		return capabilities{pools: true, regexPaths: true, timeouts: true, slowEndpoints: true}
+		return capabilities{pools: true, regexPaths: true, timeouts: true, backendFilters: true, slowEndpoints: true}
 	case GKE:
 		return capabilities{pools: true, slowEndpoints: true}
 	case Kgateway:

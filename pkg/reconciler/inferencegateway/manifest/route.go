@@ -36,10 +36,7 @@ func (b *builder) renderRoutes() {
 		return
 	}
 	for _, g := range b.groups {
-		name := b.in.Service + "-inference"
-		if g.name != "main" {
-			name += "-" + g.name
-		}
+		name := b.in.Service + "-inference" + g.suffix()
 		spec := gatewayv1.HTTPRouteSpec{
 			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{b.parent()}},
 			Hostnames:       hostnames(g.hosts),
@@ -48,9 +45,14 @@ func (b *builder) renderRoutes() {
 		for _, r := range spec.Rules {
 			b.routeRules = append(b.routeRules, string(*r.Name))
 		}
-		b.add(StageRoute, identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName),
-			"route"}, withSpec(&spec))
+		b.addRoute(name, spec)
+		b.renderOtherPaths(g)
 	}
+}
+
+func (b *builder) addRoute(name string, spec gatewayv1.HTTPRouteSpec) {
+	id := identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}
+	b.add(StageRoute, id, withSpec(&spec))
 }
 
 // parent is the Gateway that routes attach to, or one listener of the Gateway.
