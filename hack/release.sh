@@ -2,6 +2,7 @@
 # Writes a release into _output/release/<version>/:
 #   autoscaler-adapter.yaml       the autoscaler and its webhook, for kubectl apply -f
 #   inference-gateway.yaml        the part for inference gateways, for who wants it
+#   prometheus.yaml               PodMonitors and alerts, for clusters with the Prometheus Operator
 #   autoscaler-adapter.tar        the image, an OCI layout that containerd, podman, skopeo and crane read
 #   autoscaler-adapter.cdx.json   what the binary in the image was built from (CycloneDX)
 #   ipa                           what people type, for the system of this machine; as kubectl-ipa in the PATH it is "kubectl ipa"
@@ -18,9 +19,10 @@ mkdir -p "$dir"
 VERSION=$version IMAGE=$image hack/build.sh archive "$dir/autoscaler-adapter.tar"
 go run ./hack/release -version "$version" -image "$image" >"$dir/autoscaler-adapter.yaml"
 go run ./hack/release -version "$version" -image "$image" -config config/inference-gateway >"$dir/inference-gateway.yaml"
+go run ./hack/release -version "$version" -image "$image" -config config/prometheus >"$dir/prometheus.yaml"
 go run ./hack/release -version "$version" -sbom "${OUTPUT:-_output}/bin/autoscaler-adapter" >"$dir/autoscaler-adapter.cdx.json"
 VERSION=$version hack/build.sh ipa && cp "${OUTPUT:-_output}/bin/ipa" "$dir/ipa"
-(cd "$dir" && sha256sum autoscaler-adapter.* inference-gateway.yaml ipa >SHA256SUMS)
+(cd "$dir" && sha256sum autoscaler-adapter.* inference-gateway.yaml prometheus.yaml ipa >SHA256SUMS)
 
 echo "release $version in $dir, image $image"
 ls -l "$dir" | awk 'NR > 1 { printf "  %9d  %s\n", $5, $9 }'

@@ -53,12 +53,18 @@ func namespaceFor(t *testing.T) string {
 	t.Helper()
 	name := "e2e-" + strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(t.Name(), "-"))
 	name = strings.Trim(name[:min(len(name), 50)], "-") + fmt.Sprintf("-%d", time.Now().Unix()%10000)
+	makeNamespace(t, name)
+	return name
+}
+
+// makeNamespace makes one of a name that a document uses.
+func makeNamespace(t *testing.T, name string) {
+	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"ipa-e2e": "true"}}}
 	if _, err := cluster.kube.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeNamespace(t, name) })
-	return name
 }
 
 // removeNamespace does not wait for pods to drain: nobody needs their answers any more.

@@ -22,8 +22,11 @@ const (
 	inferenceVersion = "v1.5.0"
 )
 
-// kserveVersion must agree with kserve/go.mod.
-const kserveVersion = "v0.17.0"
+// Versions of the parts; each must agree with its go.mod.
+const (
+	kserveVersion     = "v0.17.0"
+	prometheusVersion = "v0.316.0" // the Go module's name for Prometheus 3.16.0
+)
 
 // module is one upstream (or several that agree on their dependencies) with its own go.mod.
 type module struct {
@@ -31,6 +34,7 @@ type module struct {
 	dir    string   // below hack/cluster
 	inputs []string // files and directories whose content decides the build, below dir
 	groups []group
+	tags   string // build tags of the groups, most modules have none
 	tests  group  // of packages whose tests become programs, by the tag e2e; most modules have none
 	usual  string // how long a cold build takes, for the progress lines
 }
@@ -50,8 +54,12 @@ type goCall struct {
 
 func (m module) calls() []goCall {
 	var all []goCall
+	verb := []string{"build", "-v"}
+	if m.tags != "" {
+		verb = append(verb, "-tags="+m.tags)
+	}
 	for _, g := range m.groups {
-		all = append(all, goCall{[]string{"build", "-v"}, g})
+		all = append(all, goCall{verb, g})
 	}
 	if len(m.tests.packages) > 0 {
 		all = append(all, goCall{[]string{"test", "-c", "-tags=e2e"}, m.tests})
@@ -155,12 +163,25 @@ func kserveModule() module {
 	}
 }
 
+// prometheusModule is Prometheus with service discovery of Kubernetes and of files only: those
+// of the cloud providers are most of what it compiles otherwise.
+func prometheusModule() module {
+	return module{
+		name: "prometheus", dir: "prometheus", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "34 min at the lowest priority on two busy cores",
+		tags:   "remove_all_sd,enable_kubernetes_sd",
+		groups: []group{{"Prometheus " + prometheusVersion, []string{prometheusPath + "/cmd/prometheus"}, ""}},
+	}
+}
+
 // hash is the content of the inputs and of the flags, so a build is never taken for another.
 func (m module) hash(src string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, imageLayout, compileFlags, m.groups)
 	if len(m.tests.packages) > 0 { // else the hashes of older builds would change
 		fmt.Fprintln(h, m.tests)
+	}
+	if m.tags != "" {
+		fmt.Fprintln(h, m.tags)
 	}
 	for _, in := range m.inputs {
 		root := filepath.Join(src, m.dir, in)

@@ -21,6 +21,7 @@ func parts() map[string]part {
 	return map[string]part{
 		"knative-e2e": {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
 		"kserve":      {kserveModule(), finishKServe, []string{"manager"}},
+		"prometheus":  {prometheusModule(), finishPrometheus, []string{"prometheus"}},
 	}
 }
 
@@ -88,7 +89,10 @@ func finishKnativeE2E(_ paths, dir string, _ *progress) error {
 	return nil
 }
 
-const kservePath = "github.com/kserve/kserve"
+const (
+	kservePath     = "github.com/kserve/kserve"
+	prometheusPath = "github.com/prometheus/prometheus"
+)
 
 // finishKServe writes the controller's image and keeps KServe's kustomize folder, which
 // kserve/install.sh renders.
@@ -105,4 +109,8 @@ func finishKServe(p paths, dir string, _ *progress) error {
 		return err
 	}
 	return os.CopyFS(kept, os.DirFS(filepath.Join(root, "config")))
+}
+
+func finishPrometheus(_ paths, dir string, _ *progress) error {
+	return writeImage(dir, "prometheus", "dev.local/prometheus:"+prometheusVersion)
 }

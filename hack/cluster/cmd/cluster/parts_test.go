@@ -44,31 +44,48 @@ func TestModule_calls(t *testing.T) {
 	}
 }
 
-// The version in the image's name is the one that go.mod pins.
-func TestKServe_version(t *testing.T) {
-	b, err := os.ReadFile("../../kserve/go.mod")
+// The version in the name of a part's images is the one that its go.mod pins.
+func TestParts_versions(t *testing.T) {
+	for file, want := range map[string]string{
+		"kserve/go.mod":              "require " + kservePath + " " + kserveVersion + "\n",
+		"kserve/kustomization.yaml":  "image: dev.local/kserve-controller:" + kserveVersion + "\n",
+		"prometheus/go.mod":          "require " + prometheusPath + " " + prometheusVersion + "\n",
+		"prometheus/prometheus.yaml": "image: dev.local/prometheus:" + prometheusVersion + "\n",
+	} {
+		b, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s has no line %q", file, want)
+		}
+	}
+}
+
+// Build tags count for the hash, and reach the compiler.
+func TestModule_tags(t *testing.T) {
+	m := prometheusModule()
+	if verb := strings.Join(m.calls()[0].verb, " "); verb != "build -v -tags=remove_all_sd,enable_kubernetes_sd" {
+		t.Errorf("go %s", verb)
+	}
+	src := filepath.Join("..", "..")
+	with, err := m.hash(src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "require " + kservePath + " " + kserveVersion + "\n"; !strings.Contains(string(b), want) {
-		t.Errorf("kserve/go.mod has no line %q", want)
-	}
-	b, err = os.ReadFile("../../kserve/kustomization.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "image: dev.local/kserve-controller:" + kserveVersion + "\n"; !strings.Contains(string(b), want) {
-		t.Errorf("kserve/kustomization.yaml has no line %q", want)
+	m.tags = ""
+	if without, err := m.hash(src); err != nil || with == without {
+		t.Errorf("hash %s without tags, %s with them (%v)", without, with, err)
 	}
 }
 
 func TestFindPart(t *testing.T) {
-	for _, name := range []string{"knative-e2e", "kserve"} {
+	for _, name := range []string{"knative-e2e", "kserve", "prometheus"} {
 		if p, err := findPart(name); err != nil || p.module.dir != name {
 			t.Errorf("%v %v", p.module, err)
 		}
 	}
-	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: knative-e2e, kserve") {
+	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: knative-e2e, kserve, prometheus") {
 		t.Errorf("error %v, want the names of the parts", err)
 	}
 }
