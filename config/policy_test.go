@@ -159,9 +159,9 @@ func secret(name, kind string) string {
 	return `{apiVersion: v1, kind: Secret, metadata: {name: ` + name + `}, type: ` + kind + `}`
 }
 
-// budget is a PodDisruptionBudget that an object of its own name owns.
-func budget(name, owner, spec string) string {
-	return `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: ` + name + `, ownerReferences: [{apiVersion: a/v1, kind: ` + owner + `, name: ` + name + `, uid: u}]}, spec: {maxUnavailable: 1, ` + spec + `}}`
+// budget is the PodDisruptionBudget r that an object of its own name owns.
+func budget(owner, spec string) string {
+	return `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: r, ownerReferences: [{apiVersion: a/v1, kind: ` + owner + `, name: r, uid: u}]}, spec: {maxUnavailable: 1, ` + spec + `}}`
 }
 
 const selectsOne = `selector: {matchLabels: {serving.knative.dev/revisionUID: u}}`
@@ -247,16 +247,16 @@ func TestPolicies(t *testing.T) {
 		{"the status of a pod of others", request{autoscaler, "kube-system", "p", "pods/status", strings.Replace(status(running, gateOpen), revision, "a: b", 1), strings.Replace(status(running), revision, "a: b", 1)}, "only pods of Knative revisions"},
 		{"a label by way of the status", request{autoscaler, "team", "p", "pods/status", strings.Replace(status(running, gateOpen), revision, revision+", a: b", 1), status(running)}, "nothing of a pod but"},
 		{"a deletion cost by way of the status", request{autoscaler, "team", "p", "pods/status", strings.Replace(status(running), revision+"}", revision+"}"+costs+"}", 1), status(running)}, "no annotation of a pod but"},
-		{"a budget", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", selectsOne), ""}, ""},
-		{"a budget changes", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", selectsOne), budget("r", "PodAutoscaler", selectsOne)}, ""},
-		{"a budget goes", request{autoscaler, "team", "r", "poddisruptionbudgets", "", budget("r", "PodAutoscaler", selectsOne)}, ""},
-		{"a budget of no PodAutoscaler", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "Revision", selectsOne), ""}, "only PodDisruptionBudgets of PodAutoscalers"},
+		{"a budget", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("PodAutoscaler", selectsOne), ""}, ""},
+		{"a budget changes", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("PodAutoscaler", selectsOne), budget("PodAutoscaler", selectsOne)}, ""},
+		{"a budget goes", request{autoscaler, "team", "r", "poddisruptionbudgets", "", budget("PodAutoscaler", selectsOne)}, ""},
+		{"a budget of no PodAutoscaler", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("Revision", selectsOne), ""}, "only PodDisruptionBudgets of PodAutoscalers"},
 		{"a budget without an owner", request{autoscaler, "team", "r", "poddisruptionbudgets", `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: r}, spec: {` + selectsOne + `}}`, ""}, "only PodDisruptionBudgets of PodAutoscalers"},
-		{"a budget over all pods", request{autoscaler, "kube-system", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", "selector: {}"), ""}, "over the pods of one revision"},
-		{"a budget over other pods", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", "selector: {matchLabels: {app: db}}"), ""}, "over the pods of one revision"},
-		{"a budget by an expression", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", strings.Replace(selectsOne, "}}", "}, matchExpressions: [{key: a, operator: Exists}]}", 1)), ""}, "over the pods of one revision"},
-		{"somebody's budget changes", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("r", "PodAutoscaler", selectsOne), budget("r", "Deployment", selectsOne)}, "takes over and deletes only"},
-		{"somebody's budget goes", request{autoscaler, "team", "r", "poddisruptionbudgets", "", budget("r", "Deployment", selectsOne)}, "takes over and deletes only"},
+		{"a budget over all pods", request{autoscaler, "kube-system", "r", "poddisruptionbudgets", budget("PodAutoscaler", "selector: {}"), ""}, "over the pods of one revision"},
+		{"a budget over other pods", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("PodAutoscaler", "selector: {matchLabels: {app: db}}"), ""}, "over the pods of one revision"},
+		{"a budget by an expression", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("PodAutoscaler", strings.Replace(selectsOne, "}}", "}, matchExpressions: [{key: a, operator: Exists}]}", 1)), ""}, "over the pods of one revision"},
+		{"somebody's budget changes", request{autoscaler, "team", "r", "poddisruptionbudgets", budget("PodAutoscaler", selectsOne), budget("Deployment", selectsOne)}, "takes over and deletes only"},
+		{"somebody's budget goes", request{autoscaler, "team", "r", "poddisruptionbudgets", "", budget("Deployment", selectsOne)}, "takes over and deletes only"},
 		{"somebody else", request{"another", "team", "p", "pods", pod(revision, "evil", ""), pod(revision, "i", "")}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

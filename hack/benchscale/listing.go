@@ -56,7 +56,8 @@ func execFirst() error {
 	const roundRobin = 2
 	priority := int32(1)
 	runtime.LockOSThread() // the policy is of a thread
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, roundRobin, uintptr(unsafe.Pointer(&priority))); errno != 0 {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, roundRobin, uintptr(unsafe.Pointer(&priority)))
+	if errno != 0 {
 		return fmt.Errorf("running the client of lists before others: %w", errno)
 	}
 	self, err := os.Executable()
@@ -167,7 +168,8 @@ func newTicks(period time.Duration) (*ticks, error) {
 	each := syscall.NsecToTimespec(int64(period))
 	spec := [2]syscall.Timespec{each, each} // the interval, and the first
 	t := &ticks{os.NewFile(fd, "timer"), time.Now(), period}
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0); errno != 0 {
+	_, _, errno = syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	if errno != 0 {
 		return nil, fmt.Errorf("setting a timer: %w", errno)
 	}
 	return t, nil
