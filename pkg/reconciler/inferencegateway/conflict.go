@@ -18,7 +18,8 @@ import (
 
 // conflicts finds routes of others that take requests of ours: same listener,
 // host and match, and older, so that the Gateway API gives them the request.
-// Knative's own routes match "/", which is less specific, and do not conflict.
+// Knative's own routes match "/" and do not conflict: that is less specific than what
+// inference has, and just what our route for other paths is for.
 func (r *Reconciler) conflicts(b bound, plan manifest.Plan) []manifest.Finding {
 	var findings []manifest.Finding
 	for _, obj := range plan.Objects {
@@ -95,11 +96,15 @@ func overlap(mine, theirs *gatewayv1.HTTPRoute) (host, match string) {
 	return "", ""
 }
 
-// commonMatch is the text of a match that both routes have, as the API server writes matches.
+// commonMatch is the text of a match for inference that both routes have, as the API server
+// writes matches. Ours for other paths, the only one without a method, gives way to an older
+// route, such as Knative's own.
 func commonMatch(mine, theirs *gatewayv1.HTTPRoute) string {
 	others := matchesOf(theirs)
 	for _, m := range matchesOf(mine) {
-		if slices.ContainsFunc(others, func(o gatewayv1.HTTPRouteMatch) bool { return equality.Semantic.DeepEqual(o, m) }) {
+		if m.Method != nil && slices.ContainsFunc(others, func(o gatewayv1.HTTPRouteMatch) bool {
+			return equality.Semantic.DeepEqual(o, m)
+		}) {
 			return strings.TrimSpace(string(value(m.Method)) + " " + value(value(m.Path).Value))
 		}
 	}

@@ -106,15 +106,21 @@ func TestReconcile_hostConflict(t *testing.T) {
 		c.create(httpRoutes, theirs("qwen.default.example.com", `{path: {type: PathPrefix, value: /}}`))
 		c.service("qwen", asked)
 		c.settle("qwen")
+		age := func(o map[string]any) {
+			o["metadata"].(map[string]any)["creationTimestamp"] = "1999-01-01T00:00:00Z"
+		}
+		c.set(httpRoutes, "qwen.default.example.com", age)
+		c.reconcile("qwen")
+		if got := c.condition("qwen", inference.ConditionRouteAccepted); got.Reason == inference.ReasonHostConflict {
+			t.Errorf("Knative's older route: %s", got.Message)
+		}
 		c.pass(time.Minute)
 		c.create(httpRoutes, theirs("newer", `{method: POST, path: {type: Exact, value: /v1/completions}}`))
 		c.settle("qwen")
 		if got := c.r.concerned(resource{GroupVersionResource: httpRoutes}, c.live(httpRoutes, "newer")); len(got) != 1 || got[0].Name != "qwen" {
 			t.Errorf("a route on our host concerns %v, want qwen", got)
 		}
-		c.set(httpRoutes, "newer", func(o map[string]any) {
-			o["metadata"].(map[string]any)["creationTimestamp"] = "1999-01-01T00:00:00Z"
-		})
+		c.set(httpRoutes, "newer", age)
 		c.reconcile("qwen")
 		got := c.condition("qwen", inference.ConditionRouteAccepted)
 		if got.Status != metav1.ConditionFalse || got.Reason != inference.ReasonHostConflict || !strings.Contains(got.Message, "default/newer has POST /v1/completions on host qwen.default.example.com") {
