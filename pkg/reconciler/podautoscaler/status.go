@@ -181,7 +181,7 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 		r.starts.set(pa.UID, start{asleep: true})
 	case routed && rep.pooled:
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
-		c.Message = "One pod is kept, because an InferencePool selects the revision's pods that is shared by several Services or not ours: nobody would see that a request of its inference gateway waits for this revision. Give the Service a pool of its own."
+		c.Message = "One pod is kept, because an InferencePool that several Services share, or that is not ours, selects the revision's pods: nobody would see that a request of its inference gateway waits for this revision. Give the Service a pool of its own."
 	case routed && rep.settings.Zero.Allowed && (activator != nil || picker != nil):
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne
 		c.Message = unseen(activator, picker)
