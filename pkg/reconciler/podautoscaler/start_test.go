@@ -213,9 +213,9 @@ func TestPAAdded_looksAtThoseStarting(t *testing.T) {
 	b := newBench(t, 1, starting, started, fresh)
 	impl := controller.NewContext(t.Context(), idle{}, controller.ControllerOptions{WorkQueueName: t.Name(), Logger: zap.NewNop().Sugar()})
 	b.paAdded(impl, fresh)
+	impl.WorkQueue().ShutDown() // gives what it has, then ends; Len is wrong while keys are on their way
 	var got []string
-	for range impl.WorkQueue().Len() {
-		key, _ := impl.WorkQueue().Get()
+	for key, ended := impl.WorkQueue().Get(); !ended; key, ended = impl.WorkQueue().Get() {
 		got = append(got, key.(types.NamespacedName).Name)
 	}
 	slices.Sort(got)
