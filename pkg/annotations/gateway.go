@@ -36,7 +36,7 @@ func route() []Annotation {
 		{Key: inference.PathsKey, Place: Service, InConfigMap: true, Kind: Text{"up to 16 exact paths"}, DefaultDoc: "the engine's",
 			Doc: "POST paths that go to the pool, in place of `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`, with a picker of llm-d `/v1/messages`; [Triton's](#engines)"},
 		{Key: inference.OtherPathsKey, Place: Service, InConfigMap: true, Kind: words(OtherPathsKnative, OtherPathsNone), Default: OtherPathsKnative,
-			Doc: "requests that are none for inference, such as `GET /v1/models`: by Knative's own way to the revisions, which wakes them from [zero](#zero), or not at all (404). Not for Services that share a host by `model` or `match-headers`"},
+			Doc: "the route of requests that are not for inference, such as `GET /v1/models`: Knative's own way to the revisions, which wakes them from [zero](#zero), or none (404). Not for Services that share a host by `model` or `match-headers`"},
 		{Key: inference.RequestTimeoutKey, Place: Service, InConfigMap: true, Kind: Duration{Max: 24 * time.Hour, Millis: true, Example: "30s", Why: "0s is no timeout"}, Default: "0s",
 			Doc: "of the route; 0s is none"},
 	}

@@ -32,7 +32,7 @@ type Intent struct {
 	// settings that reach beyond their namespace, settings of the cluster only: patterns
 	// of namespace/name, patterns of picker images, and keys of annotations.
 	AllowedGateways, AllowedImages, AllowedKeys []string
-	// OtherPaths is knative or none.
+	// OtherPaths is knative or none: the route of requests that are not for inference.
 	OtherPaths string
 	// RequestTimeout is the route's; 0 is none.
 	RequestTimeout time.Duration
@@ -162,13 +162,14 @@ const (
 // What is done about the header that names a request's flow, between which a
 // picker's flow control is fair.
 const (
-	// OtherPathsNone leaves requests that are none for inference without an answer of ours.
-	OtherPathsNone = annotations.OtherPathsNone
 	// FairnessRemoved takes it off where the gateway can.
 	FairnessRemoved = annotations.FairnessRemoved
 	// FairnessClient leaves it to the client, for clients that are trusted not to make up names.
 	FairnessClient = annotations.FairnessClient
 )
+
+// OtherPathsNone gives requests that are not for inference no route.
+const OtherPathsNone = annotations.OtherPathsNone
 
 // FlowControl is the picker's waiting room.
 type FlowControl struct {

@@ -34,7 +34,7 @@ const (
 	HostnamesKey = Domain + "/hostnames"
 	// PathsKey lists the exact POST paths.
 	PathsKey = Domain + "/paths"
-	// OtherPathsKey is knative or none: what becomes of requests that are none for inference.
+	// OtherPathsKey is knative or none: the route of requests that are not for inference.
 	OtherPathsKey = Domain + "/other-paths"
 	// RequestTimeoutKey is the route's timeout; 0s is none.
 	RequestTimeoutKey = Domain + "/request-timeout"

@@ -32,6 +32,8 @@ type group struct {
 	// objective is its name in the annotation; empty is the Service's own priority.
 	objective string
 	shares    []share
+	// splits are the parts of its requests that Knative gives each revision.
+	splits []Split
 }
 
 // share is a pool's part of a group, in percent.
@@ -120,7 +122,7 @@ func (b *builder) share() {
 	}
 	pool := b.poolName()
 	b.plan.Pools[""] = pool
-	b.groups = []group{{name: "main", hosts: b.w.Main.Hosts, shares: []share{{pool: pool, percent: 100}}}}
+	b.groups = []group{{name: "main", hosts: b.w.Main.Hosts, splits: b.w.Main.Splits, shares: []share{{pool: pool, percent: 100}}}}
 	routed := 0
 	for _, s := range b.w.Main.Splits {
 		if s.Percent > 0 {
@@ -154,9 +156,12 @@ func (b *builder) canSplit() bool {
 }
 
 func (b *builder) sharePerRevision() {
-	groups := []group{{name: "main", hosts: b.w.Main.Hosts, shares: b.shares(b.w.Main.Splits)}}
+	groups := []group{{name: "main", hosts: b.w.Main.Hosts, splits: b.w.Main.Splits}}
 	for _, t := range b.w.Tags {
-		groups = append(groups, group{name: "tag-" + t.Tag, hosts: t.Hosts, shares: b.shares(t.Splits)})
+		groups = append(groups, group{name: "tag-" + t.Tag, hosts: t.Hosts, splits: t.Splits})
+	}
+	for i := range groups {
+		groups[i].shares = b.shares(groups[i].splits)
 	}
 	for _, g := range groups {
 		if len(g.shares) > 0 {

@@ -49,7 +49,7 @@ func (b *builder) addObjectiveHosts(main group) {
 		return
 	}
 	for _, o := range b.in.Objectives {
-		g := group{name: "obj-" + o.Name, objective: o.Name, shares: main.shares}
+		g := group{name: "obj-" + o.Name, objective: o.Name, shares: main.shares, splits: main.splits}
 		for _, h := range objectiveHosts(o, main.hosts) {
 			if b.tagHas(h) {
 				b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonHostConflict,

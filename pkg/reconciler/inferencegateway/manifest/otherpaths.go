@@ -21,19 +21,19 @@ func (g group) suffix() string {
 	return "-" + g.name
 }
 
-// renderOtherPaths writes the route of a group for requests that are none for inference.
+// renderOtherPaths writes the route of a group for all requests that are not for inference.
 // They go to the revisions as Knative's own route sends them: to pods, or to the
 // activator, which wakes a revision at zero. A picker cannot hold a request without a
-// body, and understands the inference paths only. The rule matches every path, so any
-// rule of the group's inference route, and Knative's own older route where it is on the
-// same Gateway, goes before it.
+// body, and understands the inference paths only. The rule matches every path. The rules of
+// the group's inference route match less and come first, and so does Knative's own route,
+// which is older, where it is on the same Gateway.
 func (b *builder) renderOtherPaths(g group) {
 	if b.in.OtherPaths == binding.OtherPathsNone || len(b.in.Models) > 0 || len(b.in.MatchHeaders) > 0 {
 		return
 	}
 	hosts := slices.DeleteFunc(slices.Clone(g.hosts), b.hasNeighbourAt)
-	splits := b.knativeSplits(g)
-	if len(hosts) == 0 || len(splits) == 0 {
+	shares := b.knativeShares(g)
+	if len(hosts) == 0 || len(shares) == 0 {
 		return
 	}
 	every := gatewayv1.HTTPPathMatch{Type: new(gatewayv1.PathMatchPathPrefix), Value: new("/")}
@@ -42,10 +42,10 @@ func (b *builder) renderOtherPaths(g group) {
 		Name:    new(gatewayv1.SectionName(fmt.Sprintf("%s.%s.%s.knative", b.in.Namespace, b.in.Service, g.name))),
 		Matches: []gatewayv1.HTTPRouteMatch{{Path: &every}},
 	}
-	for _, s := range splits {
+	for _, s := range shares {
 		rule.BackendRefs = append(rule.BackendRefs, b.knativeBackend(s))
 	}
-	if len(splits) == 1 { // every gateway knows filters of a rule
+	if len(shares) == 1 { // every gateway knows filters of a rule
 		rule.Filters, rule.BackendRefs[0].Filters, rule.BackendRefs[0].Weight = rule.BackendRefs[0].Filters, nil, nil
 	}
 	if b.can.timeouts {
@@ -57,25 +57,18 @@ func (b *builder) renderOtherPaths(g group) {
 	})
 }
 
-// hasNeighbourAt reports whether another Service of the Gateway serves a host, too: whose
-// models a GET asks for is then not known.
+// hasNeighbourAt reports whether another Service of the Gateway serves a host, too. Then it
+// is not known which Service's models a GET asks for.
 func (b *builder) hasNeighbourAt(host string) bool {
 	return slices.ContainsFunc(b.w.Neighbours, func(n Neighbour) bool {
 		return n.Intent.Gateway == b.in.Gateway && slices.Contains(hostsOf(n), host)
 	})
 }
 
-// knativeSplits are the shares of the revisions in a group's requests, the largest first:
-// those of its tag, or of the Service's own hosts. It is the largest only on a gateway
-// that cannot tell Knative's revision for each backend.
-func (b *builder) knativeSplits(g group) []share {
-	traffic := b.w.Main
-	for _, t := range b.w.Tags {
-		if g.name == "tag-"+t.Tag {
-			traffic = t
-		}
-	}
-	shares := b.shares(traffic.Splits)
+// knativeShares are the shares of the revisions in a group's requests, the largest first. On
+// a gateway that cannot set the headers of each backend it is the largest alone.
+func (b *builder) knativeShares(g group) []share {
+	shares := b.shares(g.splits)
 	if len(shares) > 1 && !b.can.backendFilters {
 		return shares[:1]
 	}

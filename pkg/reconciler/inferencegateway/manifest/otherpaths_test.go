@@ -9,7 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// otherPaths lists the routes for requests that are none for inference as "name: hosts -> revisions".
+// otherPaths lists the routes for requests that are not for inference as "name: hosts -> revisions".
 func otherPaths(t *testing.T, p Plan) (out []string) {
 	t.Helper()
 	for _, o := range p.Objects {
@@ -33,7 +33,7 @@ func otherPaths(t *testing.T, p Plan) (out []string) {
 	return out
 }
 
-// Requests that are none for inference go to the revisions by Knative's own way, where it
+// Requests that are not for inference go to the revisions by Knative's own way, where it
 // is known whose they are.
 func TestOtherPaths(t *testing.T) {
 	const whole = "qwen-knative: qwen.default.example.com -> qwen-00001"
