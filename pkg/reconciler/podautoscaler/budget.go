@@ -36,6 +36,8 @@ func (r *Reconciler) keepBudget(ctx context.Context, pa *v1alpha1.PodAutoscaler,
 	want := budget(pa, limit)
 	budgets := r.kube.PolicyV1().PodDisruptionBudgets(pa.Namespace)
 	switch {
+	case !found && r.strangers.recent(pa.UID):
+		return nil // the API server is not asked at each reconciliation whether it is gone
 	case !found:
 		_, err = budgets.Create(ctx, want, metav1.CreateOptions{})
 		if apierrs.IsAlreadyExists(err) {
@@ -58,7 +60,7 @@ func (r *Reconciler) keepBudget(ctx context.Context, pa *v1alpha1.PodAutoscaler,
 func (r *Reconciler) foreignBudget(ctx context.Context, pa *v1alpha1.PodAutoscaler) error {
 	live, err := r.kube.PolicyV1().PodDisruptionBudgets(pa.Namespace).Get(ctx, pa.Name, metav1.GetOptions{})
 	if err != nil || metav1.IsControlledBy(live, pa) || !r.strangers.due(pa.UID) {
-		return nil //nolint:nilerr // one that went meanwhile is made when the PodAutoscaler is looked at again
+		return nil //nolint:nilerr // where it was deleted meanwhile, the next reconciliation makes ours
 	}
 	r.warnOwners(ctx, pa, autoscaling.ReasonBudgetNotOurs, fmt.Sprintf(
 		"A PodDisruptionBudget %s exists that the autoscaler did not make, so %s has no effect. Delete it, or remove the annotation.",

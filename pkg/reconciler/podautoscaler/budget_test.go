@@ -105,9 +105,18 @@ func TestKeepBudget_foreign(t *testing.T) {
 	if got := b.eventText(); !strings.Contains(got, "Warning BudgetNotOurs A PodDisruptionBudget llm-1 exists") {
 		t.Errorf("events: %s", got)
 	}
+	b.kube.ClearActions()
 	b.reconcile(pa)
 	if got := b.eventText(); strings.Contains(got, "BudgetNotOurs") {
 		t.Errorf("said twice: %s", got)
+	}
+	if got := b.budgetWrites(); got != "" {
+		t.Errorf("the API server is asked at each reconciliation: %s", got)
+	}
+	b.strangers.reported[pa.UID] = b.strangers.reported[pa.UID].Add(-remindEvery)
+	b.reconcile(pa)
+	if got := b.budgetWrites(); got != "create llm-1: 1 of rev-uid" {
+		t.Errorf("after ten minutes wrote %q", got)
 	}
 }
 

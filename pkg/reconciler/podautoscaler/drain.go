@@ -117,7 +117,7 @@ func (r *Reconciler) openNew(ctx context.Context, rev collector.Key) error {
 	return errors.Join(errs...)
 }
 
-// strayInterval is how often pods and budgets are looked for that nobody else would tend.
+// strayInterval is the time between two searches for pods and budgets that nothing else takes care of.
 const strayInterval = 5 * time.Second
 
 // TendStrays opens, until ctx ends, the gates of pods whose revision is not of our class

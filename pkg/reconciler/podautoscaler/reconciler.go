@@ -73,7 +73,7 @@ type Reconciler struct {
 	// clock is systemClock where it is nil.
 	clock   clock
 	writers reminders
-	// strangers are for budgets that are not ours.
+	// strangers remembers whose budget somebody else made: it is tried again when that is reported again.
 	strangers reminders
 	log       *slog.Logger
 }

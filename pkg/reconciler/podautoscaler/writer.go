@@ -67,7 +67,7 @@ type reminders struct {
 func (w *reminders) due(uid types.UID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if last, ok := w.reported[uid]; ok && time.Since(last) < remindEvery {
+	if w.isRecent(uid) {
 		return false
 	}
 	if w.reported == nil {
@@ -75,6 +75,19 @@ func (w *reminders) due(uid types.UID) bool {
 	}
 	w.reported[uid] = time.Now()
 	return true
+}
+
+// recent reports whether the last report is younger than remindEvery.
+func (w *reminders) recent(uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.isRecent(uid)
+}
+
+// isRecent is recent; w.mu is held.
+func (w *reminders) isRecent(uid types.UID) bool {
+	last, ok := w.reported[uid]
+	return ok && time.Since(last) < remindEvery
 }
 
 func (w *reminders) forget(uid types.UID) {
