@@ -15,10 +15,10 @@ import (
 	"unsafe"
 )
 
-// listsRole is the argument of the process that lists. It is one of its own, and what makes
-// a client late by itself is kept out of it: it runs before everything else (SCHED_RR) on
+// listsRole is the argument of the process that lists. It is a process of its own, so that a
+// late client is not taken for a late answer: it runs before other processes (SCHED_RR) on
 // one core at a time, never collects garbage, and is woken by a timer of the kernel, because
-// Go's own are late by up to a millisecond in a process that waits for the network.
+// Go's own timers are late by up to a millisecond in a process that waits for the network.
 const listsRole = "lists"
 
 // listsOrder is what that process reads on stdin; it writes latencies to stdout.
@@ -51,7 +51,7 @@ func runLists() error {
 	return json.NewEncoder(os.Stdout).Encode(l)
 }
 
-// execFirst runs this program again, all threads of which inherit the policy of this one.
+// execFirst replaces this process by one whose threads all have the policy of this thread.
 func execFirst() error {
 	const roundRobin = 2
 	priority := int32(1)

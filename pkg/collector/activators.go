@@ -199,8 +199,8 @@ func (a *activators) pause(costs []time.Duration) time.Duration {
 	return min(fastReading(slices.Min(costs)), slowActivator)
 }
 
-// fastReading is the time between two readings, each of which takes so long, while a
-// revision waits for its first pod.
+// fastReading is the time between two readings while a revision waits for its first pod;
+// cost is how long one reading takes.
 func fastReading(cost time.Duration) time.Duration { return max(fastActivator, activatorDuty*cost) }
 
 // hurry has the activators read fast from now on: a revision lost its last pod.
@@ -349,7 +349,7 @@ func (r *revision) open(now time.Time) float64 {
 		}
 		sum += held.active
 	}
-	if r.target.Pooled && len(r.ledger.queues) <= len(r.ownQueues()) {
+	if r.lacksPicker() {
 		return math.NaN()
 	}
 	for _, p := range r.pods {

@@ -112,10 +112,16 @@ func (c *Collector) PickerProblem(key Key) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.target.Pooled && len(pickers) == 0 {
+	if r.lacksPicker() {
 		return errNoPicker
 	}
 	return nil
+}
+
+// lacksPicker reports whether a picker may hold requests of the revision and SetHeld named
+// none; r.mu is held.
+func (r *revision) lacksPicker() bool {
+	return r.target.Pooled && len(r.ledger.queues) <= len(r.ownQueues())
 }
 
 var errNoPicker = errors.New("the endpoint picker of the revision's InferencePool is not read yet")

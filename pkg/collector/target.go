@@ -167,8 +167,8 @@ func (t *target) fresh(now time.Time) bool {
 }
 
 // patience is how long a target may take to give a good sample. A replica that begins to
-// lead keeps what it read as a standby until the next reading, and a picker that is read
-// fast is not sooner without a sample for that.
+// lead keeps what it read as a standby until the next reading, and the samples of a picker
+// that is read fast stay known for as long as those of others.
 func (t *target) patience() time.Duration {
 	o := &t.rev.c.o
 	interval := max(t.planned, t.interval(), t.rev.c.interval(t.source))

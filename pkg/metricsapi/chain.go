@@ -32,7 +32,7 @@ func shortForLists(short, library http.Handler, c *genericapiserver.Config) http
 	})
 }
 
-// impersonates reports whether the caller asks as somebody else, which the library decides.
+// impersonates reports whether the caller asks as somebody else; the library decides whether that is allowed.
 func impersonates(h http.Header) bool {
 	for name := range h {
 		if strings.HasPrefix(name, "Impersonate-") {
@@ -45,8 +45,8 @@ func impersonates(h http.Header) bool {
 // shortChain is the library's chain without what a list from memory has no use for: a
 // goroutine with a copy of the request that can be given up after a minute, traces,
 // audit events, warnings and the log of requests, which were half of what a list
-// allocates. Callers are told apart, allowed, limited and refused by the same filters in
-// the same order; what can wait is a review of the caller, which the deadline ends.
+// allocates. The filters that authenticate, authorise, limit and refuse callers are the same,
+// in the same order. Only the review of a caller can take long, and the deadline ends it.
 func shortChain(api http.Handler, c *genericapiserver.Config) http.Handler {
 	h := filters.WithAuthorization(api, c.Authorization.Authorizer, c.Serializer)
 	h = genericfilters.WithMaxInFlightLimit(h, c.MaxRequestsInFlight, c.MaxMutatingRequestsInFlight, c.LongRunningFunc)

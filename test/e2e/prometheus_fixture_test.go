@@ -156,7 +156,7 @@ func (p *promServer) waitData(timeout time.Duration, expressions ...string) {
 	})
 }
 
-// promNode is as much of a parsed expression as is looked at.
+// promNode is the fields of a parsed expression that say which series it reads.
 type promNode struct {
 	Type     string `json:"type"`
 	Name     string `json:"name"`

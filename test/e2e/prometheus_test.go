@@ -17,7 +17,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/test/testbed"
 )
 
-// documentedModel is the Service that the documents' expressions name: models/llama.
+// documentedModel is a Service on the metric slo: the documents ask for its series.
 func documentedModel(t *testing.T) *service {
 	makeNamespace(t, "models")
 	return simulator(t, "models", "llama", annotations{

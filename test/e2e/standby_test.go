@@ -118,8 +118,8 @@ func adapterProcess(pod string) (int, error) {
 	return found[0], nil
 }
 
-// processesWhere are this machine's processes of which match is true, given the name of the
-// program and the folder under /proc; it is an error that there is none.
+// processesWhere returns this machine's processes that match. match gets the name of the
+// program and the folder of the process under /proc. To find none is an error.
 func processesWhere(match func(program, dir string) bool) (found processes, err error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {

@@ -123,7 +123,7 @@ func TestInFile(t *testing.T) {
 	}
 }
 
-// shipped are the expressions of the tree, of which there are some in documents and alerts.
+// shipped are the expressions of the tree; it fails where documents or alerts have none.
 func shipped(t *testing.T) []Expression {
 	t.Helper()
 	all, err := Expressions(root)
