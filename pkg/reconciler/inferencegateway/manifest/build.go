@@ -122,7 +122,8 @@ func (b *builder) share() {
 	}
 	pool := b.poolName()
 	b.plan.Pools[""] = pool
-	b.groups = []group{{name: "main", hosts: b.w.Main.Hosts, splits: b.w.Main.Splits, shares: []share{{pool: pool, percent: 100}}}}
+	b.groups = []group{{name: "main", hosts: b.w.Main.Hosts, splits: b.w.Main.Splits,
+		shares: []share{{pool: pool, percent: 100}}}}
 	routed := 0
 	for _, s := range b.w.Main.Splits {
 		if s.Percent > 0 {
