@@ -61,7 +61,8 @@ func expectPromptsLearned(t *testing.T, r revision, single int) {
 	// Half of the weight is of the last 10 minutes: what was before weighs a little less.
 	want := (float64(single) + engine) / (float64(single) + asked)
 	var got float64
-	eventually(t, settle, "the ratio is learned", func() (bool, string) { // the condition is half a minute old at most
+	// The ratio is known after six bins of 10 s, and the condition's numbers are a minute old at most.
+	eventually(t, 2*settle, "the ratio is learned", func() (bool, string) {
 		_, why := r.why()
 		if found := learnedRatio.FindStringSubmatch(why); found != nil {
 			got, _ = strconv.ParseFloat(found[1], 64)
