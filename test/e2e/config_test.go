@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"maps"
-	"strings"
 	"testing"
 	"time"
 
@@ -90,7 +89,5 @@ func TestConfigIPAIsFollowedLive(t *testing.T) {
 	r.waitReplicas(settle, "9 waiting of the default 5 want 2", exactly(2))
 	editConfig(t, ownNamespace, "config-ipa", map[string]string{"num-requests-waiting-target-default": "3"})
 	r.waitReplicas(10*time.Second, "9 waiting of 3 want 3", exactly(3))
-	if _, why := r.why(); !strings.Contains(why, "(target 3 per replica) and needs 3 replicas") {
-		t.Errorf("condition Scaling says %q, want the new target", why)
-	}
+	r.waitWhy("(target 3 per replica) and needs 3 replicas")
 }

@@ -47,9 +47,7 @@ func TestEachMetricScalesUpAndDown(t *testing.T) {
 			clients := s.clients(c.shape, c.clients)
 			r.waitReplicas(settle, "scaled up", atLeast(c.reaches))
 			waitEvent(t, namespace, "PodAutoscaler", r.revision, "Scaled from 1 to", c.metric+" is ", " (target "+c.target)
-			if _, why := r.why(); !strings.Contains(why, c.metric+" is ") {
-				t.Errorf("condition Scaling says %q, want %s", why, c.metric)
-			}
+			r.waitWhy(c.metric + " is ")
 			if report := clients.Stop(); report.Failed > 0 {
 				t.Errorf("load: %v", report)
 			}

@@ -31,9 +31,7 @@ func TestSLOScalesOnLatency(t *testing.T) {
 	clients := s.clients(load.Shape{Prompt: 20, Tokens: 60}, 24)
 	defer clients.Abort()
 	r.waitReplicas(3*settle, "scaled up on its latency", atLeast(2))
-	if _, why := r.why(); !strings.Contains(why, "one replica sustains ") || !strings.Contains(why, "TTFT <= 1s and ITL <= 200ms") {
-		t.Errorf("condition Scaling %q, want the demand, the capacity and the objective", why)
-	}
+	r.waitWhy("one replica sustains ", "TTFT <= 1s and ITL <= 200ms")
 	for _, metric := range []string{"slo_capacity_rps", "slo_demand_rps", "slo_startup_time_seconds", "slo_concurrency_target", "ttft_p95_ms", "itl_p95_ms"} {
 		eventually(t, settle, metric+" is served", func() (bool, string) {
 			v := r.number(metric)

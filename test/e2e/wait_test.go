@@ -195,6 +195,16 @@ func (r revision) why() (reason, message string) {
 	return "", ""
 }
 
+// waitWhy waits until condition Scaling holds all the parts. The condition is written after the
+// count, so a test that saw the count may come before the words.
+func (r revision) waitWhy(parts ...string) {
+	r.t.Helper()
+	eventually(r.t, 10*time.Second, fmt.Sprintf("condition Scaling says %q", parts), func() (bool, string) {
+		_, why := r.why()
+		return containsAll(why, parts), why
+	})
+}
+
 // events returns "Type Reason: message" of every event on an object.
 func events(t *testing.T, namespace, kind, name string) []string {
 	t.Helper()
