@@ -95,6 +95,8 @@ func requests() []Annotation {
 			Doc: "further priorities, each on a host of its own"},
 		{Key: inference.ObjectiveHeaderKey, Place: Service, InConfigMap: true, Kind: words(Auto, HeaderSet, HeaderNone), Default: Auto,
 			Doc: "who says the priority: the gateway where it can; the gateway or nobody; the client"},
+		{Key: inference.NegativePriorityKey, Place: Service, InConfigMap: true, Kind: words(NegativeShed, NegativeWait), Default: NegativeShed,
+			Doc: "requests of a negative priority, while the pool is saturated or at [zero](#zero). `shed`: one waits and wakes a revision, the others get 429. `wait`: they wait as others do, behind them, and do not wake a revision alone"},
 		{Key: inference.FairnessIDKey, Place: Service, InConfigMap: true, Kind: words(FairnessRemoved, FairnessClient), Default: FairnessRemoved,
 			Doc: "the client's header `x-gateway-inference-fairness-id`: the gateway takes it off, or passes it on: [traps](#traps)"},
 		{Key: inference.ModelKey, Place: Service, Kind: Text{"up to 16 names"},

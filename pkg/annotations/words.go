@@ -34,6 +34,10 @@ const (
 	HeaderSet  = "set"
 	HeaderNone = "none"
 
+	// NegativeShed and NegativeWait are the values of negative-priority.
+	NegativeShed = "shed"
+	NegativeWait = "wait"
+
 	// FairnessRemoved and FairnessClient are the values of fairness-id.
 	FairnessRemoved = "remove"
 	FairnessClient  = "client"

@@ -57,13 +57,32 @@ func checkPool(in *Intent, annotations map[string]string) (problems []Problem) {
 
 func checkPicker(in *Intent, annotations map[string]string) (problems []Problem) {
 	if in.Picker.Mode == PickerManaged {
-		return nil
+		return checkNegative(in, annotations)
 	}
 	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey,
-		inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey} {
+		inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey, inference.NegativePriorityKey} {
 		if _, ok := annotations[key]; ok {
 			problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf("has no effect on a picker that we do not run; remove it, or set %s to %q", inference.PickerKey, PickerManaged)})
 		}
+	}
+	return problems
+}
+
+// checkNegative refuses to let requests wait where nothing would hold them as asked.
+func checkNegative(in *Intent, annotations map[string]string) (problems []Problem) {
+	if _, given := annotations[inference.NegativePriorityKey]; !given || in.NegativePriority != NegativeWait {
+		return nil
+	}
+	refuse := func(format string, args ...any) {
+		problems = append(problems, Problem{Path: path(inference.NegativePriorityKey), Message: fmt.Sprintf("%q "+format, append([]any{NegativeWait}, args...)...)})
+	}
+	switch {
+	case !in.Flow.Enabled:
+		refuse("needs a picker that lets requests wait; remove it, or set %s to \"true\"", inference.FlowControlKey)
+	case in.Pool != "":
+		refuse("is for a pool of the Service's own; remove it, or remove %s", inference.PoolKey)
+	case in.Picker.ConfigMap != "":
+		refuse("does not reach a configuration of yours; remove it, or remove %s", inference.PickerConfigKey)
 	}
 	return problems
 }
@@ -72,7 +91,9 @@ func checkPriority(in *Intent, annotations map[string]string) (problems []Proble
 	warn := func(key, format string, args ...any) {
 		problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf(format, args...), Warning: true})
 	}
-	if in.Priority != nil && *in.Priority < 0 {
+	if in.Priority != nil && *in.Priority < 0 && in.NegativePriority == NegativeWait {
+		warn(inference.NegativePriorityKey, "%q, and the Service's own requests have a negative priority: they do not wake its revisions from zero, but wait for a request of another priority, at most for %s", NegativeWait, inference.QueueTTLKey)
+	} else if in.Priority != nil && *in.Priority < 0 {
 		key := inference.ACKPriorityKey
 		if _, ok := annotations[inference.PriorityKey]; ok {
 			key = inference.PriorityKey

@@ -73,6 +73,9 @@ func TestParse(t *testing.T) {
 		{"targets of each model", with("model-rewrite", `[{"model":"m","targets":[{"target":"a"}]},{"targets":[{"target":"b","weight":1}]}]`), func(in *Intent) {
 			in.ModelRewrite = []Rewrite{{"m", []RewriteTarget{{"a", 1}}}, {"", []RewriteTarget{{"b", 1}}}}
 		}},
+		{"negative priorities wait", with("objectives", "batch=-10", "negative-priority", "wait"), func(in *Intent) {
+			in.Objectives, in.NegativePriority = []Objective{{"batch", -10}}, NegativeWait
+		}},
 		{"auto is the default", with("provider", "auto", "request-timeout", "90s", "objective-header", "none"), func(in *Intent) { in.RequestTimeout, in.ObjectiveHeader = 90*time.Second, HeaderNone }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -137,6 +140,7 @@ func TestRefused(t *testing.T) {
 		{"paths", "v1/completions", []string{"begins with"}},
 		{"paths", "/a/../b", []string{"/../"}},
 		{"paths", "/a,,/b", []string{"empty entry"}},
+		{"negative-priority", "queue", []string{`"queue"`, `"shed"`, `"wait"`}},
 		{"request-timeout", "1000h", []string{"24h"}},
 		{"request-timeout", "1µs", []string{"millisecond"}},
 		{"pool-mode", "pod", []string{`"service"`, `"revision"`}},
@@ -211,6 +215,11 @@ func TestTogether(t *testing.T) {
 		{"pools of revisions need pickers", with("pool-mode", "revision", "epp", "mine:9002"), "epp", false},
 		{"flow control is in our picker", with("epp", "none", "flow-control", "true"), "flow-control", false},
 		{"too many matches", with("paths", "/a,/b,/c,/d,/e,/f,/g,/h,/i", "model", "a,b,c,d,e,f,g,h"), "model", false},
+		{"letting negative priorities wait is for our picker", with("epp", "none", "negative-priority", "wait"), "negative-priority", false},
+		{"nobody waits without flow control", with("flow-control", "false", "negative-priority", "wait"), "negative-priority", false},
+		{"a shared pool does not sleep", with("pool", "gpus", "negative-priority", "wait"), "negative-priority", false},
+		{"the user's own configuration says who waits", with("epp-config", "mine", "negative-priority", "wait"), "negative-priority", false},
+		{"nobody wakes it", with("priority", "-1", "negative-priority", "wait"), "negative-priority", true},
 		{"a negative priority hurts", with("priority", "-1"), "priority", true},
 		{"clients choose", with("priority", "1", "objective-header", "none"), "objective-header", true},
 		{"a path that the picker cannot read", with("paths", "/v1/completions,/v1/messages"), "paths", true},

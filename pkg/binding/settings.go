@@ -92,6 +92,7 @@ func prioritySettings() []setting {
 		{inference.PriorityKey, setPriority},
 		{inference.ObjectivesKey, func(in *Intent, v string) (err error) { in.Objectives, err = objectives(v); return err }},
 		word(inference.ObjectiveHeaderKey, func(in *Intent) *string { return &in.ObjectiveHeader }),
+		word(inference.NegativePriorityKey, func(in *Intent) *string { return &in.NegativePriority }),
 		word(inference.FairnessIDKey, func(in *Intent) *string { return &in.FairnessID }),
 	}
 }

@@ -61,6 +61,8 @@ type Intent struct {
 	Objectives []Objective
 	// ObjectiveHeader is auto, set or none.
 	ObjectiveHeader string
+	// NegativePriority is shed or wait.
+	NegativePriority string
 	// FairnessID is remove or client.
 	FairnessID string
 
@@ -167,6 +169,9 @@ const (
 	// FairnessClient leaves it to the client, for clients that are trusted not to make up names.
 	FairnessClient = annotations.FairnessClient
 )
+
+// NegativeWait lets requests of a negative priority wait, and wake no revision alone.
+const NegativeWait = annotations.NegativeWait
 
 // OtherPathsNone gives requests that are not for inference no route.
 const OtherPathsNone = annotations.OtherPathsNone

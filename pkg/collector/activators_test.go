@@ -100,6 +100,46 @@ func TestHeld_wake(t *testing.T) {
 	})
 }
 
+// Where requests of a negative priority do not wake a revision, they are not open for it
+// while it has no pod, and count as all others once it has one, even one that starts.
+func TestHeld_negativePriorities(t *testing.T) {
+	const series = "inference_extension_flow_control_queue_size{inference_pool=\"llm\"%s} %d\n"
+	batch, vip := fmt.Sprintf(series, ",priority=\"-10\"", 3), fmt.Sprintf(series, ",priority=\"20\"", 2)
+	for _, tt := range []struct {
+		name, page    string
+		waits         bool
+		asleep, woken decider.Reading
+	}{
+		{"batch alone", restingPicker + batch, true, 0, 3},
+		{"batch and vip", restingPicker + batch + vip, true, 2, 5},
+		{"batch alone, which wakes", restingPicker + batch, false, 3, 3},
+		{"a picker that does not say the priority", restingPicker + fmt.Sprintf(series, "", 4), true, 4, 4},
+		{"an absurd number of batch", restingPicker + fmt.Sprintf(series, ",priority=\"-1\"", int64(1e15)), true, decider.Unknown(), decider.Unknown()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			withActivator(t, nil, func(t *testing.T, w *world) {
+				w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
+				w.enginePage("10.1.0.1", restingPicker)
+				w.withPicker(1)
+				w.SetHeld(rev, []Share{{Picker: atPicker, Part: 1, NegativeWaits: tt.waits}})
+				after(10 * time.Second)
+				w.enginePage("10.1.0.1", tt.page)
+				after(3 * time.Second)
+				wantReading(t, "open", w.observe().Open, tt.asleep)
+				if tt.asleep == 0 {
+					wantReading(t, "queued", w.observe().Queued, 0)
+					if c := w.observe().Concurrency.Panic; c > 0 {
+						t.Errorf("concurrency %v of requests that wake nobody", c)
+					}
+				}
+				w.SetPods(rev, []Pod{{Name: "p1", UID: "u1", Created: time.Now()}})
+				after(3 * time.Second)
+				wantReading(t, "open with a pod", w.observe().Open, tt.woken)
+			})
+		})
+	}
+}
+
 // A request that comes right after the last pod went is seen as soon, also by a replica
 // that read the activators once a second before.
 func TestActivators_wakeRightAfterTheLastPod(t *testing.T) {

@@ -23,7 +23,9 @@ type engineSample struct {
 	running, waiting, kvUsage      float64
 	promptTokens, generationTokens float64
 	created                        float64
-	totals                         decider.Totals
+	// waitingNegative is those of waiting that have a negative priority, of a picker.
+	waitingNegative float64
+	totals          decider.Totals
 	// implausible is true when a value was not believed.
 	implausible bool
 }
@@ -42,7 +44,7 @@ func (e engineSample) inFlight() float64 { return e.running + e.waiting }
 
 // equal compares what decisions are made from; two unknowns are equal.
 func (e engineSample) equal(o engineSample) bool {
-	return same(e.running, o.running) && same(e.waiting, o.waiting) && same(e.kvUsage, o.kvUsage) &&
+	return same(e.running, o.running) && same(e.waiting, o.waiting) && same(e.waitingNegative, o.waitingNegative) && same(e.kvUsage, o.kvUsage) &&
 		same(e.promptTokens, o.promptTokens) && same(e.generationTokens, o.generationTokens)
 }
 
@@ -84,6 +86,7 @@ func plausible(st *engine.Stat) engineSample {
 	e := engineSample{created: st.Created}
 	e.running = e.within(st.Running, maxEngineRequests)
 	e.waiting = e.within(st.Waiting, maxEngineRequests)
+	e.waitingNegative = e.within(st.WaitingNegative, maxEngineRequests)
 	e.kvUsage = math.Min(e.within(st.KVUsage, maxKVUsage), 1)
 	e.promptTokens = e.within(st.PromptTokens, maxTokens)
 	e.generationTokens = e.within(st.GenerationTokens, maxTokens)

@@ -21,6 +21,9 @@ type Share struct {
 	Picker Key
 	// Part is from 0 to 1.
 	Part float64
+	// NegativeWaits is true if requests of a negative priority do not wake the revision:
+	// while it has no pod they do not count.
+	NegativeWaits bool
 }
 
 // SetHeld says which pickers hold requests of a revision; none is none. It does
@@ -39,6 +42,9 @@ func (c *Collector) SetHeld(key Key, shares []Share) {
 		q := queueShare{part: s.Part}
 		if p := c.revisions[s.Picker]; p != nil && s.Picker.Kind == Picker {
 			q.source = p
+			if s.NegativeWaits {
+				q.source = wakingQueue{p, r}
+			}
 		}
 		queues = append(queues, q)
 		c.pickersOf[key] = append(c.pickersOf[key], s.Picker)
@@ -144,10 +150,37 @@ func (c *Collector) hastenBehind(picker Key, now time.Time) {
 	}
 }
 
-// waiting is the requests that wait in the Ready pods of a picker; NaN when one
+// wakingQueue is a picker as one of the queues in front of a revision that requests of a
+// negative priority do not wake.
+type wakingQueue struct{ picker, behind *revision }
+
+// waiting is the requests that wait in the picker; while the revision has no pod, those
+// that wake it. NaN is unknown. behind.mu is held.
+func (q wakingQueue) waiting(now time.Time) float64 {
+	if len(q.behind.pods) > 0 || q.behind.listed.IsZero() {
+		return q.picker.waiting(now)
+	}
+	return q.picker.held(now, engineSample.waking)
+}
+
+// waking is the requests in a picker that have no negative priority. Where the page does not
+// say how many those are, it is all.
+func (e engineSample) waking() float64 {
+	if !known(e.waitingNegative) {
+		return e.waiting
+	}
+	return max(e.waiting-e.waitingNegative, 0)
+}
+
+// waiting is the requests that wait in the Ready pods of a picker; NaN when unknown.
+func (r *revision) waiting(now time.Time) float64 {
+	return r.held(now, func(e engineSample) float64 { return e.waiting })
+}
+
+// held sums what the Ready pods of a picker hold; NaN when one
 // of them cannot be read, for it may be the one that holds them. Of several pods
 // one leads, and the others hold nothing; nor does one that is new.
-func (r *revision) waiting(now time.Time) float64 {
+func (r *revision) held(now time.Time, count func(engineSample) float64) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sum, readable := 0.0, 0
@@ -158,7 +191,7 @@ func (r *revision) waiting(now time.Time) float64 {
 		case !t.fresh(now):
 			return math.NaN()
 		default:
-			sum += p.engine.waiting
+			sum += count(p.engine)
 			readable++
 		}
 	}

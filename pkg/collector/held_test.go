@@ -27,7 +27,7 @@ func holding(n int) string {
 func (w *world) withPicker(part float64) *world {
 	w.Watch(Target{Key: atPicker, Port: 9091, PortNamed: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
 	w.SetPods(atPicker, []Pod{{Name: "picker", UID: "picker", IP: "10.1.0.1", Ready: true}})
-	w.SetHeld(rev, []Share{{atPicker, part}})
+	w.SetHeld(rev, []Share{{Picker: atPicker, Part: part}})
 	return w
 }
 
@@ -185,10 +185,10 @@ func TestHeld_anotherPart(t *testing.T) {
 		after(10 * time.Second)
 		before := w.observe().Arrivals
 		for range 3 {
-			w.SetHeld(rev, []Share{{atPicker, 1}})
+			w.SetHeld(rev, []Share{{Picker: atPicker, Part: 1}})
 			after(5 * time.Second)
 			wantReading(t, "queued", w.observe().Queued, 600)
-			w.SetHeld(rev, []Share{{atPicker, 0.5}})
+			w.SetHeld(rev, []Share{{Picker: atPicker, Part: 0.5}})
 			after(5 * time.Second)
 		}
 		about(t, "arrivals", w.arrived(before), 60, 3)
@@ -216,7 +216,7 @@ func TestHeld_oneOfTwoPickerPodsStale(t *testing.T) {
 // A picker that was never read does not hide what another one holds.
 func TestHeld_twoPickers(t *testing.T) {
 	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
-		w.SetHeld(rev, []Share{{atPicker, 1}, {Key{Kind: Picker, Namespace: "default", Name: "nobody"}, 1}})
+		w.SetHeld(rev, []Share{{Picker: atPicker, Part: 1}, {Picker: Key{Kind: Picker, Namespace: "default", Name: "nobody"}, Part: 1}})
 		after(10 * time.Second)
 		wantReading(t, "queued", w.observe().Queued, 90)
 		wantReading(t, "concurrency", w.observe().Concurrency.Panic, 93)

@@ -36,7 +36,7 @@ func TestKey_kindsAreApart(t *testing.T) {
 		if _, ok := w.Observe(pool); ok || of(rev) != "p1" || of(picker) != "picker" {
 			t.Error("forgetting the pool forgets more than the pool")
 		}
-		w.SetHeld(picker, []Share{{picker, 1}}) // pickers hold requests of revisions only
+		w.SetHeld(picker, []Share{{Picker: picker, Part: 1}}) // pickers hold requests of revisions only
 		after(3 * time.Second)
 		if o, _ := w.Observe(picker); o.Queued.Known() {
 			t.Errorf("the picker has %v queued in front of itself", o.Queued)

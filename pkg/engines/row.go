@@ -1,6 +1,9 @@
 package engines
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Row maps one metric to one field of a sample. When several rows name the same
 // field, the first whose metric has a series on the page wins: newer names
@@ -71,9 +74,10 @@ const (
 // Filter keeps a series by one label; the zero Filter keeps all.
 type Filter struct {
 	Label string
-	// Is keeps only this value when it is not empty; Not drops these values.
-	Is  string
-	Not []string
+	// Is keeps only this value when it is not empty, Prefix only values that begin with it;
+	// Not drops these values.
+	Is, Prefix string
+	Not        []string
 }
 
 // Keeps reports whether a series whose label has the value is kept.
@@ -81,7 +85,7 @@ func (f Filter) Keeps(value string) bool {
 	if f.Is != "" {
 		return value == f.Is
 	}
-	return !slices.Contains(f.Not, value)
+	return strings.HasPrefix(value, f.Prefix) && !slices.Contains(f.Not, value)
 }
 
 // Field names what a row gives of an engine. The fields of a sample are documented
@@ -100,6 +104,8 @@ const (
 	Finished
 	PrefixQueries
 	PrefixHits
+	// WaitingNegative is of endpoint pickers only.
+	WaitingNegative
 	// The fields above are zero when their family is declared without a series;
 	// those below are not.
 	KVCapacity

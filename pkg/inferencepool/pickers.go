@@ -45,7 +45,7 @@ func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
 		whole = w.guard(p.Key(), func() {
 			w.readPicker(p)
 			for r, part := range w.parts(p) {
-				shares[r] = append(shares[r], collector.Share{Picker: key, Part: part})
+				shares[r] = append(shares[r], collector.Share{Picker: key, Part: part, NegativeWaits: p.NegativeWaits})
 			}
 		}) && whole
 	}

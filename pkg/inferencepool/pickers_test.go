@@ -94,7 +94,9 @@ func TestWatcher_pickersAtZero(t *testing.T) {
 	at := func(name string) collector.Key { return collector.Key{Namespace: "team", Name: name} }
 	pool := Pool{Namespace: "team", Name: "llm", Selector: map[string]string{"app": "none"}, Labels: map[string]string{"app.kubernetes.io/managed-by": inference.ManagedBy},
 		Serves: map[string]float64{"old-1": .75, "new-1": .25}}
-	share := func(part float64) []collector.Share { return []collector.Share{{Picker: pool.pickerKey(), Part: part}} }
+	share := func(part float64) []collector.Share {
+		return []collector.Share{{Picker: pool.pickerKey(), Part: part, NegativeWaits: pool.NegativeWaits}}
+	}
 	story(t, func(t *testing.T) *world {
 		return newWorld(t, pickerPod("leads", "llm", true), knative("a", "old-1"))
 	}, func(t *testing.T, w *world) {
@@ -102,6 +104,8 @@ func TestWatcher_pickersAtZero(t *testing.T) {
 		w.wantHeld(t, "at zero", map[collector.Key][]collector.Share{at("old-1"): share(.75), at("new-1"): share(.25)})
 		w.set(func() { pool.Selector = map[string]string{"app": "vllm"}; w.pools = []Pool{pool} })
 		w.wantHeld(t, "one of them has a pod", map[collector.Key][]collector.Share{at("old-1"): share(1), at("new-1"): share(0)})
+		w.set(func() { pool.NegativeWaits = true; w.pools = []Pool{pool} })
+		w.wantHeld(t, "negative priorities wake nobody", map[collector.Key][]collector.Share{at("old-1"): share(1), at("new-1"): share(0)})
 	})
 }
 

@@ -35,6 +35,8 @@ type Pool struct {
 	// Serves are the revisions that its requests are for, with their part of them, 0 to 1;
 	// nil where that is not known.
 	Serves map[string]float64
+	// NegativeWaits is true if requests of a negative priority wake no revision.
+	NegativeWaits bool
 }
 
 // Read takes a Pool out of an object of inference.networking.k8s.io/v1. Engine,
@@ -59,6 +61,7 @@ func Read(u *unstructured.Unstructured) (Pool, bool) {
 	}
 	if p.Ours() {
 		p.Serves = serves(a[inference.ServesKey])
+		p.NegativeWaits = a[inference.NegativePriorityKey] == annotations.NegativeWait
 	}
 	if p.Engine == collector.PickerPage { // no engine
 		p.Engine = ""

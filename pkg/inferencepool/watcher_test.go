@@ -40,8 +40,10 @@ spec: {selector: {matchLabels: {app: tgi}}, targetPorts: [{number: 8000}]}`,
 		{"no port, as of none", head + `, annotations: {knative-inference.dev/metrics-port: "70000"}}
 spec: {selector: {matchLabels: {app: x}}, targetPorts: [{}]}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"ports that are none", head + "}\nspec: {selector: {matchLabels: {app: x}}, targetPorts: [{number: -1}, {number: 70000}]}", Pool{Selector: map[string]string{"app": "x"}}, true},
-		{"not ours, whatever it says", head + `, annotations: {knative-inference.dev/serves: '{"a":100}'}}
+		{"not ours, whatever it says", head + `, annotations: {knative-inference.dev/serves: '{"a":100}', knative-inference.dev/negative-priority: wait}}
 spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
+		{"ours", strings.Replace(head, "labels: {", "labels: {app.kubernetes.io/managed-by: knative-inference-gateway, ", 1) + `, annotations: {knative-inference.dev/serves: '{"a":100}', knative-inference.dev/negative-priority: wait}}
+spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}, Serves: map[string]float64{"a": 1}, NegativeWaits: true}, true},
 		{"a picker is no engine", head + `, annotations: {knative-inference.dev/engine: endpoint-picker}}
 spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"app": "x"}}, true},
 		{"no selector", head + "}\nspec: {}", Pool{}, false},
@@ -64,6 +66,9 @@ spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"ap
 			}
 			if tt.ok {
 				tt.want.Namespace, tt.want.Name, tt.want.UID, tt.want.Labels = "team", "llm", "u", map[string]string{"a": "b"}
+				if tt.want.Serves != nil {
+					tt.want.Labels["app.kubernetes.io/managed-by"] = "knative-inference-gateway"
+				}
 			}
 			got, ok := Read(u)
 			if diff := cmp.Diff(tt.want, got); diff != "" || ok != tt.ok {

@@ -54,7 +54,7 @@ func poolsIn(r *inferencegateway.Reader, namespace string) (pools []podautoscale
 			continue // every reconciliation asks: only pools that count are decoded
 		}
 		if p, ok := inferencepool.Read(u); ok {
-			pools = append(pools, podautoscaler.Pool{Selector: p.Selector, Serves: p.Serves})
+			pools = append(pools, podautoscaler.Pool{Selector: p.Selector, Serves: p.Serves, NegativeWaits: p.NegativeWaits})
 		}
 	}
 	return pools
@@ -74,7 +74,7 @@ func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed 
 		})
 		now := ""
 		for _, p := range pools {
-			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector, p.Serves)
+			now += fmt.Sprintln(p.Namespace, p.Name, p.Selector, p.Serves, p.NegativeWaits)
 		}
 		if now != known {
 			known = now

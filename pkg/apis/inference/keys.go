@@ -25,6 +25,9 @@ const (
 	ObjectiveHeaderKey = Domain + "/objective-header"
 	// FairnessIDKey is remove or client: what becomes of a client's name for its flow.
 	FairnessIDKey = Domain + "/fairness-id"
+	// NegativePriorityKey is shed or wait: what becomes of requests of a negative priority while
+	// the pool is saturated or has no pod. It is also on InferencePools of ours.
+	NegativePriorityKey = Domain + "/negative-priority"
 	// GatewayKey is namespace/name, ListenerKey the listener's name.
 	GatewayKey  = Domain + "/gateway"
 	ListenerKey = Domain + "/listener"

@@ -124,6 +124,8 @@ func (s *Stat) scalar(f engines.Field) *float64 {
 		return &s.Running
 	case engines.Waiting:
 		return &s.Waiting
+	case engines.WaitingNegative:
+		return &s.WaitingNegative
 	case engines.KVUsage:
 		return &s.KVUsage
 	case engines.KVCapacity:

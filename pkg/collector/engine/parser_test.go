@@ -111,6 +111,7 @@ func TestParse_pages(t *testing.T) {
 			}
 			// None of these pages has phases of requests.
 			tt.want.QueueTime, tt.want.PrefillTime, tt.want.PromptLengths = unknown, unknown, unknown
+			tt.want.WaitingNegative = nan // of pickers only
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
@@ -155,7 +156,7 @@ func TestParse_realVLLM(t *testing.T) {
 				}
 			}
 			tt.want.Engine, tt.want.KVCapacity, tt.want.Created = "vllm", 5120, 1.7952590077035658e+09
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Stat{}, "TTFT", "ITL", "E2E", "QueueTime", "PrefillTime", "PromptLengths"), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Stat{}, "WaitingNegative", "TTFT", "ITL", "E2E", "QueueTime", "PrefillTime", "PromptLengths"), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
@@ -370,6 +371,16 @@ func TestParse_picker(t *testing.T) {
 		}
 		if s, err := parse(t, Picker, page); err != nil || s.Waiting != want {
 			t.Errorf("a real picker, %s: waiting %v, %v; want %v", name, s.Waiting, err, want)
+		}
+	}
+	for page, want := range map[string]float64{
+		info: nan, info + saturation: 0, info + row("0", "7"): nan, info + saturation + row("0", "7"): 0,
+		info + saturation + row("0", "7") + row("-10", "3") + row("-1", "2"): 5, info + saturation + row("-10", "NaN"): nan,
+		// Without the label nobody says that they may wait.
+		info + saturation + "inference_extension_flow_control_queue_size{inference_pool=\"llm\"} 3\n": 0,
+	} {
+		if s, err := parse(t, Picker, []byte(page)); err != nil || s.WaitingNegative != want && !(math.IsNaN(s.WaitingNegative) && math.IsNaN(want)) {
+			t.Errorf("%q: waiting with a negative priority %v, %v; want %v", page, s.WaitingNegative, err, want)
 		}
 	}
 	if _, err := parse(t, Picker, []byte("vllm:num_requests_waiting 3\n")); !errors.Is(err, ErrNotEngine) {

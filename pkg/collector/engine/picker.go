@@ -15,6 +15,10 @@ func picker() engines.Engine {
 		Rows: []engines.Row{
 			{Field: engines.Waiting, Family: "inference_extension_flow_control_queue_size", Fold: engines.Sum},
 			{Field: engines.Waiting, Family: "inference_extension_flow_control_pool_saturation", Kind: engines.Presence},
+			// The label priority is a whole number. Series without it are of no negative priority.
+			{Field: engines.WaitingNegative, Family: "inference_extension_flow_control_queue_size", Fold: engines.Sum,
+				Where: engines.Filter{Label: "priority", Prefix: "-"}},
+			{Field: engines.WaitingNegative, Family: "inference_extension_flow_control_pool_saturation", Kind: engines.Presence},
 			// Without flow control nothing is known to be held, and the page is a picker's.
 			{Field: engines.Running, Family: "inference_extension_info", Kind: engines.Presence},
 		},

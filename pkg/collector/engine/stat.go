@@ -13,6 +13,8 @@ type Stat struct {
 	Engine string
 	// Running and Waiting are requests in the batch and in the engine's queue.
 	Running, Waiting float64
+	// WaitingNegative is those of Waiting that have a negative priority, in an endpoint picker.
+	WaitingNegative float64
 	// Ranks is the data-parallel ranks that report requests, each an engine of its own, where
 	// there are several; otherwise 0.
 	Ranks int
@@ -56,7 +58,7 @@ func NewStat(name string) Stat {
 	nan := math.NaN()
 	h := Histogram{Count: nan, Sum: nan}
 	return Stat{
-		Engine: name, Running: nan, Waiting: nan, KVUsage: nan, KVCapacity: nan,
+		Engine: name, Running: nan, Waiting: nan, WaitingNegative: nan, KVUsage: nan, KVCapacity: nan,
 		PromptTokens: nan, GenerationTokens: nan, Steps: nan, Preemptions: nan, Finished: nan,
 		PrefixQueries: nan, PrefixHits: nan, Created: nan, TTFT: h, ITL: h, E2E: h,
 		QueueTime: h, PrefillTime: h, PromptLengths: h,

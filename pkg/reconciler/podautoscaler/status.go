@@ -178,6 +178,9 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 	case rep.asleep || waking:
 		c.Status, c.Reason = corev1.ConditionTrue, autoscaling.ReasonNoTraffic
 		c.Message = "No request is open, so the revision needs no pod. The next request waits for one in Knative's activator, or in the endpoint picker of an inference gateway."
+		if r.negativeWaits(pa) {
+			c.Message += " Requests of a negative priority wait for another one to wake the revision, because the Service's annotation knative-inference.dev/negative-priority is \"wait\"."
+		}
 		r.starts.set(pa.UID, start{asleep: true})
 	case routed && rep.pooled:
 		c.Status, c.Reason = corev1.ConditionFalse, autoscaling.ReasonKeptAtOne

@@ -112,14 +112,24 @@ type Pool struct {
 	// Serves has the revisions that its requests wait for in a picker that we read; nil
 	// where that is not known.
 	Serves map[string]float64
+	// NegativeWaits is true if requests of a negative priority wake no revision.
+	NegativeWaits bool
 }
 
 // heldByPicker reports whether requests of a revision may wait in a picker that we read.
 func (r *Reconciler) heldByPicker(pa *v1alpha1.PodAutoscaler) bool {
-	if r.pools == nil {
-		return false
-	}
-	return slices.ContainsFunc(r.pools(pa.Namespace), func(p Pool) bool { return p.Serves[pa.Name] > 0 })
+	return r.hasPool(pa, func(Pool) bool { return true })
+}
+
+// negativeWaits reports whether requests of a negative priority do not wake a revision.
+func (r *Reconciler) negativeWaits(pa *v1alpha1.PodAutoscaler) bool {
+	return r.hasPool(pa, func(p Pool) bool { return p.NegativeWaits })
+}
+
+// hasPool reports whether a pool whose requests are for the revision is as asked.
+func (r *Reconciler) hasPool(pa *v1alpha1.PodAutoscaler, is func(Pool) bool) bool {
+	return r.pools != nil &&
+		slices.ContainsFunc(r.pools(pa.Namespace), func(p Pool) bool { return p.Serves[pa.Name] > 0 && is(p) })
 }
 
 // keepPooled keeps one replica of a routed revision whose pods an InferencePool selects

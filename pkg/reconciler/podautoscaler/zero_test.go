@@ -212,7 +212,7 @@ func TestReconcile_poolThatSaysWhomItServes(t *testing.T) {
 	pa := idleFor(initialized(autoscaler("llm-1", 1), time.Hour), time.Hour, inactive)
 	b := newBench(t, 0, pa, readySKS(pa), target("llm-1", 1), costly(pod("llm-1", "a", ready())))
 	b.pools = func(string) []Pool {
-		return []Pool{{Selector: map[string]string{serving.RevisionLabelKey: "llm-1"}, Serves: map[string]float64{"llm-1": 1}}}
+		return []Pool{{Selector: map[string]string{serving.RevisionLabelKey: "llm-1"}, Serves: map[string]float64{"llm-1": 1}, NegativeWaits: true}}
 	}
 	b.blindPicker = errors.New("the endpoint picker is not read yet")
 	b.answer = 1
@@ -225,8 +225,8 @@ func TestReconcile_poolThatSaysWhomItServes(t *testing.T) {
 	if b.specs[revisionOf(pa)].MinReplicas != 0 || b.patched() != `{"spec":{"replicas":0}}` || !b.watched[revisionOf(pa)].Pooled {
 		t.Errorf("min %d, patched %s, pooled %v; want it to go to zero with the picker read", b.specs[revisionOf(pa)].MinReplicas, b.patched(), b.watched[revisionOf(pa)].Pooled)
 	}
-	if c := got.Status.GetCondition(autoscaling.ConditionScaleToZero); c == nil || !c.IsTrue() {
-		t.Errorf("ScaleToZero = %v, want True", c)
+	if c := got.Status.GetCondition(autoscaling.ConditionScaleToZero); c == nil || !c.IsTrue() || !strings.Contains(c.Message, "negative priority wait") {
+		t.Errorf("ScaleToZero = %v, want True, and who does not wake it", c)
 	}
 }
 

@@ -69,6 +69,33 @@ func TestOtherPaths(t *testing.T) {
 	}
 }
 
+// Requests of a negative priority are shed, or wait as others do, and the pool says that they
+// wake nobody.
+func TestNegativePriority(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		pairs      []string
+		shed, says bool
+	}{
+		{"none", nil, false, false},
+		{"shed", []string{"objectives", "batch=-10"}, true, false},
+		{"wait", []string{"objectives", "batch=-10", "negative-priority", "wait"}, false, true},
+	} {
+		shed, says := false, false
+		for _, o := range Build(asking(t, "qwen", tc.pairs...), usual()).Objects {
+			switch o.GetKind() {
+			case "ConfigMap":
+				shed = strings.Contains(o.Object["data"].(fields)["config.yaml"].(string), "priority: -10")
+			case poolKind:
+				says = o.GetAnnotations()["knative-inference.dev/negative-priority"] == "wait"
+			}
+		}
+		if shed != tc.shed || says != tc.says {
+			t.Errorf("%s: shed %v, the pool says so %v; want %v, %v", tc.name, shed, says, tc.shed, tc.says)
+		}
+	}
+}
+
 // A request waits in the picker for as long as was asked, and less than the gateway gives it.
 func TestHold(t *testing.T) {
 	for _, tc := range []struct {

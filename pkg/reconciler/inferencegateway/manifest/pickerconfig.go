@@ -16,7 +16,7 @@ const (
 	staleAfter = "2s"
 	// queueBytes bounds the memory of waiting requests.
 	queueBytes = "512Mi"
-	// shedAfter is how many requests of a negative priority may wait. 0 would be without limit.
+	// shedAfter is how many requests of a negative priority may wait that are shed. 0 would be without limit.
 	shedAfter = "1"
 )
 
@@ -111,13 +111,16 @@ func extractor(engine string) fields {
 }
 
 // flowControl bounds each priority on its own, so that a flood of one cannot
-// fill the room of a higher one; negative ones hardly wait at all.
+// fill the room of a higher one; negative ones that are shed hardly wait at all.
 func (b *builder) flowControl() fields {
 	flow := b.leader().Flow
 	c := fields{
 		"defaultRequestTTL":   b.hold().String(),
 		"maxBytes":            queueBytes,
 		"defaultPriorityBand": fields{"priority": int64(0), "maxRequests": strconv.Itoa(int(flow.MaxRequests))},
+	}
+	if b.leader().NegativePriority == binding.NegativeWait {
+		return c
 	}
 	bands := list{}
 	for _, p := range b.negative() {

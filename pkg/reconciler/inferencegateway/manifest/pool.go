@@ -137,7 +137,8 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 	return true
 }
 
-// nameServed writes on the pool that was added last whom its requests are for. A pool that
+// nameServed writes on the pool that was added last whom its requests are for, and whether
+// those of a negative priority wake nobody. A pool that
 // several Services share does not say so: each Service knows its own revisions only.
 func (b *builder) nameServed(pool string) {
 	if b.in.Pool != "" {
@@ -158,7 +159,11 @@ func (b *builder) nameServed(pool string) {
 	if err != nil {
 		panic(err) // only strings and numbers
 	}
-	b.plan.Objects[len(b.plan.Objects)-1].SetAnnotations(map[string]string{inference.ServesKey: string(text)})
+	says := map[string]string{inference.ServesKey: string(text)}
+	if b.in.NegativePriority == binding.NegativeWait {
+		says[inference.NegativePriorityKey] = binding.NegativeWait
+	}
+	b.plan.Objects[len(b.plan.Objects)-1].SetAnnotations(says)
 }
 
 func matchLabels(selector map[string]string) map[infv1.LabelKey]infv1.LabelValue {
