@@ -126,6 +126,7 @@ func TestHeld_negativePriorities(t *testing.T) {
 				w.enginePage("10.1.0.1", tt.page)
 				after(3 * time.Second)
 				wantReading(t, "open", w.observe().Open, tt.asleep)
+				wantReading(t, "waiting in the picker", reading(w.WaitingIn(atPicker, false)), tt.woken)
 				if tt.asleep == 0 {
 					wantReading(t, "queued", w.observe().Queued, 0)
 					if c := w.observe().Concurrency.Panic; c > 0 {

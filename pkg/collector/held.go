@@ -172,6 +172,19 @@ func (e engineSample) waking() float64 {
 	return max(e.waiting-e.waitingNegative, 0)
 }
 
+// WaitingIn is the requests that wait in a picker, with waking only those without a negative
+// priority; NaN when that is not known.
+func (c *Collector) WaitingIn(picker Key, waking bool) float64 {
+	r := c.lookup(picker)
+	switch {
+	case r == nil || picker.Kind != Picker:
+		return math.NaN()
+	case waking:
+		return r.held(c.clock.now(), engineSample.waking)
+	}
+	return r.waiting(c.clock.now())
+}
+
 // waiting is the requests that wait in the Ready pods of a picker; NaN when unknown.
 func (r *revision) waiting(now time.Time) float64 {
 	return r.held(now, func(e engineSample) float64 { return e.waiting })

@@ -1,7 +1,8 @@
 // Package inferencepool has the collector read the pods of InferencePools that
 // no autoscaler of ours reads: those of a plain Deployment behind a pool, and
 // those of Knative revisions of other classes; and the pickers of our own pools,
-// which hold requests back while the pods are full. It writes nothing.
+// which hold requests back while the pods are full. It wakes revisions of other
+// autoscalers that these requests wait for, by a request. It writes nothing.
 package inferencepool
 
 import (

@@ -27,6 +27,9 @@ type Collector interface {
 	Watch(t collector.Target)
 	SetPods(r collector.Key, pods []collector.Pod)
 	Forget(r collector.Key)
+	// WaitingIn is the requests that wait in a picker, with waking only those without a
+	// negative priority; NaN when that is not known.
+	WaitingIn(picker collector.Key, waking bool) float64
 }
 
 // Options are the parts of a Watcher; all required.
@@ -34,6 +37,7 @@ type Options struct {
 	Kube      kubernetes.Interface
 	Collector Collector
 	Held      Holder
+	Waker     Waker
 	Log       *slog.Logger
 	// OnPanic is called once for every panic that was contained.
 	OnPanic func()
@@ -57,6 +61,9 @@ type Watcher struct {
 	watched map[string]*podWatch
 	// strays are the revisions that we have the collector read.
 	strays map[collector.Key]bool
+	// waking are the revisions of others at whose Services a request of ours is open.
+	waking map[collector.Key]bool
+	wakes  sync.WaitGroup
 
 	// The rest is Run's own: the pods of all our pickers, watched once there is a pool
 	// of ours, our pickers, and the revisions that have a share of one.
@@ -72,7 +79,7 @@ type Watcher struct {
 func New(o Options) *Watcher {
 	return &Watcher{
 		o: o, plain: map[collector.Key]labels.Selector{}, watched: map[string]*podWatch{},
-		strays:  map[collector.Key]bool{},
+		strays: map[collector.Key]bool{}, waking: map[collector.Key]bool{},
 		pickers: map[collector.Key]bool{}, held: map[collector.Key]bool{}, leftOut: map[string]int{},
 	}
 }
@@ -85,8 +92,10 @@ func (w *Watcher) Run(ctx context.Context) {
 			w.followPlain(ctx, pools)
 			w.followStrays(pools)
 			w.followPickers(ctx, pools)
+			w.wakeOthers(ctx, pools)
 		})
 	}, interval)
+	w.wakes.Wait()
 }
 
 // followPlain has the other pods of each pool read, and forgets those of pools that went.

@@ -84,6 +84,9 @@ type recorder struct {
 	targets map[collector.Key]collector.Target
 	pods    map[collector.Key][]string
 	held    map[collector.Key][]collector.Share
+	wakers  wakers
+	// waiting is the requests in every picker, negative those of a negative priority.
+	waiting, negative float64
 }
 
 func (r *recorder) Watch(t collector.Target) {
@@ -168,8 +171,9 @@ type world struct {
 func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 	t.Helper()
 	w := &world{
-		recorder: &recorder{targets: map[collector.Key]collector.Target{}, pods: map[collector.Key][]string{}, held: map[collector.Key][]collector.Share{}},
-		kube:     fake.NewClientset(), observed: map[string]bool{},
+		recorder: &recorder{targets: map[collector.Key]collector.Target{}, pods: map[collector.Key][]string{}, held: map[collector.Key][]collector.Share{},
+			wakers: wakers{sent: map[string]int{}, answers: make(chan error)}},
+		kube: fake.NewClientset(), observed: map[string]bool{},
 	}
 	knatives := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 	for _, p := range pods {
@@ -183,7 +187,7 @@ func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 		}
 	}
 	w.Watcher = New(Options{
-		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Log: slog.New(slog.NewTextHandler(&w.log, nil)), OnPanic: func() { w.panics.Add(1) },
+		Kube: w.kube, Collector: w.recorder, Held: w.recorder, Waker: w.recorder, Log: slog.New(slog.NewTextHandler(&w.log, nil)), OnPanic: func() { w.panics.Add(1) },
 		Knative:  corev1listers.NewPodLister(knatives),
 		Pools:    func() []Pool { w.mu.Lock(); defer w.mu.Unlock(); return w.pools },
 		Observed: func(r collector.Key) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },

@@ -39,7 +39,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	pools := newPools(b, col)
+	pools := newPools(b, col, ctrl.Leads)
 	col.Notify(ctrl.Scaler.Poke)
 	col.FollowLeader(ctrl.Leads)
 	served := rollup.New(rollup.Options{

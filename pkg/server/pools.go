@@ -9,6 +9,7 @@ import (
 
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	"knative.dev/pkg/network"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 	revisioninformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/revision"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
@@ -31,11 +32,12 @@ func readPools(r *inferencegateway.Reader) (pools []inferencepool.Pool) {
 }
 
 // newPools collects for InferencePools what no autoscaler collects.
-func newPools(b *base, col *collector.Collector) *inferencepool.Watcher {
+func newPools(b *base, col *collector.Collector, leads func(collector.Key) bool) *inferencepool.Watcher {
 	ctx := b.ctx
 	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
 	return inferencepool.New(inferencepool.Options{
 		Kube: kubeclient.Get(ctx), Collector: col, Held: col,
+		Waker: waker{autoscalers, leads, network.NewProberTransport()},
 		Pools: func() []inferencepool.Pool { return readPools(b.reader) },
 		Log:   b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),
