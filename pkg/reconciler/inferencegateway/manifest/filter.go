@@ -16,6 +16,12 @@ const (
 	unknownModel = "unknown-model"
 	// mutationFilter is our header_mutation in the gateway's filter chain.
 	mutationFilter = "envoy.filters.http.header_mutation"
+	// inferenceHeader marks requests of inference routes within the gateway.
+	inferenceHeader = "x-knative-inference"
+	// retryAfter is what the gateway's own 503 and 429 of such a request say in Retry-After, in seconds.
+	retryAfter = "30"
+	// connectionManager is Envoy's filter that has all others of HTTP.
+	connectionManager = "envoy.filters.network.http_connection_manager"
 	// destinationHeader is what a picker writes; a client must not, or it could name any address.
 	destinationHeader = "x-gateway-destination-endpoint"
 )
@@ -124,7 +130,7 @@ func (b *builder) mutations(groupName, what string) fields {
 	if s.revision == "" && b.plan.Pools[""] == "" {
 		name = "" // Several pools, each with an objective of its own.
 	}
-	out := list{}
+	out := list{fields{"append": fields{"append_action": overwrite, "header": fields{"key": inferenceHeader, "value": "true"}}}}
 	for _, h := range b.removedHeaders() {
 		out = append(out, fields{"remove": h})
 	}
@@ -167,10 +173,37 @@ func (b *builder) renderMutationFilter() {
 		fields{"spec": fields{"targetRefs": b.gatewayRef(), "configPatches": list{fields{
 			"applyTo": "HTTP_FILTER",
 			"match": fields{"context": "GATEWAY", "listener": fields{"filterChain": fields{"filter": fields{
-				"name": "envoy.filters.network.http_connection_manager", "subFilter": fields{"name": "envoy.filters.http.ext_proc"}}}}},
+				"name": connectionManager, "subFilter": fields{"name": "envoy.filters.http.ext_proc"}}}}},
 			"patch": fields{"operation": "INSERT_BEFORE", "value": fields{
 				"name":         mutationFilter,
 				"typed_config": fields{"@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"},
 			}},
-		}}}})
+		}, retryHint()}}})
+}
+
+// retryHint gives the answers that the gateway itself makes for an inference route, 503 and
+// 429, a Retry-After: a picker of v1.5.0 cannot name headers of an answer that it refuses.
+// It is one static part of the listeners: when it changes, Envoy drains their connections.
+func retryHint() fields {
+	status := func(code int64) fields {
+		return fields{"status_code_filter": fields{"comparison": fields{"op": "EQ", "value": fields{
+			"default_value": code, "runtime_key": fmt.Sprintf("knative_inference.retry_after.%d", code)}}}}
+	}
+	return fields{
+		"applyTo": "NETWORK_FILTER",
+		"match":   fields{"context": "GATEWAY", "listener": fields{"filterChain": fields{"filter": fields{"name": connectionManager}}}},
+		"patch": fields{"operation": "MERGE", "value": fields{
+			"name": connectionManager,
+			"typed_config": fields{
+				"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+				"local_reply_config": fields{"mappers": list{fields{
+					"filter": fields{"and_filter": fields{"filters": list{
+						fields{"header_filter": fields{"header": fields{"name": inferenceHeader, "present_match": true}}},
+						fields{"or_filter": fields{"filters": list{status(503), status(429)}}},
+					}}},
+					"headers_to_add": list{fields{"append_action": "ADD_IF_ABSENT", "header": fields{"key": "retry-after", "value": retryAfter}}},
+				}}},
+			},
+		}},
+	}
 }
