@@ -29,7 +29,7 @@ func main() {
 	flag.IntVar(&o.parallel, "parallel", 0, "runs at a time; 0 is the number of cores")
 	flag.DurationVar(&o.limit, "limit", 0, "begin no further call of simulate after this time; 0 is no limit")
 	flag.BoolVar(&o.render, "render", false, "run nothing; make the tables of the runs there are")
-	flag.BoolVar(&o.sensitive, "sensitivity", false, "measure each number of the policy at half and twice its value on short loads, into docs/slo-policy.md; -only NAMES measures these alone, -render nothing")
+	flag.BoolVar(&o.sensitive, "sensitivity", false, "measure each number of the policy at half and twice its value on short loads, into docs/slo-policy.md; -only NAMES measures these alone and keeps what was measured of the others, -render measures nothing")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "benchpolicy:", err)

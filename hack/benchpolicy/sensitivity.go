@@ -69,12 +69,29 @@ func (o options) sensitivity() error {
 			return err
 		}
 	}
-	if len(s.runs) > 0 {
-		if err := s.summary().save(filepath.Join(o.root, summaryFile)); err != nil {
-			return err
-		}
+	if err := s.save(); err != nil {
+		return err
 	}
 	return renderSensitivity(o.root)
+}
+
+// save writes the summary of the runs. What they do not have stays as the last summary has it.
+func (s *sensitivity) save() error {
+	if len(s.runs) == 0 {
+		return nil
+	}
+	last, err := readSummary(s.o.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		last, err = summary{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	merged, err := s.summary(last)
+	if err != nil {
+		return err
+	}
+	return merged.save(filepath.Join(s.o.root, summaryFile))
 }
 
 func (o options) newSensitivity() (*sensitivity, error) {

@@ -123,6 +123,32 @@ func TestSensitivity_commentsAndDocumentSayWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// What -only leaves out stays as it was measured, unless the policy has other figures by now.
+func TestSummary_keepsWhatWasNotRun(t *testing.T) {
+	base := map[string]figure{"a": {.99, 10}}
+	number3 := func(name, text string) variant {
+		return variant{tunable: tunable{name: name, text: text, value: 3, whole: true}, file: "tuning.go"}
+	}
+	run, left, changed := number3("run", "3"), number3("left", "3"), number3("changed", "3")
+	s := &sensitivity{numbers: []variant{left, run, changed}, runs: map[string]variantRun{
+		variant{}.key():      {Cells: base},
+		run.times(0.5).key(): {Cells: base}, run.times(2).key(): {Cells: base},
+	}}
+	last := summary{AsItIs: base, Numbers: []number{
+		{File: "tuning.go", Name: "gone", Value: "3"}, {File: "tuning.go", Name: "changed", Value: "4"},
+		{File: "tuning.go", Name: "run", Value: "3", Half: effect{Wrong: "of before"}},
+		{File: "tuning.go", Name: "left", Value: "3", Half: effect{Wrong: "of before"}},
+	}}
+	got, err := s.summary(last)
+	if err != nil || len(got.Numbers) != 2 || got.Numbers[0] != last.Numbers[3] || got.Numbers[1].Name != "run" || got.Numbers[1].Half.Wrong != "" {
+		t.Errorf("%+v, %v; want left as it was, and run anew", got.Numbers, err)
+	}
+	last.AsItIs = map[string]figure{"a": {.98, 10}}
+	if got, err := s.summary(last); err == nil {
+		t.Errorf("%+v is of two policies", got)
+	}
+}
+
 // An effect is the mean over the cells, and the cell that changed most.
 func TestEffect(t *testing.T) {
 	base := variantRun{Cells: map[string]figure{"a": {.99, 10}, "b": {.5, 4}}}

@@ -58,12 +58,15 @@ type summary struct {
 	Numbers []number          `json:"numbers"`
 }
 
-func (s *sensitivity) summary() summary {
+// summary is what the runs came to, and what the last summary says of the numbers that were not run:
+// -only runs some alone. It is an error when the last summary is of a policy with other figures.
+func (s *sensitivity) summary(last summary) (summary, error) {
 	base := s.runs[variant{}.key()]
 	out := summary{Date: time.Now().Format(time.DateOnly), AsItIs: base.Cells}
 	for _, c := range s.cells {
 		out.Cells = append(out.Cells, c.name)
 	}
+	kept := 0
 	for _, n := range s.numbers {
 		half, twice := n.times(0.5), n.times(2)
 		h, haveHalf := s.runs[half.key()]
@@ -71,9 +74,25 @@ func (s *sensitivity) summary() summary {
 		if haveHalf && haveTwice {
 			out.Numbers = append(out.Numbers, number{n.file, n.name, n.text,
 				h.against(base, half.value), t.against(base, twice.value)})
+		} else if was, has := last.of(n); has {
+			out.Numbers = append(out.Numbers, was)
+			kept++
 		}
 	}
-	return out
+	if kept > 0 && !maps.Equal(base.Cells, last.AsItIs) {
+		return out, fmt.Errorf("%d numbers of %s were measured on a policy with other figures: "+
+			"run -sensitivity without -only", kept, summaryFile)
+	}
+	return out, nil
+}
+
+// of is what a summary says of a number, if it was measured at its present value.
+func (s summary) of(v variant) (number, bool) {
+	i := slices.IndexFunc(s.Numbers, func(n number) bool { return n.File == v.file && n.Name == v.name && n.Value == v.text })
+	if i < 0 {
+		return number{}, false
+	}
+	return s.Numbers[i], true
 }
 
 // against is a run's effect, beside the policy as it is.
