@@ -1,6 +1,7 @@
 package metricsapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -23,12 +24,13 @@ func shortForLists(short, library http.Handler, c *genericapiserver.Config) http
 			library.ServeHTTP(w, r)
 			return
 		}
-		known := r.WithContext(request.WithRequestInfo(r.Context(), info))
-		if _, _, ok := fastQuery(known); !ok {
+		q, ok := fastQuery(r, info)
+		if !ok {
 			library.ServeHTTP(w, r)
 			return
 		}
-		short.ServeHTTP(w, known)
+		known := context.WithValue(request.WithRequestInfo(r.Context(), info), queryKey{}, q)
+		short.ServeHTTP(w, r.WithContext(known))
 	})
 }
 

@@ -33,24 +33,24 @@ const maxFastItems = 400
 func fastLists(view View, next http.Handler) http.Handler {
 	answers := &sharedAnswers{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, version, ok := fastQuery(r)
+		q, ok := parsed(r)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
 		}
-		question := questionOf(q, version)
+		question := questionOf(q.Query, q.version)
 		if body := answers.get(question, time.Now()); body != nil {
 			writeList(w, body)
 			return
 		}
-		list := view.List(q)
+		list := view.List(q.Query)
 		if len(list.Objects) > maxFastItems {
 			next.ServeHTTP(w, r)
 			return
 		}
 		body := bodies.Get().(*[]byte)
 		defer bodies.Put(body)
-		*body = appendList((*body)[:0], list.Objects, q, version)
+		*body = appendList((*body)[:0], list.Objects, q.Query, q.version)
 		answers.put(question, *body, list.Until)
 		writeList(w, *body)
 	})
@@ -67,21 +67,41 @@ func writeList(w http.ResponseWriter, body []byte) {
 // the lists that meet it.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
-// fastQuery reads a request; false when the library has to answer.
-func fastQuery(r *http.Request) (q Query, version string, ok bool) {
+// listQuery is a list that fastLists can answer, in a version of the API.
+type listQuery struct {
+	Query
+	version string
+}
+
+// queryKey is that of a listQuery in the context of its request.
+type queryKey struct{}
+
+// parsed returns what fastQuery has read of a request, and reads it where nobody has.
+func parsed(r *http.Request) (listQuery, bool) {
+	if q, found := r.Context().Value(queryKey{}).(listQuery); found {
+		return q, true
+	}
 	info, found := request.RequestInfoFrom(r.Context())
-	if !found || r.Method != http.MethodGet || !info.IsResourceRequest || info.APIGroup != GroupName ||
+	if !found {
+		return listQuery{}, false
+	}
+	return fastQuery(r, info)
+}
+
+// fastQuery reads a request; false when the library has to answer.
+func fastQuery(r *http.Request, info *request.RequestInfo) (listQuery, bool) {
+	if r.Method != http.MethodGet || !info.IsResourceRequest || info.APIGroup != GroupName ||
 		info.Name != "*" || len(info.Parts) != 3 {
-		return q, "", false
+		return listQuery{}, false
 	}
 	resource := schema.ParseGroupResource(info.Resource)
 	_, served := kindOf(resource)
 	if !served || !isMetric(info.Subresource) || !slices.Contains(versions(), info.APIVersion) || !wantsJSON(r.Header) {
-		return q, "", false
+		return listQuery{}, false
 	}
 	selector, ok := onlySelector(r.URL)
-	return Query{Resource: resource, Namespace: info.Namespace, Metric: info.Subresource, Selector: selector},
-		info.APIVersion, ok
+	q := Query{Resource: resource, Namespace: info.Namespace, Metric: info.Subresource, Selector: selector}
+	return listQuery{q, info.APIVersion}, ok
 }
 
 // wantsJSON reports whether plain JSON is what the client asks for first or at all.

@@ -91,7 +91,7 @@ func TestFastQuery_leavesTheRest(t *testing.T) {
 		if tt.accept == "" {
 			r.Header.Del("Accept")
 		}
-		if _, _, ok := fastQuery(withInfo(t, r)); ok != tt.want {
+		if _, ok := parsed(withInfo(t, r)); ok != tt.want {
 			t.Errorf("%s (Accept %q): fast %v, want %v", tt.url, tt.accept, ok, tt.want)
 		}
 	}
