@@ -109,11 +109,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 		return err
 	}
 	budgeted := r.keepBudget(ctx, pa, settings.MaxUnavailable) // nor does a budget
-	pooled := r.keepPooled(pa, settings, target)
-	rep := report{settings: *settings, refused: refused, pooled: pooled, target: target,
-		counts: r.pods.counts(revisionOf(pa))}
-	rep.start = r.startScale(pa, *settings, target)
-	rep.record = r.decide(pa, *settings, target, rep.start)
+	rep := report{settings: *settings, refused: refused, target: target, counts: r.pods.counts(revisionOf(pa))}
+	r.decide(pa, &rep)
 	rep.want = wanted(rep.record)
 	rep.late = r.late(ctx, pa)
 	if rep.failed() {
@@ -145,8 +142,7 @@ func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler
 		r.forget(revisionOf(pa))
 		return nil
 	}
-	r.keepPooled(pa, settings, target)
-	r.decide(pa, *settings, target, r.startScale(pa, *settings, target))
+	r.decide(pa, &report{settings: *settings, target: target})
 	return nil
 }
 
@@ -192,20 +188,22 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 	return d, err
 }
 
-// decide keeps the collector and the decision loop in step with the settings
-// and returns the decision that holds now; its time is zero when there is none yet.
-func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, s config.Settings, target *appsv1.Deployment,
-	start int32) multiscaler.Record {
-	rev := revisionOf(pa)
-	t := collectionTarget(rev, s, target)
-	t.Pooled = r.heldByPicker(pa)
+// decide keeps the collector and the decision loop in step with the settings, and adds to the
+// report the decision that holds now; its time is zero when there is none yet.
+func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, rep *report) {
+	rev, pools := revisionOf(pa), r.poolsIn(pa.Namespace)
+	rep.pooled, rep.negativeWaits = r.keepPooled(pa, pools, rep), negativeWaits(pools, pa.Name)
+	rep.start = r.startScale(pa, rep.settings, rep.target)
+	t := collectionTarget(rev, rep.settings, rep.target)
+	t.Pooled = heldByPicker(pools, pa.Name)
 	r.collector.Watch(t)
 	r.collector.SetPods(rev, r.pods.of(rev))
-	s.Spec.MinReplicas = max(s.Spec.MinReplicas, start)
-	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && start == 0 {
-		s.Spec.Reachable = false // started, and no route ever pointed to it
+	spec := rep.settings.Spec
+	spec.MinReplicas = max(spec.MinReplicas, rep.start)
+	if pa.Spec.Reachability == v1alpha1.ReachabilityUnknown && rep.start == 0 {
+		spec.Reachable = false // started, and no route ever pointed to it
 	}
-	return r.scaler.Ensure(rev, s.Spec, r.pods.serving(rev, target))
+	rep.record = r.scaler.Ensure(rev, spec, r.pods.serving(rev, rep.target))
 }
 
 // wanted is the count of a decision, -1 when there is none.

@@ -30,6 +30,8 @@ type report struct {
 	counts      podCounts
 	// pooled is true for a revision that an InferencePool keeps from zero.
 	pooled bool
+	// negativeWaits is true if requests of a negative priority do not wake the revision.
+	negativeWaits bool
 	// asleep is true for a routed revision whose last pod may go, or is gone, for want of traffic.
 	asleep bool
 	// drain says which pods are given up and which requests they hold.
@@ -178,7 +180,7 @@ func (r *Reconciler) markScaleToZero(pa *v1alpha1.PodAutoscaler, rep report) {
 	case rep.asleep || waking:
 		c.Status, c.Reason = corev1.ConditionTrue, autoscaling.ReasonNoTraffic
 		c.Message = "No request is open, so the revision needs no pod. The next request waits for one in Knative's activator, or in the endpoint picker of an inference gateway."
-		if r.negativeWaits(pa) {
+		if rep.negativeWaits {
 			c.Message += " Requests of a negative priority wait for another one to wake the revision, because the Service's annotation knative-inference.dev/negative-priority is \"wait\"."
 		}
 		r.starts.set(pa.UID, start{asleep: true})

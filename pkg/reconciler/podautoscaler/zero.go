@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	netapis "knative.dev/networking/pkg/apis/networking"
@@ -116,35 +115,38 @@ type Pool struct {
 	NegativeWaits bool
 }
 
+// poolsIn reads the pools of a namespace, which decodes each of them.
+func (r *Reconciler) poolsIn(namespace string) []Pool {
+	if r.pools == nil {
+		return nil
+	}
+	return r.pools(namespace)
+}
+
 // heldByPicker reports whether requests of a revision may wait in a picker that we read.
-func (r *Reconciler) heldByPicker(pa *v1alpha1.PodAutoscaler) bool {
-	return r.hasPool(pa, func(Pool) bool { return true })
+func heldByPicker(pools []Pool, revision string) bool {
+	return slices.ContainsFunc(pools, func(p Pool) bool { return p.Serves[revision] > 0 })
 }
 
 // negativeWaits reports whether requests of a negative priority do not wake a revision.
-func (r *Reconciler) negativeWaits(pa *v1alpha1.PodAutoscaler) bool {
-	return r.hasPool(pa, func(p Pool) bool { return p.NegativeWaits })
-}
-
-// hasPool reports whether a pool whose requests are for the revision is as asked.
-func (r *Reconciler) hasPool(pa *v1alpha1.PodAutoscaler, is func(Pool) bool) bool {
-	return r.pools != nil &&
-		slices.ContainsFunc(r.pools(pa.Namespace), func(p Pool) bool { return p.Serves[pa.Name] > 0 && is(p) })
+func negativeWaits(pools []Pool, revision string) bool {
+	return slices.ContainsFunc(pools, func(p Pool) bool { return p.Serves[revision] > 0 && p.NegativeWaits })
 }
 
 // keepPooled keeps one replica of a routed revision whose pods an InferencePool selects
 // that does not say whom its requests are for: a request that comes through an inference
 // gateway passes no activator, and nobody would see that it waits for the revision.
-func (r *Reconciler) keepPooled(pa *v1alpha1.PodAutoscaler, s *config.Settings, d *appsv1.Deployment) bool {
-	if !s.Zero.Allowed || r.pools == nil {
+func (r *Reconciler) keepPooled(pa *v1alpha1.PodAutoscaler, pools []Pool, rep *report) bool {
+	s := &rep.settings
+	if !s.Zero.Allowed {
 		return false
 	}
-	for _, p := range r.pools(pa.Namespace) {
+	for _, p := range pools {
 		if p.Serves != nil {
 			continue
 		}
 		selects := labels.SelectorFromSet(p.Selector)
-		pooled := selects.Matches(labels.Set(d.Spec.Template.Labels))
+		pooled := selects.Matches(labels.Set(rep.target.Spec.Template.Labels))
 		for _, pod := range r.pods.list(revisionOf(pa)) {
 			pooled = pooled || selects.Matches(labels.Set(pod.Labels))
 		}

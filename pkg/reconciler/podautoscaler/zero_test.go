@@ -211,7 +211,9 @@ func TestReconcile_poolKeepsOne(t *testing.T) {
 func TestReconcile_poolThatSaysWhomItServes(t *testing.T) {
 	pa := idleFor(initialized(autoscaler("llm-1", 1), time.Hour), time.Hour, inactive)
 	b := newBench(t, 0, pa, readySKS(pa), target("llm-1", 1), costly(pod("llm-1", "a", ready())))
+	reads := 0
 	b.pools = func(string) []Pool {
+		reads++
 		return []Pool{{Selector: map[string]string{serving.RevisionLabelKey: "llm-1"}, Serves: map[string]float64{"llm-1": 1}, NegativeWaits: true}}
 	}
 	b.blindPicker = errors.New("the endpoint picker is not read yet")
@@ -220,8 +222,11 @@ func TestReconcile_poolThatSaysWhomItServes(t *testing.T) {
 	if c == nil || !c.IsFalse() || !strings.Contains(c.Message, "not read yet") || !strings.Contains(c.Message, "flow-control") {
 		t.Errorf("ScaleToZero = %v, want the picker's problem and what to do", c)
 	}
-	b.blindPicker, b.answer = nil, 0
+	b.blindPicker, b.answer, reads = nil, 0, 0
 	got := b.reconcile(pa)
+	if reads != 1 {
+		t.Errorf("the pools were read %d times, want once", reads)
+	}
 	if b.specs[revisionOf(pa)].MinReplicas != 0 || b.patched() != `{"spec":{"replicas":0}}` || !b.watched[revisionOf(pa)].Pooled {
 		t.Errorf("min %d, patched %s, pooled %v; want it to go to zero with the picker read", b.specs[revisionOf(pa)].MinReplicas, b.patched(), b.watched[revisionOf(pa)].Pooled)
 	}
