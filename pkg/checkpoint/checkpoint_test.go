@@ -109,6 +109,86 @@ func TestPrune_deletes_what_is_gone(t *testing.T) {
 	}
 }
 
+// A revision that is gone is forgotten with its state: one of the same name begins with nothing,
+// and is stored again even where nothing changed.
+func TestPrune_forgets(t *testing.T) {
+	client := fake.NewClientset()
+	maps := client.CoreV1().ConfigMaps("knative-inference")
+	if err := loaded(t, maps).Save(t.Context(), rev, "uid-1", now, decider.State{EngineSeen: true}); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(collector.Key) bool { return true }
+	deletions := func() (n int) {
+		for _, a := range client.Actions() {
+			if a.GetVerb() == "delete" {
+				n++
+			}
+		}
+		return n
+	}
+	s := New(maps)
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Prune(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := deletions(); got != 1 {
+		t.Errorf("%d deletions in two rounds, want one", got)
+	}
+	if got, err := s.State(rev, "uid-1", now); err != nil || got.EngineSeen {
+		t.Errorf("State = %+v, %v; want nothing of a revision that is gone", got, err)
+	}
+	for range 2 { // saved, gone, and saved as it was
+		if err := s.Save(t.Context(), rev, "uid-1", now, decider.State{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := maps.Get(t.Context(), name(rev), metav1.GetOptions{}); err != nil {
+			t.Errorf("the state is not stored: %v", err)
+		}
+		if err := s.Prune(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A deletion that fails is reported and tried again; the others go on. What others have stored
+// is looked at each listEvery rounds alone, for it is a list of every state.
+func TestPrune_again(t *testing.T) {
+	client := fake.NewClientset()
+	maps := client.CoreV1().ConfigMaps("knative-inference")
+	s, other := loaded(t, maps), collector.Key{Namespace: "models", Name: "other"}
+	for _, r := range []collector.Key{rev, other} {
+		if err := s.Save(t.Context(), r, "uid-1", now, decider.State{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away, lists := true, 0
+	client.PrependReactor("delete", "configmaps", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		return away && a.(clienttesting.DeleteAction).GetName() == name(rev), nil, errors.New("etcdserver: leader changed")
+	})
+	client.PrependReactor("list", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		lists++
+		return false, nil, nil
+	})
+	gone := func(collector.Key) bool { return true }
+	if err := s.Prune(t.Context(), gone); err == nil || !strings.Contains(err.Error(), "models/llm-00001: etcdserver") {
+		t.Errorf("Prune = %v, want the deletion that failed", err)
+	}
+	if _, err := maps.Get(t.Context(), name(other), metav1.GetOptions{}); err == nil {
+		t.Error("the state of another revision is left")
+	}
+	away = false
+	if err := s.Prune(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := maps.Get(t.Context(), name(rev), metav1.GetOptions{}); err == nil || lists != 0 {
+		t.Errorf("the state is left (%v), or %d lists in two rounds", err, lists)
+	}
+}
+
 // A state that another replica stored while it led goes too.
 func TestPrune_finds_what_others_stored(t *testing.T) {
 	maps := fake.NewClientset().CoreV1().ConfigMaps("knative-inference")
