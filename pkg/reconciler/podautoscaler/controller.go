@@ -101,6 +101,11 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 	if err := podInformer.AddIndexers(revisionIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing pods by revision: %w", err)
 	}
+	c := &Controller{} // its queue, which scaler and reconciler put keys into, is made last
+	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
+		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
+		Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
+	}, func(rev collector.Key) { c.EnqueueKey(keyOf(rev)) })
 	r := &Reconciler{
 		Base: &areconciler.Base{
 			Client: servingclient.Get(ctx), NetworkingClient: networkingclient.Get(ctx), SKSLister: sksInformer.Lister(),
@@ -118,9 +123,10 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		metrics:     o.Metrics,
 		log:         o.Log,
 		probe:       probeActivator(network.NewProberTransport()),
+		scaler:      c.Scaler,
+		requeue:     func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) },
 	}
 	ours := reconciler.AnnotationFilterFunc(knautoscaling.ClassAnnotationKey, autoscaling.Class, false)
-	c := &Controller{}
 	c.Impl = pareconciler.NewImpl(ctx, r, autoscaling.Class, func(impl *controller.Impl) controller.Options {
 		c.Resync = func() { impl.FilteredGlobalResync(ours, paInformer.Informer()) }
 		store := knconfig.NewStore(logging.FromContext(ctx).Named("config-store"), func(string, any) { c.Resync() })
@@ -132,12 +138,6 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		r.deleteStrayBudgets(ctx, c.Leads)
 	}
 	c.terminating = func() []terminating.Pod { return r.terminating(c.Leads) }
-	c.Scaler = multiscaler.New(ctx, multiscaler.Options{
-		Observer: o.Collector, Scales: scales{deployments.Lister(), paInformer.Lister(), pods}, Log: o.Log,
-		Metrics: o.Metrics, Recorder: o.Recorder, Restore: o.Restore,
-	}, func(rev collector.Key) { c.EnqueueKey(keyOf(rev)) })
-	r.scaler = c.Scaler
-	r.requeue = func(key types.NamespacedName, after time.Duration) { c.EnqueueKeyAfter(key, after) }
 	return c, r.handleEvents(c.Impl, handlers{ours: ours, pas: paInformer.Informer(), sks: sksInformer.Informer(),
 		pods: podInformer, deployments: deployments.Informer(), budgets: budgets.Informer()})
 }
