@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	"knative.dev/pkg/network"
@@ -17,12 +18,16 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
-	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
+// poolLister lists every InferencePool that is known now.
+type poolLister interface {
+	Pools() []*unstructured.Unstructured
+}
+
 // readPools lists the pools that can be read.
-func readPools(r *inferencegateway.Reader) (pools []inferencepool.Pool) {
+func readPools(r poolLister) (pools []inferencepool.Pool) {
 	for _, u := range r.Pools() {
 		if p, ok := inferencepool.Read(u); ok {
 			pools = append(pools, p)
@@ -50,7 +55,7 @@ func newPools(b *base, col *collector.Collector, leads func(collector.Key) bool)
 }
 
 // poolsIn are the pools of a namespace.
-func poolsIn(r *inferencegateway.Reader, namespace string) (pools []podautoscaler.Pool) {
+func poolsIn(r poolLister, namespace string) (pools []podautoscaler.Pool) {
 	for _, u := range r.Pools() {
 		if u.GetNamespace() != namespace {
 			continue // every reconciliation asks: only pools that count are decoded
@@ -67,7 +72,7 @@ const poolChanges = 2 * time.Second
 
 // followPoolChanges calls changed when a pool, its selector or the revisions that it serves
 // have changed: whether a revision may go to zero depends on them.
-func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed func()) error {
+func followPoolChanges(ctx context.Context, r poolLister, changed func()) error {
 	known := ""
 	return every(ctx, poolChanges, func(context.Context) error {
 		pools := readPools(r)
@@ -87,7 +92,7 @@ func followPoolChanges(ctx context.Context, r *inferencegateway.Reader, changed 
 }
 
 // foreign returns the selector of a pool that is not ours, nil where there is none.
-func foreign(r *inferencegateway.Reader) func(namespace, name string) map[string]string {
+func foreign(r poolLister) func(namespace, name string) map[string]string {
 	return func(namespace, name string) map[string]string {
 		for _, p := range readPools(r) {
 			if p.Namespace == namespace && p.Name == name && !p.Ours() {
