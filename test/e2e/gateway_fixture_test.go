@@ -197,6 +197,7 @@ type answer struct {
 	status                                    int
 	body                                      string
 	pod, address, revision, picked, objective string
+	retryAfter                                string
 	place                                     int // among all requests that the pod ran
 }
 
@@ -257,6 +258,7 @@ func do(req *http.Request) (answer, error) {
 		status: res.StatusCode, body: text.String(),
 		pod: res.Header.Get("X-Answered-By"), address: res.Header.Get("X-Answered-From"), revision: res.Header.Get("X-Answered-Revision"),
 		picked: res.Header.Get("X-Picked"), objective: res.Header.Get("X-Objective"),
+		retryAfter: res.Header.Get("Retry-After"),
 	}, err
 }
 

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -126,10 +127,14 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 func TestZero(t *testing.T) {
 	withActivatorMetrics(t)
 	t.Run("together", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T){
+		all := map[string]func(*testing.T){
 			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity, "slo": zeroOnSLO,
 			"gateway": zeroBehindGateway,
-		} {
+		}
+		if manyCycles(t) {
+			maps.Copy(all, zeroGatewayFull())
+		}
+		for name, test := range all {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				test(t)
@@ -137,7 +142,13 @@ func TestZero(t *testing.T) {
 		}
 	})
 	t.Run("killed-leader", zeroOverAKilledLeader)
+	if manyCycles(t) {
+		t.Run("gateway-killed-leader", zeroBehindGatewayOverAKilledLeader)
+	}
 }
+
+// manyCycles is true in make e2e-full, and not in CI.
+func manyCycles(t *testing.T) bool { return zeroTimes(t) >= 20 }
 
 // zeroTimes is how many cycles to zero and back there are, by ZERO_CYCLES; one takes about
 // 80 s.
@@ -183,7 +194,7 @@ func zeroCycles(t *testing.T) {
 	oursAt, kpaAt := p95(took["ours"]), p95(took["kpa"])
 	figure(t, fmt.Sprintf("%s: of %d wakes 95%% within: ours %v, KPA %v", t.Name(), cycles, oursAt.Round(time.Millisecond), kpaAt.Round(time.Millisecond)))
 	limit := 500 * time.Millisecond // of three each one may fall on a moment without a core
-	if cycles >= 20 {
+	if manyCycles(t) {
 		limit = 200 * time.Millisecond
 	}
 	if late := oursAt - kpaAt; late > limit {
