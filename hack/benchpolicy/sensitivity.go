@@ -87,11 +87,7 @@ func (s *sensitivity) save() error {
 	if err != nil {
 		return err
 	}
-	merged, err := s.summary(last)
-	if err != nil {
-		return err
-	}
-	return merged.save(filepath.Join(s.o.root, summaryFile))
+	return s.summary(last).save(filepath.Join(s.o.root, summaryFile))
 }
 
 func (o options) newSensitivity() (*sensitivity, error) {

@@ -48,6 +48,8 @@ type number struct {
 	Value string `json:"value"`
 	Half  effect `json:"half"`
 	Twice effect `json:"twice"`
+	// Earlier is true for effects on an earlier policy, which had other figures as it was.
+	Earlier bool `json:"earlier,omitempty"`
 }
 
 // summary is all numbers, in the order of the files, and the cells as the policy is.
@@ -59,31 +61,27 @@ type summary struct {
 }
 
 // summary is what the runs came to, and what the last summary says of the numbers that were not run:
-// -only runs some alone. It is an error when the last summary is of a policy with other figures.
-func (s *sensitivity) summary(last summary) (summary, error) {
+// -only runs some alone. Where the policy as it is has other figures by now, these are marked.
+func (s *sensitivity) summary(last summary) summary {
 	base := s.runs[variant{}.key()]
 	out := summary{Date: time.Now().Format(time.DateOnly), AsItIs: base.Cells}
 	for _, c := range s.cells {
 		out.Cells = append(out.Cells, c.name)
 	}
-	kept := 0
+	earlier := !maps.Equal(base.Cells, last.AsItIs)
 	for _, n := range s.numbers {
 		half, twice := n.times(0.5), n.times(2)
 		h, haveHalf := s.runs[half.key()]
 		t, haveTwice := s.runs[twice.key()]
 		if haveHalf && haveTwice {
-			out.Numbers = append(out.Numbers, number{n.file, n.name, n.text,
-				h.against(base, half.value), t.against(base, twice.value)})
+			out.Numbers = append(out.Numbers, number{File: n.file, Name: n.name, Value: n.text,
+				Half: h.against(base, half.value), Twice: t.against(base, twice.value)})
 		} else if was, has := last.of(n); has {
+			was.Earlier = was.Earlier || earlier
 			out.Numbers = append(out.Numbers, was)
-			kept++
 		}
 	}
-	if kept > 0 && !maps.Equal(base.Cells, last.AsItIs) {
-		return out, fmt.Errorf("%d numbers of %s were measured on a policy with other figures: "+
-			"run -sensitivity without -only", kept, summaryFile)
-	}
-	return out, nil
+	return out
 }
 
 // of is what a summary says of a number, if it was measured at its present value.
@@ -152,6 +150,14 @@ func (n number) class() string {
 	return noEffect
 }
 
+// effect is the class as the table has it.
+func (n number) effect() string {
+	if n.Earlier {
+		return n.class() + ", earlier"
+	}
+	return n.class()
+}
+
 func (s summary) save(file string) error {
 	text, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -192,7 +198,7 @@ func (s summary) table() string {
 			file = n.File
 			fmt.Fprintf(&b, "\n%s:\n\n| number | value | half | twice | effect |\n|---|---|---|---|---|\n", file)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", n.Name, n.Value, n.Half.text(), n.Twice.text(), n.class())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", n.Name, n.Value, n.Half.text(), n.Twice.text(), n.effect())
 	}
 	return b.String()
 }
