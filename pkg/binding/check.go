@@ -60,7 +60,8 @@ func checkPicker(in *Intent, annotations map[string]string) (problems []Problem)
 		return checkNegative(in, annotations)
 	}
 	for _, key := range []string{inference.PickerImageKey, inference.PickerReplicasKey, inference.PickerConfigKey,
-		inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey, inference.NegativePriorityKey} {
+		inference.FlowControlKey, inference.QueueTTLKey, inference.QueueMaxRequestsKey, inference.QueueDepthKey,
+		inference.NegativePriorityKey} {
 		if _, ok := annotations[key]; ok {
 			problems = append(problems, Problem{Path: path(key), Message: fmt.Sprintf("has no effect on a picker that we do not run; remove it, or set %s to %q", inference.PickerKey, PickerManaged)})
 		}
@@ -74,7 +75,8 @@ func checkNegative(in *Intent, annotations map[string]string) (problems []Proble
 		return nil
 	}
 	refuse := func(format string, args ...any) {
-		problems = append(problems, Problem{Path: path(inference.NegativePriorityKey), Message: fmt.Sprintf("%q "+format, append([]any{NegativeWait}, args...)...)})
+		message := fmt.Sprintf("%q "+format, append([]any{NegativeWait}, args...)...)
+		problems = append(problems, Problem{Path: path(inference.NegativePriorityKey), Message: message})
 	}
 	switch {
 	case !in.Flow.Enabled:

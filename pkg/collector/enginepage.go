@@ -44,7 +44,8 @@ func (e engineSample) inFlight() float64 { return e.running + e.waiting }
 
 // equal compares what decisions are made from; two unknowns are equal.
 func (e engineSample) equal(o engineSample) bool {
-	return same(e.running, o.running) && same(e.waiting, o.waiting) && same(e.waitingNegative, o.waitingNegative) && same(e.kvUsage, o.kvUsage) &&
+	return same(e.running, o.running) && same(e.waiting, o.waiting) &&
+		same(e.waitingNegative, o.waitingNegative) && same(e.kvUsage, o.kvUsage) &&
 		same(e.promptTokens, o.promptTokens) && same(e.generationTokens, o.generationTokens)
 }
 

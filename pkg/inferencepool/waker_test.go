@@ -44,12 +44,12 @@ func (r *recorder) WaitingIn(_ collector.Key, waking bool) float64 {
 	return r.waiting
 }
 
-func (w *world) wantSent(t *testing.T, when, revision string, want int) {
+func (w *world) wantSent(t *testing.T, when string, want int) {
 	t.Helper()
 	w.recorder.mu.Lock()
 	defer w.recorder.mu.Unlock()
-	if got := w.wakers.sent[revision]; got != want {
-		t.Errorf("%s: %d requests were sent to %s, want %d", when, got, revision, want)
+	if got := w.wakers.sent["kpa-1"]; got != want {
+		t.Errorf("%s: %d requests were sent to kpa-1, want %d", when, got, want)
 	}
 }
 
@@ -67,28 +67,28 @@ func TestWatcher_wakesOthers(t *testing.T) {
 	}
 	story(t, func(t *testing.T) *world { return newWorld(t, knative("a", "kpa-1")) }, func(t *testing.T, w *world) {
 		w.set(func() { w.pools = []Pool{pool} })
-		w.wantSent(t, "nothing waits", "kpa-1", 0)
+		w.wantSent(t, "nothing waits", 0)
 		w.set(waits(w, math.NaN(), 0))
-		w.wantSent(t, "unknown", "kpa-1", 0)
+		w.wantSent(t, "unknown", 0)
 		w.set(func() { w.observed["kpa-1"] = true; waits(w, 3, 3)() })
-		w.wantSent(t, "our own class", "kpa-1", 0)
+		w.wantSent(t, "our own class", 0)
 		w.set(func() { w.observed["kpa-1"] = false; pool.NegativeWaits = true; w.pools = []Pool{pool} })
-		w.wantSent(t, "a negative priority that wakes nobody", "kpa-1", 0)
+		w.wantSent(t, "a negative priority that wakes nobody", 0)
 		w.set(func() { w.wakers.follows = true; waits(w, 4, 3)() })
-		w.wantSent(t, "another process acts", "kpa-1", 0)
+		w.wantSent(t, "another process acts", 0)
 		w.set(func() { w.wakers.follows = false })
-		w.wantSent(t, "one waits", "kpa-1", 1)
+		w.wantSent(t, "one waits", 1)
 		for range 30 {
 			w.set(func() {}) // 2 s
 		}
-		w.wantSent(t, "the start takes a minute", "kpa-1", 1)
+		w.wantSent(t, "the start takes a minute", 1)
 		w.wakers.answers <- errors.New("refused")
 		w.set(func() {})
-		w.wantSent(t, "the request failed, and one waits still", "kpa-1", 2)
+		w.wantSent(t, "the request failed, and one waits still", 2)
 		w.wakers.answers <- nil
 		w.set(func() { pool.Selector = map[string]string{"app": "vllm"}; w.pools = []Pool{pool} })
 		sent := w.wakers.sent["kpa-1"]
 		w.set(func() {})
-		w.wantSent(t, "a pod is Ready", "kpa-1", sent)
+		w.wantSent(t, "a pod is Ready", sent)
 	})
 }
