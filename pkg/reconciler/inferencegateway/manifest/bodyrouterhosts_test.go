@@ -99,3 +99,28 @@ func TestEvenShare(t *testing.T) {
 		t.Errorf("%v of nobody", kept)
 	}
 }
+
+// What several Services ask for takes room once.
+func TestTake(t *testing.T) {
+	path, host := size(pathIs("/v1/x")), size(headerIs(":authority", ":", "a.io"))
+	one, same := asker{paths: "/v1/x", hosts: []string{"a.io"}}, asker{paths: "/v1/x", hosts: []string{"a.io"}}
+	other, elsewhere := asker{paths: "/v1/x", hosts: []string{"b.io"}}, asker{paths: "/v1/y", hosts: []string{"a.io"}}
+	for _, tt := range []struct {
+		name       string
+		askers     []asker
+		room       int
+		kept, used int
+	}{
+		{"one", []asker{one}, path + host, 1, path + host},
+		{"no room for one", []asker{one}, path + host - 1, 0, 0},
+		{"the same twice", []asker{one, same}, path + host, 2, path + host},
+		{"another host of the same paths", []asker{one, other}, path + 2*host, 2, path + 2*host},
+		{"no room for the second", []asker{one, other}, path + 2*host - 1, 1, path + host},
+		{"other paths", []asker{one, elsewhere}, 2 * (path + host), 2, 2 * (path + host)},
+		{"the first does not fit and the same one later neither", []asker{one, same}, path, 0, 0},
+	} {
+		if kept, used := take(tt.askers, tt.room); len(kept) != tt.kept || used != tt.used {
+			t.Errorf("%s: %d kept in %d bytes, want %d in %d", tt.name, len(kept), used, tt.kept, tt.used)
+		}
+	}
+}

@@ -85,6 +85,10 @@ func TestFindings(t *testing.T) {
 		{"an objective with a tag's name", []string{"objectives", "next=1"}, func(w *World) {
 			w.Tags = []Traffic{{Tag: "next", Hosts: []string{"next-qwen.default.example.com"}}}
 		}, inference.ReasonHostConflict, nil, []string{"HTTPRoute"}},
+		{"an objective whose host is too long", []string{"objectives", strings.Repeat("a", 30) + "=1"}, func(w *World) {
+			w.Main.Hosts = []string{strings.Repeat("q", 40) + ".default.example.com"}
+		}, inference.ReasonNoHosts, nil, []string{"HTTPRoute"}},
+		{"no traffic, and a pool for each revision", []string{"pool-mode", "revision"}, func(w *World) { w.Main.Splits = nil }, inference.ReasonNoTraffic, []string{"HTTPRoute"}, nil},
 		{"a host of another namespace", []string{"hostnames", "plain.other.example.com"}, func(w *World) {
 			w.HostOwners = map[string]binding.Name{"plain.other.example.com": {Namespace: "other", Name: "plain"}}
 		}, inference.ReasonHostConflict, nil, []string{"HTTPRoute"}},
@@ -109,6 +113,40 @@ func TestFindings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where config-inference-gateway asks for a pool for each revision, a Service with one picker of its own gets one pool.
+func TestFindings_onePicker(t *testing.T) {
+	in, w := asking(t, "qwen", "epp", "mine:9002"), usual()
+	in.PoolMode = binding.PoolPerRevision
+	if p := Build(in, w); !found(p, inference.ReasonProviderUnsupported) || p.Pools[""] == "" {
+		t.Errorf("pools %v, findings %v; want one pool, and why", p.Pools, p.Findings)
+	}
+}
+
+// A listener that is missing is reported beside those that are there.
+func TestFindings_listeners(t *testing.T) {
+	p := Build(asking(t, "qwen", "listener", "other"), usual())
+	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return strings.Contains(f.Message, `no listener "other", only default, llm-gw`) }) {
+		t.Errorf("the listeners are not named: %v", p.Findings)
+	}
+}
+
+// The picker of a pool is that of its oldest Service, and objectives are of the API that this picker reads.
+func TestObjectiveGroup(t *testing.T) {
+	for _, tc := range []struct{ own, older, want string }{
+		{"gie", "", "inference.networking.x-k8s.io"}, {"llm-d", "", "llm-d.ai"},
+		{"gie", "llm-d", "llm-d.ai"}, {"llm-d", "gie", "inference.networking.x-k8s.io"},
+	} {
+		w := usual()
+		if tc.older != "" {
+			w.Neighbours = []Neighbour{{Intent: asking(t, "older", "pool", "gpus", "epp-flavor", tc.older), UID: "u-older",
+				Created: w.Created.Add(-time.Hour), Revision: w.Revisions["qwen-00001"]}}
+		}
+		if got := Build(asking(t, "qwen", "pool", "gpus", "epp-flavor", tc.own), w).ObjectiveGroup; got != tc.want {
+			t.Errorf("flavor %s with an older Service of %q: %s, want %s", tc.own, tc.older, got, tc.want)
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ func TestHostRights(t *testing.T) {
 		{"and shared by model in its namespace", []string{"hostnames", "other.default.example.com", "model", "qwen"}, nil, nil, "other.default.example.com", true},
 		{"not from another namespace", []string{"hostnames", "other.default.example.com", "model", "qwen"}, nil, func(n *Neighbour) { n.Intent.Namespace = "theirs" }, "other.default.example.com", false},
 		{"an objective's host gives way to a Knative host", []string{"objectives", "vip=1"}, nil, func(n *Neighbour) { n.Hosts = []string{"vip-qwen.default.example.com"} }, "vip-qwen.default.example.com", false},
+		{"an objective's host goes before one that is asked for", []string{"objectives", "vip=1"}, []string{"hostnames", "vip-qwen.default.example.com"}, func(n *Neighbour) { n.Created = epoch.Add(-time.Minute) }, "vip-qwen.default.example.com", true},
+		{"and keeps it from who asks", []string{"hostnames", "vip-other.default.example.com"}, []string{"objectives", "vip=1"}, nil, "vip-other.default.example.com", false},
 		{"another Gateway is another world", []string{"hostnames", "other.default.example.com"}, []string{"gateway", "infra/llm"}, nil, "other.default.example.com", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -120,7 +120,8 @@ func printed(t *testing.T, title string, p Plan) []byte {
 		}
 		out.Write(text)
 	}
-	write(map[string]any{"findings": p.Findings, "pods": p.Pods, "pools": p.Pools, "hosts": p.Hosts, "hold": p.Hold.String(), "targetPort": p.TargetPort, "provider": p.Provider})
+	write(map[string]any{"findings": p.Findings, "pods": p.Pods, "pools": p.Pools, "hosts": p.Hosts, "hold": p.Hold.String(), "targetPort": p.TargetPort, "provider": p.Provider,
+		"objectiveGroup": p.ObjectiveGroup, "podLabelKeys": p.PodLabelKeys})
 	owner := []string{"controlled", "shared", "labelled", "gateway-wide"}
 	for _, o := range slices.Concat(p.Gateway, p.Objects) {
 		fmt.Fprintf(&out, "--- # stage %d, %s\n", o.Stage, owner[o.Ownership])
