@@ -179,6 +179,7 @@ func TestManifests_order(t *testing.T) {
 var made = []string{
 	"httproutes", "inferencepools", "inferenceobjectives", "inferencemodelrewrites", "destinationrules", "envoyfilters",
 	"configmaps", "services", "serviceaccounts", "deployments", "rolebindings", "leases", "inferencebindings", "poddisruptionbudgets",
+	"apiservices",
 }
 
 // Least privilege: no wildcard on the cluster's own resources, no way to more rights.
@@ -212,6 +213,9 @@ func TestManifests_rules(t *testing.T) {
 		}
 		if slices.Contains(r.Verbs, "delete") && slices.ContainsFunc(r.Resources, func(kind string) bool { return !slices.Contains(made, kind) }) {
 			t.Errorf("rule %v may delete what we never make", r)
+		}
+		if slices.Contains(r.Resources, "apiservices") && slices.Contains(r.Verbs, "delete") && len(r.ResourceNames) != 2 {
+			t.Errorf("rule %v may delete every API: name the two of custom.metrics.k8s.io", r)
 		}
 		if slices.Contains(r.Resources, "secrets") && len(r.ResourceNames) == 0 && !slices.Equal(r.Verbs, []string{"create"}) {
 			t.Errorf("rule %v may touch every secret: name ours (RBAC cannot name what is created)", r)

@@ -16,7 +16,7 @@
 # gateway; DRAIN_STREAMS (20s-25s) is how long the streams of the drain tests are; LIMIT (40m) ends a run.
 #
 # IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
-# in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, which its nodes must be able to pull; for the
+# in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, IPA_TEST_ADAPTER_IMAGE, which its nodes must be able to pull; for the
 # inference gateway IPA_GATEWAY_CLASS (istio), IPA_EPP_IMAGE, IPA_BBR_IMAGE, and IPA_NET_PROXY if
 # its address and the pods' cannot be dialled from here. Without that GatewayClass its tests skip.
 # IPA_E2E_INSTALL=skip tests the adapter that is installed already; IPA_E2E_PARALLEL (4) is how
@@ -43,11 +43,14 @@ images() { # builds what is tested and makes it known to the node
   make --no-print-directory image >"$artifacts/image.log" 2>&1 || { cat "$artifacts/image.log"; exit 1; }
   CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/ipa-e2e-engine" ./test/e2e/engine
   CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/sh" ./test/e2e/vllmshell
+  # Another adapter of custom.metrics.k8s.io: the test adapter of the library that ours uses.
+  CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/bin/custom-metrics-test-adapter" sigs.k8s.io/custom-metrics-apiserver/test-adapter
   # The image of ACK's walk-through under its own name, with the simulator in it.
   "$("$cluster" root)/tools/mkimage" "$out/images/ack-vllm.tar" "$ack_image" "$out/bin/sh" \
     "/python3=$out/bin/sh" "/llm-d-inference-sim=$("$cluster" binary llm-d-inference-sim)"
   "$cluster" load-image "dev.local/autoscaler-adapter:dev=$out/images/autoscaler-adapter.tar" \
-    "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine" "$ack_image=$out/images/ack-vllm.tar"
+    "dev.local/ipa-e2e-engine:dev=$out/bin/ipa-e2e-engine" \
+    "dev.local/custom-metrics-test-adapter:dev=$out/bin/custom-metrics-test-adapter" "$ack_image=$out/images/ack-vllm.tar"
 }
 
 gateway() { # the inference gateway; without it its tests skip, and a run of only them cannot be

@@ -43,6 +43,8 @@ type Config struct {
 	Metric decider.Metric
 	// StartupTime is assumed from a pod's creation to Ready until one was seen.
 	StartupTime time.Duration
+	// RegisterMetricsAPI is false where another adapter is to have custom.metrics.k8s.io.
+	RegisterMetricsAPI bool
 }
 
 // Default returns what an empty config-ipa means. The shipped config map's
@@ -58,6 +60,8 @@ func Default() *Config {
 		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
 		Metric:          decider.SLO,
 		StartupTime:     2 * time.Minute,
+
+		RegisterMetricsAPI: true,
 	}
 	for _, d := range configured() {
 		c.Targets[d.Metric] = d.Target.Value
@@ -93,6 +97,7 @@ func FromMap(data map[string]string) (*Config, error) {
 		cm.AsFloat64("slo-goal-default", &c.SLOGoal),
 		cm.AsDuration("startup-time-default", &c.StartupTime),
 		cm.AsInt32("max-scale-default", &c.MaxScale),
+		cm.AsBool("register-metrics-api", &c.RegisterMetricsAPI),
 		func(data map[string]string) error {
 			if v, given := data[metricKey]; given {
 				c.Metric = decider.Metric(strings.TrimSpace(v))
@@ -130,6 +135,7 @@ func keys() []string {
 	all := []string{
 		"tolerance", "early-panic", "startup-deadline",
 		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "startup-time-default", "max-scale-default", metricKey,
+		"register-metrics-api",
 	}
 	for _, d := range configured() {
 		all = append(all, d.ConfigKey())

@@ -35,6 +35,23 @@ func newLatency(registerer prometheus.Registerer) (*latency, error) {
 	return l, registerer.Register(l.seconds)
 }
 
+// registerOwnership registers the gauge that says whether clients of the API reach us;
+// registerer may be nil.
+func registerOwnership(registerer prometheus.Registerer, r *Registrar) error {
+	if registerer == nil {
+		return nil
+	}
+	return registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipa_metrics_api_registered",
+		Help: "1 while custom.metrics.k8s.io leads to this program, 0 while another adapter has it or config-ipa leaves it to one.",
+	}, func() float64 {
+		if r.Registered() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 // observe wraps a handler.
 func (l *latency) observe(next http.Handler) http.Handler {
 	byResource := make(map[string]http.Handler)

@@ -41,8 +41,9 @@ func owner(object *unstructured.Unstructured) string {
 	return namespace + "/" + name
 }
 
-// report names the owners of what is not ours, and reports whether there are any.
-func (r *Registrar) report(live []*unstructured.Unstructured, now time.Time) (foreign bool) {
+// report names the owners of what is not ours, and reports whether there are any. Where we
+// are not to register, another owner is no cause for a warning.
+func (r *Registrar) report(live []*unstructured.Unstructured, wanted bool, now time.Time) (foreign bool) {
 	for i, version := range versions() {
 		name, object := apiServiceName(version), live[i]
 		if object == nil || !r.isForeign(object) {
@@ -53,18 +54,30 @@ func (r *Registrar) report(live []*unstructured.Unstructured, now time.Time) (fo
 			continue
 		}
 		foreign = true
-		last, now := r.reported[name], report{owner: owner(object), at: now}
-		if last.owner == now.owner && now.at.Sub(last.at) < reportInterval {
-			continue
+		if last, owner := r.reported[name], owner(object); wanted {
+			if last.owner != owner || now.Sub(last.at) >= reportInterval {
+				r.reported[name] = report{owner: owner, at: now}
+				r.warn(name, owner)
+			}
+		} else if last.owner != owner {
+			r.reported[name] = report{owner: owner} // no time: a warning is due once we are to register
+			r.o.Log.Info("another adapter has an APIService of "+GroupName+", and register-metrics-api leaves it to that one",
+				"apiservice", name, "owner", owner)
 		}
-		r.reported[name] = now
-		r.o.Log.Warn("another adapter has an APIService of "+GroupName+"; it does not show our metrics until that is removed",
-			"apiservice", name, "owner", now.owner)
-		r.o.Events.Eventf(r.deployment(), corev1.EventTypeWarning, ReasonServedByAnother,
-			"APIService %s leads to Service %s: what reads it does not see our metrics (our own class scales on); remove that adapter or the APIService and we take it up",
-			name, now.owner)
 	}
 	return foreign
+}
+
+// warn says in the log and in an event that somebody else has an APIService that we are to have.
+func (r *Registrar) warn(name, owner string) {
+	r.o.Log.Warn("another adapter has an APIService of "+GroupName+"; it does not show our metrics until that is removed",
+		"apiservice", name, "owner", owner)
+	r.o.Events.Eventf(r.deployment(), corev1.EventTypeWarning, ReasonServedByAnother,
+		"APIService %s leads to Service %s: HorizontalPodAutoscalers and kubectl do not see our metrics "+
+			"(our own class scales on). To leave the API to that adapter, set register-metrics-api to \"false\" in "+
+			"config-ipa; docs/metrics.md says how our metrics are read then. "+
+			"To have it served by us, remove that adapter or the APIService",
+		name, owner)
 }
 
 // deployment is what the events are about: it lives in our own namespace, as they must.

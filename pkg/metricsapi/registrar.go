@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -30,6 +31,9 @@ type RegistrarOptions struct {
 	Namespace, Name string
 	// Bundle returns the PEM CAs for the API server to trust; nothing is registered while it is empty.
 	Bundle func() []byte
+	// Wanted reports whether to register. While false, what is ours is deleted, and another
+	// adapter that has the group is as it should be. nil is always true.
+	Wanted func() bool
 	Events record.EventRecorder
 	Log    *slog.Logger
 }
@@ -43,6 +47,8 @@ type Registrar struct {
 	services dynamic.ResourceInterface
 	roles    dynamic.ResourceInterface
 	reported map[string]report // by the APIService's name
+	// registered is true while both APIServices lead to us; other goroutines read it.
+	registered atomic.Bool
 }
 
 // NewRegistrar makes a Registrar that has done nothing yet.
@@ -67,6 +73,10 @@ func (r *Registrar) Run(ctx context.Context) {
 	}, registerInterval)
 }
 
+// Registered reports whether both APIServices led to us when Sync looked last. It is safe
+// for concurrent use.
+func (r *Registrar) Registered() bool { return r.registered.Load() }
+
 // Sync compares once. Where another adapter serves the group it writes nothing new,
 // keeps what is ours up to date, and names the other in an event and a log line.
 func (r *Registrar) Sync(ctx context.Context, now time.Time) error {
@@ -82,25 +92,31 @@ func (r *Registrar) Sync(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	foreign := r.report(live, now)
+	wanted := r.o.Wanted == nil || r.o.Wanted()
+	foreign := r.report(live, wanted, now)
 	var errs []error
 	for i, version := range versions() {
 		object := live[i]
 		switch {
+		case object != nil && r.isForeign(object):
+			errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) { disown(o, r.o.Name, encoded) }))
+			continue
+		case !wanted:
+			errs = append(errs, r.remove(ctx, object))
+			continue
 		case object == nil && foreign:
 			continue
 		case object == nil:
 			object = newAPIService(version)
-		case r.isForeign(object):
-			errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) { disown(o, r.o.Name, encoded) }))
-			continue
 		}
 		errs = append(errs, r.update(ctx, object, func(o *unstructured.Unstructured) {
 			own(o, r.o.Name, role.GetUID())
 			o.Object["spec"] = r.spec(i, encoded)
 		}))
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	r.registered.Store(wanted && !foreign && err == nil)
+	return err
 }
 
 // read returns the live APIServices in the order of versions; nil for one that is absent.
@@ -138,6 +154,21 @@ func (r *Registrar) update(ctx context.Context, object *unstructured.Unstructure
 		return fmt.Errorf("writing APIService %s: %w", object.GetName(), err)
 	}
 	r.o.Log.Info("APIService written", "name", object.GetName())
+	return nil
+}
+
+// remove deletes an object of ours that is as it was read; nil is none.
+func (r *Registrar) remove(ctx context.Context, object *unstructured.Unstructured) error {
+	if object == nil {
+		return nil
+	}
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	seen := metav1.Preconditions{UID: &uid, ResourceVersion: &version}
+	err := r.services.Delete(ctx, object.GetName(), metav1.DeleteOptions{Preconditions: &seen})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting APIService %s: %w", object.GetName(), err)
+	}
+	r.o.Log.Info("APIService deleted: register-metrics-api is false in config-ipa", "name", object.GetName())
 	return nil
 }
 

@@ -27,6 +27,7 @@ type cluster struct {
 	events    *record.FakeRecorder
 	log       *strings.Builder
 	bundle    string
+	unwanted  bool
 }
 
 func apiServices(client dynamic.Interface) dynamic.ResourceInterface {
@@ -56,7 +57,7 @@ func newCluster(t *testing.T, objects ...runtime.Object) *cluster {
 	})
 	c.registrar = NewRegistrar(RegistrarOptions{
 		Client: c.client, Namespace: testNamespace, Name: "autoscaler-adapter",
-		Bundle: func() []byte { return []byte(c.bundle) },
+		Bundle: func() []byte { return []byte(c.bundle) }, Wanted: func() bool { return !c.unwanted },
 		Events: c.events, Log: slog.New(slog.NewTextHandler(c.log, nil)),
 	})
 	return c
@@ -290,6 +291,58 @@ func TestRegistrar_another_adapter(t *testing.T) {
 			if diff := cmp.Diff(before, c.get("v1beta1")); diff != "" {
 				t.Errorf("theirs was touched:\n%s", diff)
 			}
+		}
+	}
+}
+
+// A story: config-ipa leaves the API to another adapter. Ours go, nothing is taken or warned
+// of while that adapter comes and goes, and all is as before once it is ours again.
+func TestRegistrar_leavesTheAPIToAnother(t *testing.T) {
+	c := newCluster(t, clusterRole("role-1"))
+	theirs := func() {
+		for _, version := range versions() {
+			c.apply(version, "monitoring", "prometheus-adapter")
+		}
+	}
+	for i, step := range []struct {
+		change     func()
+		ours       int // APIServices that lead to us
+		registered bool
+		log        string
+		warned     bool
+	}{
+		{ours: 2, registered: true, log: "APIService written"},
+		{change: func() { c.unwanted = true }, log: "APIService deleted: register-metrics-api is false"},
+		{},
+		{change: theirs, log: "leaves it to that one"},
+		{},
+		{change: func() { c.remove("v1beta1"); c.remove("v1beta2") }, log: "free again"},
+		{change: theirs, log: "leaves it to that one"},
+		{change: func() { c.unwanted = false }, log: "does not show our metrics", warned: true},
+		{change: func() { c.remove("v1beta1"); c.remove("v1beta2") }, ours: 2, registered: true, log: "APIService written"},
+	} {
+		c.log.Reset()
+		if step.change != nil {
+			step.change()
+		}
+		c.sync(day(0).Add(time.Duration(i) * time.Minute))
+		ours := 0
+		for _, version := range versions() {
+			if o := c.get(version); o != nil && owner(o) == "knative-inference/autoscaler-adapter" {
+				ours++
+			}
+		}
+		if ours != step.ours || c.registrar.Registered() != step.registered {
+			t.Errorf("step %d: %d APIServices lead to us, registered %v; want %d, %v", i, ours, c.registrar.Registered(), step.ours, step.registered)
+		}
+		if got := c.log.String(); !strings.Contains(got, step.log) || (step.log == "" && got != "") {
+			t.Errorf("step %d: log %q, want %q", i, got, step.log)
+		}
+		if warned := len(c.events.Events) > 0; warned != step.warned {
+			t.Errorf("step %d: warned %v, want %v", i, warned, step.warned)
+		}
+		for len(c.events.Events) > 0 {
+			<-c.events.Events
 		}
 	}
 }

@@ -36,6 +36,8 @@ type Options struct {
 	// Recording answers GET on its two paths, behind the same authentication and
 	// authorisation as the metrics; nil is not found.
 	Recording http.Handler
+	// Register reports whether to have the API where nobody else has it; nil is always true.
+	Register func() bool
 	// Registerer takes the server's own metrics; nil drops them.
 	Registerer prometheus.Registerer
 	// Namespace is where the Service and the Secret live; knative-inference by default.
@@ -89,9 +91,12 @@ func newServer(o Options, c clients) (*Server, error) {
 	s := &Server{o: o, clients: c, latency: latency, events: record.NewBroadcaster(), listening: make(chan struct{})}
 	s.certs = servingcert.New(c.kube.CoreV1().Secrets(o.Namespace), o.Name+"-tls", o.Name+"."+o.Namespace+".svc", o.Log)
 	s.registrar = NewRegistrar(RegistrarOptions{
-		Client: c.dynamic, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Log: o.Log,
+		Client: c.dynamic, Namespace: o.Namespace, Name: o.Name, Bundle: s.certs.Bundle, Wanted: o.Register, Log: o.Log,
 		Events: s.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
 	})
+	if err := registerOwnership(o.Registerer, s.registrar); err != nil {
+		return nil, fmt.Errorf("metricsapi: registering metrics: %w", err)
+	}
 	return s, nil
 }
 

@@ -56,7 +56,7 @@ func TestRights(t *testing.T) {
 		"create,patch events", "patch pods", "patch pods/status", "patch deployments/scale.apps", "patch podautoscalers.autoscaling.internal.knative.dev",
 		"update podautoscalers/status.autoscaling.internal.knative.dev", "update podautoscalers/finalizers.autoscaling.internal.knative.dev",
 		"create,update serverlessservices.networking.internal.knative.dev", "create,update,delete poddisruptionbudgets.policy",
-		"create apiservices.apiregistration.k8s.io", "update apiservices.apiregistration.k8s.io of 2 names",
+		"create apiservices.apiregistration.k8s.io", "update,delete apiservices.apiregistration.k8s.io of 2 names",
 		"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io",
 	}
 	admission := []string{"update mutatingwebhookconfigurations.admissionregistration.k8s.io of 1 names", "update validatingwebhookconfigurations.admissionregistration.k8s.io of 1 names"}
