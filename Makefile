@@ -67,11 +67,15 @@ e2e-kserve: ## InferenceServices of KServe scaled by our class (builds KServe on
 e2e-prometheus: ## A real Prometheus scrapes what runs, and has data for every expression in documents and alerts (builds it once, 7 min of CPU time)
 	@hack/e2e.sh prometheus
 
+.PHONY: e2e-keda
+e2e-keda: ## A real KEDA on the same cluster: its scalers read our numbers (builds it once, 40 min on busy cores)
+	@hack/e2e.sh keda
+
 .PHONY: e2e-full
 e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
 e2e-full: export LIMIT ?= 150m
-e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-knative ## All seven
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-keda e2e-knative ## All eight
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run

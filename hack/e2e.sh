@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # End-to-end tests on a real cluster.
 #
-#   hack/e2e.sh                every test but the vllm, burst, kserve and prometheus groups;
+#   hack/e2e.sh                every test but the vllm, burst, kserve, prometheus and keda groups;
 #                              of the faults 3 minutes, seeded by the commit
 #   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
@@ -9,6 +9,7 @@
 #   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
 #   hack/e2e.sh kserve         InferenceServices of KServe; it is built, installed and removed again
 #   hack/e2e.sh prometheus     a real Prometheus scrapes ours, and has data for every expression in documents and alerts
+#   hack/e2e.sh keda           a real KEDA beside ours, on the same cluster; it is built, installed and removed again
 #   hack/e2e.sh faults         random faults under steady load for DURATION (1h) from SEED (random, printed)
 #   hack/e2e.sh run REGEXP     some tests by name
 #
@@ -80,24 +81,26 @@ else
   export KUBECTL=$PWD/$out/bin/kubectl
   case $group in
     kserve) IPA_KSERVE=$("$cluster" part kserve 8>&-); export IPA_KSERVE ;;
-    prometheus) IPA_PROMETHEUS=$("$cluster" part prometheus 8>&-); export IPA_PROMETHEUS ;;
+    prometheus | keda) IPA_PROMETHEUS=$("$cluster" part prometheus 8>&-); export IPA_PROMETHEUS ;;
   esac
+  if [[ $group == keda ]]; then IPA_KEDA=$("$cluster" part keda 8>&-); export IPA_KEDA; fi
   images
 fi
 export IPA_E2E_ARTIFACTS=$artifacts
 
 case $group in
-  default) select=(-skip '^Test(VLLM|Burst|KServe|Prometheus)') limit=${LIMIT:-40m}
+  default) select=(-skip '^Test(VLLM|Burst|KServe|Prometheus|KEDA)') limit=${LIMIT:-40m}
     export DURATION=${DURATION:-3m} SEED=${SEED:-$((16#$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)))} ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
   vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
   fit) select=(-run '^TestVLLMFit') limit=25m ;;
   kserve) select=(-run '^TestKServe') limit=25m ;;
   prometheus) select=(-run '^TestPrometheus') limit=25m ;;
+  keda) select=(-run '^TestKEDA') limit=25m ;;
   burst) select=(-run '^TestBurst') limit=25m ;;
   faults) select=(-run '^TestFaultRun$') limit=0 ;; # the test ends by DURATION
   run) select=(-run "${2:?usage: e2e.sh run REGEXP}") limit=${LIMIT:-40m} ;;
-  *) echo "usage: e2e.sh [gateway | vllm | fit | burst | kserve | prometheus | faults | run REGEXP]" >&2; exit 2 ;;
+  *) echo "usage: e2e.sh [gateway | vllm | fit | burst | kserve | prometheus | keda | faults | run REGEXP]" >&2; exit 2 ;;
 esac
 
 collect() { # what the cluster and the product looked like when a test failed

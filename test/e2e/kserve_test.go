@@ -5,8 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +17,6 @@ import (
 )
 
 var inferenceServices = schema.GroupVersionResource{Group: "serving.kserve.io", Version: "v1beta1", Resource: "inferenceservices"}
-
-// kserveScripts are beside the module that pins KServe.
-const kserveScripts = "../../hack/cluster/kserve/"
 
 // inferenceService is that of docs/kserve.md, on the engine simulator.
 type inferenceService struct {
@@ -90,27 +85,7 @@ func (i inferenceService) start() *service {
 }
 
 // needKServe installs KServe for as long as the test.
-func needKServe(t *testing.T) {
-	t.Helper()
-	build := os.Getenv("IPA_KSERVE")
-	if build == "" {
-		t.Skip("SKIPPED: IPA_KSERVE is not set; hack/e2e.sh kserve builds KServe and sets it")
-	}
-	run := func(ctx context.Context, name string, args ...string) {
-		out, err := exec.CommandContext(ctx, kserveScripts+name, args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		defer cancel()
-		run(ctx, "uninstall.sh")
-	})
-	start := time.Now()
-	run(t.Context(), "install.sh", build)
-	figure(t, fmt.Sprintf("kserve: installed after %v", time.Since(start).Round(time.Second/10)))
-}
+func needKServe(t *testing.T) { needPart(t, "kserve", "IPA_KSERVE") }
 
 // The steps of docs/kserve.md. KServe is one for all of them, so they follow each other.
 func TestKServe(t *testing.T) {

@@ -161,6 +161,17 @@ func Rules(text []byte) ([]byte, error) {
 	return yaml.Marshal(r.Spec)
 }
 
+// YAML returns the fenced YAML blocks of a document that have the text, as one stream.
+func YAML(document, text string) string {
+	var all strings.Builder
+	for _, b := range blocks(document) {
+		if b.language == "yaml" && strings.Contains(b.text, text) {
+			all.WriteString("---\n" + b.text)
+		}
+	}
+	return all.String()
+}
+
 // ScrapeConfigs returns the jobs of every fenced YAML block of a document that has scrape_configs.
 func ScrapeConfigs(document string) ([]map[string]any, error) {
 	var jobs []map[string]any

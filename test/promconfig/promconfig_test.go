@@ -176,3 +176,10 @@ func TestScrapeConfigs(t *testing.T) {
 		t.Errorf("%d jobs, %v, want those of the program, the pickers and the engines", len(jobs), err)
 	}
 }
+
+func TestYAML(t *testing.T) {
+	document := "a\n```yaml\nin: models\n```\n```yaml\nelsewhere: 1\n```\n```promql\nmodels\n```\n```yaml\nb: models\n```\n"
+	if got, want := YAML(document, "models"), "---\nin: models\n---\nb: models\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -24,6 +24,7 @@ const (
 
 // Versions of the parts; each must agree with its go.mod.
 const (
+	kedaVersion       = "v2.21.0"
 	kserveVersion     = "v0.17.0"
 	prometheusVersion = "v0.316.0" // the Go module's name for Prometheus 3.16.0
 )
@@ -160,6 +161,14 @@ func kserveModule() module {
 	return module{
 		name: "kserve", dir: "kserve", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "16 to 38 min on two busy cores",
 		groups: []group{{"KServe's controller " + kserveVersion, []string{kservePath + "/cmd/manager"}, ""}},
+	}
+}
+
+// kedaModule is KEDA's operator and its metrics server. Its manifests come from the same module.
+func kedaModule() module {
+	return module{
+		name: "keda", dir: "keda", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "40 min on two busy cores",
+		groups: []group{{"KEDA " + kedaVersion, []string{kedaPath + "/cmd/operator", kedaPath + "/cmd/adapter"}, ""}},
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/knative-inference/autoscaler-adapter/hack/cluster/image"
 )
 
 // part is software of others that is built when it is asked for, and runs on the cluster or
@@ -20,6 +22,7 @@ type part struct {
 func parts() map[string]part {
 	return map[string]part{
 		"knative-e2e": {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
+		"keda":        {kedaModule(), finishKEDA, []string{"operator", "adapter"}},
 		"kserve":      {kserveModule(), finishKServe, []string{"manager"}},
 		"prometheus":  {prometheusModule(), finishPrometheus, []string{"prometheus"}},
 	}
@@ -90,6 +93,7 @@ func finishKnativeE2E(_ paths, dir string, _ *progress) error {
 }
 
 const (
+	kedaPath       = "github.com/kedacore/keda/v2"
 	kservePath     = "github.com/kserve/kserve"
 	prometheusPath = "github.com/prometheus/prometheus"
 )
@@ -100,7 +104,32 @@ func finishKServe(p paths, dir string, _ *progress) error {
 	if err := writeImage(dir, "manager", "dev.local/kserve-controller:"+kserveVersion); err != nil {
 		return err
 	}
-	root, err := moduleDir(p, kserveModule(), kservePath)
+	return keepConfig(p, dir, kserveModule(), kservePath)
+}
+
+// finishKEDA writes both images, with the programs where KEDA's manifests call them: the API
+// server names a writer of replicas by the program. It keeps KEDA's kustomize folder, which
+// keda/install.sh renders.
+func finishKEDA(p paths, dir string, _ *progress) error {
+	if err := os.MkdirAll(filepath.Join(dir, "images"), 0o755); err != nil {
+		return err
+	}
+	for _, c := range []struct{ binary, name, path string }{
+		{"operator", "keda", "/keda"},
+		{"adapter", "keda-metrics-apiserver", "/keda-adapter"},
+	} {
+		file := image.File{Path: c.path, Source: filepath.Join(dir, "bin", c.binary)}
+		spec := image.Spec{Name: "dev.local/" + c.name + ":" + kedaVersion, Files: []image.File{file}}
+		if err := image.Write(filepath.Join(dir, "images", c.binary+".tar"), spec); err != nil {
+			return err
+		}
+	}
+	return keepConfig(p, dir, kedaModule(), kedaPath)
+}
+
+// keepConfig copies the folder config of the upstream at path into the build.
+func keepConfig(p paths, dir string, m module, path string) error {
+	root, err := moduleDir(p, m, path)
 	if err != nil {
 		return err
 	}

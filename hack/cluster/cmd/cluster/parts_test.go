@@ -47,6 +47,8 @@ func TestModule_calls(t *testing.T) {
 // The version in the name of a part's images is the one that its go.mod pins.
 func TestParts_versions(t *testing.T) {
 	for file, want := range map[string]string{
+		"keda/go.mod":                "require " + kedaPath + " " + kedaVersion + "\n",
+		"keda/kustomization.yaml":    "newTag: " + kedaVersion + "\n",
 		"kserve/go.mod":              "require " + kservePath + " " + kserveVersion + "\n",
 		"kserve/kustomization.yaml":  "image: dev.local/kserve-controller:" + kserveVersion + "\n",
 		"prometheus/go.mod":          "require " + prometheusPath + " " + prometheusVersion + "\n",
@@ -80,12 +82,12 @@ func TestModule_tags(t *testing.T) {
 }
 
 func TestFindPart(t *testing.T) {
-	for _, name := range []string{"knative-e2e", "kserve", "prometheus"} {
+	for _, name := range []string{"knative-e2e", "kserve", "prometheus", "keda"} {
 		if p, err := findPart(name); err != nil || p.module.dir != name {
 			t.Errorf("%v %v", p.module, err)
 		}
 	}
-	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: knative-e2e, kserve, prometheus") {
+	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: keda, knative-e2e, kserve, prometheus") {
 		t.Errorf("error %v, want the names of the parts", err)
 	}
 }
