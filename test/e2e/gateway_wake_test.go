@@ -20,7 +20,7 @@ import (
 // run with the cycles of make e2e-full.
 func zeroGatewayFull() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
-		"gateway-priorities": zeroPriorities, "gateway-kpa": zeroOfKPABehindGateway,
+		"gateway-priorities": zeroPriorities, "gateway-kpa": zeroOfKPABehindGateway, "gateway-failing-starts": zeroFailingStarts,
 	}
 }
 
@@ -124,6 +124,53 @@ func zeroOfKPABehindGateway(t *testing.T) {
 	figure(t, fmt.Sprintf("%s: woken %v after the first POST", t.Name(), r.wakeTime(&posts, 3).Round(time.Millisecond)))
 	posts.expectWhole(t, 3)
 	r.waitZero()
+}
+
+// A pod that fails its first two starts is waited for, and not joined by more; the POST that
+// woke it is answered by its third.
+func zeroFailingStarts(t *testing.T) {
+	needGateway(t)
+	s := standIn(t, namespaceFor(t), "stumbles", annotations{"metric": "concurrency", "target": "2", "scale-to-zero-pod-retention-period": "0s"},
+		"-fail-starts=2", "-state=/state/starts").behindGateway(nil)
+	s.volumes = []corev1.Volume{{Name: "state", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	s.container.VolumeMounts = []corev1.VolumeMount{{Name: "state", MountPath: "/state"}}
+	s.create().waitReady(3 * time.Minute)
+	q := question{host: s.host(), model: s.model}
+	q.waitServed(t)
+	r := s.current()
+	r.waitZero()
+	waiting := []func() asked{q.later(t)}
+	eventually(t, settle, "its pod is held back after two failures", func() (bool, string) { return crashLoops(r.pods()), r.state() })
+	waiting = append(waiting, q.later(t), q.later(t))
+	always(t, 5*time.Second, "pods that fail are not joined by more", func() (bool, string) { n := len(r.pods()); return n <= 1, fmt.Sprint(n, " pods") })
+	for i, a := range waiting {
+		a().expect(t, fmt.Sprintf("POST %d", i+1), http.StatusOK)
+	}
+	if n := restarts(r.pods()); n < 2 {
+		t.Errorf("%d restarts, want 2", n)
+	}
+}
+
+// crashLoops reports whether Kubernetes waits before it starts a container again.
+func crashLoops(pods []corev1.Pod) bool {
+	for _, p := range pods {
+		for _, c := range p.Status.ContainerStatuses {
+			if c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// restarts is how often containers of the pods began anew.
+func restarts(pods []corev1.Pod) (n int32) {
+	for _, p := range pods {
+		for _, c := range p.Status.ContainerStatuses {
+			n += c.RestartCount
+		}
+	}
+	return n
 }
 
 // The adapter is killed at zero while a POST waits in the picker: the next leader wakes the

@@ -11,9 +11,12 @@
 package main
 
 import (
+	"errors"
 	"flag"
+	"io/fs"
 	"log"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -24,7 +27,10 @@ func main() {
 	seqs := flag.Int("seqs", 0, "requests that run at a time; the others wait in order; 0 is no limit")
 	triton := flag.Bool("triton", false, "the page has Triton's names, not vLLM's")
 	bearer := flag.String("metrics-token", "", "bearer token that /metrics asks for; empty is none")
+	fails := flag.Int("fail-starts", 0, "how many starts of a pod fail, counted in the file of -state")
+	state := flag.String("state", "", "file that outlives the container")
 	flag.Parse()
+	failStart(*state, *fails)
 
 	e := newEngine(*token, *startup, *seqs)
 	e.triton = *triton
@@ -39,4 +45,22 @@ func main() {
 	mux.HandleFunc("POST /fetch", fetch)
 	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
+}
+
+// failStart ends the process unless it has ended so often already.
+func failStart(state string, times int) {
+	if times == 0 {
+		return
+	}
+	starts, err := os.ReadFile(state)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Fatal(err)
+	}
+	if len(starts) >= times {
+		return
+	}
+	if err := os.WriteFile(state, append(starts, '.'), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	log.Fatalf("start %d of %d that fail", len(starts)+1, times)
 }
