@@ -25,8 +25,9 @@ import (
 
 const (
 	// zeroSettle is the deadline of a way to zero: a window of 10 s, Knative's grace period
-	// of 30 s, and a drain.
+	// (30 s, or zeroGrace), and a drain.
 	zeroSettle = 2 * time.Minute
+	zeroGrace  = 10 * time.Second
 	kpaClass   = "kpa.autoscaling.knative.dev"
 )
 
@@ -123,9 +124,12 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 }
 
 // The tests that need the activator's metrics, which are switched on once: on the way to
-// zero each of them mostly waits.
+// zero each of them mostly waits, in CI with a short grace period. TestZeroBlind has Knative's own.
 func TestZero(t *testing.T) {
 	withActivatorMetrics(t)
+	if !manyCycles(t) {
+		editConfig(t, "knative-serving", "config-autoscaler", map[string]string{"scale-to-zero-grace-period": zeroGrace.String()})
+	}
 	t.Run("together", func(t *testing.T) {
 		all := map[string]func(*testing.T){
 			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity, "slo": zeroOnSLO,
@@ -151,7 +155,7 @@ func TestZero(t *testing.T) {
 func manyCycles(t *testing.T) bool { return zeroTimes(t) >= 20 }
 
 // zeroTimes is how many cycles to zero and back there are, by ZERO_CYCLES; one takes about
-// 80 s.
+// a minute.
 func zeroTimes(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(testbed.Setting("ZERO_CYCLES", "3"))
