@@ -129,8 +129,9 @@ func (l *ledger) serving(hosts map[string]bool) (keys []types.NamespacedName) {
 	return keys
 }
 
-// forgotten is when a mark is dropped of an object that went in another way.
-const forgotten = time.Hour
+// forgotten is when a mark is dropped of an object that went in another way: later than
+// the longest answer ends.
+const forgotten = 24 * time.Hour
 
 // stale remembers since when objects have not been wanted, or pods Ready.
 type stale struct {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	nv1alpha1 "knative.dev/networking/pkg/apis/networking/v1alpha1"
+	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 )
@@ -36,6 +37,7 @@ func (c *cluster) annotate(svc *servingv1.Service, annotations map[string]string
 func (c *cluster) revision(service, name string) {
 	c.Helper()
 	rev := &servingv1.Revision{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{serving.ServiceLabelKey: service}}}
+	rev.Spec.TimeoutSeconds = ptr.Int64(int64(drainTime / time.Second))
 	rev.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8000}}}}
 	put(c, c.revs, rev)
 }

@@ -17,8 +17,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
-// drainTime is how long pools and pickers outlive the route that led to them:
-// every chunk of an open answer passes through its picker.
+// drainTime is how long pools and pickers outlive the route that led to them, at least.
 const drainTime = 30 * time.Second
 
 // child is a live object of ours.
@@ -71,8 +70,8 @@ func (r *Reconciler) prune(ctx context.Context, o owner, wanted map[id]bool) (ti
 			continue // going already, or kept by others, who drop us from its owners
 		}
 		if c.stage <= manifest.StagePool {
-			if left := r.stale.since(c.GetUID(), r.now()) + r.drain; left > 0 {
-				wait = max(wait, left)
+			if left := r.stale.since(c.GetUID(), r.now()) + r.answersLast(o, c.GetName()); left > 0 {
+				wait = max(wait, min(left, r.drain)) // to see meanwhile whether the pods have gone
 				continue
 			}
 		}

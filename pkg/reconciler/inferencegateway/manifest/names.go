@@ -34,5 +34,11 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// OfRevision reports whether a pool, or an object of its picker, is that of one revision.
+func OfRevision(name, revision string) bool {
+	pool := fit(revision, maxPool)
+	return name == pool || name == pickerName(pool) || strings.HasPrefix(name, pickerName(pool)+"-")
+}
+
 // pickerName names the picker of a pool and everything that belongs to it.
 func pickerName(pool string) string { return fit(pool+"-epp", maxName) }
