@@ -63,6 +63,10 @@ func (b *builder) hostOf(service, namespace string) string {
 	return fmt.Sprintf("%s.%s.svc.%s", service, namespace, b.w.ClusterDomain)
 }
 
+// pickerKnownAfter is how long after a picker is Ready a gateway is taken to know its address.
+// Origin: 500 was seen 0.3 s after (Istio, load average 60). Other values were not tried.
+const pickerKnownAfter = 2 * time.Second
+
 // The ClusterRoles of pickers, which are installed with the gateway's controller.
 // The controller may bind these two and no other role.
 const (
@@ -91,8 +95,11 @@ func (b *builder) pickerDeployment(pool, config string, r Revision) fields {
 	}
 	return fields{
 		"replicas": int64(picker.Replicas),
-		"strategy": fields{"type": "RollingUpdate", "rollingUpdate": fields{"maxUnavailable": int64(0), "maxSurge": int64(1)}},
-		"selector": fields{"matchLabels": fields{inference.PickerPodKey: pool}},
+		// Routes wait until the picker is available. Ready is when the gateway hears of its address;
+		// a route that comes to a worker of Envoy before the address does is answered 500.
+		"minReadySeconds": int64(pickerKnownAfter / time.Second),
+		"strategy":        fields{"type": "RollingUpdate", "rollingUpdate": fields{"maxUnavailable": int64(0), "maxSurge": int64(1)}},
+		"selector":        fields{"matchLabels": fields{inference.PickerPodKey: pool}},
 		"template": fields{
 			"metadata": fields{"labels": fields{inference.PickerPodKey: pool, inference.ComponentKey: "picker"}, "annotations": annotations},
 			"spec": fields{
