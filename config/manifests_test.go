@@ -177,7 +177,7 @@ func TestManifests_order(t *testing.T) {
 // made are the kinds that the inference gateway makes, and so deletes. Leases are
 // here because a picker that elects a leader deletes its own.
 var made = []string{
-	"httproutes", "inferencepools", "inferenceobjectives", "inferencemodelrewrites", "destinationrules", "envoyfilters",
+	"httproutes", "inferencepools", "inferenceobjectives", "inferencemodelrewrites", "destinationrules", "envoyfilters", "envoypatchpolicies",
 	"configmaps", "services", "serviceaccounts", "deployments", "rolebindings", "leases", "inferencebindings", "poddisruptionbudgets",
 	"apiservices",
 }

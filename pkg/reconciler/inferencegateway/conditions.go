@@ -46,7 +46,7 @@ func (r *Reconciler) conditions(b bound, res result) []metav1.Condition {
 		objectiveCondition(b, res.plan),
 		podsCondition(res),
 	}
-	observed = overrule(observed, unfinished(b, res.findings))
+	observed = overrule(observed, unfinished(b, slices.Concat(res.findings, r.patchFindings(b, res.plan))))
 	return append(observed, summary(observed))
 }
 

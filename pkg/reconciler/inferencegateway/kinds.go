@@ -11,12 +11,13 @@ import (
 
 // API groups of the gateway world.
 const (
-	gatewayGroup   = "gateway.networking.k8s.io"
-	poolGroup      = "inference.networking.k8s.io"
-	objectiveGroup = "inference.networking.x-k8s.io"
-	llmdGroup      = "llm-d.ai"
-	istioGroup     = "networking.istio.io"
-	knativeGroup   = "serving.knative.dev"
+	gatewayGroup      = "gateway.networking.k8s.io"
+	poolGroup         = "inference.networking.k8s.io"
+	objectiveGroup    = "inference.networking.x-k8s.io"
+	llmdGroup         = "llm-d.ai"
+	istioGroup        = "networking.istio.io"
+	envoyGatewayGroup = "gateway.envoyproxy.io"
+	knativeGroup      = "serving.knative.dev"
 )
 
 // resource is one kind that is watched.
@@ -54,6 +55,7 @@ var (
 	bindings       = gvr(v1alpha1.Group, v1alpha1.Version, v1alpha1.Resource)
 	destRules      = gvr(istioGroup, "v1", "destinationrules")
 	envoyFilters   = gvr(istioGroup, "v1alpha3", "envoyfilters")
+	patchPolicies  = gvr(envoyGatewayGroup, "v1alpha1", "envoypatchpolicies")
 	crds           = gvr("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 )
 
@@ -82,6 +84,7 @@ func resources() []resource {
 		{GroupVersionResource: rewrites(objectiveGroup), kind: "InferenceModelRewrite", custom: true, ours: true, stage: manifest.StageObjective},
 		{GroupVersionResource: rewrites(llmdGroup), kind: "InferenceModelRewrite", custom: true, ours: true, stage: manifest.StageObjective},
 		{GroupVersionResource: envoyFilters, kind: "EnvoyFilter", custom: true, ours: true, stage: manifest.StageFilter},
+		{GroupVersionResource: patchPolicies, kind: "EnvoyPatchPolicy", custom: true, ours: true, stage: manifest.StageFilter},
 		{GroupVersionResource: httpRoutes, kind: "HTTPRoute", custom: true, all: true, ours: true, stage: manifest.StageRoute},
 		{GroupVersionResource: gateways, kind: "Gateway", custom: true, all: true},
 		{GroupVersionResource: gatewayClasses, kind: "GatewayClass", custom: true, all: true},

@@ -23,7 +23,7 @@ func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.W
 	w := manifest.World{
 		ServiceUID: svc.UID, Created: svc.CreationTimestamp.Time, ClusterDomain: network.GetClusterDomainName(),
 		Gateway: r.gateway(in), Served: r.watches.kinds(), Revisions: map[string]manifest.Revision{},
-		Pool: r.namedPool(in), LiveRules: r.liveRules(svc), Neighbours: r.neighbours(svc, in),
+		Pool: r.namedPool(in), LiveRules: r.liveRules(svc), LivePools: r.livePools(svc), Neighbours: r.neighbours(svc, in),
 	}
 	w.Main, w.Tags = r.traffic(svc)
 	for _, t := range append([]manifest.Traffic{w.Main}, w.Tags...) {
@@ -85,6 +85,7 @@ func (w *watches) kinds() manifest.Served {
 	s := manifest.Served{
 		HTTPRoute: w.defines(httpRoutes), InferencePool: w.serves(pools),
 		DestinationRule: w.defines(destRules), EnvoyFilter: w.defines(envoyFilters),
+		EnvoyPatchPolicy: w.defines(patchPolicies),
 	}
 	if c := w.cache(pools); c != nil {
 		s.PoolAppProtocol = c.appProtocol
@@ -127,6 +128,16 @@ func (r *Reconciler) liveRules(svc *servingv1.Service) (names []string) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+func (r *Reconciler) livePools(svc *servingv1.Service) (names []string) {
+	for _, pool := range r.watches.list(pools, byOwner, string(svc.UID)) {
+		if managed(pool) && pool.GetDeletionTimestamp() == nil {
+			names = append(names, pool.GetName())
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // neighbours are the other bindings that manifest.Build needs to know.

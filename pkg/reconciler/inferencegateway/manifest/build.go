@@ -74,6 +74,7 @@ func (b *builder) build() {
 		b.host()
 		b.renderRoutes()
 		b.renderFilters()
+		b.renderPatchPolicies()
 		b.renderBodyRouter()
 	}
 }
@@ -148,8 +149,18 @@ func (b *builder) canSplit() bool {
 			fmt.Sprintf("%s %q needs a pool and a picker of its own for each revision; one pool serves all. Remove %s and %s.", inference.PoolModeKey, binding.PoolPerRevision, inference.PickerKey, inference.PoolKey))
 		return false
 	}
-	if b.in.AllowWeightedPools || b.can.weightedPools || b.can.envoyFilters && b.w.Served.EnvoyFilter {
+	if b.in.AllowWeightedPools && b.can.brokenByPools {
+		b.find(inference.ConditionTrafficSplit, "False", inference.ReasonProviderUnsupported,
+			fmt.Sprintf("Two pools in one rule stop every change of the configuration of the gateway (%s), so one pool serves all revisions; remove %s.", b.plan.Provider, inference.AllowWeightedPoolKey))
+		return false
+	}
+	if b.in.AllowWeightedPools || b.can.weightedPools || b.patchesRules() {
 		return true
+	}
+	if b.can.patchPolicies {
+		b.find(inference.ConditionTrafficSplit, "False", inference.ReasonPatchCRDMissing,
+			fmt.Sprintf("The cluster does not serve EnvoyPatchPolicy of %s, which exact shares need on %s; one pool serves all revisions. Install Envoy Gateway's CRDs.", patchPolicyVersion, b.plan.Provider))
+		return false
 	}
 	b.find(inference.ConditionTrafficSplit, "False", inference.ReasonProviderUnsupported,
 		fmt.Sprintf("The gateway (%s) asks one picker for all pools of a rule; one pool serves all revisions. If yours is newer, set %s to \"true\".", b.plan.Provider, inference.AllowWeightedPoolKey))

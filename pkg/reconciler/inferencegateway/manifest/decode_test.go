@@ -61,7 +61,7 @@ func TestObjectsDecodeStrictly(t *testing.T) {
 				if err := yaml.UnmarshalStrict(text, typed); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-			} else if k := o.GetKind(); k != "EnvoyFilter" && k != "DestinationRule" {
+			} else if k := o.GetKind(); k != "EnvoyFilter" && k != "DestinationRule" && k != "EnvoyPatchPolicy" {
 				t.Errorf("%s: no Go type to hold it against", name)
 			}
 			if errs := validation.ValidateObjectMetaAccessor(o, true, validation.NameIsDNSSubdomain, field.NewPath("metadata")); len(errs) > 0 {

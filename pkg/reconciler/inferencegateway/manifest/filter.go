@@ -130,7 +130,10 @@ func (b *builder) mutations(groupName, what string) fields {
 	if s.revision == "" && b.plan.Pools[""] == "" {
 		name = "" // Several pools, each with an objective of its own.
 	}
-	out := list{fields{"append": fields{"append_action": overwrite, "header": fields{"key": inferenceHeader, "value": "true"}}}}
+	out := list{}
+	if b.can.envoyFilters { // where retryHint looks for it
+		out = append(out, fields{"append": fields{"append_action": overwrite, "header": fields{"key": inferenceHeader, "value": "true"}}})
+	}
 	for _, h := range b.removedHeaders() {
 		out = append(out, fields{"remove": h})
 	}
@@ -150,10 +153,10 @@ func (b *builder) mutations(groupName, what string) fields {
 	}
 }
 
-// answersUnknown is true where a 404 of ours can say why: by model, and
+// answersUnknown is true where a 404 of ours can say why: on Istio, by model, and
 // without another Service that takes all other models of the host.
 func (b *builder) answersUnknown() bool {
-	if len(b.modelsByHeader()) == 0 || len(b.in.MatchHeaders) > 0 {
+	if !b.can.envoyFilters || len(b.modelsByHeader()) == 0 || len(b.in.MatchHeaders) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(b.w.Neighbours, func(n Neighbour) bool {
@@ -174,10 +177,7 @@ func (b *builder) renderMutationFilter() {
 			"applyTo": "HTTP_FILTER",
 			"match": fields{"context": "GATEWAY", "listener": fields{"filterChain": fields{"filter": fields{
 				"name": connectionManager, "subFilter": fields{"name": "envoy.filters.http.ext_proc"}}}}},
-			"patch": fields{"operation": "INSERT_BEFORE", "value": fields{
-				"name":         mutationFilter,
-				"typed_config": fields{"@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"},
-			}},
+			"patch": fields{"operation": "INSERT_BEFORE", "value": mutationFilterFields()},
 		}, retryHint()}}})
 }
 

@@ -14,7 +14,7 @@ func removals(t *testing.T, p Plan) string {
 	t.Helper()
 	text := []byte{}
 	for _, o := range p.Objects {
-		if o.GetKind() != "EnvoyFilter" && o.GetKind() != "HTTPRoute" {
+		if !slices.Contains([]string{"EnvoyFilter", "EnvoyPatchPolicy", "HTTPRoute"}, o.GetKind()) {
 			continue
 		}
 		more, err := json.Marshal(o.Object["spec"])
@@ -55,6 +55,7 @@ func TestClientsHeaders(t *testing.T) {
 		{"nginx", nginx, nil, nil, destination + " " + flow, "FailOpen"},
 		{"nginx, told to fail closed", nginx, []string{"failure-mode", "FailClose"}, nil, destination + " " + flow, "FailClose"},
 		{"envoy gateway", "gateway.envoyproxy.io/gatewayclass-controller", nil, nil, "", "FailClose"},
+		{"envoy gateway, a priority", "gateway.envoyproxy.io/gatewayclass-controller", []string{"priority", "3"}, func(w *World) { w.Served.EnvoyPatchPolicy = true }, destination + " " + flow, "FailClose"},
 		{"gke", "networking.gke.io/gateway", []string{"objective-header", "none"}, nil, "", "FailClose"},
 		{"unknown", "example.com/new", nil, nil, "", "FailClose"},
 	} {

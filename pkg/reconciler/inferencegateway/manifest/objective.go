@@ -34,8 +34,11 @@ func (b *builder) objectiveName(s share, objective string) string {
 
 // headerSafe says whether the gateway can set the objective's header itself.
 func (b *builder) headerSafe() bool {
-	return b.can.filtersFirst || b.can.envoyFilters && b.w.Served.EnvoyFilter
+	return b.can.filtersFirst || b.patchesRules()
 }
+
+// setsObjective is true when the gateway, and no client, writes the objective's header.
+func (b *builder) setsObjective() bool { return b.in.ObjectiveHeader != binding.HeaderNone }
 
 // wantsObjective is true when the annotations name any.
 func (b *builder) wantsObjective() bool { return b.in.Priority != nil || len(b.in.Objectives) > 0 }
@@ -64,6 +67,11 @@ func (b *builder) checkObjectives() bool {
 	}
 	if b.in.ObjectiveHeader == binding.HeaderNone || b.headerSafe() {
 		return true
+	}
+	if b.can.patchPolicies {
+		b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonPatchCRDMissing,
+			fmt.Sprintf("The cluster does not serve EnvoyPatchPolicy of %s, so clients choose their priority themselves; install Envoy Gateway's CRDs.", patchPolicyVersion))
+		return b.in.ObjectiveHeader != binding.HeaderSet
 	}
 	b.find(inference.ConditionObjectiveApplied, "False", inference.ReasonPriorityNotEnforced,
 		fmt.Sprintf("The gateway (%s) cannot set the header of the objective before the picker reads it; use Istio or agentgateway, or set %s to %q and let clients send x-gateway-inference-objective.", b.plan.Provider, inference.ObjectiveHeaderKey, binding.HeaderNone))

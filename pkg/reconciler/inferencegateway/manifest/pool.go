@@ -96,6 +96,10 @@ func (b *builder) failureMode() infv1.EndpointPickerFailureMode {
 	case !b.leader().FailOpen:
 		return infv1.EndpointPickerFailClose
 	case b.w.Gateway.Controller == "" && b.in.Provider == "": // nothing serves, and what it will be is not known
+	case b.can.alwaysFailsClosed:
+		b.find(inference.ConditionEndpointPickerReady, "True", inference.ReasonFailsClosed,
+			fmt.Sprintf("The gateway (%s) does not go on without a picker, whatever %s says: requests fail while no picker answers (FailClose).", b.plan.Provider, inference.FailureModeKey))
+		return infv1.EndpointPickerFailClose
 	case !b.headersRemoved():
 		b.find(inference.ConditionEndpointPickerReady, "True", inference.ReasonFailsClosed,
 			fmt.Sprintf("The gateway (%s) cannot take the header %s from a client's request before it reads it, so without a picker requests fail and do not go on (FailClose): a client could name any address.", b.plan.Provider, destinationHeader))

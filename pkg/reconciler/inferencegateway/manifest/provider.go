@@ -54,8 +54,17 @@ type capabilities struct {
 	filtersFirst bool
 	// ownEndpoints: it sends a request to endpoints of the pool only, whatever its headers say.
 	ownEndpoints bool
-	// weightedPools: each pool of a rule is asked its own picker.
-	weightedPools bool
+	// weightedPools: each pool of a rule is asked its own picker. brokenByPools: a rule with
+	// several pools stops every later change of the gateway's configuration.
+	weightedPools, brokenByPools bool
+	// patchPolicies: it takes Envoy Gateway's EnvoyPatchPolicy.
+	patchPolicies bool
+	// pickerPerMatch: a picker is asked once for each match and host that leads to its pool.
+	pickerPerMatch bool
+	// forgetsPools: a pool that no route names is gone at once, with the answers that its picker has.
+	forgetsPools bool
+	// alwaysFailsClosed: without its picker a pool's requests fail, whatever its failureMode.
+	alwaysFailsClosed bool
 	// regexPaths and timeouts are those of HTTPRoute.
 	regexPaths, timeouts bool
 	// backendFilters: each backend of a rule may set headers of its own.
@@ -77,7 +86,10 @@ func (p Provider) can() capabilities {
 			backendFilters: true}
 	case NGINX:
 		return capabilities{pools: true, ownEndpoints: true, weightedPools: true, regexPaths: true}
-	case EnvoyGateway, ACK:
+	case EnvoyGateway: // what it does with Envoy AI Gateway v1.0.0, which is what makes it take pools
+		return capabilities{pools: true, brokenByPools: true, patchPolicies: true, pickerPerMatch: true, forgetsPools: true, alwaysFailsClosed: true,
+			regexPaths: true, timeouts: true, backendFilters: true}
+	case ACK:
 		return capabilities{pools: true, regexPaths: true, timeouts: true, backendFilters: true, slowEndpoints: true}
 	case GKE:
 		return capabilities{pools: true, slowEndpoints: true}

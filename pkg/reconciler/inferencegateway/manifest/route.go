@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,12 +37,15 @@ func (b *builder) renderRoutes() {
 		b.groups = nil
 		return
 	}
-	for _, g := range b.groups {
+	for i, g := range b.groups {
 		name := b.in.Service + "-inference" + g.suffix()
 		spec := gatewayv1.HTTPRouteSpec{
 			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{b.parent()}},
 			Hostnames:       hostnames(g.hosts),
 			Rules:           b.rules(g, paths),
+		}
+		if i == 0 {
+			spec.Rules = append(spec.Rules, b.leavingRules(maxRules-len(spec.Rules))...)
 		}
 		for _, r := range spec.Rules {
 			b.routeRules = append(b.routeRules, string(*r.Name))
@@ -48,6 +53,7 @@ func (b *builder) renderRoutes() {
 		b.addRoute(name, spec)
 		b.renderOtherPaths(g)
 	}
+	b.countAsks(len(b.matches(paths)))
 }
 
 func (b *builder) addRoute(name string, spec gatewayv1.HTTPRouteSpec) {
@@ -155,9 +161,32 @@ func (s share) what() string {
 	return s.revision
 }
 
-// fractions is true where an EnvoyFilter holds the shares.
-func (b *builder) fractions() bool {
-	return b.can.envoyFilters && b.w.Served.EnvoyFilter && !b.in.AllowWeightedPools
+// patchesRules is true where an object of ours changes what the gateway made of one rule.
+func (b *builder) patchesRules() bool {
+	return b.can.envoyFilters && b.w.Served.EnvoyFilter || b.can.patchPolicies && b.w.Served.EnvoyPatchPolicy
+}
+
+// fractions is true where such an object holds the shares.
+func (b *builder) fractions() bool { return b.patchesRules() && !b.in.AllowWeightedPools }
+
+// leavingPath is asked for by nobody.
+const leavingPath = "/knative-inference.dev/leaving"
+
+// leavingRules name the pools that go when their answers have ended, at most so many, on a gateway
+// that would forget them before.
+func (b *builder) leavingRules(most int) (out []gatewayv1.HTTPRouteRule) {
+	if !b.can.forgetsPools {
+		return nil
+	}
+	wanted := slices.Collect(maps.Values(b.plan.Pools))
+	for _, pool := range b.w.LivePools {
+		if len(out) < most && !slices.Contains(wanted, pool) {
+			name := gatewayv1.SectionName(fmt.Sprintf("%s.%s.leaving.%s.p100", b.in.Namespace, b.in.Service, pool))
+			rule := b.rule(group{}, []share{{pool: pool}}, matchesOf(exact(leavingPath+"/"+pool), nil), name)
+			out = append(out, rule)
+		}
+	}
+	return out
 }
 
 // ruleName is unique on the Gateway: Istio joins the routes of a host and finds
@@ -225,6 +254,9 @@ func (b *builder) matches(paths []pathMatch) (out []gatewayv1.HTTPRouteMatch) {
 	if len(models) == 0 {
 		models = []string{""}
 	}
+	if b.can.pickerPerMatch {
+		paths, models = joinPaths(paths), joinModels(models)
+	}
 	for _, m := range models {
 		out = append(out, matchesOf(paths, b.headers(m))...)
 	}
@@ -243,15 +275,18 @@ func matchesOf(paths []pathMatch, headers []gatewayv1.HTTPHeaderMatch) (out []ga
 }
 
 func (b *builder) headers(model string) (out []gatewayv1.HTTPHeaderMatch) {
-	exact := func(name, value string) {
-		out = append(out, gatewayv1.HTTPHeaderMatch{Type: new(gatewayv1.HeaderMatchExact),
-			Name: gatewayv1.HTTPHeaderName(name), Value: value})
+	add := func(kind gatewayv1.HeaderMatchType, name, value string) {
+		out = append(out, gatewayv1.HTTPHeaderMatch{Type: &kind, Name: gatewayv1.HTTPHeaderName(name), Value: value})
 	}
-	if model != "" {
-		exact(modelHeader, model)
+	switch {
+	case model == "":
+	case slices.Contains(b.in.Models, model):
+		add(gatewayv1.HeaderMatchExact, modelHeader, model)
+	default: // several, joined
+		add(gatewayv1.HeaderMatchRegularExpression, modelHeader, model)
 	}
 	for _, h := range b.in.MatchHeaders {
-		exact(h.Name, h.Value)
+		add(gatewayv1.HeaderMatchExact, h.Name, h.Value)
 	}
 	return out
 }

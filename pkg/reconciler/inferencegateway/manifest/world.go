@@ -43,6 +43,8 @@ type World struct {
 	// LiveRules are the rule names of the HTTPRoutes that we own now: their
 	// weights stay in force until the new route has replaced them.
 	LiveRules []string
+	// LivePools are the InferencePools that the Service controls now, also those that it leaves.
+	LivePools []string
 }
 
 // Gateway is the configured Gateway as it is.
@@ -77,6 +79,8 @@ type Served struct {
 	Objective, Rewrite []string
 	// DestinationRule is networking.istio.io/v1, EnvoyFilter networking.istio.io/v1alpha3.
 	DestinationRule, EnvoyFilter bool
+	// EnvoyPatchPolicy is gateway.envoyproxy.io/v1alpha1.
+	EnvoyPatchPolicy bool
 }
 
 // Traffic is how the requests for some hosts are split.
