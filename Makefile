@@ -59,6 +59,10 @@ e2e-faults: ## Random faults on the real cluster under steady load (DURATION=1h,
 e2e-knative: ## Knative's own end-to-end tests with its class and with ours, into docs/knative-e2e.md (ARGS="-as kpa,slo -run REGEXP GROUP...")
 	@hack/e2e-knative.sh $(ARGS)
 
+.PHONY: e2e-gateway
+e2e-gateway: ## The tests of the inference gateway only, on GATEWAY (istio, or envoy-ai-gateway, which is built once, 6 to 19 min)
+	@GATEWAY=$(GATEWAY) hack/e2e.sh gateway
+
 .PHONY: e2e-kserve
 e2e-kserve: ## InferenceServices of KServe scaled by our class (builds KServe once, 16 to 38 min on busy cores)
 	@hack/e2e.sh kserve
@@ -75,7 +79,8 @@ e2e-keda: ## A real KEDA on the same cluster: its scalers read our numbers (buil
 e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
 e2e-full: export LIMIT ?= 150m
-e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-keda e2e-knative ## All eight
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-keda e2e-knative ## All eight, and the gateway's tests on Envoy AI Gateway
+	@GATEWAY=envoy-ai-gateway hack/e2e.sh gateway
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run

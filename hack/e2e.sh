@@ -3,7 +3,8 @@
 #
 #   hack/e2e.sh                every test but the vllm, burst, kserve, prometheus and keda groups;
 #                              of the faults 3 minutes, seeded by the commit
-#   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here
+#   hack/e2e.sh gateway        the tests of the inference gateway only; status 75 when there can be none here;
+#                              on GATEWAY (istio), or envoy-ai-gateway, which is built, installed and removed again
 #   hack/e2e.sh vllm           the tests on real vLLM (CPU); status 75 when it cannot be installed here
 #   hack/e2e.sh fit            a profile learned from real vLLM predicts two loads it has not seen, about 10 min
 #   hack/e2e.sh burst          the burst benchmark: ours and Knative's own class in one run, about 6 min
@@ -65,6 +66,21 @@ gateway() { # the inference gateway; without it its tests skip, and a run of onl
   esac
 }
 
+second_gateway() { # beside Istio, whose tests' other parts are the same
+  [[ $GATEWAY == envoy-ai-gateway ]] || { echo "GATEWAY=$GATEWAY: there are istio and envoy-ai-gateway" >&2; exit 2; }
+  local build
+  build=$("$cluster" part "$GATEWAY" 8>&-)
+  HELM=$("$cluster" binary helm) "hack/cluster/$GATEWAY/install.sh" "$build"
+  # One test at a time: a pool that comes or goes disturbs the others of its listener.
+  export IPA_GATEWAY_CLASS=envoy-gateway IPA_E2E_PARALLEL=${IPA_E2E_PARALLEL:-1}
+  trap remove_second_gateway EXIT
+}
+
+# shellcheck disable=SC2317 # traps call it
+remove_second_gateway() {
+  [[ ${IPA_GATEWAY_CLASS:-} != envoy-gateway || ${IPA_CLUSTER:-} == existing ]] || hack/cluster/envoy-ai-gateway/uninstall.sh
+}
+
 if [[ ${IPA_CLUSTER:-} == existing ]]; then
   : "${KUBECONFIG:?IPA_CLUSTER=existing needs KUBECONFIG}" "${IPA_INGRESS:?IPA_CLUSTER=existing needs IPA_INGRESS, host:port of the ingress}"
   export KUBECTL=${KUBECTL:-kubectl}
@@ -79,6 +95,7 @@ else
   eval "$("$cluster" env)"
   printf '#!/bin/sh\nexec "%s/%s" kubectl "$@"\n' "$PWD" "$cluster" >"$out/bin/kubectl" && chmod +x "$out/bin/kubectl"
   export KUBECTL=$PWD/$out/bin/kubectl
+  [[ -z ${GATEWAY:-} || $GATEWAY == istio ]] || second_gateway
   case $group in
     kserve) IPA_KSERVE=$("$cluster" part kserve 8>&-); export IPA_KSERVE ;;
     prometheus | keda) IPA_PROMETHEUS=$("$cluster" part prometheus 8>&-); export IPA_PROMETHEUS ;;
@@ -109,6 +126,11 @@ collect() { # what the cluster and the product looked like when a test failed
   "$KUBECTL" get events -A --sort-by=.lastTimestamp >"$artifacts/events.txt" 2>&1 || true
   "$KUBECTL" get pods -A -o wide >"$artifacts/pods.txt" 2>&1 || true
   "$KUBECTL" get inferencebindings,inferencepools,httproutes,gateways,envoyfilters,destinationrules -A -o yaml >"$artifacts/gateway.yaml" 2>&1 || true
+  if [[ ${IPA_GATEWAY_CLASS:-} == envoy-gateway ]]; then
+    "$KUBECTL" get envoypatchpolicies -A -o yaml >"$artifacts/envoypatchpolicies.yaml" 2>&1 || true
+    "$KUBECTL" -n envoy-gateway-system logs deploy/envoy-gateway --tail=3000 >"$artifacts/envoy-gateway.log" 2>&1 || true
+    "$KUBECTL" -n envoy-ai-gateway-system logs deploy/ai-gateway-controller --tail=3000 >"$artifacts/ai-gateway-controller.log" 2>&1 || true
+  fi
   "$KUBECTL" -n istio-system logs deploy/istiod --tail=2000 >"$artifacts/istiod.log" 2>&1 || true
   "$KUBECTL" get podautoscalers -A -o yaml >"$artifacts/podautoscalers.yaml" 2>&1 || true
   echo "kept in ${artifacts#"$PWD"/}"
@@ -119,13 +141,17 @@ go build -o "$out/bin/testsum" ./hack/testsum
 (while sleep 20; do
   "$KUBECTL" -n knative-inference logs -l app.kubernetes.io/part-of=autoscaler-adapter --prefix --tail=-1 >"$artifacts/adapter.tmp" 2>/dev/null &&
     mv "$artifacts/adapter.tmp" "$artifacts/adapter-last-seen.log"
+  [[ ${IPA_GATEWAY_CLASS:-} != envoy-gateway ]] || { # what it answered, and why, goes with the Gateway
+    "$KUBECTL" -n envoy-gateway-system logs -l gateway.envoyproxy.io/owning-gateway-name -c envoy --tail=-1 >"$artifacts/envoy.tmp" 2>/dev/null &&
+      [[ -s $artifacts/envoy.tmp ]] && mv "$artifacts/envoy.tmp" "$artifacts/envoy-last-seen.log"
+  }
 done) & watcher=$!
-trap 'kill $watcher 2>/dev/null || true' EXIT
+trap 'kill $watcher 2>/dev/null || true; remove_second_gateway' EXIT
 
 status=0
 go test -json -tags=e2e -count=1 -timeout "$limit" -parallel "${IPA_E2E_PARALLEL:-4}" "${select[@]}" ./test/e2e |
   "$out/bin/testsum" -v -out "$artifacts/e2e.json" | tee "$artifacts/summary.txt" || status=$?
-if [[ $status != 0 ]]; then collect; else rm -f "$artifacts"/adapter-last-seen.log; fi
+if [[ $status != 0 ]]; then collect; else rm -f "$artifacts"/*-last-seen.log; fi
 [[ ! -f $artifacts/figures.txt ]] || cat "$artifacts/figures.txt"
 echo "e2e $group: $((SECONDS - start)) s"
 tail -1 "$artifacts/summary.txt"

@@ -24,6 +24,10 @@ kubectl: ## kubectl against the cluster: make kubectl ARGS="get pods -A"
 vllm: ## Install real vLLM for the CPU outside the tree (about 2 min, 6.2 GB)
 	@$(VLLM) install
 
-cluster-gateway: ## Add the inference gateway to the cluster: Istio, stock Envoy, picker (first time about 5 min, then 15 s)
+cluster-gateway: ## Add the inference gateway to the cluster: Istio, stock Envoy, picker (first time about 5 min, then 15 s; GATEWAY=envoy-ai-gateway adds that one, too)
 	@$(CLUSTER) up
 	@$(CLUSTER) gateway
+	@case "$(GATEWAY)" in ""|istio) ;; envoy-ai-gateway) eval "$$($(CLUSTER) env)" && \
+	  KUBECTL=$$($(CLUSTER) binary kubectl) HELM=$$($(CLUSTER) binary helm) \
+	  hack/cluster/envoy-ai-gateway/install.sh "$$($(CLUSTER) part envoy-ai-gateway)" ;; \
+	*) echo "GATEWAY=$(GATEWAY): there are istio and envoy-ai-gateway" >&2; exit 2 ;; esac

@@ -29,6 +29,7 @@ const knativeNamespace = "knative-serving"
 //
 // Sequential: it changes Knative's config maps and the node for its time.
 func TestGatewayACKWalkThrough(t *testing.T) {
+	needIstio(t, "the test-only Knative ingress is for Istio's Gateway")
 	needGateway(t)
 	text := seed(t, "ack-qwen-service.yaml")
 	precondition(t, "config-features", map[string]string{

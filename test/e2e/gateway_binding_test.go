@@ -26,6 +26,7 @@ var gatewayKinds = []schema.GroupVersionResource{
 	{Group: "inference.networking.x-k8s.io", Version: "v1alpha2", Resource: "inferencemodelrewrites"},
 	destinationRules,
 	{Group: "networking.istio.io", Version: "v1alpha3", Resource: "envoyfilters"},
+	{Group: "gateway.envoyproxy.io", Version: "v1alpha1", Resource: "envoypatchpolicies"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Version: "v1", Resource: "services"}, {Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "serviceaccounts"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},

@@ -20,7 +20,8 @@ import (
 
 // A 90/10 canary between two revisions, a pool and a picker each: within three
 // points over 2,000 requests, each answered by a pod that the picker of its own
-// revision named. Then the promotion under load, without a failed request.
+// revision named. Then the promotion under load, and the rollback while the canary gives
+// answers that take longer than a picker outlives its route, without a failed request.
 func TestGatewayCanary(t *testing.T) {
 	t.Parallel()
 	needGateway(t)
@@ -41,18 +42,20 @@ func TestGatewayCanary(t *testing.T) {
 	s.waitCondition("TrafficSplit", "True")
 	waitSplit(t, q, canary)
 	t.Run("split", func(t *testing.T) { expectSplit(t, q, canary) })
+	needIstio(t, "pools of Envoy AI Gateway v1.0.0 come and go with some answers of 500")
 	t.Run("promotion", func(t *testing.T) { expectPromotion(t, s, canary) })
+	t.Run("rollback", func(t *testing.T) { expectPromotion(t, s, stable) })
 	eventually(t, settle, "one pool is left", func() (bool, string) {
 		var names []string
 		for _, o := range list(t, inferencePools, s.namespace) {
 			names = append(names, o.GetName())
 		}
-		return len(names) == 1 && strings.Contains(names[0], strings.TrimPrefix(canary, s.name)), fmt.Sprint(names)
+		return len(names) == 1 && strings.Contains(names[0], strings.TrimPrefix(stable, s.name)), fmt.Sprint(names)
 	})
 }
 
 // The same with one pool for all revisions, from a slow revision to a quick one:
-// what the old one answers for 18 s ends whole, and while its pods leave the pool
+// what the old one answers for 45 s ends whole, and while its pods leave the pool
 // no request is lost; a rollout without any word of traffic is the same.
 func TestGatewayPromotionInOnePool(t *testing.T) {
 	t.Parallel()
@@ -153,9 +156,9 @@ func expectSplit(t *testing.T, q question, canary string) {
 	}
 }
 
-// expectPromotion gives the canary all traffic while answers of up to 20 s are under way.
-func expectPromotion(t *testing.T, s *service, canary string) {
-	long := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 180}) // 18 s on the canary
+// expectPromotion gives a revision all traffic while answers of up to 45 s are under way.
+func expectPromotion(t *testing.T, s *service, to string) {
+	long := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 450}) // 45 s where a token takes 100 ms
 	short := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 5})
 	t.Cleanup(long.Abort)
 	t.Cleanup(short.Abort)
@@ -163,10 +166,10 @@ func expectPromotion(t *testing.T, s *service, canary string) {
 	short.Set(3)
 	time.Sleep(3 * time.Second)
 	s.update(func(svc *servingv1.Service) {
-		svc.Spec.Traffic = []servingv1.TrafficTarget{{LatestRevision: ptr.Bool(true), Percent: ptr.Int64(100)}}
+		svc.Spec.Traffic = []servingv1.TrafficTarget{{RevisionName: to, Percent: ptr.Int64(100)}}
 	})
 	q := question{host: s.host()}
-	eventually(t, settle, "only the canary answers", func() (bool, string) {
+	eventually(t, settle, "only "+to+" answers", func() (bool, string) {
 		seen := map[string]int{}
 		for range 10 {
 			a, err := q.ask(t.Context())
@@ -175,12 +178,12 @@ func expectPromotion(t *testing.T, s *service, canary string) {
 			}
 			seen[a.revision]++
 		}
-		return seen[canary] == 10, fmt.Sprint(seen)
+		return seen[to] == 10, fmt.Sprint(seen)
 	})
-	time.Sleep(20 * time.Second) // what the old revision still answers
+	time.Sleep(50 * time.Second) // what the old revision still answers
 	for name, c := range map[string]*load.Clients{"long": long, "short": short} {
 		report := c.Stop()
-		figure(t, fmt.Sprintf("gateway: promotion under load, %s answers: %v", name, report))
+		figure(t, fmt.Sprintf("gateway: all traffic to %s under load, %s answers: %v", to, name, report))
 		if report.Failed > 0 || report.Whole == 0 {
 			t.Errorf("%s answers: %v", name, report)
 		}

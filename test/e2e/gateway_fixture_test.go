@@ -109,6 +109,14 @@ func needGateway(t *testing.T) {
 	})
 }
 
+// needIstio skips on another gateway what it cannot do; docs/inference-gateway.md has the list.
+func needIstio(t *testing.T, why string) {
+	t.Helper()
+	if class := testbed.Setting("IPA_GATEWAY_CLASS", "istio"); class != "istio" {
+		t.Skipf("SKIPPED on the gateway %s: %s", class, why)
+	}
+}
+
 func firstAddress(g *unstructured.Unstructured) string {
 	all, _, _ := unstructured.NestedSlice(g.Object, "status", "addresses")
 	if len(all) == 0 {
@@ -167,10 +175,26 @@ func (e *environment) removeGateway(ctx context.Context) error {
 		return fmt.Errorf("beside the Gateway: %w", err)
 	}
 	err := e.dynamic.Resource(gateways).Namespace(gatewayNamespace).Delete(ctx, gatewayName, metav1.DeleteOptions{})
-	if apierrs.IsNotFound(err) {
+	if err != nil && !apierrs.IsNotFound(err) {
+		return err
+	}
+	return e.removeEnvoySecret(ctx)
+}
+
+// removeEnvoySecret takes away what Envoy Gateway v1.9.1 leaves of a Gateway: the Secret of its Envoy.
+func (e *environment) removeEnvoySecret(ctx context.Context) error {
+	const namespace = "envoy-gateway-system"
+	if testbed.Setting("IPA_GATEWAY_CLASS", "istio") != "envoy-gateway" {
 		return nil
 	}
-	return err
+	return testbed.Poll(ctx, time.Second, func() (bool, string) {
+		envoys, err := e.kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: "gateway.envoyproxy.io/owning-gateway-name=" + gatewayName})
+		if err != nil || len(envoys.Items) > 0 {
+			return false, fmt.Sprintf("Envoy's Deployment is there (%v)", err)
+		}
+		err = e.kube.CoreV1().Secrets(namespace).Delete(ctx, gatewayName+"-"+gatewayNamespace, metav1.DeleteOptions{})
+		return err == nil || apierrs.IsNotFound(err), fmt.Sprint(err)
+	})
 }
 
 // netProxy is the way into the cluster's network, nil when there is none or none is needed.

@@ -23,6 +23,7 @@ spec:
 // A Gateway that does not exist, one without the listener, one that refuses the
 // namespace: each is said with its fix, and what appears is taken up.
 func TestGatewayMissing(t *testing.T) {
+	needIstio(t, "its second Gateway is asked at the name that Istio gives its Service")
 	t.Parallel()
 	needGateway(t)
 	home := namespaceFor(t)

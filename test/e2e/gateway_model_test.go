@@ -15,6 +15,7 @@ import (
 // Sequential: it switches the router on, which every request of the Gateway's
 // model hosts then passes, and off again.
 func TestGatewayModels(t *testing.T) {
+	needIstio(t, "the body-based router of ours is for Istio")
 	needGateway(t)
 	cluster.configureGateway(t, map[string]string{"body-based-router": "managed", "allowed-hostnames": "*.models.example.com"})
 	t.Cleanup(func() {
@@ -78,6 +79,7 @@ func TestGatewayTriton(t *testing.T) {
 		q.waitServed(t)
 		expectPicked(t, q)
 	}
+	needIstio(t, "what no route matches passes every picker of Envoy AI Gateway v1.0.0, and is answered 500")
 	a, err := question{host: s.host(), path: "/v2/models/other/infer"}.ask(t.Context())
 	if err != nil || a.status != 404 {
 		t.Errorf("another model: %v %v", a, err)

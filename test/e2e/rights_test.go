@@ -49,6 +49,7 @@ func TestRights(t *testing.T) {
 		"create,patch,delete inferenceobjectives.inference.networking.x-k8s.io", "create,patch,delete inferencemodelrewrites.inference.networking.x-k8s.io",
 		"create,patch,delete inferenceobjectives.llm-d.ai", "create,patch,delete inferencemodelrewrites.llm-d.ai",
 		"create,patch,delete destinationrules.networking.istio.io", "create,patch,delete envoyfilters.networking.istio.io",
+		"create,patch,delete envoypatchpolicies.gateway.envoyproxy.io",
 		"create,patch,delete inferencebindings.knative-inference.dev", "patch inferencebindings/status.knative-inference.dev",
 		"patch pods", "create,patch events",
 	}

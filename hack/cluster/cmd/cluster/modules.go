@@ -24,9 +24,11 @@ const (
 
 // Versions of the parts; each must agree with its go.mod.
 const (
-	kedaVersion       = "v2.21.0"
-	kserveVersion     = "v0.17.0"
-	prometheusVersion = "v0.316.0" // the Go module's name for Prometheus 3.16.0
+	kedaVersion         = "v2.21.0"
+	kserveVersion       = "v0.17.0"
+	prometheusVersion   = "v0.316.0" // the Go module's name for Prometheus 3.16.0
+	aiGatewayVersion    = "v1.0.0"   // Envoy AI Gateway
+	envoyGatewayVersion = "v1.9.1"
 )
 
 // module is one upstream (or several that agree on their dependencies) with its own go.mod.
@@ -179,6 +181,17 @@ func prometheusModule() module {
 		name: "prometheus", dir: "prometheus", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "34 min at the lowest priority on two busy cores",
 		tags:   "remove_all_sd,enable_kubernetes_sd",
 		groups: []group{{"Prometheus " + prometheusVersion, []string{prometheusPath + "/cmd/prometheus"}, ""}},
+	}
+}
+
+// envoyAIGatewayModule is the controllers of Envoy AI Gateway and of Envoy Gateway, which
+// it extends; the data plane is Kourier's Envoy. The filter that rewrites bodies
+// (cmd/extproc) is for its own AIGatewayRoutes, which nothing here has.
+func envoyAIGatewayModule() module {
+	return module{
+		name: "envoy-ai-gateway", dir: "envoy-ai-gateway", inputs: []string{"go.mod", "go.sum", "tools.go"}, usual: "6 min on two busy cores",
+		groups: []group{{"Envoy Gateway " + envoyGatewayVersion + " and Envoy AI Gateway " + aiGatewayVersion,
+			[]string{envoyGatewayPath + "/cmd/envoy-gateway", aiGatewayPath + "/cmd/controller"}, ""}},
 	}
 }
 

@@ -21,10 +21,11 @@ type part struct {
 
 func parts() map[string]part {
 	return map[string]part{
-		"knative-e2e": {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
-		"keda":        {kedaModule(), finishKEDA, []string{"operator", "adapter"}},
-		"kserve":      {kserveModule(), finishKServe, []string{"manager"}},
-		"prometheus":  {prometheusModule(), finishPrometheus, []string{"prometheus"}},
+		"knative-e2e":      {knativeE2EModule(), finishKnativeE2E, knativeTestImages},
+		"keda":             {kedaModule(), finishKEDA, []string{"operator", "adapter"}},
+		"kserve":           {kserveModule(), finishKServe, []string{"manager"}},
+		"prometheus":       {prometheusModule(), finishPrometheus, []string{"prometheus"}},
+		"envoy-ai-gateway": {envoyAIGatewayModule(), finishEnvoyAIGateway, []string{"envoy-gateway", "controller"}},
 	}
 }
 
@@ -93,9 +94,11 @@ func finishKnativeE2E(_ paths, dir string, _ *progress) error {
 }
 
 const (
-	kedaPath       = "github.com/kedacore/keda/v2"
-	kservePath     = "github.com/kserve/kserve"
-	prometheusPath = "github.com/prometheus/prometheus"
+	kedaPath         = "github.com/kedacore/keda/v2"
+	kservePath       = "github.com/kserve/kserve"
+	prometheusPath   = "github.com/prometheus/prometheus"
+	aiGatewayPath    = "github.com/envoyproxy/ai-gateway"
+	envoyGatewayPath = "github.com/envoyproxy/gateway"
 )
 
 // finishKServe writes the controller's image and keeps KServe's kustomize folder, which
@@ -142,4 +145,39 @@ func keepConfig(p paths, dir string, m module, path string) error {
 
 func finishPrometheus(_ paths, dir string, _ *progress) error {
 	return writeImage(dir, "prometheus", "dev.local/prometheus:"+prometheusVersion)
+}
+
+// finishEnvoyAIGateway writes the images and keeps the charts of both, which
+// envoy-ai-gateway/install.sh renders. Envoy Gateway's jobs call "envoy-gateway" by PATH, so the
+// program stands at the root of its image.
+func finishEnvoyAIGateway(p paths, dir string, _ *progress) error {
+	if err := writeImage(dir, "controller", "dev.local/ai-gateway-controller:"+aiGatewayVersion); err != nil {
+		return err
+	}
+	err := image.Write(filepath.Join(dir, "images", "envoy-gateway.tar"), image.Spec{
+		Name:  "dev.local/envoy-gateway:" + envoyGatewayVersion,
+		Files: []image.File{{Path: "/envoy-gateway", Source: filepath.Join(dir, "bin", "envoy-gateway")}},
+	})
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(dir, "upstream")
+	if err := os.RemoveAll(kept); err != nil { // of a build that was interrupted
+		return err
+	}
+	for path, folders := range map[string][]string{
+		envoyGatewayPath: {"charts/gateway-helm"},
+		aiGatewayPath:    {"manifests", "examples/inference-pool"},
+	} {
+		root, err := moduleDir(p, envoyAIGatewayModule(), path)
+		if err != nil {
+			return err
+		}
+		for _, folder := range folders {
+			if err := os.CopyFS(filepath.Join(kept, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -47,19 +47,23 @@ func TestModule_calls(t *testing.T) {
 // The version in the name of a part's images is the one that its go.mod pins.
 func TestParts_versions(t *testing.T) {
 	for file, want := range map[string]string{
-		"keda/go.mod":                "require " + kedaPath + " " + kedaVersion + "\n",
-		"keda/kustomization.yaml":    "newTag: " + kedaVersion + "\n",
-		"kserve/go.mod":              "require " + kservePath + " " + kserveVersion + "\n",
-		"kserve/kustomization.yaml":  "image: dev.local/kserve-controller:" + kserveVersion + "\n",
-		"prometheus/go.mod":          "require " + prometheusPath + " " + prometheusVersion + "\n",
-		"prometheus/prometheus.yaml": "image: dev.local/prometheus:" + prometheusVersion + "\n",
+		"keda/go.mod":                                "require " + kedaPath + " " + kedaVersion + "\n",
+		"keda/kustomization.yaml":                    "newTag: " + kedaVersion + "\n",
+		"kserve/go.mod":                              "require " + kservePath + " " + kserveVersion + "\n",
+		"kserve/kustomization.yaml":                  "image: dev.local/kserve-controller:" + kserveVersion + "\n",
+		"prometheus/go.mod":                          "require " + prometheusPath + " " + prometheusVersion + "\n",
+		"prometheus/prometheus.yaml":                 "image: dev.local/prometheus:" + prometheusVersion + "\n",
+		"envoy-ai-gateway/go.mod":                    "\t" + aiGatewayPath + " " + aiGatewayVersion + "\n\t" + envoyGatewayPath + " " + envoyGatewayVersion + "\n",
+		"envoy-ai-gateway/values-ai-gateway.yaml":    "dev.local/ai-gateway-controller, tag: " + aiGatewayVersion + "}\n",
+		"envoy-ai-gateway/values-envoy-gateway.yaml": "dev.local/envoy-gateway:" + envoyGatewayVersion + "\"",
+		"envoy-ai-gateway/install.sh":                `dev.local\/envoy-gateway:` + envoyGatewayVersion,
 	} {
 		b, err := os.ReadFile("../../" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(b), want) {
-			t.Errorf("%s has no line %q", file, want)
+			t.Errorf("%s does not have %q", file, want)
 		}
 	}
 }
@@ -82,12 +86,12 @@ func TestModule_tags(t *testing.T) {
 }
 
 func TestFindPart(t *testing.T) {
-	for _, name := range []string{"knative-e2e", "kserve", "prometheus", "keda"} {
+	for _, name := range []string{"envoy-ai-gateway", "knative-e2e", "kserve", "prometheus", "keda"} {
 		if p, err := findPart(name); err != nil || p.module.dir != name {
 			t.Errorf("%v %v", p.module, err)
 		}
 	}
-	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: keda, knative-e2e, kserve, prometheus") {
+	if _, err := findPart("seldon"); err == nil || !strings.Contains(err.Error(), "there are: envoy-ai-gateway, keda, knative-e2e, kserve, prometheus") {
 		t.Errorf("error %v, want the names of the parts", err)
 	}
 }
