@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
 	cminformer "knative.dev/pkg/configmap/informer"
@@ -63,7 +62,6 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	klog.SetSlogLogger(log)
 	ctx = logging.WithLogger(ctx, zlog)
 	ctx = filteredfactory.WithSelectors(ctx, podautoscaler.Selector)
 	if err := os.Setenv(system.NamespaceEnvKey, o.Namespace); err != nil { // knative.dev/pkg puts its leases there

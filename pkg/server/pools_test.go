@@ -2,6 +2,7 @@ package server
 
 import (
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +13,24 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 )
 
-// fakePools are InferencePools that a test changes.
-type fakePools []*unstructured.Unstructured
+// fakePools are InferencePools that a test changes, also while they are read.
+type fakePools struct {
+	mu  sync.Mutex
+	all []*unstructured.Unstructured
+}
 
-func (p *fakePools) Pools() []*unstructured.Unstructured { return *p }
+func (p *fakePools) Pools() []*unstructured.Unstructured {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
+
+func (p *fakePools) set(all ...*unstructured.Unstructured) *fakePools {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = all
+	return p
+}
 
 // pool is an InferencePool of a namespace; ours has the label of our objects and the revisions that it serves.
 func pool(t *testing.T, namespace, name, selector, serves string) *unstructured.Unstructured {
@@ -34,8 +49,8 @@ func pool(t *testing.T, namespace, name, selector, serves string) *unstructured.
 
 // A reconciliation sees the pools of its own namespace that can be read.
 func TestPoolsIn(t *testing.T) {
-	all := &fakePools{pool(t, "models", "mine", "app: llm", ""), pool(t, "other", "theirs", "app: llm", ""),
-		pool(t, "models", "selects nothing", "", ""), pool(t, "models", "ours", "app: ours", `{"llm-1": 60, "llm-2": 40}`)}
+	all := new(fakePools).set(pool(t, "models", "mine", "app: llm", ""), pool(t, "other", "theirs", "app: llm", ""),
+		pool(t, "models", "selects nothing", "", ""), pool(t, "models", "ours", "app: ours", `{"llm-1": 60, "llm-2": 40}`))
 	want := []podautoscaler.Pool{{Selector: map[string]string{"app": "llm"}},
 		{Selector: map[string]string{"app": "ours"}, Serves: map[string]float64{"llm-1": 0.6, "llm-2": 0.4}}}
 	if got := poolsIn(all, "models"); !reflect.DeepEqual(got, want) {
@@ -45,7 +60,7 @@ func TestPoolsIn(t *testing.T) {
 
 // Pods join a pool by its selector where somebody else made it; ours are labelled by the gateway.
 func TestForeign(t *testing.T) {
-	of := foreign(&fakePools{pool(t, "models", "theirs", "app: llm", ""), pool(t, "models", "ours", "app: ours", `{"llm-1": 100}`)})
+	of := foreign(new(fakePools).set(pool(t, "models", "theirs", "app: llm", ""), pool(t, "models", "ours", "app: ours", `{"llm-1": 100}`)))
 	for _, tt := range []struct {
 		namespace, name string
 		want            map[string]string
@@ -62,6 +77,7 @@ func TestForeign(t *testing.T) {
 // A pool that comes, goes, selects other pods or serves other revisions is a change; the same
 // pools in another order are none.
 func TestFollowPoolChanges(t *testing.T) {
+	type list = []*unstructured.Unstructured
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pool(t, "models", "a", "app: a", ""), pool(t, "models", "b", "app: b", `{"llm-1": 100}`)
 		served, selects := pool(t, "models", "b", "app: b", `{"llm-2": 100}`), pool(t, "models", "a", "app: c", "")
@@ -69,14 +85,14 @@ func TestFollowPoolChanges(t *testing.T) {
 		go followPoolChanges(t.Context(), pools, func() { changes++ }) //nolint:errcheck it ends with the test
 		for _, step := range []struct {
 			name    string
-			pools   fakePools
+			pools   list
 			changes int
 		}{
-			{"none", nil, 0}, {"two came", fakePools{a, b}, 1}, {"the other order", fakePools{b, a}, 1},
-			{"other revisions", fakePools{a, served}, 2}, {"other pods", fakePools{selects, served}, 3},
-			{"one went", fakePools{served}, 4}, {"nothing", fakePools{served}, 4},
+			{"none", nil, 0}, {"two came", list{a, b}, 1}, {"the other order", list{b, a}, 1},
+			{"other revisions", list{a, served}, 2}, {"other pods", list{selects, served}, 3},
+			{"one went", list{served}, 4}, {"nothing", list{served}, 4},
 		} {
-			*pools = step.pools
+			pools.set(step.pools...)
 			time.Sleep(poolChanges)
 			synctest.Wait()
 			if changes != step.changes {

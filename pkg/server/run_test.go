@@ -90,7 +90,7 @@ func TestRun_autoscaler(t *testing.T) {
 	o := runOptions(t, a, Autoscaler)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, o, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
+	go func() { ended <- Run(ctx, o, slog.New(slog.DiscardHandler)) }() // goroutines of libraries outlive the test
 	for path, is := range map[string]func(*unstructured.Unstructured) bool{
 		"/apis/apps/v1/namespaces/models/deployments/llm-deployment": func(u *unstructured.Unstructured) bool {
 			n, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "replicas")

@@ -65,7 +65,8 @@ func NewOptions() Options {
 	}
 }
 
-// Run builds the parts that o names and runs them until ctx ends or one of them fails.
+// Run builds the parts that o names and runs them until ctx ends or one of them fails. The
+// Kubernetes libraries log by klog, which is the caller's: it is one for a process.
 func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	b, err := newBase(ctx, o, log)
 	if err != nil {
