@@ -86,7 +86,9 @@ func (s *sensitivity) summary(last summary) summary {
 
 // of is what a summary says of a number, if it was measured at its present value.
 func (s summary) of(v variant) (number, bool) {
-	i := slices.IndexFunc(s.Numbers, func(n number) bool { return n.File == v.file && n.Name == v.name && n.Value == v.text })
+	i := slices.IndexFunc(s.Numbers, func(n number) bool {
+		return n.File == v.file && n.Name == v.name && n.Value == v.text
+	})
 	if i < 0 {
 		return number{}, false
 	}

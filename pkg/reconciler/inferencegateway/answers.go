@@ -19,7 +19,8 @@ const usualTimeout = 5 * time.Minute
 // and drainTime once no pod is left. The pods of a revision's own pool are that revision's.
 func (r *Reconciler) answersLast(o owner, name string) time.Duration {
 	longest := r.drain
-	revisions, err := r.revisions.Revisions(o.namespace).List(labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: o.name}))
+	ofService := labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: o.name})
+	revisions, err := r.revisions.Revisions(o.namespace).List(ofService)
 	if err != nil {
 		return max(longest, usualTimeout)
 	}
@@ -30,14 +31,9 @@ func (r *Reconciler) answersLast(o owner, name string) time.Duration {
 			only = rev.Name
 		}
 	}
-	pods, _ := r.pods.ByIndex(podsByService, o.namespace+"/"+o.name) // fails only when the index is missing, which NewController adds
-	for _, obj := range pods {
-		pod, ok := obj.(*corev1.Pod)
-		rev := ""
-		if ok {
-			rev = pod.Labels[serving.RevisionLabelKey]
-		}
-		if !ok || only != "" && rev != only || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	for _, pod := range r.allPodsOf(o) {
+		rev := pod.Labels[serving.RevisionLabelKey]
+		if only != "" && rev != only || ended(pod) {
 			continue
 		}
 		timeout, known := timeouts[rev]
@@ -54,4 +50,22 @@ func timeoutOf(rev *servingv1.Revision) time.Duration {
 		return usualTimeout
 	}
 	return time.Duration(*rev.Spec.TimeoutSeconds) * time.Second
+}
+
+// allPodsOf lists the pods of a Service, those that are being deleted, too.
+func (r *Reconciler) allPodsOf(o owner) (pods []*corev1.Pod) {
+	found, err := r.pods.ByIndex(podsByService, o.namespace+"/"+o.name)
+	if err != nil {
+		return nil // only when the index is missing, which NewController adds
+	}
+	for _, obj := range found {
+		if pod, ok := obj.(*corev1.Pod); ok {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

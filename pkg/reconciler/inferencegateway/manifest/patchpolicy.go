@@ -32,8 +32,9 @@ func (b *builder) renderPatchPolicies() {
 	if len(patches) == 0 {
 		return
 	}
-	b.add(StageFilter, identity{patchPolicyVersion, patchPolicyKind, b.in.Gateway.Namespace, scoped(b.in.Namespace, b.in.Service), "filter"},
-		b.patchPolicy(patches))
+	id := identity{patchPolicyVersion, patchPolicyKind, b.in.Gateway.Namespace, "", "filter"}
+	id.name = scoped(b.in.Namespace, b.in.Service)
+	b.add(StageFilter, id, b.patchPolicy(patches))
 	if b.patchesObjective() {
 		b.renderMutationPolicy()
 	}

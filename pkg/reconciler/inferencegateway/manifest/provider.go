@@ -87,8 +87,8 @@ func (p Provider) can() capabilities {
 	case NGINX:
 		return capabilities{pools: true, ownEndpoints: true, weightedPools: true, regexPaths: true}
 	case EnvoyGateway: // what it does with Envoy AI Gateway v1.0.0, which is what makes it take pools
-		return capabilities{pools: true, brokenByPools: true, patchPolicies: true, pickerPerMatch: true, forgetsPools: true, alwaysFailsClosed: true,
-			regexPaths: true, timeouts: true, backendFilters: true}
+		return capabilities{pools: true, brokenByPools: true, patchPolicies: true, pickerPerMatch: true,
+			forgetsPools: true, alwaysFailsClosed: true, regexPaths: true, timeouts: true, backendFilters: true}
 	case ACK:
 		return capabilities{pools: true, regexPaths: true, timeouts: true, backendFilters: true, slowEndpoints: true}
 	case GKE:
