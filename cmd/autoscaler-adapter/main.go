@@ -11,8 +11,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"k8s.io/klog/v2"
-
 	"github.com/knative-inference/autoscaler-adapter/pkg/server"
 )
 
@@ -27,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	o := options()
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	klog.SetSlogLogger(log) // of the Kubernetes libraries
+	server.LogLibraries(log)
 	log.Info("starting", "version", version)
 	err := server.Run(ctx, o, log)
 	asked := ctx.Err() != nil

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"knative.dev/pkg/injection"
 	kle "knative.dev/pkg/leaderelection"
 
@@ -65,8 +66,11 @@ func NewOptions() Options {
 	}
 }
 
-// Run builds the parts that o names and runs them until ctx ends or one of them fails. The
-// Kubernetes libraries log by klog, which is the caller's: it is one for a process.
+// LogLibraries has the Kubernetes libraries log by log. Their logger is one for the process: call
+// it once, before Run.
+func LogLibraries(log *slog.Logger) { klog.SetSlogLogger(log) }
+
+// Run builds the parts that o names and runs them until ctx ends or one of them fails.
 func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	b, err := newBase(ctx, o, log)
 	if err != nil {
