@@ -51,17 +51,23 @@ func finishKourier(p paths, dir string, _ *progress) error {
 	return keepYAML(dir, "kourier.yaml", source{src, []string{"config/*.yaml"}})
 }
 
+// writeImage makes the image of one program of a build.
 func writeImage(dir, binary, name string) error {
+	path := "/ko-app/" + binary
+	if binary == "pause" {
+		path = "/pause"
+	}
+	return writeImageAt(dir, binary, name, path)
+}
+
+// writeImageAt is writeImage with the program at a path of its own.
+func writeImageAt(dir, binary, name, path string) error {
 	out := filepath.Join(dir, "images", binary+".tar")
 	if exists(out) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
-	}
-	path := "/ko-app/" + binary
-	if binary == "pause" {
-		path = "/pause"
 	}
 	return image.Write(out, image.Spec{Name: name,
 		Files: []image.File{{Path: path, Source: filepath.Join(dir, "bin", binary)}}})

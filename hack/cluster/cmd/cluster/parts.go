@@ -1,14 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/knative-inference/autoscaler-adapter/hack/cluster/image"
 )
 
 // part is software of others that is built when it is asked for, and runs on the cluster or
@@ -107,40 +106,35 @@ func finishKServe(p paths, dir string, _ *progress) error {
 	if err := writeImage(dir, "manager", "dev.local/kserve-controller:"+kserveVersion); err != nil {
 		return err
 	}
-	return keepConfig(p, dir, kserveModule(), kservePath)
+	return keepFolders(p, dir, kserveModule(), kservePath, "config")
 }
 
 // finishKEDA writes both images, with the programs where KEDA's manifests call them: the API
 // server names a writer of replicas by the program. It keeps KEDA's kustomize folder, which
 // keda/install.sh renders.
 func finishKEDA(p paths, dir string, _ *progress) error {
-	if err := os.MkdirAll(filepath.Join(dir, "images"), 0o755); err != nil {
-		return err
-	}
-	for _, c := range []struct{ binary, name, path string }{
-		{"operator", "keda", "/keda"},
-		{"adapter", "keda-metrics-apiserver", "/keda-adapter"},
-	} {
-		file := image.File{Path: c.path, Source: filepath.Join(dir, "bin", c.binary)}
-		spec := image.Spec{Name: "dev.local/" + c.name + ":" + kedaVersion, Files: []image.File{file}}
-		if err := image.Write(filepath.Join(dir, "images", c.binary+".tar"), spec); err != nil {
-			return err
-		}
-	}
-	return keepConfig(p, dir, kedaModule(), kedaPath)
+	return errors.Join(
+		writeImageAt(dir, "operator", "dev.local/keda:"+kedaVersion, "/keda"),
+		writeImageAt(dir, "adapter", "dev.local/keda-metrics-apiserver:"+kedaVersion, "/keda-adapter"),
+		keepFolders(p, dir, kedaModule(), kedaPath, "config"))
 }
 
-// keepConfig copies the folder config of the upstream at path into the build.
-func keepConfig(p paths, dir string, m module, path string) error {
+// keepFolders copies folders of the upstream at path into the build.
+func keepFolders(p paths, dir string, m module, path string, folders ...string) error {
 	root, err := moduleDir(p, m, path)
 	if err != nil {
 		return err
 	}
-	kept := filepath.Join(dir, "upstream", "config")
-	if err := os.RemoveAll(kept); err != nil { // of a build that was interrupted
-		return err
+	for _, folder := range folders {
+		kept := filepath.Join(dir, "upstream", folder)
+		if err := os.RemoveAll(kept); err != nil { // of a build that was interrupted
+			return err
+		}
+		if err := os.CopyFS(kept, os.DirFS(filepath.Join(root, folder))); err != nil {
+			return err
+		}
 	}
-	return os.CopyFS(kept, os.DirFS(filepath.Join(root, "config")))
+	return nil
 }
 
 func finishPrometheus(_ paths, dir string, _ *progress) error {
@@ -149,35 +143,12 @@ func finishPrometheus(_ paths, dir string, _ *progress) error {
 
 // finishEnvoyAIGateway writes the images and keeps the charts of both, which
 // envoy-ai-gateway/install.sh renders. Envoy Gateway's jobs call "envoy-gateway" by PATH, so the
-// program stands at the root of its image.
+// program is at the root of its image.
 func finishEnvoyAIGateway(p paths, dir string, _ *progress) error {
-	if err := writeImage(dir, "controller", "dev.local/ai-gateway-controller:"+aiGatewayVersion); err != nil {
-		return err
-	}
-	err := image.Write(filepath.Join(dir, "images", "envoy-gateway.tar"), image.Spec{
-		Name:  "dev.local/envoy-gateway:" + envoyGatewayVersion,
-		Files: []image.File{{Path: "/envoy-gateway", Source: filepath.Join(dir, "bin", "envoy-gateway")}},
-	})
-	if err != nil {
-		return err
-	}
-	kept := filepath.Join(dir, "upstream")
-	if err := os.RemoveAll(kept); err != nil { // of a build that was interrupted
-		return err
-	}
-	for path, folders := range map[string][]string{
-		envoyGatewayPath: {"charts/gateway-helm"},
-		aiGatewayPath:    {"manifests", "examples/inference-pool"},
-	} {
-		root, err := moduleDir(p, envoyAIGatewayModule(), path)
-		if err != nil {
-			return err
-		}
-		for _, folder := range folders {
-			if err := os.CopyFS(filepath.Join(kept, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	m := envoyAIGatewayModule()
+	return errors.Join(
+		writeImage(dir, "controller", "dev.local/ai-gateway-controller:"+aiGatewayVersion),
+		writeImageAt(dir, "envoy-gateway", "dev.local/envoy-gateway:"+envoyGatewayVersion, "/envoy-gateway"),
+		keepFolders(p, dir, m, envoyGatewayPath, "charts/gateway-helm"),
+		keepFolders(p, dir, m, aiGatewayPath, "manifests", "examples/inference-pool"))
 }
