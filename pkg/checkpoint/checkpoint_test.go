@@ -155,7 +155,7 @@ func TestPrune_forgets(t *testing.T) {
 }
 
 // A deletion that fails is reported and tried again; the others go on. What others have stored
-// is looked at each listEvery rounds alone, for it is a list of every state.
+// is listed every listEvery rounds only, because the list holds every state.
 func TestPrune_again(t *testing.T) {
 	client := fake.NewClientset()
 	maps := client.CoreV1().ConfigMaps("knative-inference")

@@ -73,7 +73,7 @@ func (r *Registrar) Run(ctx context.Context) {
 	}, registerInterval)
 }
 
-// Registered reports whether both APIServices led to us when Sync looked last. It is safe
+// Registered reports whether both APIServices led to us when Sync last compared them. It is safe
 // for concurrent use.
 func (r *Registrar) Registered() bool { return r.registered.Load() }
 

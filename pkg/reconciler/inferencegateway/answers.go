@@ -1,22 +1,23 @@
 package inferencegateway
 
 import (
+	"cmp"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"knative.dev/serving/pkg/apis/serving"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
-// usualTimeout is Knative's timeoutSeconds of a revision that names none.
+// usualTimeout is Knative's timeoutSeconds of a revision that names none, or 0.
 const usualTimeout = 5 * time.Minute
 
-// answersLast is how long after its route a pool, or an object of its picker, may still have
-// open answers, whose every chunk passes through the picker: as long as its pods may answer,
-// and drainTime once no pod is left. The pods of a revision's own pool are that revision's.
+// answersLast is how long answers through a pool may stay open after its route is gone; name is
+// that of the pool or of an object of its picker, which every chunk of an answer passes. It is the
+// longest timeoutSeconds of the pool's pods, and drainTime without pods. The pool of one
+// revision has the pods of that revision, any other pool those of the Service.
 func (r *Reconciler) answersLast(o owner, name string) time.Duration {
 	longest := r.drain
 	ofService := labels.SelectorFromSet(labels.Set{serving.ServiceLabelKey: o.name})
@@ -26,7 +27,7 @@ func (r *Reconciler) answersLast(o owner, name string) time.Duration {
 	}
 	timeouts, only := map[string]time.Duration{}, ""
 	for _, rev := range revisions {
-		timeouts[rev.Name] = timeoutOf(rev)
+		timeouts[rev.Name] = revisionOf(rev).Timeout
 		if manifest.OfRevision(name, rev.Name) {
 			only = rev.Name
 		}
@@ -36,34 +37,10 @@ func (r *Reconciler) answersLast(o owner, name string) time.Duration {
 		if only != "" && rev != only || ended(pod) {
 			continue
 		}
-		timeout, known := timeouts[rev]
-		if !known { // deleted; its pods end what they have
-			timeout = usualTimeout
-		}
-		longest = max(longest, timeout)
+		// A revision that is deleted is not in timeouts; its pods end what they have.
+		longest = max(longest, cmp.Or(timeouts[rev], usualTimeout))
 	}
 	return longest
-}
-
-func timeoutOf(rev *servingv1.Revision) time.Duration {
-	if rev.Spec.TimeoutSeconds == nil {
-		return usualTimeout
-	}
-	return time.Duration(*rev.Spec.TimeoutSeconds) * time.Second
-}
-
-// allPodsOf lists the pods of a Service, those that are being deleted, too.
-func (r *Reconciler) allPodsOf(o owner) (pods []*corev1.Pod) {
-	found, err := r.pods.ByIndex(podsByService, o.namespace+"/"+o.name)
-	if err != nil {
-		return nil // only when the index is missing, which NewController adds
-	}
-	for _, obj := range found {
-		if pod, ok := obj.(*corev1.Pod); ok {
-			pods = append(pods, pod)
-		}
-	}
-	return pods
 }
 
 func ended(pod *corev1.Pod) bool {

@@ -231,14 +231,17 @@ const (
 	reasonSettling = "Settling"
 )
 
-// verdict folds the conditions that our Gateway gave an object of a generation. What
-// it said of an earlier generation says nothing of this one.
-func (r *Reconciler) verdict(generation int64, parents []parentStatus) (metav1.ConditionStatus, string, string) {
+// attached are the conditions of a pool or route that a Gateway serves.
+var attached = []string{"Accepted", "ResolvedRefs"}
+
+// verdict folds the conditions of these kinds that our Gateway gave an object of a generation.
+// What it said of an earlier generation says nothing of this one.
+func (r *Reconciler) verdict(generation int64, parents []parentStatus, kinds ...string) (metav1.ConditionStatus, string, string) {
 	if len(parents) == 0 {
 		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
 	}
 	for _, p := range parents {
-		for _, kind := range []string{"Accepted", "ResolvedRefs"} {
+		for _, kind := range kinds {
 			c := value(find(p.conditions, kind))
 			switch {
 			case c.ObservedGeneration > 0 && c.ObservedGeneration < generation:
@@ -277,7 +280,7 @@ func (r *Reconciler) poolCondition(b bound, plan manifest.Plan) metav1.Condition
 			return condition(inference.ConditionPoolAccepted, metav1.ConditionUnknown, "Pending", fmt.Sprintf("InferencePool %s is not there yet.", name))
 		}
 		if status, reason, why := r.verdict(live.GetGeneration(),
-			ofGateway(poolParents(live), b)); status != metav1.ConditionTrue {
+			ofGateway(poolParents(live), b), attached...); status != metav1.ConditionTrue {
 			return condition(inference.ConditionPoolAccepted, status, reason, fmt.Sprintf("InferencePool %s: %s.", name, why))
 		}
 	}
@@ -305,7 +308,7 @@ func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Conditio
 			return condition(kind, metav1.ConditionUnknown, "Pending", fmt.Sprintf("HTTPRoute %s is not there yet.", o.GetName()))
 		}
 		if status, reason, why := r.verdict(live.GetGeneration(),
-			ofGateway(routeParents(live), b)); status != metav1.ConditionTrue {
+			ofGateway(routeParents(live), b), attached...); status != metav1.ConditionTrue {
 			return condition(kind, status, reason, fmt.Sprintf("HTTPRoute %s: %s.", o.GetName(), why))
 		}
 	}

@@ -39,16 +39,20 @@ func podIndexer() cache.Indexers {
 
 // podsOf lists the pods of a Service that are not being deleted, by name.
 func (r *Reconciler) podsOf(o owner) (pods []*corev1.Pod) {
+	pods = slices.DeleteFunc(r.allPodsOf(o), func(pod *corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return pods
+}
+
+// allPodsOf lists the pods of a Service, also those that are being deleted.
+func (r *Reconciler) allPodsOf(o owner) (pods []*corev1.Pod) {
 	found, err := r.pods.ByIndex(podsByService, o.namespace+"/"+o.name)
 	if err != nil {
 		return nil // only when the index is missing, which NewController adds
 	}
 	for _, obj := range found {
-		if pod := obj.(*corev1.Pod); pod.DeletionTimestamp == nil {
-			pods = append(pods, pod)
-		}
+		pods = append(pods, obj.(*corev1.Pod))
 	}
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	return pods
 }
 

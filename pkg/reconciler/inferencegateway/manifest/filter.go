@@ -138,7 +138,7 @@ func (b *builder) mutations(groupName, what string) fields {
 		out = append(out, fields{"remove": h})
 	}
 	for _, h := range objectiveHeaders {
-		if b.in.ObjectiveHeader == binding.HeaderNone {
+		if !b.setsObjective() {
 			break
 		}
 		if name == "" {

@@ -45,7 +45,7 @@ func (b *builder) firstHosts(hosts []string) []string {
 
 // addObjectiveHosts makes a group for each further objective, on hosts as Knative makes those of tags.
 func (b *builder) addObjectiveHosts(main group) {
-	if !b.headerSafe() && b.in.ObjectiveHeader != binding.HeaderNone {
+	if !b.headerSafe() && b.setsObjective() {
 		return
 	}
 	for _, o := range b.in.Objectives {

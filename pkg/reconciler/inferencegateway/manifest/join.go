@@ -9,8 +9,8 @@ import (
 // maxPathExpression and maxHeaderExpression are Gateway API's bounds, in characters.
 const maxPathExpression, maxHeaderExpression = 1024, 4096
 
-// joinPaths makes as few matches of paths as their length allows: one, for all but the
-// longest lists. What is joined must be one of the paths as a whole, as gateways match expressions.
+// joinPaths joins paths into as few expressions as the bound on their length allows: one, for
+// all but the longest lists. A gateway matches an expression against the whole path.
 func joinPaths(paths []pathMatch) (out []pathMatch) {
 	if len(paths) < 2 {
 		return paths
@@ -28,7 +28,7 @@ func joinPaths(paths []pathMatch) (out []pathMatch) {
 	return out
 }
 
-// joinModels does the same with the names of models; one alone stays a name.
+// joinModels joins the names of models in the same way; a single name stays a name.
 func joinModels(models []string) []string {
 	if len(models) < 2 {
 		return models
@@ -40,7 +40,8 @@ func joinModels(models []string) []string {
 	return join(quoted, maxHeaderExpression)
 }
 
-// join makes expressions of at most so many characters of alternatives, in their order.
+// join joins alternatives, in their order, into expressions of at most longest characters. An
+// alternative that is longer is an expression of its own.
 func join(alternatives []string, longest int) (out []string) {
 	for _, a := range alternatives {
 		last := len(out) - 1

@@ -65,7 +65,7 @@ func (b *builder) checkObjectives() bool {
 			fmt.Sprintf("The cluster does not serve InferenceObjective of %s/v1alpha2, which a picker of flavor %s reads; install its CRD, or set %s.", b.plan.ObjectiveGroup, b.in.Picker.Flavor, inference.PickerFlavorKey))
 		return false
 	}
-	if b.in.ObjectiveHeader == binding.HeaderNone || b.headerSafe() {
+	if !b.setsObjective() || b.headerSafe() {
 		return true
 	}
 	if b.can.patchPolicies {

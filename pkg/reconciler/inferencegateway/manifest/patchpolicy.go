@@ -17,8 +17,8 @@ const (
 )
 
 // renderPatchPolicies writes what Envoy Gateway needs besides the route: fractions of a
-// split, and the header of an objective. Envoy Gateway writes its configuration anew for each
-// patch, so a Service that needs none has none.
+// split, and the header of an objective. Envoy Gateway parses and writes all routes of a listener
+// for each patch, so a Service without shares and priorities has no policy.
 func (b *builder) renderPatchPolicies() {
 	if !b.can.patchPolicies || !b.w.Served.EnvoyPatchPolicy || len(b.groups) == 0 || !b.wantsPatches() {
 		return
@@ -32,9 +32,7 @@ func (b *builder) renderPatchPolicies() {
 	if len(patches) == 0 {
 		return
 	}
-	id := identity{patchPolicyVersion, patchPolicyKind, b.in.Gateway.Namespace, "", "filter"}
-	id.name = scoped(b.in.Namespace, b.in.Service)
-	b.add(StageFilter, id, b.patchPolicy(patches))
+	b.add(StageFilter, b.patchPolicyID(scoped(b.in.Namespace, b.in.Service)), b.patchPolicy(patches))
 	if b.patchesObjective() {
 		b.renderMutationPolicy()
 	}
@@ -47,6 +45,10 @@ func (b *builder) patchesObjective() bool { return b.wantsObjective() && b.setsO
 func (b *builder) wantsPatches() bool {
 	return b.patchesObjective() ||
 		slices.ContainsFunc(b.groups, func(g group) bool { return len(g.shares) > 1 })
+}
+
+func (b *builder) patchPolicyID(name string) identity {
+	return identity{patchPolicyVersion, patchPolicyKind, b.in.Gateway.Namespace, name, "filter"}
 }
 
 func (b *builder) patchPolicy(patches list) fields {
@@ -88,7 +90,7 @@ func (b *builder) configurations(of []Listener) (names []string) {
 	return slices.Compact(names)
 }
 
-// renderMutationPolicy puts the filter that the routes configure before the picker's, once a Gateway.
+// renderMutationPolicy puts mutationFilter before the picker's filter, once for each Gateway.
 func (b *builder) renderMutationPolicy() {
 	patches, ports := list{}, map[int32]bool{}
 	for _, l := range b.w.Gateway.Listeners {
@@ -99,11 +101,12 @@ func (b *builder) renderMutationPolicy() {
 		patches = append(patches, fields{"type": envoyListener, "name": b.in.Gateway.Namespace + "/" + b.in.Gateway.Name + "/" + l.Name,
 			"operation": fields{"op": "add", "jsonPath": "..http_filters", "path": "0", "value": mutationFilterFields()}})
 	}
-	b.addGatewayWide(StageFilter, identity{patchPolicyVersion, patchPolicyKind, b.in.Gateway.Namespace,
-		fit(b.in.Gateway.Name+"-inference-objective", maxName), "filter"}, b.patchPolicy(patches))
+	name := fit(b.in.Gateway.Name+"-inference-objective", maxName)
+	b.addGatewayWide(StageFilter, b.patchPolicyID(name), b.patchPolicy(patches))
 }
 
-// mutationFilterFields is the filter that does nothing but what a route tells it.
+// mutationFilterFields is Envoy's filter that changes headers, with no changes of its own: each
+// route configures its changes.
 func mutationFilterFields() fields {
 	return fields{
 		"name":         mutationFilter,

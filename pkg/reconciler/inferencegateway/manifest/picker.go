@@ -95,8 +95,8 @@ func (b *builder) pickerDeployment(pool, config string, r Revision) fields {
 	}
 	return fields{
 		"replicas": int64(picker.Replicas),
-		// Routes wait until the picker is available. Ready is when the gateway hears of its address;
-		// a route that comes to a worker of Envoy before the address does is answered 500.
+		// A route waits until its picker is available. The gateway hears of the picker's address when
+		// the picker is Ready; Envoy answers 500 while it has the route and not the address.
 		"minReadySeconds": int64(pickerKnownAfter / time.Second),
 		"strategy":        fields{"type": "RollingUpdate", "rollingUpdate": fields{"maxUnavailable": int64(0), "maxSurge": int64(1)}},
 		"selector":        fields{"matchLabels": fields{inference.PickerPodKey: pool}},

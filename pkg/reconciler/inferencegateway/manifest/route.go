@@ -166,14 +166,14 @@ func (b *builder) patchesRules() bool {
 	return b.can.envoyFilters && b.w.Served.EnvoyFilter || b.can.patchPolicies && b.w.Served.EnvoyPatchPolicy
 }
 
-// fractions is true where such an object holds the shares.
+// fractions is true where an EnvoyFilter or EnvoyPatchPolicy holds the shares.
 func (b *builder) fractions() bool { return b.patchesRules() && !b.in.AllowWeightedPools }
 
-// leavingPath is asked for by nobody.
+// leavingPath begins the paths of leavingRules, which no client requests.
 const leavingPath = "/knative-inference.dev/leaving"
 
-// leavingRules name the pools that go when their answers have ended, at most so many, on a gateway
-// that would forget them before.
+// leavingRules are at most most rules, one for each pool that is deleted once its answers have
+// ended. A gateway with forgetsPools drops a pool that no rule names, together with these answers.
 func (b *builder) leavingRules(most int) (out []gatewayv1.HTTPRouteRule) {
 	if !b.can.forgetsPools {
 		return nil
@@ -227,7 +227,7 @@ func (b *builder) headerFilters(g group, shares []share) []gatewayv1.HTTPRouteFi
 		objective = ""
 	}
 	switch {
-	case !b.can.filtersFirst || b.in.ObjectiveHeader == binding.HeaderNone:
+	case !b.can.filtersFirst || !b.setsObjective():
 	case objective == "":
 		removed = append(removed, objectiveHeaders...)
 	default:

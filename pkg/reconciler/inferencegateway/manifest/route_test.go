@@ -11,7 +11,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
-// routeSpec is the spec of a plan's HTTPRoute as Gateway API reads it, in the parts that are looked at here.
+// routeSpec has the fields of an HTTPRoute's spec that these tests compare.
 type routeSpec struct {
 	Rules []struct {
 		Name    string
