@@ -236,7 +236,8 @@ var attached = []string{"Accepted", "ResolvedRefs"}
 
 // verdict folds the conditions of these kinds that our Gateway gave an object of a generation.
 // What it said of an earlier generation says nothing of this one.
-func (r *Reconciler) verdict(generation int64, parents []parentStatus, kinds ...string) (metav1.ConditionStatus, string, string) {
+func (r *Reconciler) verdict(generation int64, parents []parentStatus,
+	kinds ...string) (metav1.ConditionStatus, string, string) {
 	if len(parents) == 0 {
 		return metav1.ConditionUnknown, "Pending", "the Gateway has not said anything about it yet"
 	}
