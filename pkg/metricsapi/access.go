@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// reviewTTL is how long the cluster's answers about a token or a permission are reused.
-	reviewTTL = 10 * time.Second
 	// authConfigMap in kube-system says which CA signs the API server's own requests.
 	authConfigMap = "extension-apiserver-authentication"
 	// proxyCAKey is the key of that CA.
@@ -92,7 +90,7 @@ func (a *access) authenticate(ctx context.Context, c clients) error {
 		TokenAccessReviewClient:            c.reviews.AuthenticationV1(),
 		TokenAccessReviewTimeout:           reviewTimeout,
 		WebhookRetryBackoff:                options.DefaultAuthWebhookRetryBackoff(),
-		CacheTTL:                           reviewTTL,
+		CacheTTL:                           libraryTTL,
 		ClientCertificateCAContentProvider: clientCA,
 		RequestHeaderConfig:                a.authn.RequestHeaderConfig,
 	}.New()
@@ -111,8 +109,8 @@ func (a *access) authorize(c clients) error {
 	}
 	reviews, err := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: c.reviews.AuthorizationV1(),
-		AllowCacheTTL:             reviewTTL,
-		DenyCacheTTL:              reviewTTL,
+		AllowCacheTTL:             libraryTTL,
+		DenyCacheTTL:              libraryTTL,
 		WebhookRetryBackoff:       options.DefaultAuthWebhookRetryBackoff(),
 	}.New()
 	if err != nil {

@@ -1,6 +1,7 @@
 package metricsapi
 
 import (
+	"net/http"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -25,9 +26,9 @@ func newClients(config *rest.Config) (c clients, err error) {
 	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return c, err
 	}
-	// The library's own limits for reviews: they bound how many new callers a second are let in.
 	reviews := rest.CopyConfig(config)
-	reviews.QPS, reviews.Burst, reviews.Timeout = 200, 400, reviewTimeout
+	reviews.QPS, reviews.Timeout = -1, reviewTimeout // reviewed has the limit: its answers from memory are free
+	reviews.Wrap(func(next http.RoundTripper) http.RoundTripper { return newReviewed(next) })
 	c.reviews, err = kubernetes.NewForConfig(reviews)
 	return c, err
 }
