@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -49,6 +50,8 @@ type streams struct {
 	byGateway bool
 	// atLeast is added to the length of each.
 	atLeast time.Duration
+	// from, where not 0, is the length of the shortest.
+	from time.Duration
 	wg      sync.WaitGroup
 	mu      sync.Mutex
 	whole   int
@@ -61,7 +64,7 @@ func (all *streams) begin(s *service) { all.open(s, 40) }
 // open opens n streams with lengths from shortest to longest; one that fails is lost.
 func (all *streams) open(s *service, n int) {
 	shortest, longest := drainStreams(s.t)
-	shortest, longest = shortest+all.atLeast, longest+all.atLeast
+	shortest, longest = cmp.Or(all.from, shortest)+all.atLeast, longest+all.atLeast
 	sender := s.sender()
 	if all.byGateway {
 		sender = s.gatewaySender()
