@@ -256,10 +256,10 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				w := &world{running: 5, replicas: 1, observed: true}
 				m, metrics := start(ctx, w)
+				m.Ensure(rev, spec(8), w.replicas) // the first: it has a whole tick
 				for i := range tt.revisions {
 					m.runner(collector.Key{Name: fmt.Sprint(i)}) // which only count
 				}
-				m.Ensure(rev, spec(8), w.replicas)
 				time.Sleep(tick - time.Millisecond)
 				made := func() float64 {
 					return testutil.ToFloat64(metrics.decisions.WithLabelValues(string(m.runners[rev].last().Decision.Reason)))
@@ -306,10 +306,10 @@ func TestPoke_burstsAreDecidedOnSooner(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				w := &world{running: 5, replicas: 1, observed: true}
 				m, _ := start(ctx, w)
+				m.Ensure(rev, spec(8), w.replicas) // the first: it has a whole tick
 				for i := range 999 {
 					m.runner(collector.Key{Name: fmt.Sprint(i)}) // which only count
 				}
-				m.Ensure(rev, spec(8), w.replicas)
 				time.Sleep(tick) // a decision now, the next tick in two seconds
 				synctest.Wait()
 				decided := time.Now()

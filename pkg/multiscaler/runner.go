@@ -2,6 +2,7 @@ package multiscaler
 
 import (
 	"context"
+	"math"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,8 @@ import (
 type runner struct {
 	m        *MultiScaler
 	revision collector.Key
+	// firstTick is the time to the first tick; the next come a tick apart.
+	firstTick time.Duration
 	ctx      context.Context
 	cancel   context.CancelFunc
 	// pokes and bursts have room for one: what comes before the decision folds into it.
@@ -36,11 +39,20 @@ type runner struct {
 
 func newRunner(m *MultiScaler, r collector.Key) *runner {
 	ctx, cancel := context.WithCancel(m.ctx)
-	run := &runner{m: m, revision: r, ctx: ctx, cancel: cancel,
+	run := &runner{m: m, revision: r, firstTick: spread(len(m.runners)), ctx: ctx, cancel: cancel,
 		pokes: make(chan struct{}, 1), bursts: make(chan struct{}, 1)}
 	run.alive()
 	run.state = run.restored()
 	return run
+}
+
+// spread is the time to the first tick of the loop that n others preceded: a whole tick
+// without others, and spread evenly over a tick with any number of them, so that loops
+// that begin together (at a start) do not all take the CPU at the same moment ever after.
+func spread(n int) time.Duration {
+	const golden = 0.6180339887 // the fractional parts of its multiples fill the unit evenly
+	_, part := math.Modf(float64(n) * golden)
+	return tick - time.Duration(part*float64(tick))
 }
 
 func (r *runner) alive() {
@@ -94,8 +106,9 @@ func (r *runner) poke(burst bool) {
 // every poke, where it may only rise: the rates of Knative's class are per
 // tick, and a sample more must not halve a revision once more.
 func (r *runner) loop() {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(r.firstTick)
 	defer ticker.Stop()
+	begun := sync.OnceFunc(func() { ticker.Reset(tick) })
 	decided := time.Now()
 	for {
 		mayFall := false
@@ -111,6 +124,9 @@ func (r *runner) loop() {
 		}
 		if r.ctx.Err() != nil {
 			return
+		}
+		if mayFall {
+			begun()
 		}
 		decided = time.Now()
 		if r.step(time.Now(), mayFall) {
