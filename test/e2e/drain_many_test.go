@@ -35,8 +35,6 @@ func TestDrainManyScaleDowns(t *testing.T) {
 	r := s.startDrainable()
 	s.waitCondition("Ready", "True")
 	question{host: s.host(), model: s.model}.waitServed(t)
-	stop := r.staysReady()
-	defer stop()
 	kourier, gateway := streams{from: 5 * time.Second}, streams{from: 5 * time.Second, byGateway: true}
 	begin := func() {
 		kourier.open(s, streamsOfARound/4)
