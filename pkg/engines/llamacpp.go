@@ -18,7 +18,7 @@ func llamaCPP() Engine {
 			{Field: Running, Family: "llamacpp:requests_processing", Fold: Sum},
 			// Requests that wait for a slot.
 			{Field: Waiting, Family: "llamacpp:requests_deferred", Fold: Sum},
-			{Field: KVUsage, Family: "llamacpp:kv_cache_usage_ratio", Fold: Mean},
+			{Field: KVUsage, Family: "llamacpp:kv_cache_usage_ratio", Fold: Weighted},
 			{Field: PromptTokens, Family: "llamacpp:prompt_tokens", Kind: Counter, Fold: Sum},
 			{Field: GenerationTokens, Family: "llamacpp:tokens_predicted", Kind: Counter, Fold: Sum},
 			// Calls of llama_decode.

@@ -18,7 +18,7 @@ func lmdeploy() Engine {
 			{Field: Waiting, Family: "lmdeploy:num_requests_waiting", Fold: Sum},
 			// Requests that wait for a handle have not reached the engine's queue yet.
 			{Field: Waiting, Family: "lmdeploy:num_api_requests_waiting", Fold: Sum, Plus: true},
-			{Field: KVUsage, Family: "lmdeploy:gpu_cache_usage_perc", Fold: Mean},
+			{Field: KVUsage, Family: "lmdeploy:gpu_cache_usage_perc", Fold: Weighted},
 			{Field: PromptTokens, Family: "lmdeploy:prompt_tokens", Kind: Counter, Fold: Sum},
 			{Field: GenerationTokens, Family: "lmdeploy:generation_tokens", Kind: Counter, Fold: Sum},
 			{Field: Finished, Family: "lmdeploy:request_success", Kind: Counter, Fold: Sum,

@@ -60,15 +60,16 @@ type Fold int
 const (
 	// Sum adds every series.
 	Sum Fold = iota
-	// Mean averages every series.
-	Mean
+	// Weighted averages every series, each weighted by its own value: how full a KV cache is
+	// for the requests that are in it. Caches at 95 and 5 % are 90.5 %, equal ones what each is.
+	Weighted
 	// Largest takes the largest series.
 	Largest
 	// SumRanks takes the largest series within a data-parallel rank (tensor- and
 	// pipeline-parallel ranks report the same requests) and adds the ranks.
 	SumRanks
-	// MeanRanks takes the largest series within a data-parallel rank and averages the ranks.
-	MeanRanks
+	// WeightedRanks takes the largest series within a data-parallel rank and averages the ranks as Weighted does.
+	WeightedRanks
 )
 
 // Filter keeps a series by one label; the zero Filter keeps all.

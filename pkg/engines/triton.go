@@ -30,7 +30,7 @@ func tritonTensorRTLLM() Engine {
 			{Field: Running, Family: "nv_trt_llm_request_metrics", Fold: Sum, Where: requests("scheduled"), Fixed: true},
 			// Old backends do not report waiting requests: unknown, not none.
 			{Field: Waiting, Family: "nv_trt_llm_request_metrics", Fold: Sum, Where: requests("waiting"), Fixed: true},
-			{Field: KVUsage, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Mean, Where: blocks("fraction"), Fixed: true},
+			{Field: KVUsage, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Weighted, Where: blocks("fraction"), Fixed: true},
 			{Field: KVUsed, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Sum, Where: blocks("used"), Fixed: true},
 			{Field: KVBlocks, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Sum, Where: blocks("max"), Fixed: true},
 			{Field: KVBlockSize, Family: "nv_trt_llm_kv_cache_block_metrics", Fold: Largest, Where: blocks("tokens_per"), Fixed: true},

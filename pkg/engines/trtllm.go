@@ -16,7 +16,7 @@ func trtllmServe() Engine {
 		Rows: []Row{
 			{Field: Running, Family: "trtllm_num_requests_running", Fold: Sum},
 			{Field: Waiting, Family: "trtllm_num_requests_waiting", Fold: Sum},
-			{Field: KVUsage, Family: "trtllm_kv_cache_utilization", Fold: Mean},
+			{Field: KVUsage, Family: "trtllm_kv_cache_utilization", Fold: Weighted},
 			{Field: KVBlocks, Family: "trtllm_kv_cache_max_blocks", Fold: Sum},
 			{Field: KVBlockSize, Family: "trtllm_kv_cache_tokens_per_block", Fold: Largest},
 			{Field: PromptTokens, Family: "trtllm_prompt_tokens", Kind: Counter, Fold: Sum},

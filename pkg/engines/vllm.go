@@ -25,8 +25,8 @@ func vllm() Engine {
 			{Field: Waiting, Family: tritonPending, Fold: Sum, Shared: true},
 			// V0 moved preempted requests here; they wait for KV cache.
 			{Field: Waiting, Family: "vllm:num_requests_swapped", Fold: Sum, Plus: true},
-			{Field: KVUsage, Family: "vllm:kv_cache_usage_perc", Fold: Mean},
-			{Field: KVUsage, Family: "vllm:gpu_cache_usage_perc", Fold: Mean},
+			{Field: KVUsage, Family: "vllm:kv_cache_usage_perc", Fold: Weighted},
+			{Field: KVUsage, Family: "vllm:gpu_cache_usage_perc", Fold: Weighted},
 			{Field: KVCapacity, Family: "vllm:cache_config_info", Kind: Info, Fold: Sum,
 				Product: [][]string{{"kv_cache_size_tokens"}, {"num_gpu_blocks", "block_size"}}},
 			{Field: PromptTokens, Family: "vllm:prompt_tokens", Kind: Counter, Fold: Sum},

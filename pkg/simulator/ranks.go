@@ -102,29 +102,43 @@ func (r *ranks) Expire(at, limit time.Duration) []engine.Request {
 }
 
 // Counters is what a collector makes of the pod's metrics endpoint: sums over
-// the ranks, and the mean use of the KV cache.
+// the ranks, and the use of the KV cache that a request in it meets.
 func (r *ranks) Counters(at time.Duration) engine.Counters {
 	if r.more == nil {
 		return r.first.Counters(at)
 	}
 	c := r.first.Counters(at)
+	squares := c.KVUsage * c.KVUsage
 	for _, e := range r.more {
-		c.Add(e.Counters(at))
+		m := e.Counters(at)
+		squares += m.KVUsage * m.KVUsage
+		c.Add(m)
 	}
-	c.KVUsage /= float64(len(r.more) + 1)
+	c.KVUsage = weighted(c.KVUsage, squares)
 	return c
 }
 
-// Load is the sum over the ranks, and the mean use of the KV cache.
+// weighted is the mean of shares, each weighted by itself, as the collector has it.
+func weighted(sum, squares float64) float64 {
+	if sum <= 0 {
+		return 0
+	}
+	return squares / sum
+}
+
+// Load is the sum over the ranks, and the use of the KV cache that a request in it meets.
 func (r *ranks) Load() engine.Load {
 	l := r.first.Load()
+	if r.more == nil {
+		return l
+	}
+	squares := l.KVUsage * l.KVUsage
 	for _, e := range r.more {
 		m := e.Load()
 		l.Running, l.Waiting, l.KVUsage = l.Running+m.Running, l.Waiting+m.Waiting, l.KVUsage+m.KVUsage
+		squares += m.KVUsage * m.KVUsage
 	}
-	if r.more != nil {
-		l.KVUsage /= float64(len(r.more) + 1)
-	}
+	l.KVUsage = weighted(l.KVUsage, squares)
 	return l
 }
 

@@ -33,7 +33,7 @@ func TestParse_reportedPages(t *testing.T) {
 		{"llama-cpp-gauges-synthetic.prom.txt", "", stat("llama.cpp", func(s *Stat) { s.Running, s.Waiting, s.PromptTokens = 4, 22, 143 })},
 		{"ray-serve-llm-gauges-synthetic.prom.txt", "", stat("ray-serve-llm", func(s *Stat) { s.Running, s.Waiting, s.KVUsage = 6, 40, 0.93 })},
 		{"ray-serve-llm-synthetic.prom.txt", "", stat("ray-serve-llm", func(s *Stat) {
-			s.Ranks, s.Running, s.Waiting, s.KVUsage, s.PromptTokens, s.GenerationTokens = 2, 8, 40, 0.6, 700, 900
+			s.Ranks, s.Running, s.Waiting, s.KVUsage, s.PromptTokens, s.GenerationTokens = 2, 8, 40, 0.75, 700, 900
 			s.TTFT = Histogram{Bounds: []float64{0.1}, Counts: []float64{1}, Count: 3, Sum: 1.5}
 		})},
 		{"tei-queue-synthetic.prom.txt", "", stat("text-embeddings-inference", func(s *Stat) { s.Waiting = 64 })},

@@ -24,7 +24,8 @@ type total struct {
 	// declared: the family has a TYPE line; n: series seen.
 	declared bool
 	n        int
-	value    float64
+	// value is the sum or the largest, squares the sum of squares.
+	value, squares float64
 	// ranks holds one value per data-parallel rank; rankIndex finds a rank's by
 	// its identity.
 	ranks     []float64
@@ -59,8 +60,9 @@ func emptied(list []byte) []byte {
 func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 	t.n++
 	switch f {
-	case engines.Sum, engines.Mean:
+	case engines.Sum, engines.Weighted:
 		t.value += v
+		t.squares += square(v)
 		if rank != 0 {
 			t.labelled++
 		}
@@ -69,7 +71,7 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 			t.value = v
 		}
 		t.value = math.Max(t.value, v)
-	case engines.SumRanks, engines.MeanRanks:
+	case engines.SumRanks, engines.WeightedRanks:
 		return t.addRank(rank, v)
 	}
 	return nil
@@ -94,20 +96,37 @@ func (t *total) addRank(rank uint64, v float64) error {
 // result is the folded value; it is only asked for when a series was seen.
 func (t *total) result(f engines.Fold) float64 {
 	switch f {
-	case engines.Mean:
-		return t.value / float64(t.n)
-	case engines.SumRanks, engines.MeanRanks:
-		v := 0.0
+	case engines.Weighted:
+		return weighted(t.n, t.value, t.squares)
+	case engines.SumRanks, engines.WeightedRanks:
+		sum, squares := 0.0, 0.0
 		for _, r := range t.ranks {
-			v += r
+			sum, squares = sum+r, squares+square(r)
 		}
-		if f == engines.MeanRanks {
-			v /= float64(len(t.ranks))
+		if f == engines.WeightedRanks {
+			return weighted(len(t.ranks), sum, squares)
 		}
-		return v
+		return sum
 	default:
 		return t.value
 	}
+}
+
+// square is NaN for what cannot be a share: beside others a negative would pass for one.
+func square(v float64) float64 {
+	if v < 0 {
+		return math.NaN()
+	}
+	return v * v
+}
+
+// weighted is the mean of n numbers, each weighted by itself, from their sum and that of
+// their squares. Of numbers that add up to 0 or less there is none, and their sum says so.
+func weighted(n int, sum, squares float64) float64 {
+	if n == 1 || sum <= 0 {
+		return sum
+	}
+	return squares / sum
 }
 
 // rankCount is the data-parallel ranks among the series, 0 unless there are several.

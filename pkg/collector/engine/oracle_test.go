@@ -196,7 +196,7 @@ func oracleRanks(c *compiled, f engines.Fold, kept []series) int {
 			n++
 		}
 	}
-	if f == engines.SumRanks || f == engines.MeanRanks {
+	if f == engines.SumRanks || f == engines.WeightedRanks {
 		n = len(ranks)
 	}
 	if n < 2 {
@@ -209,7 +209,7 @@ func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {
 	byRank := map[string][]float64{}
 	for i, x := range kept {
 		key := fmt.Sprint(i)
-		if f == engines.SumRanks || f == engines.MeanRanks {
+		if f == engines.SumRanks || f == engines.WeightedRanks {
 			key = x.labels[c.rank]
 		}
 		if f == engines.Largest {
@@ -217,18 +217,25 @@ func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {
 		}
 		byRank[key] = append(byRank[key], x.value)
 	}
-	v := 0.0
+	var all []float64
 	for _, values := range byRank {
-		largest := values[0]
-		for _, x := range values {
-			largest = math.Max(largest, x)
+		all = append(all, slices.Max(values))
+	}
+	sum := 0.0
+	for _, v := range all {
+		sum += v
+	}
+	if f != engines.Weighted && f != engines.WeightedRanks || sum <= 0 {
+		return sum
+	}
+	mean := 0.0
+	for _, v := range all {
+		if v < 0 {
+			return math.NaN()
 		}
-		v += largest
+		mean += v / sum * v
 	}
-	if f == engines.Mean || f == engines.MeanRanks {
-		v /= float64(len(byRank))
-	}
-	return v
+	return mean
 }
 
 func oracleProduct(labels map[string]string, lists [][]string) float64 {

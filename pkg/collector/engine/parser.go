@@ -300,7 +300,7 @@ func (p *Parser) add(s slot) error {
 // rank identifies the data-parallel rank of the lexed sample; 0 when neither the fold
 // nor the count of ranks asks for the rank, or no label names one to be counted.
 func (p *Parser) rank(r *engines.Row) uint64 {
-	folded := r.Fold == engines.SumRanks || r.Fold == engines.MeanRanks
+	folded := r.Fold == engines.SumRanks || r.Fold == engines.WeightedRanks
 	if !folded && r.Field != engines.Running {
 		return 0
 	}
