@@ -23,9 +23,10 @@ else
 LOUD
 fi
 
-# Packages without a goroutine, as archcheck sees to: the race detector can find nothing in
-# them, and makes their tests five times as long.
-pure=(./pkg/decider ./pkg/slo ./pkg/window ./pkg/drain)
+# Packages without a goroutine, as archcheck sees to (isSequential): the race detector can
+# find nothing in them, and makes their tests five times as long.
+sequential=(./pkg/decider ./pkg/slo ./pkg/window ./pkg/drain
+  ./pkg/simulator ./pkg/simulator/engine ./pkg/simulator/trace ./pkg/simulator/oracle ./pkg/simulator/fit)
 
 # The cluster's own programs are a module of their own. Its ingresses are compiled
 # against the cluster's Kubernetes libraries, without the race detector as they are
@@ -37,10 +38,10 @@ tests() {
   fi
   local status=0
   local pattern packages
-  pattern=$(go list "${pure[@]}" | paste -sd'|')
+  pattern=$(go list "${sequential[@]}" | paste -sd'|')
   mapfile -t packages < <(go list ./... | grep -vxE "$pattern")
   go test -json "${flags[@]}" "${packages[@]}" || status=$?
-  CGO_ENABLED=0 GOFLAGS=-trimpath go test -json -shuffle=on -timeout=20m "${pure[@]}" || status=$?
+  CGO_ENABLED=0 GOFLAGS=-trimpath go test -json -shuffle=on -timeout=20m "${sequential[@]}" || status=$?
   GOWORK=off go test -C hack/cluster -json "${flags[@]}" ./image ./cmd/cluster || status=$?
   GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath go test -C hack/cluster -json -shuffle=on ./ingress ./cmd/gatewayingress || status=$?
   GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath go test -C hack/cluster/knative-e2e -json -shuffle=on ./classproxy || status=$?

@@ -23,6 +23,8 @@ func TestCheckSources(t *testing.T) {
 	f("pkg/decider/a.go", "package decider\nimport \"time\"\nfunc f(t time.Time) time.Time { return t } // time.Now\n", "")
 	f("pkg/window/a.go", "package window\nfunc f() { panic(1) }\n", "pkg/window/a.go:2: no panic")
 	f("pkg/slo/a_test.go", "package slo\nfunc f() { go f() }\n", "pkg/slo/a_test.go:2: no goroutine")
+	f("pkg/simulator/fit/a_test.go", "package fit\nfunc f() { all.Go(f) }\n", "pkg/simulator/fit/a_test.go:2: no goroutine")
+	f("pkg/simulator/command/a.go", "package command\nfunc f() { go f() }\n", "")
 	f("pkg/window/a.go", "package window\nvar n = 1\n", "pkg/window/a.go:2: no package variable")
 	f("pkg/window/a.go", "package window\nvar _ error = nil\n", "")
 	f("pkg/collector/a.go", "package collector\nimport \"time\"\nfunc f() time.Time { return time.Now() }\n", "")

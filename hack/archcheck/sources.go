@@ -21,6 +21,14 @@ func isPure(file string) bool {
 	return slices.Contains([]string{"pkg/decider", "pkg/slo", "pkg/window", "pkg/drain"}, dir)
 }
 
+// isSequential packages have no goroutine, tests included: hack/test.sh runs them without
+// the race detector.
+func isSequential(file string) bool {
+	dir := path.Dir(file)
+	return isPure(file) || slices.Contains([]string{"pkg/simulator", "pkg/simulator/engine", "pkg/simulator/trace",
+		"pkg/simulator/oracle", "pkg/simulator/fit"}, dir)
+}
+
 // clock lists the functions of package time that read or follow the clock.
 func clock() []string {
 	return []string{"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTicker", "NewTimer"}
@@ -61,7 +69,7 @@ func checkFile(tree fs.FS, name string) ([]string, error) {
 		return nil, err
 	}
 	f.mainLength(src)
-	if isPure(name) {
+	if isSequential(name) {
 		f.goroutines()
 	}
 	if strings.HasSuffix(name, "_test.go") {
@@ -111,12 +119,16 @@ func (f *file) globals() {
 	}
 }
 
-// goroutines are in no file of the pure core, tests included: hack/test.sh runs these
-// packages without the race detector.
+// goroutines are started by the statement go, or by a method Go of a group.
 func (f *file) goroutines() {
 	ast.Inspect(f.tree, func(n ast.Node) bool {
-		if n, ok := n.(*ast.GoStmt); ok {
-			f.found(n.Pos(), "no goroutine in the pure core")
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			f.found(n.Pos(), "no goroutine in a sequential package")
+		case *ast.CallExpr:
+			if method, ok := n.Fun.(*ast.SelectorExpr); ok && method.Sel.Name == "Go" {
+				f.found(n.Pos(), "no goroutine in a sequential package")
+			}
 		}
 		return true
 	})
