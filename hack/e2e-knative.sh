@@ -112,7 +112,7 @@ try() { # group package parallel minutes tests: one group in this column
     --disable-logstream --ingress-class=kourier.ingress.networking.knative.dev 2>&1 8>&- |
     "$out/bin/test2json" -t -p "knative.dev/serving/test/$2" >"$json" || true # what failed is in it
   [[ $1 != init-zero ]] || configure config-autoscaler allow-zero-initial-scale null
-  "$out/bin/testsum" -v <"$json" | { grep -E '^ *--- (PASS|FAIL|SKIP)|_test.go:|passed,' || true; } | tail -40
+  { "$out/bin/testsum" -v <"$json" || true; } | { grep -E '^ *--- (PASS|FAIL|SKIP)|_test.go:|passed,' || true; } | tail -40
   [[ $column == kpa ]] || kubectl -n knative-inference logs -l app.kubernetes.io/part-of=autoscaler-adapter --prefix --tail=-1 >"${json%.json}.log" 2>&1 || true
   "$out/bin/knativetable" -add "$column=$json" -commit "$commit" -date "$(date -u +%F)"
 }
