@@ -91,9 +91,11 @@ func (d sample) observesRequests() bool {
 }
 
 // perToken makes gaps of one token out of requests' means, which stand for all of their
-// tokens, and out of outputs of so many tokens (speculative decoding).
+// tokens, and out of outputs of several tokens (speculative decoding), of so many as far as the
+// sample does not show how many.
 func (d sample) perToken(tokensPerOutput float64) sample {
 	d.outputs = d.gaps
+	tokensPerOutput = d.tokensPerOutput(tokensPerOutput)
 	switch further := d.further(); {
 	case !(d.gaps > 0):
 	case d.observesRequests():
@@ -103,6 +105,20 @@ func (d sample) perToken(tokensPerOutput float64) sample {
 		d.gaps *= tokensPerOutput
 	}
 	return d
+}
+
+// tokensPerOutput is the tokens that an output brought in the time of the sample: the share of
+// accepted drafts changes with what is asked. It is what was learned where too few outputs show
+// it, or the engine may count tokens when requests end; one that counts its steps counts the
+// tokens of each.
+func (d sample) tokensPerOutput(learned float64) float64 {
+	if d.steps < 0 || d.generated < 0 || d.firsts < 0 || d.gaps < minGaps {
+		return learned
+	}
+	if own := (d.generated - d.firsts) / d.gaps; own >= severalTokens {
+		return own
+	}
+	return 1
 }
 
 // completed estimates what the engine does not report from what it does: a request that

@@ -502,6 +502,11 @@ func TestSample_perToken(t *testing.T) {
 		{"a mean per request, and what began", sample{generated: 2010, firsts: 10, finished: 10, gaps: 10, gapSum: .2}, 1, 2000, 40},
 		{"answers of one token", sample{generated: 2100, firsts: 2005, gaps: 95, gapSum: 1.9}, 1, 95, 1.9},
 		{"tokens unknown", sample{generated: unknownCount, gaps: 10, gapSum: .2}, 1, 10, .2},
+		{"drafts are accepted since a moment", sample{steps: 100, generated: 2010, firsts: 10, gaps: 500, gapSum: 10}, 1, 2000, 10},
+		{"drafts are not accepted any more", sample{steps: 100, generated: 2010, firsts: 10, gaps: 2000, gapSum: 40}, 4, 2000, 40},
+		{"tokens that are counted when requests end", sample{steps: unknownCount, generated: 2010, firsts: 10, gaps: 1000, gapSum: 20}, 1, 1000, 20},
+		{"first tokens unknown", sample{steps: 100, generated: 2010, firsts: unknownCount, gaps: 1000, gapSum: 20}, 1, 1000, 20},
+		{"too few to show", sample{steps: 100, generated: 40, firsts: 10, gaps: 15, gapSum: .3}, 4, 60, .3},
 		{"nothing ended", sample{generated: 2000}, 1, 0, 0},
 	} {
 		if got := c.d.perToken(c.tokens); got.gaps != c.gaps || math.Abs(got.gapSum-c.of) > 1e-9 {
