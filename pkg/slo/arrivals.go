@@ -91,7 +91,7 @@ func (c *counter) since(in Input) (count float64, known bool) {
 		return 0, false // the first, or one that began anew
 	}
 	if rate := in.RPS; rate.Known() {
-		return max(0, float64(rate)) * min(in.Time.Sub(c.At).Seconds(), maxGap*binSeconds), true
+		return max(0, float64(rate)) * min(in.Time.Sub(c.At), outage).Seconds(), true
 	}
 	return 0, false
 }

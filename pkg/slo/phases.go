@@ -36,7 +36,7 @@ func (p *phases) learn(o Objective, ttft float64, pods []Pod) {
 		return // as it was known before
 	}
 	slack, alone := slacks(o, ttft, &prompts, &prefills)
-	if alone < (1-o.Goal)*hidesMisses {
+	if alone < 1-o.Goal {
 		*p = phases{}
 		return
 	}

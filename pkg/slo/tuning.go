@@ -66,9 +66,9 @@ const (
 
 // The times of the policy.
 const (
-	// minHistory is the least history, and otherwise a startup time, before the count may fall.
-	// Origin: the window of a level. Half and twice: small effect.
-	minHistory = time.Minute
+	// minHistory is the least history, and otherwise a startup time, before the count may fall: the
+	// window of a level.
+	minHistory = levelBins * BinWidth
 	// drain is the time within which what waits should have begun. Origin: the window of a level.
 	// Without any backlog the tables did not change (ADR 5). Half and twice: matters (30s: slow starts
 	// +0.1 pt, +4.4 %; 2m0s: failures -1.0 pt, -1.6 %).
@@ -88,9 +88,8 @@ const (
 	// keptBins is an hour of bins. Origin: load that recurs within an hour is replayed. Half and
 	// twice: matters (180: failures -2.4 pt, +0.5 %; 720: batches +0.1 pt, +17.3 %).
 	keptBins = 360
-	// maxGap is bins: a longer silence is not spread over its bins, which are then unknown. Half and
-	// twice: no effect.
-	maxGap = 12
+	// maxGap is bins: a silence longer than an outage is not spread over its bins, which are then unknown.
+	maxGap = int(outage / BinWidth)
 	// levelBins is bins: the level is a mean over a minute. Origin: 60 to 120 s were best of
 	// the forecasts compared in algorithms 3. Half and twice: matters (3: failures +2.3 pt,
 	// +5.2 %; 12: failures -3.8 pt, -2.6 %).
@@ -164,9 +163,6 @@ const (
 	// minPhases is the requests of the histograms before they are believed. Half and twice: small
 	// effect.
 	minPhases = 50
-	// hidesMisses is the share of the goal's misses from which prompts that alone take as long as the
-	// objective hide the others in the histogram of first tokens. Half and twice: no effect.
-	hidesMisses = 0.5
 	// phaseRanks is how many lengths of prompts are distinguished. Half and twice: no effect.
 	phaseRanks = 200
 	// samePhases is a share of requests: shares that move by less stay. Half and twice: small effect.
@@ -245,9 +241,10 @@ const (
 	// ridgeDivisor makes of priorSamples a ridge: the features of a sample are about 1 in sum, and
 	// most of that is the base. Half and twice: matters (60: slow starts -0.1 pt, +17.3 %).
 	ridgeDivisor = 30
-	// Coefficients are kept between these multiples of the prior's. Origin: engines from an H100 with
-	// an 8B model to a CPU. Half and twice of each: no effect.
-	minFactor, maxFactor = 0.05, 20
+	// Coefficients are kept between minFactor and maxFactor times the prior's. Origin: engines from an
+	// H100 with an 8B model to a CPU. Half and twice: no effect.
+	maxFactor = 20
+	minFactor = 1.0 / maxFactor
 	// descents is rounds of coordinate descent: enough for coefficients that are correlated
 	// by 0.97. TestFit_againstAClosedForm holds it. Not tuned.
 	descents = 100
