@@ -142,7 +142,7 @@ func (v variant) times(k float64) variant {
 	return v
 }
 
-// measureAll runs the variants that are not in the store, some at a time, and says how far it is.
+// measureAll runs the variants that are not in the store, some at a time, and prints its progress.
 func (s *sensitivity) measureAll() error {
 	left := slices.DeleteFunc(s.variants(), func(v variant) bool { _, done := s.runs[v.key()]; return done })
 	if len(left) == 0 {

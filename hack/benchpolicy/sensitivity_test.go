@@ -79,7 +79,7 @@ func TestTunables_durationsBuild(t *testing.T) {
 	}
 }
 
-// Every number has a comment, and that of a number that was measured says with which effect.
+// Every number has a comment with its origin, and that of a number that was measured says with which effect.
 // The document has the tables of the last run.
 func TestSensitivity_commentsAndDocumentSayWhatWasMeasured(t *testing.T) {
 	root := filepath.Join("..", "..")
@@ -107,6 +107,8 @@ func TestSensitivity_commentsAndDocumentSayWhatWasMeasured(t *testing.T) {
 			switch {
 			case c.doc == "":
 				t.Errorf("%s: %s has no comment", file, c.name)
+			case !strings.Contains(strings.ToLower(c.doc), "origin: "):
+				t.Errorf("%s: the comment of %s does not say where the value comes from (\"Origin: not measured.\" is an answer)", file, c.name)
 			case has && n.Value != c.text:
 				t.Errorf("%s: %s = %s was measured as %s: run make bench-policy ARGS=-sensitivity", file, c.name, c.text, n.Value)
 			case has && !strings.Contains(strings.ToLower(c.doc), n.class()):

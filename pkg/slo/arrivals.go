@@ -11,7 +11,7 @@ type counter struct {
 	// Total is the counter as last reported at At, unknownCount before.
 	Total float64   `json:"total"`
 	At    time.Time `json:"at,omitzero"`
-	// Index numbers the open bin, whose requests so far are Open; SomeKnown is set
+	// Index numbers the open bin, whose requests are Open; SomeKnown is set
 	// when anything is known of that bin.
 	Index     int64   `json:"index"`
 	Open      float64 `json:"open"`
