@@ -10,6 +10,7 @@ import (
 	"knative.dev/pkg/controller"
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/handover"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
@@ -42,12 +43,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	pools := newPools(b, col, ctrl.Leads)
 	col.Notify(ctrl.Scaler.Poke)
 	col.FollowLeader(ctrl.Leads)
-	served := rollup.New(rollup.Options{
-		Collector: col, Autoscalers: painformer.Get(ctx).Lister(),
-		Pods:      podinformer.Get(ctx, podautoscaler.Selector).Lister(),
-		Decisions: ctrl.Scaler, Observed: podautoscaler.Observed,
-		Pools: rollup.Pools{List: func() []inferencepool.Pool { return readPools(b.reader) }, Pods: pools.Pods},
-	})
+	served := newView(b, col, ctrl, pools)
 	warm := rollup.NewWarmUp(served, b.log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
@@ -85,4 +81,14 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			api.Run,
 		)
 	}}, nil
+}
+
+// newView is what the metrics API serves.
+func newView(b *base, col *collector.Collector, ctrl *podautoscaler.Controller, pools *inferencepool.Watcher) rollup.View {
+	return rollup.New(rollup.Options{
+		Collector: col, Autoscalers: painformer.Get(b.ctx).Lister(),
+		Pods:      podinformer.Get(b.ctx, podautoscaler.Selector).Lister(),
+		Decisions: ctrl.Scaler, Observed: podautoscaler.Observed,
+		Pools: rollup.Pools{List: func() []inferencepool.Pool { return readPools(b.reader) }, Pods: pools.Pods},
+	})
 }

@@ -83,10 +83,15 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	s.Misses.observe(b)
 
 	// 9. The plan.
+	s.makePlan(o, b)
+}
+
+// makePlan plans with what a closed bin showed and all estimates.
+func (s *State) makePlan(o Objective, b *bin) {
 	e := estimates{
 		history: s.Arrivals.estimate(), request: b.request, capacity: b.capacity,
 		curve:       s.Misses.estimate(b.promised / b.capacity.rate),
-		startupTime: b.startupTime, missing: s.Missing.estimate(), hopeless: b.hopeless, ready: in.Ready,
+		startupTime: b.startupTime, missing: s.Missing.estimate(), hopeless: b.hopeless, ready: b.ready,
 	}
 	s.Plan = e.parts(o)
 	s.Plan.Attainment, s.Plan.RequestRatio = s.Misses.attainment(), Reading(b.requestRatio)

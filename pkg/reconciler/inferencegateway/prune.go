@@ -3,6 +3,7 @@ package inferencegateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -34,6 +35,57 @@ type id struct {
 
 func idOf(u *unstructured.Unstructured) id {
 	return id{u.GroupVersionKind().GroupKind(), types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()}}
+}
+
+// pruneAll removes what the plan of a Service does not have, and objects of Gateways that no Service needs. It
+// returns when to come again.
+func (r *Reconciler) pruneAll(ctx context.Context, o owner, plan manifest.Plan) (time.Duration, error) {
+	wanted := map[id]bool{}
+	for _, obj := range plan.Objects {
+		wanted[idOf(obj.Unstructured)] = true
+	}
+	own, err := r.prune(ctx, o, wanted)
+	wide, err2 := r.pruneGateways(ctx)
+	return max(own, wide), errors.Join(err, err2)
+}
+
+// tearDown removes everything of a Service that does not, or no longer, ask
+// for the gateway: route first, pool and picker after open answers have drained.
+func (r *Reconciler) tearDown(ctx context.Context, o owner) error {
+	r.ledger.forget(o.key())
+	wide, err := r.pruneGateways(ctx)
+	if err != nil {
+		return err
+	}
+	if len(r.children(o)) == 0 && r.watches.get(bindings, o.namespace, o.name) == nil {
+		return again(wide)
+	}
+	wait, err := r.prune(ctx, o, nil)
+	if err := errors.Join(err, r.unlabel(ctx, o, wait > 0)); err != nil {
+		return err
+	}
+	if wait == 0 {
+		err = r.removeBinding(ctx, o)
+	}
+	return cmp.Or(err, again(wait, wide))
+}
+
+// gone removes what a deleted Service's owner references did not take along.
+func (r *Reconciler) gone(ctx context.Context, o owner) error {
+	r.ledger.forget(o.key())
+	for _, c := range r.children(o) {
+		if len(c.GetOwnerReferences()) > 0 {
+			continue // garbage collection takes it
+		}
+		if err := r.remove(ctx, c); err != nil {
+			return err
+		}
+	}
+	wait, err := r.pruneGateways(ctx)
+	if err != nil {
+		return err
+	}
+	return again(wait)
 }
 
 // children lists everything that belongs to a Service, what is removed first first.
