@@ -37,7 +37,7 @@ type manifest struct {
 }
 
 // definition is as much of a CustomResourceDefinition as is checked here; its
-// schema is held by the API server in the end-to-end tests.
+// schema is checked by the API server in the end-to-end tests.
 type definition struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

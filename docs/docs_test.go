@@ -94,7 +94,7 @@ func unquote(t *testing.T, lit *ast.BasicLit) string {
 }
 
 // Knative's own list of annotations is what the program was written against: a
-// new version of Knative with a new one must be looked at.
+// new version of Knative with a new one must be reviewed.
 func TestAnnotations_knativeHasNoNewOne(t *testing.T) {
 	dir := moduleDir(t, "knative.dev/serving")
 	text := read(t, filepath.Join(dir, "pkg/apis/autoscaling/register.go"))

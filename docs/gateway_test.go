@@ -119,7 +119,7 @@ func TestGateway_conditions(t *testing.T) {
 	}
 }
 
-// The table of gateways has every provider that the program tells apart.
+// The table of gateways has every provider that the program distinguishes.
 func TestGateway_providers(t *testing.T) {
 	var rows []string
 	for _, row := range cells(t, gatewayPage, "Gateways") {

@@ -5,7 +5,7 @@ import (
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 )
 
-// maxBurst is far beyond what activators can queue.
+// maxBurst is well beyond what activators can queue.
 const maxBurst = 1e9
 
 // knative lists Knative's annotations that our class gives a meaning. Knative's own code

@@ -38,7 +38,7 @@ func withActivator(t *testing.T, pods []Pod, tell func(*testing.T, *world)) {
 	})
 }
 
-// atActivator has the activator hold so many requests.
+// atActivator has the activator report these requests.
 func (w *world) atActivator(queued, active int) {
 	w.set(activatorIP, func(p *fakePod) {
 		p.statPage = answerText(activatorPageOf(queued, active))

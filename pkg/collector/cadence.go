@@ -59,7 +59,7 @@ func (c *Collector) setTargets(counts [sources]int) {
 }
 
 // interval is the time between two scrapes of a target of the source by the leader, as
-// far as it follows from the number of targets.
+// it follows from the number of targets.
 func (c *Collector) interval(s source) time.Duration {
 	shortest := c.o.shortest(s)
 	longest := max(c.o.MaxEngineInterval, shortest)

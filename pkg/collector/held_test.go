@@ -51,7 +51,7 @@ func (w *world) hold(numbers ...int) {
 	}
 }
 
-// arrived is the arrivals since there were so many.
+// arrived is the arrivals since an earlier count.
 func (w *world) arrived(since decider.Reading) float64 {
 	w.t.Helper()
 	return float64(w.observe().Arrivals - since)
@@ -92,7 +92,7 @@ func TestHeld_restingPickerHoldsNothing(t *testing.T) {
 	})
 }
 
-// A revision that leaves its pool at once has nothing held any more.
+// A revision that leaves its pool at once has nothing queued in front of it any more.
 func TestHeld_ends(t *testing.T) {
 	withHeld(t, holding(90), 3, 2, func(t *testing.T, w *world) {
 		after(10 * time.Second)

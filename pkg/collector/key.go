@@ -19,6 +19,7 @@ const (
 	Picker
 )
 
+// String returns the word for logs and metrics.
 func (k Kind) String() string { return [...]string{"revision", "pool", "picker"}[k] }
 
 // MarshalText is for logs.

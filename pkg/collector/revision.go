@@ -193,7 +193,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (n news) {
 		s.engine.totals = totals(&s.stat, p.engine.totals, &r.bounds)
 		n = r.storeEngine(p, s.engine, at)
 	}
-	n.changed = r.tell(t, at) || n.changed
+	n.changed = r.noteKnown(t, at) || n.changed
 	return n
 }
 
@@ -232,7 +232,7 @@ func (r *revision) miss(t *target, at time.Time, err error) bool {
 	if t.misses == r.c.o.StaleAfter {
 		r.c.o.Log.Warn("target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
 	}
-	return r.tell(t, at)
+	return r.noteKnown(t, at)
 }
 
 // distrust makes the engine's page unknown too when the queue-proxy at the pod's
@@ -242,13 +242,13 @@ func (r *revision) distrust(p *pod, at time.Time) {
 	for _, t := range p.targets {
 		if t != nil && t.source != queueProxy {
 			t.good = time.Time{}
-			r.tell(t, at)
+			r.noteKnown(t, at)
 		}
 	}
 }
 
-// tell records whether the target is known and reports a change.
-func (r *revision) tell(t *target, now time.Time) (changed bool) {
+// noteKnown records whether the target is known and reports a change.
+func (r *revision) noteKnown(t *target, now time.Time) (changed bool) {
 	known := t.fresh(now)
 	changed = known != t.known
 	t.known = known
@@ -355,7 +355,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	for _, p := range r.pods {
 		for _, t := range p.targets {
 			if t != nil {
-				changed = r.tell(t, now) || changed
+				changed = r.noteKnown(t, now) || changed
 				counts.add(t)
 			}
 		}

@@ -150,7 +150,7 @@ func hash(uid string, s source) uint64 {
 	return mix(h.Sum64())
 }
 
-// mix spreads FNV's low bits, which differ little between UIDs alike.
+// mix spreads FNV's low bits, which differ little between similar UIDs.
 func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd

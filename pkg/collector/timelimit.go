@@ -44,7 +44,7 @@ func (l *timeLimit) cutOff(o *Options, at time.Time) {
 }
 
 // grace is how much longer than its intervals a target may go without a good sample: the
-// time of one scrape, as far as responses have shown that it is needed.
+// time of one scrape, no longer than responses have shown to be needed.
 func (l *timeLimit) grace(o *Options) time.Duration {
 	return max(o.Timeout, min(l.current, max(moreTime*o.Timeout, 2*l.slowest)))
 }

@@ -25,6 +25,7 @@ type TokenError struct {
 	Text  string
 }
 
+// Error returns Text.
 func (e TokenError) Error() string { return e.Text }
 
 // TokenCause is why there is no token.

@@ -35,7 +35,7 @@ type backlogState struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 }
 
-// backlogPod is one engine's requests begun so far, and those that wait in it.
+// backlogPod is one engine's requests begun since it started, and those that wait in it.
 type backlogPod struct {
 	Name    string  `json:"name"`
 	Begun   Reading `json:"begun"`
@@ -94,7 +94,7 @@ func begun(t Totals) Reading {
 	return t.Finished
 }
 
-// binRates is what changed in one bin. A pod has a queue if at least so many requests wait.
+// binRates is what changed in one bin. A pod has a queue if at least that many requests wait.
 type binRates struct {
 	replicas, seconds, least float64
 	// each is the requests per second that a replica begins on average, queued the same of

@@ -122,7 +122,7 @@ func limitJump(a wantInput, n int32, ts TargetState) (outcome, TargetState) {
 }
 
 // limitGrowth limits growth by max-scale-up-rate. For an engine metric it never goes
-// below the present replicas, some of which may have become unready: with rate 2,
+// below the present replicas, though some may have become unready: with rate 2,
 // 8 replicas and 2 Ready pods the want is at most 8, not 4. For a demand metric it
 // does, as Knative's own limit does.
 func limitGrowth(a wantInput, n int32, ts TargetState) (outcome, TargetState) {

@@ -38,8 +38,8 @@
 // starting pods count as at their target on the way down and as idle on the way up. Waiting
 // is a backlog, and asks for what works the backlog off (backlog.go).
 //
-// The want of TTFTP95 or ITLP95 scales the Ready pods by how far the percentile,
-// made of all pods' histograms over the stable window, is from its target: up by
+// The want of TTFTP95 or ITLP95 scales the Ready pods by the ratio of the percentile,
+// made of all pods' histograms over the stable window, to its target: up by
 // a doubling at most, and not while pods are coming; down by a tenth per window.
 //
 // The want of SLO comes from pkg/slo, which learns the capacity of a replica and plans

@@ -5,7 +5,7 @@ import "math"
 // maxLatency is the largest believable latency in milliseconds: 11 days.
 const maxLatency = 1e9
 
-// latencyWant scales Ready pods by how far the 95th percentile is from its
+// latencyWant scales Ready pods by the ratio of the 95th percentile to its
 // target, as HPA would, and remembers the largest want of the stable window.
 // Without completions nothing is known while requests wait; a revision at rest
 // wants nothing.
@@ -30,7 +30,7 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 }
 
 // latencyCount is the count for a ratio of latency to target. It does not grow
-// while pods come, nor until the window tells of them.
+// while pods come, nor until the window covers them.
 func latencyCount(spec Spec, ratio float64, obs Observation) int32 {
 	ordered := max(1, obs.Replicas)
 	if math.Abs(ratio-1) <= spec.Tolerance+epsilon || ratio > 1 && growing(spec, obs) {
@@ -40,7 +40,7 @@ func latencyCount(spec Spec, ratio float64, obs Observation) int32 {
 	if ratio > 1 {
 		return max(n, ordered)
 	}
-	// A low latency does not tell how near saturation is: one step at a time.
+	// A low latency does not show how near saturation is: one step at a time.
 	return min(max(n, ordered-max(1, ordered/latencyStep)), ordered)
 }
 

@@ -31,7 +31,7 @@ func over(t *testing.T, long time.Duration, spec Spec, st State, obs *Observatio
 	return d, st
 }
 
-// An engine that is not known: held for a stable window, then requests in flight decide,
+// An engine that is not known: the count is kept for a stable window, then requests in flight decide,
 // in words.
 func TestDecide_onlyEngineMetricsThatWereNeverKnown(t *testing.T) {
 	spec, obs := unreadable(350, Waiting, KVCache)

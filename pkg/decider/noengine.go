@@ -27,7 +27,7 @@ func sloWithoutEngine(spec Spec, obs Observation, p slo.Parts, ts TargetState) (
 	w, ts := wantWithoutEngine(spec, ts, obs)
 	load := w.Observed
 	if w.Replicas < 0 && minOneIfBusy(obs) > 0 {
-		// What is there is held; somebody else may have set the count below what serves.
+		// The present count is kept; somebody else may have set the count below what serves.
 		held := max(obs.Replicas, toCount(minPods(spec, obs)))
 		w.Asked, w.Replicas, w.Reason = held, held, PartialData
 	}

@@ -13,7 +13,7 @@ import (
 
 var now = time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC)
 
-// serving is a Ready pod with the gate and so many open requests.
+// serving is a Ready pod with the gate and these open requests.
 func serving(name string, open float64) Pod {
 	return Pod{Name: name, Gate: Open, Ready: true, ContainersReady: true, Assigned: true, Created: now.Add(-time.Hour), Open: open, Hits: math.NaN(), Quiet: -1}
 }

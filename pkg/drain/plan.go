@@ -166,7 +166,7 @@ func deletable(pods []Pod, released map[string]bool) int {
 }
 
 // byKubernetes orders pods as k8s.io/kubernetes pkg/controller ActivePodsWithRanks v1.35
-// does, as far as this package can tell: the first is deleted first.
+// does, by what this package knows: the first is deleted first.
 func byKubernetes(a, b Pod) int {
 	return cmp.Or(
 		cmp.Compare(number(a.Assigned), number(b.Assigned)),

@@ -38,7 +38,7 @@ func tokenOf(secret *corev1.Secret, k collector.SecretKey) (string, error) {
 	return string(token), nil
 }
 
-// refusal says why a Secret could not be read. Only the status of an answer is told, not
+// refusal says why a Secret could not be read. Only the status of an answer is reported, not
 // its text: it may quote what was being decoded.
 func refusal(k collector.SecretKey, err error) error {
 	var unsent *url.Error

@@ -68,7 +68,7 @@ func TestWriter_goesOnAfterAbsurdReadings(t *testing.T) {
 	}
 }
 
-// counted is a recording of one revision whose queue-proxies counted so many requests at these seconds.
+// counted is a recording of one revision whose queue-proxies counted these arrivals at these seconds.
 func counted(at []float64, arrivals []decider.Reading) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for i := range at {

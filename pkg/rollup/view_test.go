@@ -39,7 +39,7 @@ func (c collected) Snapshot(r collector.Key, _ time.Time) (collector.Snapshot, b
 	return s, ok
 }
 
-// Gauges are the values of which no percentile was taken.
+// Gauges are the values without a percentile.
 func (c collected) Gauges(r collector.Key, _ time.Time) (collector.Snapshot, bool) {
 	s, ok := c[r.Name]
 	s.Values, s.Pods = withoutPercentiles(s.Values), slices.Clone(s.Pods)

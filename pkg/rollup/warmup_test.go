@@ -11,7 +11,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// readyPods are n Ready pods, some of which were read.
+// readyPods are n Ready pods; the first ones were read.
 func readyPods(n, read int) collector.Snapshot {
 	s := collector.Snapshot{}
 	for i := range n {

@@ -98,7 +98,7 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// times is the capacity of a replica with so many ranks like this one.
+// times is the capacity of a replica whose ranks are all like this one.
 func (c capacity) times(ranks int) capacity {
 	c.ranks *= float64(ranks)
 	c.rate *= float64(ranks)

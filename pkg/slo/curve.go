@@ -71,7 +71,7 @@ func (all *family) mean(seen []tally) curve {
 	return p.mean
 }
 
-// posterior sums up curves by how likely they are, relative to the best so far.
+// posterior sums up curves by how likely they are, relative to the best before.
 type posterior struct {
 	mean      curve
 	best, sum float64

@@ -19,7 +19,7 @@ type Reach struct {
 	Misses bool
 }
 
-// OutOfReach returns what of the objective no number of replicas reaches, as far as it was
+// OutOfReach returns the latencies of the objective that no number of replicas reaches, by what was
 // learned. Where before is set, something already was: a tenth to spare is asked for before
 // it no longer is, so that an estimate beside the limit does not change the answer.
 func (p Parts) OutOfReach(o Objective, before bool) Reach {

@@ -46,7 +46,7 @@ func (h *history) mean(i, n int) (perBin float64, known bool) {
 }
 
 // growth fills in by what factors levels similar to the present one changed
-// within so many bins, and returns how many there are. What follows on a low level
+// within these bins, and returns how many there are. What follows on a low level
 // says little of what follows on a high one: after a burst comes no larger one.
 func (h *history) growth(within int, factors *[growthBins]float64) int {
 	last := h.n - 1

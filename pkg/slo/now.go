@@ -64,7 +64,7 @@ func backlogReplicas(ratePerReplica float64, in Input) (replicas float64) {
 }
 
 // waiting is the requests that wait in the Ready pods' queues and outside of
-// them, as far as they are known.
+// them, where they are known.
 func waiting(in Input) (sum Reading) {
 	for _, p := range in.Pods {
 		if p.Waiting.Known() {

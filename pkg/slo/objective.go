@@ -66,7 +66,7 @@ const KnativeTarget = 70
 // Has reports whether a part of the policy is on.
 func (o Objective) Has(p Feature) bool { return o.DisabledFeatures&p == 0 }
 
-// LimitConcurrency is for a revision whose queue-proxies let only so many requests into a
+// LimitConcurrency is for a revision whose queue-proxies let only that many requests into a
 // replica at once; 0 is no limit.
 func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	if containerConcurrency > 0 && containerConcurrency < defaultConcurrency {
@@ -74,7 +74,7 @@ func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	}
 }
 
-// rankConcurrency is the requests that each of so many engines in a pod runs at once: what
+// rankConcurrency is the requests that each rank of a pod runs at once: what
 // queue-proxies let in is shared, what engines take each has.
 func (o Objective) rankConcurrency(ranks int) int {
 	if o.MaxNumSeqs >= defaultConcurrency {

@@ -50,7 +50,7 @@ func TestCurve_againstAGrid(t *testing.T) {
 			}
 		}
 		if sum == 0 || math.IsInf(sum, 0) {
-			continue // the oracle is too simple for so many requests
+			continue // the oracle is too slow for more requests
 		}
 		compared++
 		got := o.estimate(1)

@@ -135,7 +135,7 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 }
 
 // steadyWithQueue reports whether a pod ran as many requests as before, and let others
-// wait both times, with so many percent of its KV cache in use.
+// wait both times, with kv percent of its KV cache in use.
 func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
 	room := min(roomyKV, fullKV*c.running/(c.running+1))
 	return c.running >= 1 && c.running == before.running && c.waiting >= 1 && before.waiting >= 1 && float64(kv) < room

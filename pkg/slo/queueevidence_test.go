@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// underQueue is a pod that does so many requests a second of 100 prompt and 50
+// underQueue is a pod that does rate requests a second of 100 prompt and 50
 // further tokens, with a queue of waiting requests all the time.
 func underQueue(rate, waiting float64) sample {
 	n := rate * binSeconds
@@ -22,7 +22,7 @@ func ten() replica {
 	return replica{step: stepTime{prior, [3]float64{1, 1, 1}}, itl: 1e9}
 }
 
-// after is what so many bins with these samples show of that engine.
+// after is what these bins with these samples show of that engine.
 func (t queueEvidence) after(bins int, samples ...sample) queueEvidence {
 	b := &bin{
 		objective: Objective{}.WithDefaults(), samples: samples, ttft: 2, request: request{Prompt: 100, Output: 50, Computed: 1},

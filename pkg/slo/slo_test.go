@@ -351,7 +351,7 @@ func TestSample_elapsed(t *testing.T) {
 	}
 }
 
-// What was met at loads far above 1 does not flatten the curve below.
+// Requests that met the objective at loads well above 1 do not flatten the curve below.
 func TestCurve_isNotFlattenedFromAbove(t *testing.T) {
 	var seen missCurve
 	for load := 0.025; load < 1; load += loadStep {
@@ -456,7 +456,7 @@ func TestMissCurve_attainment(t *testing.T) {
 	}
 }
 
-// What a page leaves out is estimated from what it tells; what nothing tells of stays unknown.
+// What a page leaves out is estimated from what it reports; what nothing reports stays unknown.
 func TestSample_completed(t *testing.T) {
 	none := sample{steps: unknownCount, prompt: unknownCount, generated: unknownCount, finished: unknownCount, firsts: unknownCount, gaps: unknownCount, gapSum: unknownCount, seconds: 10}
 	if got := none.completed(newLengths().request); got != none {

@@ -21,6 +21,7 @@ type Expression struct {
 	Alert bool // returns nothing while all is well
 }
 
+// String returns FILE:LINE: TEXT.
 func (e Expression) String() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
 
 // places are the folders and files that users read or install, below the root.

@@ -13,7 +13,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
-// beginTerm makes this replica the leader: every Service is looked at, and what nobody
+// beginTerm makes this replica the leader: every Service is checked, and what nobody
 // owns. What the replica remembers of an earlier term is dropped: Services that went while
 // another replica led would be counted for ever, and an object that was unwanted then
 // would go now without a drain.

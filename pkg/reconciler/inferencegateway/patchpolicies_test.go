@@ -8,7 +8,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
-// Envoy Gateway takes no patch unless it is told to, and says what it takes in a policy's status
+// Envoy Gateway takes no patch unless its configuration allows them, and says what it takes in a policy's status
 // only: priorities and shares count as applied when it says so of the present generation.
 func TestPatchPolicies_count_when_programmed(t *testing.T) {
 	condition := func(kind, status, message string) map[string]any {

@@ -101,7 +101,7 @@ func (r *Reconciler) last(o owner) (status v1alpha1.InferenceBindingStatus) {
 func (r *Reconciler) publish(ctx context.Context, b bound, status v1alpha1.InferenceBindingStatus) error {
 	old := r.last(b.owner)
 	status.Conditions = r.dated(b, old.Conditions, status.Conditions)
-	r.tell(b, old.Conditions, status.Conditions)
+	r.notify(b, old.Conditions, status.Conditions)
 	if !r.watches.serves(bindings) {
 		return nil // events have reported it; the CRD comes with our own manifests
 	}
@@ -169,8 +169,8 @@ func find(conditions []metav1.Condition, kind string) *metav1.Condition {
 	return &conditions[i]
 }
 
-// tell writes events on the Service: conditions that became False, and Ready that became True.
-func (r *Reconciler) tell(b bound, old, conditions []metav1.Condition) {
+// notify writes events on the Service: conditions that became False, and Ready that became True.
+func (r *Reconciler) notify(b bound, old, conditions []metav1.Condition) {
 	if e, ok := r.ledger.get(b.key()); ok && e.conditions != nil {
 		old = e.conditions // newer than the cache
 	}

@@ -143,8 +143,8 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	_ = informer.SetTransform(slim)                             // fails for a started informer only
 	_ = informer.SetWatchErrorHandlerWithContext(w.complain(r)) // likewise
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(obj any) { w.tell(r, obj) }, UpdateFunc: func(_, obj any) { w.tell(r, obj) },
-		DeleteFunc: func(obj any) { w.tell(r, obj) },
+		AddFunc: func(obj any) { w.notify(r, obj) }, UpdateFunc: func(_, obj any) { w.notify(r, obj) },
+		DeleteFunc: func(obj any) { w.notify(r, obj) },
 	})
 	if err != nil { // only a stopped informer refuses a handler
 		stop()
@@ -163,7 +163,7 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	}()
 }
 
-func (w *watches) tell(r resource, obj any) {
+func (w *watches) notify(r resource, obj any) {
 	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = gone.Obj
 	}

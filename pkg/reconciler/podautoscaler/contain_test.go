@@ -71,8 +71,8 @@ func TestForgetUID(t *testing.T) {
 	r.starts.set("a", start{replicas: 3})
 	r.deadlines.seen("a", time.Now())
 	r.forgetUID("a")
-	if len(r.starts.known) != 0 || len(r.deadlines.told) != 0 {
-		t.Errorf("%d starts and %d deadlines are left", len(r.starts.known), len(r.deadlines.told))
+	if len(r.starts.known) != 0 || len(r.deadlines.reported) != 0 {
+		t.Errorf("%d starts and %d deadlines are left", len(r.starts.known), len(r.deadlines.reported))
 	}
 }
 
@@ -114,8 +114,8 @@ func TestEvents_forgetUID(t *testing.T) {
 		b.starts.set(mine.UID, start{replicas: 3})
 		b.deadlines.seen(mine.UID, time.Now())
 		event(b.autoscalerEvents(controller.NewContext(b.ctx, nil, controller.ControllerOptions{WorkQueueName: name, Logger: zap.NewNop().Sugar()})))
-		if len(b.starts.known) != 0 || len(b.deadlines.told) != 0 {
-			t.Errorf("%s: %d starts and %d deadlines are left", name, len(b.starts.known), len(b.deadlines.told))
+		if len(b.starts.known) != 0 || len(b.deadlines.reported) != 0 {
+			t.Errorf("%s: %d starts and %d deadlines are left", name, len(b.starts.known), len(b.deadlines.reported))
 		}
 	}
 }

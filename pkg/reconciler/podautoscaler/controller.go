@@ -58,7 +58,7 @@ type Options struct {
 	Log     *slog.Logger
 	// Pools are the InferencePools of a namespace; nil is none.
 	Pools func(namespace string) []Pool
-	// Recorder is told every decision; nil records nothing.
+	// Recorder gets every decision; nil records nothing.
 	Recorder multiscaler.Recorder
 	// Restore returns the state that a revision's decisions begin with; nil begins with nothing.
 	Restore func(collector.Key) decider.State
@@ -147,7 +147,7 @@ type handlers struct {
 	pas, sks, pods, deployments, budgets cache.SharedIndexInformer
 }
 
-// handleEvents tells the controller, and for pods the collector at once, what changed.
+// handleEvents notifies the controller, and for pods the collector at once, what changed.
 func (r *Reconciler) handleEvents(impl *controller.Impl, h handlers) error {
 	controlled := controller.FilterController(&v1alpha1.PodAutoscaler{})
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
@@ -236,7 +236,7 @@ func (r *Reconciler) forgetGone(pa *v1alpha1.PodAutoscaler) {
 	}
 }
 
-// podChanged tells the collector at once which pods a revision has now.
+// podChanged notifies the collector at once which pods a revision has now.
 func (r *Reconciler) podChanged(impl *controller.Impl, obj any) {
 	if rev, ok := r.revisionChanged(impl, obj); ok {
 		r.collector.SetPods(rev, r.pods.of(rev))

@@ -122,7 +122,7 @@ func TestReconcile_drains(t *testing.T) {
 	}
 }
 
-// Without the right to write pods the count is raised all the same, and the error is told.
+// Without the right to write pods the count is raised all the same, and the error is reported.
 func TestReconcile_podsThatCannotBeWritten(t *testing.T) {
 	pa := initialized(autoscaler("llm-1", 1), time.Hour)
 	b := newBench(t, 4, pa, readySKS(pa), target("llm-1", 2), gated("a", "", 0), gated("b", corev1.ConditionTrue, 0))
@@ -154,7 +154,7 @@ func TestServing(t *testing.T) {
 	}
 	for _, p := range b.pods.of(revisionOf(pa)) {
 		if p.Draining != (p.Name != "c") {
-			t.Errorf("the collector is told that pod %s drains: %v", p.Name, p.Draining)
+			t.Errorf("the collector knows that pod %s drains: %v", p.Name, p.Draining)
 		}
 	}
 }

@@ -35,28 +35,28 @@ func (r *Reconciler) owners(ctx context.Context, pa *v1alpha1.PodAutoscaler) []*
 	})
 }
 
-// deadlines remembers which missed deadlines were told, so that each is told once.
+// deadlines remembers which missed deadlines had an event, so that each has one.
 type deadlines struct {
-	mu   sync.Mutex
-	told map[types.UID]time.Time
+	mu       sync.Mutex
+	reported map[types.UID]time.Time
 }
 
-// seen reports whether the deadline missed at t was told before, and remembers it.
+// seen reports whether the deadline missed at t had its event before, and remembers it.
 func (d *deadlines) seen(uid types.UID, t time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.told == nil {
-		d.told = map[types.UID]time.Time{}
+	if d.reported == nil {
+		d.reported = map[types.UID]time.Time{}
 	}
-	if d.told[uid].Equal(t) {
+	if d.reported[uid].Equal(t) {
 		return true
 	}
-	d.told[uid] = t
+	d.reported[uid] = t
 	return false
 }
 
 func (d *deadlines) forget(uid types.UID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.told, uid)
+	delete(d.reported, uid)
 }

@@ -39,7 +39,7 @@ func (r *Reconciler) reachability(pa *v1alpha1.PodAutoscaler) v1alpha1.Reachabil
 	return v1alpha1.ReachabilityReachable
 }
 
-// superseded tells whether a later revision of the same Configuration has come.
+// superseded reports whether a later revision of the same Configuration has come.
 func (r *Reconciler) superseded(pa *v1alpha1.PodAutoscaler) bool {
 	return slices.ContainsFunc(r.peers(pa),
 		func(peer *v1alpha1.PodAutoscaler) bool { return generationOf(peer) > generationOf(pa) })

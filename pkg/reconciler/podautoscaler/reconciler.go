@@ -29,7 +29,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 )
 
-// Collector is what the reconciler tells the collector.
+// Collector is what the reconciler asks of the collector.
 type Collector interface {
 	Watch(t collector.Target)
 	SetPods(r collector.Key, pods []collector.Pod)
@@ -170,7 +170,7 @@ func (r *Reconciler) forget(rev collector.Key) {
 	r.collector.Forget(rev)
 }
 
-// targetRetry is when a scale target that is missing is looked for again. Its
+// targetRetry is when a scale target that is missing is read again. Its
 // own event comes earlier; a revision being deleted loses it for good.
 const targetRetry = 5 * time.Second
 

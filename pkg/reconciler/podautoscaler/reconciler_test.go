@@ -76,7 +76,7 @@ func TestReconcile_refusedFromTheStart(t *testing.T) {
 		t.Errorf("collecting for a refused revision: %v", b.watched)
 	}
 	if b.reconcile(got); b.eventText() != "" {
-		t.Error("the same refusal was told twice")
+		t.Error("the same refusal was reported twice")
 	}
 }
 
@@ -120,7 +120,7 @@ func TestStatus_missedProgressDeadlineNamesTheAnnotation(t *testing.T) {
 		t.Errorf("events: %q", events)
 	}
 	if b.reconcile(pa); strings.Contains(b.eventText(), "progress-deadline") {
-		t.Error("the same missed deadline was told twice")
+		t.Error("the same missed deadline was reported twice")
 	}
 }
 

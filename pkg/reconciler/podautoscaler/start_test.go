@@ -205,7 +205,7 @@ type idle struct{}
 
 func (idle) Reconcile(context.Context, string) error { return nil }
 
-// A new revision has those looked at that are still being started: it supersedes
+// A new revision has those reconciled that are still being started: it supersedes
 // them, and no event of their own tells.
 func TestPAAdded_looksAtThoseStarting(t *testing.T) {
 	starting, started := autoscaler("llm-1", 1), initialized(autoscaler("llm-0", 0), time.Hour)

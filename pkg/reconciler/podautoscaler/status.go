@@ -136,7 +136,7 @@ func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report) int32 {
 // of them half as often, see multiscaler.
 const fresh = 30 * time.Second
 
-// markScaling tells the decision.
+// markScaling reports the decision.
 func markScaling(pa *v1alpha1.PodAutoscaler, record multiscaler.Record, want int32) {
 	old := pa.Status.GetCondition(autoscaling.ConditionScaling)
 	same := old != nil && old.Reason == string(record.Decision.Reason) && pa.Status.GetDesiredScale() == want

@@ -49,7 +49,7 @@ func TestScale_namesAnotherWriter(t *testing.T) {
 				time.Sleep(time.Minute)
 				b.reconcile(pa)
 				if events := b.eventText(); strings.Contains(events, "AnotherWriter") {
-					t.Errorf("told again after a minute: %q", events)
+					t.Errorf("reported again after a minute: %q", events)
 				}
 				time.Sleep(remindEvery)
 				b.reconcile(pa)

@@ -36,7 +36,7 @@ func PromptBounds() []int {
 	return []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000}
 }
 
-// countPrompt counts a prompt of so many tokens.
+// countPrompt counts a prompt by its tokens.
 func (h *Histogram) countPrompt(tokens int, bounds []int) {
 	i, _ := slices.BinarySearch(bounds, tokens)
 	h[i]++
