@@ -229,7 +229,7 @@ func (a *activators) read(conn *httpget.Connection) (held map[Key]activatorHeld,
 	}
 	defer conn.Done(&response)
 	if response.Status != 200 {
-		return nil, statusFailure(&response)
+		return nil, statusFailure(&response, "redirect")
 	}
 	return readActivator(&response, maxActivatorPage)
 }

@@ -61,11 +61,19 @@ func (c *Collector) decodeEngine(within turn, t *target, s *scratch) error {
 		}
 		s.parsers[t.engine] = p
 	}
+	s.endLine()
 	if err := p.ParseLike(&t.rev.layout, within.over, s.body.Bytes(), &s.stat); err != nil {
 		return parseFailure(err)
 	}
 	s.engine = plausible(&s.stat)
 	return nil
+}
+
+// endLine ends the last line of a page that came whole: Prometheus reads such pages, too.
+func (s *scratch) endLine() {
+	if page := s.body.Bytes(); len(page) > 0 && page[len(page)-1] != '\n' && s.response.IsWhole() {
+		s.body.WriteByte('\n')
+	}
 }
 
 // parseFailure names the cause of a parser's error.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,12 +63,12 @@ func failed(cause, format string, args ...any) error {
 	return failure{cause: cause, err: fmt.Errorf(format, args...)}
 }
 
-// statusFailure is the failure of a response that is not 200 OK.
-func statusFailure(r *httpget.Response) error {
+// statusFailure is the failure of a response that is not 200 OK; redirect is the kind of one.
+func statusFailure(r *httpget.Response, redirect string) error {
 	f := failure{cause: "status", err: fmt.Errorf("HTTP status %d", r.Status)}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
-		f.kind, f.err = "redirect", fmt.Errorf("HTTP status %d, a redirect to %.60q", r.Status, r.Location)
+		f.kind, f.err = redirect, fmt.Errorf("HTTP status %d, a redirect to %.60q", r.Status, r.Location)
 	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
 		f.kind = kindUnauthorized
 	case wantsTLS(r):
@@ -118,7 +119,7 @@ func (c *Collector) fetch(within turn, t *target, s *scratch) (time.Time, error)
 	s.body.Reset()
 	if s.response.Status != http.StatusOK {
 		t.ask(t.uri)
-		return at, statusFailure(&s.response)
+		return at, statusFailure(&s.response, t.kindOfRedirect(s.response.Location))
 	}
 	body, err := unpacked(&s.response)
 	if err != nil {
@@ -140,15 +141,15 @@ func steady(err error) error {
 // unpacked returns the body of a response, decoded where the server compressed it
 // although nobody asked for that.
 func unpacked(r *httpget.Response) (io.Reader, error) {
-	switch encoding := r.ContentEncoding; encoding {
+	switch encoding := r.ContentEncoding; strings.ToLower(encoding) {
 	case "", "identity":
 		return r, nil
-	case "gzip":
+	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, fmt.Errorf("the page says that it is compressed by gzip: %w", err)
+		if errors.Is(err, gzip.ErrHeader) {
+			return nil, failure{cause: "network", kind: "content_type", err: errors.New("the page says that it is compressed by gzip, and is not")}
 		}
-		return z, nil
+		return z, err
 	default:
 		return nil, failed("content_type", "the page is compressed by %.40q, and only gzip can be read", encoding)
 	}

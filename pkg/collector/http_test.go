@@ -17,6 +17,16 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
+// gzipped answers a page with a name of the coding.
+func gzipped(coding string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", coding)
+		z := gzip.NewWriter(w)
+		z.Write([]byte(vllmPage(3, 2, 0.5, 10, 20)))
+		z.Close()
+	}
+}
+
 // httpTarget returns a collector and an engine target at a real server.
 func httpTarget(t testing.TB, o Options, h http.Handler) (*Collector, *target) {
 	t.Helper()
@@ -76,6 +86,24 @@ func TestScrape_overHTTP(t *testing.T) {
 		{"cut", "network", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10000")
 			w.Write([]byte(page))
+		}},
+		{"gzip in capitals", "ok", gzipped("GZIP")},
+		{"gzip by its old name", "ok", gzipped("x-gzip")},
+		{"without the last line end", "ok", func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte(strings.TrimSuffix(page, "\n")))
+		}},
+		{"gzip without the last line end", "ok", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			z.Write([]byte(strings.TrimSuffix(page, "\n")))
+			z.Close()
+		}},
+		{"ends with the connection, within a line", "parse", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				conn.Write([]byte("HTTP/1.1 200 OK\r\n\r\n" + strings.TrimSuffix(page, "\n")))
+				conn.Close()
+			}
 		}},
 		{"another compression", "content_type", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "zstd")

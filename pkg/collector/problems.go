@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector/httpget"
 )
 
 // Problem is one cause for which the metrics endpoints of some pods cannot be read.
@@ -15,8 +17,8 @@ type Problem struct {
 	// Port and URI are where the page is asked for.
 	Port int
 	URI  string
-	// Cause is one word: too_large, redirect, unauthorized, status, refused, timeout,
-	// network, tls (the port speaks only https), plain (it does not),
+	// Cause is one word: too_large, redirect, redirect_tls (to https on the pod), unauthorized, status, refused, timeout,
+	// network, not_http (another protocol), tls (the port speaks only https), plain (it does not),
 	// parse, not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
 	// budget (too many large pages at once), panic (a fault of the autoscaler), a TokenCause,
@@ -75,11 +77,14 @@ func short(message string) string {
 	return strings.ToValidUTF8(message, "?")
 }
 
-// fineCause is cause with a status split up into redirect, unauthorized and others.
+// fineCause is cause with status and network split up where the cures differ.
 func fineCause(err error) string {
 	var f failure
 	if errors.As(err, &f) && f.kind != "" {
 		return f.kind
+	}
+	if errors.Is(err, httpget.ErrMalformed) {
+		return "not_http"
 	}
 	return cause(err)
 }

@@ -3,6 +3,7 @@ package collector
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,29 @@ func TestProblems(t *testing.T) {
 			t.Errorf("after one pod recovered: %+v, want three causes", got)
 		}
 	})
+}
+
+// What the pod answers tells which annotation is wrong.
+func TestProblems_kinds(t *testing.T) {
+	for _, tt := range []struct{ name, response, want string }{
+		{"to https on the pod", "HTTP/1.1 307 Moved\r\nLocation: https://127.0.0.1/metrics\r\nContent-Length: 0\r\n\r\n", "redirect_tls"},
+		{"to a login", "HTTP/1.1 302 Found\r\nLocation: https://login.example.com/\r\nContent-Length: 0\r\n\r\n", "redirect"},
+		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "not_http"},
+		{"gzip in name only", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 11\r\n\r\npython_a 1\n", "content_type"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				_, _ = conn.Write([]byte(tt.response))
+				_ = conn.Close()
+			}
+		}))
+		c, target := addrTarget(Options{}, server.Listener.Addr().String())
+		scrapeOnce(c, target)
+		server.Close()
+		if got := c.Problems(rev, time.Now()); len(got) != 1 || got[0].Cause != tt.want {
+			t.Errorf("%s: %+v, want %s", tt.name, got, tt.want)
+		}
+	}
 }
 
 // A page that is too large is asked for at growing intervals, and at the usual

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"cmp"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -12,7 +14,7 @@ const maxURI = 1 << 10
 // Python server answers for /metrics that is mounted as /metrics/. It follows once. The
 // new URI is asked at once from then on, until the answer is no page.
 func (c *Collector) follow(within turn, t *target, s *scratch) error {
-	uri, ok := samePod(s.response.Location, t.scheme, t.address)
+	uri, ok := samePod(s.response.Location, t.scheme+"://"+t.address+t.asked)
 	if t.source == queueProxy || s.response.Status < 300 || s.response.Status >= 400 || !ok {
 		return nil
 	}
@@ -29,15 +31,33 @@ func (t *target) ask(uri string) {
 	t.rev.mu.Unlock()
 }
 
-// samePod returns the URI of a redirect to the same scheme, host and port.
-func samePod(location, scheme, address string) (uri string, ok bool) {
+// samePod returns the URI of a redirect to the same scheme, host and port as the asked URL.
+func samePod(location, asked string) (uri string, ok bool) {
+	base, baseErr := url.Parse(asked)
 	u, err := url.Parse(location)
-	if err != nil || u.Opaque != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") || len(location) > maxURI {
+	if baseErr != nil || err != nil || location == "" || len(location) > maxURI || u.Opaque != "" || u.User != nil {
 		return "", false
 	}
-	if relative := u.Scheme == "" && u.Host == ""; !relative && (u.Scheme != scheme || u.Host != address) {
+	u = base.ResolveReference(u)
+	if u.Scheme != base.Scheme || hostPort(u) != hostPort(base) || !strings.HasPrefix(u.Path, "/") {
 		return "", false
 	}
 	uri = u.RequestURI()
 	return uri, !strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// hostPort is the address of a URL, with the port that its scheme stands for where it names none.
+func hostPort(u *url.URL) string {
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// kindOfRedirect is a redirect that is not followed: one of the pod to https has a cure of its own.
+func (t *target) kindOfRedirect(location string) string {
+	host, _, _ := net.SplitHostPort(t.address)
+	u, err := url.Parse(location)
+	if err == nil && u.Hostname() == host && u.Scheme == "https" && t.scheme == "http" {
+		return "redirect_tls"
+	}
+	return "redirect"
 }

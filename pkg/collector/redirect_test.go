@@ -13,8 +13,13 @@ func TestSamePod(t *testing.T) {
 		"/metrics/":                             "/metrics/",
 		"/metrics/?model=a%20b":                 "/metrics/?model=a%20b",
 		"":                                      "",
-		"metrics/":                              "",
-		"//10.0.0.1:8000/metrics/":              "",
+		"metrics/":                              "/v1/metrics/",
+		"./a/../metrics/#part":                  "/v1/metrics/",
+		"?format=text":                          "/v1/metrics?format=text",
+		"//10.0.0.1:8000/metrics/":              "/metrics/",
+		"HTTP://10.0.0.1:8000/metrics/":         "/metrics/",
+		"//10.0.0.2:8000/metrics/":              "",
+		"http:/metrics/":                        "",
 		"https://10.0.0.1:8000/metrics/":        "",
 		"http://10.0.0.1:9000/metrics/":         "",
 		"http://10.0.0.2:8000/metrics/":         "",
@@ -24,8 +29,26 @@ func TestSamePod(t *testing.T) {
 		"/metrics\r\nX: y":                      "",
 		"http://169.254.169.254/latest/meta-da": "",
 	} {
-		if got, ok := samePod(location, "http", "10.0.0.1:8000"); ok != (want != "") || ok && got != want {
+		if got, ok := samePod(location, "http://10.0.0.1:8000/v1/metrics"); ok != (want != "") || ok && got != want {
 			t.Errorf("samePod(%q) = %q, %t; want %q", location, got, ok, want)
+		}
+	}
+}
+
+// A URL that names no port is on the port of its scheme.
+func TestSamePod_defaultPort(t *testing.T) {
+	for _, tt := range []struct {
+		asked, location string
+		want            bool
+	}{
+		{"http://10.0.0.1:80/metrics", "http://10.0.0.1/metrics/", true},
+		{"https://10.0.0.1:443/metrics", "https://10.0.0.1/metrics/", true},
+		{"http://[fd00::1]:80/metrics", "http://[fd00::1]/metrics/", true},
+		{"http://10.0.0.1:8000/metrics", "http://10.0.0.1/metrics/", false},
+		{"http://10.0.0.1:443/metrics", "https://10.0.0.1/metrics/", false},
+	} {
+		if uri, ok := samePod(tt.location, tt.asked); ok != tt.want {
+			t.Errorf("from %s to %s: %q, %t; want %t", tt.asked, tt.location, uri, ok, tt.want)
 		}
 	}
 }
@@ -34,7 +57,7 @@ func FuzzSamePod(f *testing.F) {
 	f.Add("http://10.0.0.1:8000/metrics/")
 	f.Add("/a?b c\r\n")
 	f.Fuzz(func(t *testing.T, location string) {
-		uri, ok := samePod(location, "http", "10.0.0.1:8000")
+		uri, ok := samePod(location, "http://10.0.0.1:8000/metrics")
 		if !ok {
 			return
 		}

@@ -53,6 +53,10 @@ func (r *Response) reset() { r.Status, r.close, r.body = 0, false, body{} }
 // silent reports whether no byte of the response came.
 func (r *Response) silent() bool { return !r.received }
 
+// IsWhole reports whether the body was read to an end that the server itself marked. One that
+// ends with the connection may be cut off.
+func (r *Response) IsWhole() bool { return r.body.ended && r.body.kind != untilClose }
+
 // isTLS reports whether what was received begins as an alert or a handshake of TLS 1 does.
 func (r *Response) isTLS() bool {
 	const alert, handshake, version = 0x15, 0x16, 0x03

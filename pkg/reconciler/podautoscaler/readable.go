@@ -37,6 +37,7 @@ type cure struct{ reason, do string }
 var cures = map[string]cure{
 	"too_large":       {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
 	"redirect":        {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
+	"redirect_tls":    {"EngineRedirects", "Set " + autoscaling.MetricsSchemeKey + " to https, and " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the port and path that the redirect leads to."},
 	"unauthorized":    {"EngineUnauthorized", "Set " + autoscaling.MetricsTokenSecretKey + " to a Secret with the token that the endpoint asks for, or " + autoscaling.MetricsPortKey + " to a port that answers without one."},
 	"token_refused":   {"EngineUnauthorized", "Put the token that the endpoint takes into the Secret; it is read again within a minute."},
 	"token_forbidden": {"EngineTokenForbidden", ""}, // see forbidden
@@ -50,9 +51,11 @@ var cures = map[string]cure{
 	"refused":         {"EngineRefusesConnections", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."},
 	"timeout":         {"EngineTimesOut", "See whether the engine's metrics endpoint answers in time, and whether a NetworkPolicy or mesh blocks the autoscaler."},
 	"network":         {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler."},
+	"not_http":        {"EngineUnreachable", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics by HTTP."},
 	"not_engine":      {"EngineUnknown", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint, or scale on concurrency."},
 	"config":          {"EngineUnknown", "Set " + autoscaling.EngineKey + " to a known engine."},
 	"parse":           {"EngineBadPage", "The page must be in the text format of Prometheus. Set " + autoscaling.MetricsPathKey + " to the right path."},
+	"content_type":    {"EngineBadPage", "Let the endpoint answer uncompressed, or compressed by gzip."},
 	"wrong_pod":       {"EngineOfAnotherPod", "Nothing is to be done: the address was given to another pod, and the pod's state follows soon."},
 	"budget":          {"EngineWaitsForMemory", "Reduce the size of the metrics pages: too many larger than 128 KiB are read at once."},
 	"panic":           {"AutoscalerFault", "Report this fault with the autoscaler's log."},
