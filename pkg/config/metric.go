@@ -59,10 +59,18 @@ func parseMetric(entry string) (target, error) {
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil {
-		return t, fmt.Errorf("%s: target %q of %s is not a number", knautoscaling.MetricAnnotationKey, number, t.Metric)
+		return t, fmt.Errorf("%s: target %q of %s is not a number%s", knautoscaling.MetricAnnotationKey, number, t.Metric, inUnit(d.Target.Unit))
 	}
 	t.Value = v
 	return t, checkTarget(knautoscaling.MetricAnnotationKey, t)
+}
+
+// inUnit says how a target is written that has a unit.
+func inUnit(unit string) string {
+	if unit == "" {
+		return ""
+	}
+	return "; write the number of " + unit + " alone"
 }
 
 // checkTarget holds a given target against the metric's range. Where the metric has

@@ -72,6 +72,8 @@ func TestParseMetrics_refused(t *testing.T) {
 	f("kv_cache_usage_percent=101", "target 101 of kv_cache_usage_percent must be in [2, 100] percent")
 	f("kv_cache_usage_percent=0.7", "0.7 looks like a share of 1, as vLLM's own gauge reports; 70 % is 70")
 	f("ttft_p95_ms=0.5", "must be in [1, 3.6e+06] milliseconds; 0.5 looks like seconds; half a second is 500")
+	f("ttft_p95_ms=500ms", `target "500ms" of ttft_p95_ms is not a number; write the number of milliseconds alone`)
+	f("kv_cache_usage_percent=70%", "write the number of percent alone")
 	f("itl_p95_ms=2e9", "must be in [1, 3.6e+06] milliseconds")
 	f("kv_cache_usage_percent=0.001", "must be in [2, 100] percent; 0.001 looks like a share of 1")
 }

@@ -61,9 +61,9 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	}
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	if isOurs {
-		problems = append(problems, w.token()...)
+		problems = append(problems, slices.Concat(w.token(), w.units())...)
 	} else {
-		problems = append(problems, w.otherClass()...)
+		problems = append(problems, slices.Concat(w.misspelt(), w.otherClass())...)
 	}
 	if isOurs || in != nil {
 		problems = append(problems, w.ofEngine()...)

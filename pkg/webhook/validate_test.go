@@ -91,6 +91,18 @@ func TestValidate_warnings(t *testing.T) {
 			[]string{"spec.template.spec.containers[0].command: vLLM without --shutdown-timeout"}},
 		{"our class without a gateway, a batch larger than concurrency", ksvc(``, ourClass, container("--max_num_seqs 64", "containerConcurrency: 8")),
 			[]string{"spec.template.spec.containerConcurrency: 8 keeps the engine from batching 64 requests"}},
+		{"an objective in another unit", ksvc(``, ourClass+`, knative-inference.dev/slo-ttft: 2000s, knative-inference.dev/slo-itl: 100s`, calm), []string{
+			"spec.template.metadata.annotations[knative-inference.dev/slo-ttft]: 2000s is so long",
+			"spec.template.metadata.annotations[knative-inference.dev/slo-itl]: 100s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is 100ms"}},
+		{"an objective of a batch", ksvc(``, ourClass+`, knative-inference.dev/slo-ttft: 10m, knative-inference.dev/slo-itl: 5s`, calm), nil},
+		{"a percentile in seconds", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: "concurrency=2, ttft_p95_ms=2"`, calm), []string{
+			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2 milliseconds, which no engine reaches: the count grows to max-scale. If these are seconds, write 2000"}},
+		{"a percentile in seconds, as target", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: ttft_p95_ms, autoscaling.knative.dev/target: "5"`, calm), []string{
+			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 5"}},
+		{"our class by its short name", ksvc(``, `autoscaling.knative.dev/class: ipa`, calm),
+			[]string{`spec.template.metadata.annotations[autoscaling.knative.dev/class]: "ipa" is not ipa.autoscaling.knative-inference.dev: no autoscaler acts upon this class`}},
+		{"our class with a typing error", ksvc(``, `autoscaling.knative.dev/class: IPA.autoscaling.knative-inference.dev.`, calm),
+			[]string{"spec.template.metadata.annotations[autoscaling.knative.dev/class]: "}},
 		{"an objective without our class", ksvc(``, `knative-inference.dev/slo-ttft: 2s`, calm),
 			[]string{"spec.template.metadata.annotations[knative-inference.dev/slo-ttft]: does nothing: the class of this Service is not ipa.autoscaling.knative-inference.dev"}},
 		{"an objective with HPA's class", ksvc(``, `autoscaling.knative.dev/class: hpa.autoscaling.knative.dev, knative-inference.dev/slo-goal: "0.9"`, calm),

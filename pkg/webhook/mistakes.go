@@ -1,0 +1,63 @@
+package webhook
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+)
+
+// Latencies that nobody waits for: a value above is most likely of another unit.
+const longestITL, longestTTFT = 5 * time.Second, 10 * time.Minute
+
+// units warns of an objective that no request could miss: 100s for 100ms.
+func (w warner) units() (problems []binding.Problem) {
+	for _, l := range []struct {
+		key     string
+		longest time.Duration
+		usual   string
+	}{{autoscaling.SLOTTFTKey, longestTTFT, "2s"}, {autoscaling.SLOITLKey, longestITL, "100ms"}} {
+		value := w.service.Spec.Template.Annotations[l.key]
+		if d, err := time.ParseDuration(value); err == nil && d > l.longest {
+			problems = append(problems, warn("spec.template.metadata.annotations["+l.key+"]",
+				"%s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is %s", value, l.usual)...)
+		}
+	}
+	return append(problems, w.seconds95()...)
+}
+
+// shortestTTFT is in milliseconds: an engine takes longer for a first token.
+const ttftP95, shortestTTFT = "ttft_p95_ms", 10
+
+// seconds95 warns of a target of ttft_p95_ms that is most likely a number of seconds.
+func (w warner) seconds95() []binding.Problem {
+	given := w.service.Spec.Template.Annotations
+	for entry := range strings.SplitSeq(given[knautoscaling.MetricAnnotationKey], ",") {
+		name, target, _ := strings.Cut(entry, "=")
+		if strings.TrimSpace(name) != ttftP95 {
+			continue
+		}
+		target = strings.TrimSpace(cmp.Or(target, given[knautoscaling.TargetAnnotationKey]))
+		if ms, err := strconv.ParseFloat(target, 64); err == nil && ms < shortestTTFT {
+			return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
+				"the target of %s is %s milliseconds, which no engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)
+		}
+	}
+	return nil
+}
+
+// misspelt warns of a class that looks like ours and is not: no autoscaler acts upon it, and
+// the revision never becomes Ready.
+func (w warner) misspelt() []binding.Problem {
+	given := class(w.service)
+	like := strings.ToLower(given)
+	if !strings.HasPrefix(like, "ipa") && !strings.Contains(like, "knative-inference") {
+		return nil
+	}
+	return warn("spec.template.metadata.annotations["+classKey+"]", "%.60q is not %s: no autoscaler acts upon this class, and the revision will not become Ready; correct it", given, autoscaling.Class)
+}
