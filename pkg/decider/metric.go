@@ -148,7 +148,7 @@ func (m Metric) Describe() (d Description, known bool) {
 	case KVCache:
 		d = Description{API: string(KVCache), Kind: Level, Over: Mean, Unit: "percent, 0 to 100",
 			Target:      TargetRule{Default: FromConfig, Value: 70, Min: 2, Max: 100, Unit: "percent", SmallerIs: "a share of 1, as vLLM's own gauge reports; 70 % is 70"},
-			TargetMeans: "percent of the KV cache in use, 0 to 100",
+			TargetMeans: "percent of the KV cache in use, 0 to 100; of a pod with several data-parallel ranks what its requests meet (ranks at 95 and 5 % are 90.5 %)",
 			ofPod:       func(s PreviousSample) Reading { return s.KVCache }, believe: believablePercent}
 	case PromptTokens:
 		d = Description{API: string(PromptTokens), Kind: Level, Over: Sum, Unit: "tokens per second", Target: TargetRule{Default: Required},

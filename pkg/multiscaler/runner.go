@@ -19,8 +19,8 @@ type runner struct {
 	revision collector.Key
 	// firstTick is the time to the first tick; the next come a tick apart.
 	firstTick time.Duration
-	ctx      context.Context
-	cancel   context.CancelFunc
+	ctx       context.Context
+	cancel    context.CancelFunc
 	// pokes and bursts have room for one: what comes before the decision folds into it.
 	pokes, bursts chan struct{}
 	// beat is when the loop last came round; its monotonic reading ignores steps of the clock.
