@@ -233,6 +233,84 @@ func TestStory_rescue(t *testing.T) {
 	}
 }
 
+// inZones puts pods with one stream each into zones, given as pods of each.
+func (c *cluster) inZones(zones map[string][]string, stream time.Duration) {
+	for zone, names := range zones {
+		for _, name := range names {
+			c.pods = append(c.pods, with(serving(name, 1), func(p *Pod) { p.Zone = zone }))
+			c.ends[name] = c.now.Add(stream)
+		}
+	}
+	c.replicas = int32(len(c.pods))
+}
+
+// zones counts the pods that serve in each zone.
+func (c *cluster) zones() map[string]int {
+	out := map[string]int{}
+	for _, p := range c.pods {
+		if p.Ready {
+			out[p.Zone]++
+		}
+	}
+	return out
+}
+
+// Six pods in three zones shrink to five, three and one, and grow again in the middle: each zone keeps a pod
+// for as long as there are as many pods as zones, though the pods that are alone in their zones have
+// the fewest requests, and no stream is cut.
+func TestStory_zones(t *testing.T) {
+	c := &cluster{t: t, now: now, ends: map[string]time.Time{}}
+	c.inZones(map[string][]string{"x": {"a", "b", "c", "d"}, "y": {"e"}, "z": {"f"}}, 40*time.Second)
+	c.ends["e"], c.ends["f"] = now, now // idle, and so the first to go in one zone
+	c.kubernetes()
+	for _, phase := range []struct {
+		want  int32
+		steps int
+		zones map[string]int
+	}{
+		{6, 1, map[string]int{"x": 4, "y": 1, "z": 1}},
+		{5, 5, map[string]int{"x": 3, "y": 1, "z": 1}},
+		{3, 5, map[string]int{"x": 1, "y": 1, "z": 1}},
+		{4, 5, map[string]int{"x": 2, "y": 1, "z": 1}}, // one that drains comes back
+		{3, 60, map[string]int{"x": 1, "y": 1, "z": 1}},
+		{2, 10, map[string]int{"y": 1, "z": 1}}, // no zone can be helped any more: then the usual order
+		{1, 10, map[string]int{"z": 1}},
+	} {
+		for range phase.steps {
+			c.step(phase.want)
+		}
+		if diff := cmp.Diff(phase.zones, c.zones()); diff != "" {
+			t.Errorf("%d wanted: serving pods by zone (-want +got):\n%s", phase.want, diff)
+		}
+	}
+	if len(c.lost) > 0 || c.replicas != 1 {
+		t.Errorf("streams of %v were cut; %d replicas, want 1", c.lost, c.replicas)
+	}
+}
+
+// However pods are spread, and however many requests they have: of n pods that stay, as many zones
+// have one as n pods can be in.
+func TestChoose_keepsZones(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test
+		pods, zones := []Pod{}, map[string]bool{}
+		for i := range 1 + r.IntN(12) {
+			zone := string(rune('a' + r.IntN(4)))
+			zones[zone] = true
+			pods = append(pods, with(serving(fmt.Sprint(i), float64(r.IntN(3))), func(p *Pod) { p.Zone = zone }))
+		}
+		n := r.IntN(len(pods) + 1)
+		kept, victims := choose(pods, n)
+		left := map[string]bool{}
+		for _, p := range kept {
+			left[p.Zone] = true
+		}
+		if len(kept) != n || len(kept)+len(victims) != len(pods) || len(left) != min(n, len(zones)) {
+			t.Fatalf("seed %d: of %d pods in %d zones %d stay in %d zones, want %d", seed, len(pods), len(zones), len(kept), len(left), n)
+		}
+	}
+}
+
 // Whatever is wanted, and when: no stream is cut before its timeout, the count never falls
 // below what is wanted, and what is wanted serves.
 func TestStory_anyWalk(t *testing.T) {

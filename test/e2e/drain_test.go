@@ -251,6 +251,45 @@ func TestDrainCutsNoStream(t *testing.T) {
 	}
 }
 
+// Of four pods two are given up: the only one of its zone stays, though it would be the first to go without zones.
+// The test labels the pods itself: there is one node, and Kubernetes copies a pod's zone from the node.
+func TestDrainKeepsZones(t *testing.T) {
+	t.Parallel()
+	s, r := drainable(t, "zones")
+	alone := slices.MinFunc(r.pods(), func(a, b corev1.Pod) int { // the youngest of idle pods
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	}).Name
+	for _, p := range r.pods() {
+		zone := "zone-a"
+		if p.Name == alone {
+			zone = "zone-b"
+		}
+		r.setZone(p.Name, zone)
+	}
+	time.Sleep(2 * time.Second) // the autoscaler's watch
+	r.setMinScale(2)
+	r.waitReplicas(settle, "given back", exactly(2))
+	r.waitPods(settle, 2)
+	zones := map[string]int{}
+	for _, p := range r.readyPods() {
+		zones[p.Labels[corev1.LabelTopologyZone]]++
+	}
+	if zones["zone-a"] != 1 || zones["zone-b"] != 1 {
+		t.Errorf("pods by zone %v, want one in each", zones)
+	}
+	var all streams
+	all.open(s, 2)
+	all.expectWhole(t, 2)
+}
+
+func (r revision) setZone(pod, zone string) {
+	r.t.Helper()
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, corev1.LabelTopologyZone, zone)
+	if _, err := cluster.kube.CoreV1().Pods(r.namespace).Patch(r.t.Context(), pod, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // Load returns in the middle of a drain: the pods come back, none is made anew, and no
 // stream ends for it.
 func TestDrainRescue(t *testing.T) {
