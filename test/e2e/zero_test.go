@@ -229,14 +229,19 @@ func zeroJumpAndReturn(t *testing.T) {
 	r.waitZero()
 }
 
-// On the metric slo a revision goes to zero, too, and is woken by what waits. The way back is
-// not waited for: after load the largest need of five minutes counts first.
+// On the metric slo a revision goes to zero, too, and is woken by what waits. The way back takes
+// most of ten minutes, because after load the largest need of five minutes counts first: make e2e-full waits for it.
 func zeroOnSLO(t *testing.T) {
 	r := sleeper(t, namespaceFor(t), "objective", annotations{"metric": "slo", "target": ""}).current()
 	r.waitZero()
 	var all streams
 	figure(t, fmt.Sprintf("%s: woken %v after the first request", t.Name(), r.wakeTime(&all, 6).Round(time.Millisecond)))
 	all.expectWhole(t, 6)
+	if manyCycles(t) {
+		ended := time.Now()
+		r.waitReplicas(15*time.Minute, "at zero again", exactly(0))
+		figure(t, fmt.Sprintf("%s: at zero again %v after the last answer", t.Name(), time.Since(ended).Round(time.Second)))
+	}
 }
 
 // Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
