@@ -109,7 +109,7 @@ func TestGateway_conditions(t *testing.T) {
 		delete(reasons, r)
 	}
 	code := ""
-	for _, file := range []string{"conditions.go", "apply.go", "reconciler.go"} {
+	for _, file := range []string{"conditions.go", "apply.go", "reconciler.go", "coming.go"} {
 		code += read(t, "../pkg/reconciler/inferencegateway/"+file)
 	}
 	for r := range reasons {

@@ -58,6 +58,42 @@ func TestGatewayCanary(t *testing.T) {
 	})
 }
 
+// Each rollout makes a revision with a pool of its own: under load none of its first requests is lost, for
+// the gateway has been introduced to the pool before requests are led to it.
+func TestGatewayNewPools(t *testing.T) {
+	t.Parallel()
+	needGateway(t)
+	needIstio(t, "pools of Envoy AI Gateway v1.0.0 come and go with some answers of 500")
+	s := standIn(t, namespaceFor(t), "pools", annotations{"min-scale": "1", "max-scale": "1"}, "-token=2ms").
+		behindGateway(map[string]string{"knative-inference.dev/pool-mode": "revision"}).start()
+	q := question{host: s.host()}
+	q.waitPicked(t)
+	rollouts := 2
+	if manyCycles(t) {
+		rollouts = 6
+	}
+	clients := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 2})
+	t.Cleanup(clients.Abort)
+	clients.Set(4)
+	for i := range rollouts {
+		s.update(func(svc *servingv1.Service) {
+			svc.Spec.Template.Spec.Containers[0].Args = []string{fmt.Sprintf("-token=%dms", 3+i)}
+		})
+		began := time.Now()
+		s.waitReady(settle)
+		ready := time.Since(began)
+		eventually(t, settle, "only the new revision answers", func() (bool, string) {
+			a, err := q.ask(t.Context())
+			return err == nil && a.revision == s.latest(), fmt.Sprint(a, err)
+		})
+		figure(t, fmt.Sprintf("%s: rollout %d: Ready after %v, through the gateway after %v; %v", t.Name(), i+1,
+			ready.Round(time.Second/10), time.Since(began).Round(time.Second/10), clients.Report()))
+	}
+	if report := clients.Stop(); report.Failed > 0 || report.Whole == 0 {
+		t.Errorf("answers during %d rollouts: %v", rollouts, report)
+	}
+}
+
 // The same with one pool for all revisions, from a slow revision to a quick one:
 // what the old one answers for 45 s ends whole, and while its pods leave the pool
 // no request is lost; a rollout without any word of traffic is the same.

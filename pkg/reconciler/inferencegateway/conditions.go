@@ -300,7 +300,7 @@ func poolsOf(plan manifest.Plan) (names []string) {
 func (r *Reconciler) routeCondition(b bound, plan manifest.Plan) metav1.Condition {
 	kind, found := inference.ConditionRouteAccepted, false
 	for _, o := range plan.Objects {
-		if o.GetKind() != "HTTPRoute" {
+		if o.GetKind() != "HTTPRoute" || o.Stage != manifest.StageRoute { // introducing reports a coming route
 			continue
 		}
 		found = true

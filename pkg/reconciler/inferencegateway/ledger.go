@@ -19,7 +19,7 @@ import (
 // would go now without a drain.
 func (r *Reconciler) beginTerm(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
 	r.ledger.clear()
-	for _, s := range []*stale{&r.stale, &r.ready, &r.leaving, &r.left} {
+	for _, s := range []*stale{&r.stale, &r.ready, &r.leaving, &r.left, &r.introduced, &r.accepted} {
 		s.clear()
 	}
 	for _, key := range append(cacheKeys(r.serviceIndex), r.unowned()...) {

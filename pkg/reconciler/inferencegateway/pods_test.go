@@ -138,8 +138,8 @@ func TestReconcile_podsLeaveWhenReplaced(t *testing.T) {
 	})
 }
 
-// In revision mode the new revision's picker must answer before the route leads to it,
-// and the old one stays until open answers have drained.
+// In revision mode the new revision's picker must answer, and the Gateway know its pool, before the route
+// leads to it, and the old one stays until open answers have drained.
 func TestReconcile_promotionWaitsForTheNewPicker(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.service("qwen", with(map[string]string{inference.PoolModeKey: "revision"}))
@@ -159,6 +159,9 @@ func TestReconcile_promotionWaitsForTheNewPicker(t *testing.T) {
 			t.Fatal("the old pool went while the route still led to it")
 		}
 		c.ready()
+		c.reconcile("qwen")
+		c.pass(introduction)
+		c.reconcile("qwen")
 		if after := c.reconcile("qwen"); after != drainTime {
 			t.Errorf("asks again after %v, want the drain", after)
 		}

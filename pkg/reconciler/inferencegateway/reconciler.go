@@ -67,6 +67,8 @@ type Reconciler struct {
 	ready   stale
 	// leaving are pods without traffic that are in a pool still, left those of them that are hidden.
 	leaving, left stale
+	// introduced are coming routes by uid and generation, accepted those that the Gateway accepts.
+	introduced, accepted stale
 }
 
 var (
@@ -180,7 +182,7 @@ func refused(problems []binding.Problem) error {
 // keep makes what should exist, removes what should not, and reports.
 func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	w := r.world(b.svc, b.intent)
-	w.PickerService = r.pickerService(ctx, b.intent)
+	w.PickerService, w.KnownPools = r.pickerService(ctx, b.intent), r.knownPools(b)
 	b.members = r.members(b)
 	plan := r.build(b.intent, w)
 	r.ledger.planned(b.key(), plan)
@@ -202,7 +204,7 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 		return err
 	}
 	var soon time.Duration
-	if done.wait {
+	if done.wait || len(plan.Coming) > 0 {
 		soon = syncRetry
 	}
 	if b.intent.Picker.Mode == binding.PickerExternal && !w.PickerService || inTheWay(done.findings) {
@@ -285,9 +287,9 @@ func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, 
 	return false
 }
 
-// notYet holds a route back until every picker that it needs answers, and the
-// filter of a body-based router until that does: requests must not reach a pool
-// whose picker is still starting, nor a filter without its server.
+// notYet holds a route back until every picker that it needs answers and the Gateway
+// knows its pools, and the filter of a body-based router until that does: requests must not
+// reach a pool whose picker is still starting, nor a filter without its server.
 func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *manifest.Finding {
 	if obj.Stage < manifest.StageFilter || r.current(b, obj) {
 		return nil
@@ -302,7 +304,7 @@ func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *m
 			Message: fmt.Sprintf("%s %s waits until Deployment %s is available.", obj.GetKind(), obj.GetName(), o.GetName()),
 		}
 	}
-	return nil
+	return r.introducing(b, plan, obj)
 }
 
 // current is true for an object that is as it should be.

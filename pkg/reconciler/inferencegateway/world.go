@@ -20,10 +20,12 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // world collects what manifest.Build needs to know, from caches alone.
 func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.World {
+	routes := r.ownRoutes(svc)
 	w := manifest.World{
 		ServiceUID: svc.UID, Created: svc.CreationTimestamp.Time, ClusterDomain: network.GetClusterDomainName(),
 		Gateway: r.gateway(in), Served: r.watches.kinds(), Revisions: map[string]manifest.Revision{},
-		Pool: r.namedPool(in), LiveRules: r.liveRules(svc), LivePools: r.livePools(svc), Neighbours: r.neighbours(svc, in),
+		Pool: r.namedPool(in), LiveRules: liveRules(routes), LivePools: r.livePools(svc), ServingPools: servingPools(svc.Name, routes),
+		Neighbours: r.neighbours(svc, in),
 	}
 	w.Main, w.Tags = r.traffic(svc)
 	for _, t := range append([]manifest.Traffic{w.Main}, w.Tags...) {
@@ -113,14 +115,10 @@ func (r *Reconciler) namedPool(in binding.Intent) *manifest.Pool {
 	return &manifest.Pool{Managed: managed(live), Selector: selectorOfPool(live)}
 }
 
-// liveRules names the rules of the routes that we own now.
-func (r *Reconciler) liveRules(svc *servingv1.Service) (names []string) {
-	for _, route := range r.watches.list(httpRoutes, byOwner, string(svc.UID)) {
-		live, err := decode[gatewayv1.HTTPRoute](route)
-		if err != nil {
-			continue // not as we wrote it; it is written anew
-		}
-		for _, rule := range live.Spec.Rules {
+// liveRules names the rules of routes.
+func liveRules(routes []*gatewayv1.HTTPRoute) (names []string) {
+	for _, route := range routes {
+		for _, rule := range route.Spec.Rules {
 			if name := value(rule.Name); name != "" {
 				names = append(names, string(name))
 			}

@@ -73,6 +73,7 @@ func (b *builder) build() {
 	if b.checkGateway() {
 		b.host()
 		b.renderRoutes()
+		b.renderComing()
 		b.renderFilters()
 		b.renderPatchPolicies()
 		b.renderBodyRouter()

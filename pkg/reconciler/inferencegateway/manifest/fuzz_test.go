@@ -149,5 +149,8 @@ func randomWorld(bits uint16, percent int32, controller string) World {
 	if has(11) {
 		w.LiveRules = []string{"default.qwen.", "default.qwen.main", "default.qwen.a.b.p10", "default.qwen.obj-x.inference.p-3"}
 	}
+	if has(12) {
+		w.ServingPools, w.KnownPools = []string{"qwen-00001", "x"}, []string{"qwen-00002"}[:len(w.LiveRules)/4]
+	}
 	return w
 }

@@ -51,7 +51,7 @@ func (b *builder) renderOtherPaths(g group) {
 	if b.can.timeouts {
 		rule.Timeouts = &gatewayv1.HTTPRouteTimeouts{Request: new(gatewayDuration(b.in.RequestTimeout))}
 	}
-	b.addRoute(b.in.Service+"-knative"+g.suffix(), gatewayv1.HTTPRouteSpec{
+	b.addRoute(StageRoute, b.in.Service+"-knative"+g.suffix(), gatewayv1.HTTPRouteSpec{
 		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{b.parent()}},
 		Hostnames:       hostnames(hosts), Rules: []gatewayv1.HTTPRouteRule{rule},
 	})

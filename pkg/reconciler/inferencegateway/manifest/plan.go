@@ -24,6 +24,8 @@ type Plan struct {
 	Routed map[string]bool
 	// Pools are the names of the pools, by revision in mode revision, under "" otherwise.
 	Pools map[string]string
+	// Coming are the pools that the Gateway has to know before a route of StageRoute is changed.
+	Coming []string
 	// TargetPort is the pools' port, in mode revision that of the largest share.
 	TargetPort int32
 	// Hold is how long a pod that has become Ready stays hidden from the picker; 0 does not hide it.
@@ -46,12 +48,13 @@ type Object struct {
 type Stage int
 
 // The stages. Filters come before routes: a split without its filter would
-// send everything to the first revision.
+// send everything to the first revision. StageComing introduces pools to the Gateway.
 const (
 	StagePicker Stage = iota
 	StagePool
 	StageObjective
 	StageFilter
+	StageComing
 	StageRoute
 )
 

@@ -63,6 +63,9 @@ type capabilities struct {
 	pickerPerMatch bool
 	// forgetsPools: a pool that no route names is gone at once, with the answers that its picker has.
 	forgetsPools bool
+	// learnsPools: it answers 500 by a rule that names a pool until it has prepared the pool, which it
+	// begins when a route names the pool.
+	learnsPools bool
 	// alwaysFailsClosed: without its picker a pool's requests fail, whatever its failureMode.
 	alwaysFailsClosed bool
 	// regexPaths and timeouts are those of HTTPRoute.
@@ -80,7 +83,7 @@ func (p Provider) can() capabilities {
 	switch p {
 	case Istio:
 		return capabilities{pools: true, envoyFilters: true, regexPaths: true, timeouts: true, backendFilters: true,
-			longestHold: 1000 * time.Second, slowEndpoints: true}
+			longestHold: 1000 * time.Second, slowEndpoints: true, learnsPools: true}
 	case AgentGateway:
 		return capabilities{pools: true, filtersFirst: true, weightedPools: true, regexPaths: true, timeouts: true,
 			backendFilters: true}

@@ -50,15 +50,15 @@ func (b *builder) renderRoutes() {
 		for _, r := range spec.Rules {
 			b.routeRules = append(b.routeRules, string(*r.Name))
 		}
-		b.addRoute(name, spec)
+		b.addRoute(StageRoute, name, spec)
 		b.renderOtherPaths(g)
 	}
 	b.countAsks(len(b.matches(paths)))
 }
 
-func (b *builder) addRoute(name string, spec gatewayv1.HTTPRouteSpec) {
+func (b *builder) addRoute(stage Stage, name string, spec gatewayv1.HTTPRouteSpec) {
 	id := identity{gatewayv1.GroupVersion.String(), "HTTPRoute", b.in.Namespace, fit(name, maxName), "route"}
-	b.add(StageRoute, id, withSpec(&spec))
+	b.add(stage, id, withSpec(&spec))
 }
 
 // parent is the Gateway that routes attach to, or one listener of the Gateway.

@@ -45,6 +45,9 @@ type World struct {
 	LiveRules []string
 	// LivePools are the InferencePools that the Service controls now, also those that it leaves.
 	LivePools []string
+	// ServingPools are those that our live routes lead requests to, KnownPools those that the Gateway
+	// has known for long enough by the live ComingRoute.
+	ServingPools, KnownPools []string
 }
 
 // Gateway is the configured Gateway as it is.
