@@ -44,20 +44,22 @@ type trouble struct {
 
 const (
 	// firstRest and maxRest bound the time added to the interval of a target whose
-	// page costs much and gives nothing. The time doubles with each such page.
+	// page costs much and gives nothing, or that is no engine as far as is known. The
+	// time doubles with each such page.
 	firstRest = time.Second
 	maxRest   = 30 * time.Second
 	// maxMessage bounds an error in bytes.
 	maxMessage = 200
 )
 
-// next returns the trouble after one more failure.
-func (old *trouble) next(at time.Time, err error) *trouble {
+// next returns the trouble after one more failure, of a target that may be no engine at all
+// where foreign is true.
+func (old *trouble) next(at time.Time, err error, foreign bool) *trouble {
 	now := &trouble{since: at, cause: fineCause(err), message: short(err.Error())}
 	if old != nil {
 		now.since = old.since
 	}
-	if isCostly(now.cause) {
+	if isCostly(now.cause) || foreign && isOfAnotherProgram(now.cause) {
 		now.rest = firstRest
 		if old != nil && old.rest > 0 {
 			now.rest = min(2*old.rest, maxRest)
@@ -68,6 +70,11 @@ func (old *trouble) next(at time.Time, err error) *trouble {
 
 // isCostly reports whether a failure with the cause took much memory or CPU.
 func isCostly(cause string) bool { return cause == causeTooLarge || cause == causePanic }
+
+// isOfAnotherProgram reports whether a failure with the cause is what a plain application answers.
+func isOfAnotherProgram(cause string) bool {
+	return cause == "not_engine" || cause == "content_type" || cause == "status"
+}
 
 // short cuts a message that quotes what a pod sent.
 func short(message string) string {

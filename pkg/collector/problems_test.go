@@ -107,3 +107,37 @@ func TestPoll_tooLargeIsBackedOff(t *testing.T) {
 		}
 	})
 }
+
+// A plain application is asked for an engine's page less and less often: it serves each such
+// request. One that turns out to be an engine, or was one, or is called one, is asked as usual.
+func TestPoll_plainApplicationIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+			"a page of another program": page("python_info 1\n"), "text": page("Hello World!\n"), "404": status(404), "500": status(500),
+		} {
+			w := newWorld(t, ready(1)...)
+			asked := func(d time.Duration) int {
+				n := w.count("10.0.0.1:8000")
+				after(d)
+				return w.count("10.0.0.1:8000") - n
+			}
+			w.load("10.0.0.1", 1, 1)
+			w.set("10.0.0.1", func(p *fakePod) { p.enginePage = answer })
+			if n := asked(time.Minute); n < 4 || n > 8 {
+				t.Errorf("%s: asked %d times in the first minute, want 4 to 8", name, n)
+			}
+			if n := asked(10 * time.Minute); n > 21 {
+				t.Errorf("%s: asked %d times in ten minutes more, want at most 21", name, n)
+			}
+			w.engine("10.0.0.1", 1, 0, 0.1)
+			after(maxRest + time.Second)
+			if n := asked(10 * time.Second); n < 19 {
+				t.Errorf("%s: an engine is asked %d times in ten seconds, want 20", name, n)
+			}
+			w.set("10.0.0.1", func(p *fakePod) { p.enginePage = answer })
+			if n := asked(10 * time.Second); n < 19 {
+				t.Errorf("%s: what was an engine is asked %d times in ten seconds, want 20", name, n)
+			}
+		}
+	})
+}

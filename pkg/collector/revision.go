@@ -219,7 +219,7 @@ func (t *target) timeout() time.Duration {
 // unknown at once: its last value is no better.
 func (r *revision) miss(t *target, at time.Time, err error) bool {
 	t.misses++
-	t.trouble = t.trouble.next(at, err)
+	t.trouble = t.trouble.next(at, err, r.isForeign(t))
 	if t.trouble.cause == causeTimeout && t.source == enginePage {
 		t.limit.cutOff(&r.c.o, at)
 	}
@@ -233,6 +233,13 @@ func (r *revision) miss(t *target, at time.Time, err error) bool {
 		r.c.o.Log.Warn("target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
 	}
 	return r.noteKnown(t, at)
+}
+
+// isForeign reports whether a target may be a plain application: nobody named its engine, and none
+// of the revision's pods was ever read as one. The application serves each reading as a
+// request of a client, beside those that queue-proxy lets in by containerConcurrency.
+func (r *revision) isForeign(t *target) bool {
+	return t.source == enginePage && t.engine == "" && !r.engineSeen
 }
 
 // distrust makes the engine's page unknown too when the queue-proxy at the pod's
