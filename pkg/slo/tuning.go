@@ -42,7 +42,7 @@ const (
 const (
 	// defaultStartupTime holds until a startup was seen. Origin: pods with a 16 GB model took 1 to 3
 	// min in the reports that the project began from. Half and twice: matters (1m0s: slow starts +4.3
-	// pt, -2.0 %; 4m0s: slow starts -0.0 pt, +17.6 %).
+	// pt, -2.0 %; 4m0s: slow starts -0.0 pt, +17.7 %).
 	defaultStartupTime = 2 * time.Minute
 	// defaultConcurrency is requests. Origin: --max-num-seqs of vLLM V1 on an 80 GB GPU. Half and
 	// twice: small effect.
@@ -62,11 +62,11 @@ const (
 // the step time an RTX PRO 6000 needed 33 to 41 % more GPU-hours.
 const (
 	// Half and twice: priorBase matters (0.0055: slow starts -1.4 pt, -3.7 %; 0.022: slow starts +0.0
-	// pt, +7.0 %); priorSequence matters (6e-05: 16 at once -0.1 pt, -5.2 %).
+	// pt, +7.0 %); priorSequence matters (1.5e-05: batches +0.0 pt, +3.7 %).
 	priorBase, priorSequence = 0.011, 30e-6
-	// Half and twice: priorKVToken matters (4.5e-08: 16 at once +0.0 pt, -6.0 %; 1.8e-07: small cache
-	// +0.0 pt, +3.3 %); priorPromptToken matters (3.5e-05: 16 at once -0.8 pt, +8.5 %; 0.00014: 16 at
-	// once -0.1 pt, -6.0 %).
+	// Half and twice: priorKVToken matters (4.5e-08: slow starts +0.1 pt, +5.9 %; 1.8e-07: small cache
+	// +0.0 pt, +3.3 %); priorPromptToken matters (3.5e-05: batches -0.0 pt, -7.7 %; 0.00014: batches
+	// +0.0 pt, +3.7 %).
 	priorKVToken, priorPromptToken = 0.09e-6, 70e-6
 )
 
@@ -125,7 +125,7 @@ const (
 	// Half and twice: matters (1.25: failures -2.3 pt, -1.9 %; 2: slow starts +3.4 pt, +23.6 %).
 	maxGrowth = 1.5
 	// Levels are similar within a factor of similarLevelRatio; minSimilarLevels of them suffice.
-	// Origin: not measured. Half and twice: similarLevelRatio matters (1.2: batches +0.0 pt, +11.9 %;
+	// Origin: not measured. Half and twice: similarLevelRatio matters (1.2: batches +0.0 pt, +11.6 %;
 	// 1.8: failures +0.2 pt, -3.4 %); minSimilarLevels matters (10: failures -0.8 pt, -2.4 %; 40:
 	// failures +2.9 pt, +4.5 %).
 	similarLevelRatio, minSimilarLevels = 1.4, 20
@@ -148,7 +148,8 @@ const (
 	maxFollowedPods = 48
 	// minAboveUpper is a share: the least part of what lies above a bucket's lower edge that is taken
 	// to lie above its upper edge, too. Origin: not measured; that late requests fall off within a
-	// bucket is (ADR 5: linear cost 2 to 38 % more GPUs). Half and twice: small effect.
+	// bucket is (ADR 5: linear cost 2 to 38 % more GPUs). Half and twice: matters (0.04: batches +0.0
+	// pt, +4.3 %).
 	minAboveUpper = 0.02
 	// maxTokensPerGap is the most tokens that one gap brings, with drafts that are all accepted.
 	// Origin: speculative decoding proposes 3 to 8 tokens. Half and twice: no effect.
@@ -166,8 +167,7 @@ const (
 	// (2: failures -3.8 pt, -2.0 %; 8: failures -0.9 pt, -0.7 %); maxDrift small effect.
 	alwaysBusy, maxDrift = 4, 2.5
 	// sameBound is a share: a TTFT bound that depends on the mean prompt moves when it would change by
-	// more. Origin: not measured. Half and twice: matters (0.1: long prompts -0.0 pt, -3.2 %; 0.4: long
-	// prompts -0.0 pt, -3.8 %).
+	// more. Origin: not measured. Half and twice: small effect.
 	sameBound = 0.2
 )
 
@@ -204,9 +204,8 @@ const (
 // The mean request.
 const (
 	// assumedPrompt and assumedOutput are tokens before any request was seen. Origin: Azure's
-	// conversations have 1,155 and 211. Half and twice: assumedPrompt matters (500: 16 at once -0.1 pt,
-	// -4.6 %; 2000: slow starts -1.1 pt, +15.2 %); assumedOutput matters (400: failures -1.1 pt, -1.8
-	// %).
+	// conversations have 1,155 and 211. Half and twice: assumedPrompt matters (2000: slow starts -1.1
+	// pt, +15.2 %); assumedOutput matters (400: failures -1.1 pt, -1.8 %).
 	assumedPrompt, assumedOutput = 1000, 200
 	// assumedRequests is how many requests the assumption is worth. Origin: not measured; the study
 	// waits for 20 (2.3 A). Half and twice: matters (10: failures +0.3 pt, -1.8 %).
