@@ -82,6 +82,8 @@ func TestReviewed_asks_ahead(t *testing.T) {
 			t.Errorf("the API server was asked %d times in a minute, want about 10", got)
 		}
 		time.Sleep(reviewTTL)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if len(r.kept) != 0 {
 			t.Errorf("%d answers are kept after their time", len(r.kept))
 		}
