@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 		{"triton-vllm-backend/page.prom.txt", "", "vllm", unknown, 17, unknown, 30, 770},
 		{"triton-vllm-backend/page.prom.txt", "triton", "triton", unknown, 17, unknown, 30, 770},
 		{"sglang-context-parallel/cp8.prom.txt", "", "sglang", 12, 5, 0.61, unknown, unknown},
-		{"sglang-context-parallel/dp8.prom.txt", "", "sglang", 22, 15, 0.33125, unknown, unknown},
+		{"sglang-context-parallel/dp8.prom.txt", "", "sglang", 22, 15, 1.8325 / 2.65, unknown, unknown},
 	} {
 		p, err := engine.NewTables().NewParser(tt.named, 64<<10)
 		if err != nil {
