@@ -72,7 +72,7 @@ func TestGatewayNewPools(t *testing.T) {
 	if manyCycles(t) {
 		rollouts = 6
 	}
-	clients := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 2})
+	clients := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 40}) // about 40 requests/s
 	t.Cleanup(clients.Abort)
 	clients.Set(4)
 	for i := range rollouts {
