@@ -51,11 +51,11 @@ type streams struct {
 	// atLeast is added to the length of each.
 	atLeast time.Duration
 	// from, where not 0, is the length of the shortest.
-	from time.Duration
-	wg      sync.WaitGroup
-	mu      sync.Mutex
-	whole   int
-	failed  []string
+	from   time.Duration
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	whole  int
+	failed []string
 }
 
 // begin opens 40 streams before the test gives a pod up.
