@@ -14,7 +14,7 @@
 #   hack/e2e.sh faults         random faults under steady load for DURATION (1h) from SEED (random, printed)
 #   hack/e2e.sh run REGEXP     some tests by name
 #
-# Longer: ZERO_CYCLES (3) cycles to zero and back, from 20 on with the slow tests of zero behind the
+# Longer: ZERO_CYCLES (3) cycles to zero and back, from 20 on with the slow tests of zones, new pools and zero behind the
 # gateway; SCALE_DOWNS (10) one after another under streams; DRAIN_STREAMS (20s-25s) is how long the streams
 # of the drain tests are; LIMIT (40m) ends a run.
 #

@@ -255,6 +255,7 @@ func TestDrainCutsNoStream(t *testing.T) {
 // The test labels the pods itself: there is one node, and Kubernetes copies a pod's zone from the node.
 func TestDrainKeepsZones(t *testing.T) {
 	t.Parallel()
+	onlyInFull(t)
 	s, r := drainable(t, "zones")
 	alone := slices.MinFunc(r.pods(), func(a, b corev1.Pod) int { // the youngest of idle pods
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))

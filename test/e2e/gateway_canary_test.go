@@ -62,16 +62,14 @@ func TestGatewayCanary(t *testing.T) {
 // the gateway has been introduced to the pool before requests are led to it.
 func TestGatewayNewPools(t *testing.T) {
 	t.Parallel()
+	onlyInFull(t)
 	needGateway(t)
 	needIstio(t, "pools of Envoy AI Gateway v1.0.0 come and go with some answers of 500")
 	s := standIn(t, namespaceFor(t), "pools", annotations{"min-scale": "1", "max-scale": "1"}, "-token=2ms").
 		behindGateway(map[string]string{"knative-inference.dev/pool-mode": "revision"}).start()
 	q := question{host: s.host()}
 	q.waitPicked(t)
-	rollouts := 2
-	if manyCycles(t) {
-		rollouts = 6
-	}
+	const rollouts = 6
 	clients := load.NewClients(t.Context(), s.gatewaySender(), load.Shape{Prompt: 1, Tokens: 40}) // about 40 requests/s
 	t.Cleanup(clients.Abort)
 	clients.Set(4)

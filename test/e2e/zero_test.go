@@ -154,6 +154,14 @@ func TestZero(t *testing.T) {
 // manyCycles is true in make e2e-full, and not in CI.
 func manyCycles(t *testing.T) bool { return zeroTimes(t) >= 20 }
 
+// onlyInFull skips a test in CI.
+func onlyInFull(t *testing.T) {
+	t.Helper()
+	if !manyCycles(t) {
+		t.Skip("part of make e2e-full: ZERO_CYCLES is below 20")
+	}
+}
+
 // zeroTimes is how many cycles to zero and back there are, by ZERO_CYCLES; one takes about
 // a minute.
 func zeroTimes(t *testing.T) int {
