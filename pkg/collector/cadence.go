@@ -206,7 +206,10 @@ func (t *target) mayConfirm(now time.Time) bool {
 // shows a burst; rev.mu is held. An engine that is read as often as that source is left alone.
 func (p *pod) hasten(now time.Time) {
 	t := p.targets[enginePage]
-	if t == nil || !t.rev.leads.Load() || t.planned <= t.rev.c.interval(queueProxy) || t.trouble != nil && t.trouble.rest > 0 {
+	if t == nil || !t.rev.leads.Load() || t.planned <= t.rev.c.interval(queueProxy) {
+		return
+	}
+	if t.trouble != nil && t.trouble.rest > 0 {
 		return
 	}
 	price := time.Duration(t.pageCost.Load())

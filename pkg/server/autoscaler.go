@@ -84,7 +84,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 }
 
 // newView is what the metrics API serves.
-func newView(b *base, col *collector.Collector, ctrl *podautoscaler.Controller, pools *inferencepool.Watcher) rollup.View {
+func newView(b *base, col *collector.Collector, ctrl *podautoscaler.Controller,
+	pools *inferencepool.Watcher) rollup.View {
 	return rollup.New(rollup.Options{
 		Collector: col, Autoscalers: painformer.Get(b.ctx).Lister(),
 		Pods:      podinformer.Get(b.ctx, podautoscaler.Selector).Lister(),

@@ -24,8 +24,8 @@ func (r *Reconciler) world(svc *servingv1.Service, in binding.Intent) manifest.W
 	w := manifest.World{
 		ServiceUID: svc.UID, Created: svc.CreationTimestamp.Time, ClusterDomain: network.GetClusterDomainName(),
 		Gateway: r.gateway(in), Served: r.watches.kinds(), Revisions: map[string]manifest.Revision{},
-		Pool: r.namedPool(in), LiveRules: liveRules(routes), LivePools: r.livePools(svc), ServingPools: servingPools(svc.Name, routes),
-		Neighbours: r.neighbours(svc, in),
+		Pool: r.namedPool(in), LiveRules: liveRules(routes), LivePools: r.livePools(svc),
+		ServingPools: servingPools(svc.Name, routes), Neighbours: r.neighbours(svc, in),
 	}
 	w.Main, w.Tags = r.traffic(svc)
 	for _, t := range append([]manifest.Traffic{w.Main}, w.Tags...) {

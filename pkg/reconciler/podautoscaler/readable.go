@@ -35,9 +35,10 @@ type cure struct{ reason, do string }
 
 // cures are by the cause of a collector.Problem.
 var cures = map[string]cure{
-	"too_large":       {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
-	"redirect":        {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
-	"redirect_tls":    {"EngineRedirects", "Set " + autoscaling.MetricsSchemeKey + " to https, and " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the port and path that the redirect leads to."},
+	"too_large": {autoscaling.ReasonPageTooLarge, "Reduce the number of series on the page: at most 2 MiB and 10,000 series of the engine's families are read."},
+	"redirect":  {"EngineRedirects", "Set " + autoscaling.MetricsPathKey + " to the path that answers with status 200."},
+	"redirect_tls": {"EngineRedirects", "Set " + autoscaling.MetricsSchemeKey + " to https, and " +
+		autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the port and path that the redirect leads to."},
 	"unauthorized":    {"EngineUnauthorized", "Set " + autoscaling.MetricsTokenSecretKey + " to a Secret with the token that the endpoint asks for, or " + autoscaling.MetricsPortKey + " to a port that answers without one."},
 	"token_refused":   {"EngineUnauthorized", "Put the token that the endpoint takes into the Secret; it is read again within a minute."},
 	"token_forbidden": {"EngineTokenForbidden", ""}, // see forbidden
