@@ -62,7 +62,7 @@ func TestProblems(t *testing.T) {
 	})
 }
 
-// What the pod answers tells which annotation is wrong.
+// The answer of the pod shows which annotation is wrong.
 func TestProblems_kinds(t *testing.T) {
 	for _, tt := range []struct{ name, response, want string }{
 		{"to https on the pod", "HTTP/1.1 307 Moved\r\nLocation: https://127.0.0.1/metrics\r\nContent-Length: 0\r\n\r\n", "redirect_tls"},

@@ -46,7 +46,7 @@ func samePod(location, asked string) (uri string, ok bool) {
 	return uri, !strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// hostPort is the address of a URL, with the port that its scheme stands for where it names none.
+// hostPort is the host and port of a URL; without a port in the URL, the default port of its scheme.
 func hostPort(u *url.URL) string {
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	return net.JoinHostPort(u.Hostname(), port)

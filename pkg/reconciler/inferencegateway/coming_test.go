@@ -99,7 +99,7 @@ func TestComing(t *testing.T) {
 	}
 }
 
-// The condition says what is waited for, in what the Gateway says; a Gateway that has not looked yet is no failure.
+// The condition names the pool and repeats the Gateway's own message. A Gateway without a status yet is no failure.
 func TestComing_conditions(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.promoted()
