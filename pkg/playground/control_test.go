@@ -65,13 +65,7 @@ func TestWorld_keepsThePolicyThatIsMeant(t *testing.T) {
 
 // The report of a simulated queue-proxy: requests inside, and how many came a second since the last report.
 func TestWorld_reports(t *testing.T) {
-	w, err := NewWorld(NewControl(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.podPages.Close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w := lockedWorld(t)
 	pod := decider.Pod{Name: "a", Phase: decider.Ready, Running: 2, Waiting: 1, Totals: decider.Totals{Known: true, Finished: 10}}
 	w.reported = -2 * time.Second // and it is 0 now
 	w.report(pod)

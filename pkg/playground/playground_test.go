@@ -242,13 +242,7 @@ func TestFrame_unknown(t *testing.T) {
 
 // Pods that are gone leave nothing behind, and no new one gets the address of one that is there.
 func TestWorld_forgets(t *testing.T) {
-	w, err := NewWorld(NewControl(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.podPages.Close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w := lockedWorld(t)
 	seen := func(names ...string) {
 		w.last.Pods = nil
 		for _, n := range names {
@@ -369,4 +363,17 @@ func holding(t *testing.T, base string, world *World) string {
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.CloseClientConnections)
 	return s.URL
+}
+
+// lockedWorld is a world that nothing drives, locked until the end of the test.
+func lockedWorld(t *testing.T) *World {
+	t.Helper()
+	w, err := NewWorld(NewControl(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.podPages.Close() })
+	w.mu.Lock()
+	t.Cleanup(w.mu.Unlock)
+	return w
 }

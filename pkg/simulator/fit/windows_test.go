@@ -10,8 +10,8 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
-// A window of 10 s by hand: 200 steps of 20 ms made 2,000 tokens, and 20 prompts came with 20,000
-// tokens, of which a cache had 4,000.
+// A window of 10 s by hand: 200 steps of 20 ms made 2,000 tokens, and 20 prompts had 20,000 tokens;
+// 4,000 of these came from the prefix cache.
 func TestSeen_closesAWindow(t *testing.T) {
 	began := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
 	before := decider.Totals{
