@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
 
@@ -32,11 +33,14 @@ func TestVLLMSLO(t *testing.T) {
 	before, began := ended(r, pod.Name), time.Now()
 	time.Sleep(during)
 	rate := (ended(r, pod.Name) - before) / time.Since(began).Seconds()
-	full := r.number("slo_capacity_rps") / r.number("slo_target_load_ratio")
+	// A bin lasts 10 s, and teaches nothing when the page came too late at its end: both
+	// engines share the cores while the second one loads.
+	var full float64
+	eventually(t, 3*slo.BinWidth, "the policy knows what a full replica does, within a factor of 3", func() (bool, string) {
+		full = r.number("slo_capacity_rps") / r.number("slo_target_load_ratio")
+		return full > rate/3 && full < rate*3, fmt.Sprintf("the policy says %.2f requests/s, it does %.2f", full, rate)
+	})
 	figure(t, fmt.Sprintf("real vLLM, slo: a second replica asked for %.0f s after 24 clients came; a full one ends %.2f requests/s, the policy says %.2f", took.Seconds(), rate, full))
-	if off := full / rate; !(off > 1./3 && off < 3) {
-		t.Errorf("the policy says that a full replica does %.2f requests/s, it does %.2f", full, rate)
-	}
 	expectWhole(t, clients)
 	t.Run("batched prompts", func(t *testing.T) { expectPromptsLearned(t, r, clients.Report().Whole) })
 	t.Run("aborted streams", func(t *testing.T) { expectAbortedWork(t, r) })
