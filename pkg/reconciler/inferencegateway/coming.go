@@ -20,7 +20,8 @@ const (
 	// requests are led to the pool. The acceptance is istiod's word; Envoy has the pool when
 	// istiod's next push has come to each of its workers.
 	introduction = 3 * time.Second
-	// maxIntroduction ends the wait for a Gateway that does not accept a coming route.
+	// maxIntroduction ends the wait of a Service for a Gateway that does not accept its coming
+	// route, or for the route itself where it cannot be written.
 	maxIntroduction = time.Minute
 )
 
@@ -58,7 +59,7 @@ func poolsNamed(route *gatewayv1.HTTPRoute) (names []string) {
 }
 
 // knownPools names the pools that the Gateway has been introduced to: it accepts the coming route that names
-// them, and has for a while. The time counts anew for another leader and for a changed route.
+// them, and has for a while. The while counts anew for another leader and for a changed route.
 func (r *Reconciler) knownPools(b bound) []string {
 	u := r.watches.get(httpRoutes, b.owner.namespace, manifest.ComingRoute(b.owner.name))
 	if u == nil {
@@ -69,20 +70,20 @@ func (r *Reconciler) knownPools(b bound) []string {
 		return nil
 	}
 	version := types.UID(fmt.Sprintf("%s/%d", u.GetUID(), u.GetGeneration()))
-	late := r.introduced.since(version, r.now())+maxIntroduction <= 0
 	accepted, _, _ := r.verdict(u.GetGeneration(), ofGateway(routeParents(u), b), attached...)
 	if accepted != metav1.ConditionTrue {
 		r.accepted.forget(version)
 	}
-	if late || accepted == metav1.ConditionTrue && r.accepted.since(version, r.now())+introduction <= 0 {
+	if accepted == metav1.ConditionTrue && r.accepted.since(version, r.now())+introduction <= 0 {
 		return poolsNamed(live)
 	}
 	return nil
 }
 
-// introducing says why a route of requests is not changed yet while the Gateway learns of pools.
+// introducing says why a route of requests is not changed yet while the Gateway learns of pools. A Service
+// waits for maxIntroduction at most, from when the pickers answer; the time counts anew for another leader.
 func (r *Reconciler) introducing(b bound, plan manifest.Plan, route manifest.Object) *manifest.Finding {
-	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute {
+	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute || r.introduced.since(b.owner.uid, r.now())+maxIntroduction <= 0 {
 		return nil
 	}
 	name := manifest.ComingRoute(b.owner.name)

@@ -1,13 +1,19 @@
 package inferencegateway
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
 	pkgreconciler "knative.dev/pkg/reconciler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
@@ -93,6 +99,53 @@ func TestComing(t *testing.T) {
 				c.reconcile("qwen")
 				if c.live(httpRoutes, manifest.ComingRoute("qwen")) != nil {
 					t.Error("the coming route stayed although the pool serves")
+				}
+			})
+		})
+	}
+}
+
+// A coming route that cannot be written keeps no request from its new pool for longer than
+// maxIntroduction, whatever is in the way, and however many pools come meanwhile.
+func TestComing_withoutTheRoute(t *testing.T) {
+	for name, obstacle := range map[string]func(*cluster){
+		"a quota": func(c *cluster) {
+			c.client.PrependReactor("patch", "httproutes", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				name := a.(clienttesting.PatchAction).GetName()
+				if name != manifest.ComingRoute("qwen") {
+					return false, nil, nil
+				}
+				return true, nil, apierrs.NewForbidden(schema.GroupResource{Resource: "httproutes"}, name, errors.New("exceeded quota"))
+			})
+		},
+		"somebody else's of its name": func(c *cluster) {
+			c.create(httpRoutes, `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: default, name: qwen-coming}, spec: {hostnames: [a.example.com]}}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				c.service("qwen", with(map[string]string{inference.PoolModeKey: "revision"}))
+				c.settle("qwen")
+				obstacle(c)
+				began := time.Now()
+				for i := range 4 { // a new revision before the last one's introduction has ended
+					revision := fmt.Sprintf("qwen-0000%d", 2+i)
+					c.revision("qwen", revision)
+					c.traffic("qwen", map[string]int{revision: 100})
+					for range 4 {
+						_ = c.r.Reconcile(c.Context(), "default/qwen")
+						for _, d := range c.list(deployments) {
+							c.available(d.GetName())
+						}
+						c.pass(5 * time.Second)
+						_ = c.r.Reconcile(c.Context(), "default/qwen")
+					}
+					if waited := time.Now().Sub(began); waited < maxIntroduction && !slices.Equal(backends(c), []string{"qwen-00001"}) {
+						t.Errorf("after %v the route leads to %v", waited, backends(c))
+					}
+				}
+				if got := backends(c); slices.Equal(got, []string{"qwen-00001"}) {
+					t.Errorf("the route leads to %v after %v", got, time.Now().Sub(began))
 				}
 			})
 		})

@@ -67,7 +67,8 @@ type Reconciler struct {
 	ready   stale
 	// leaving are pods without traffic that are in a pool still, left those of them that are hidden.
 	leaving, left stale
-	// introduced are coming routes by uid and generation, accepted those that the Gateway accepts.
+	// introduced are the Services whose routes wait until the Gateway knows a pool, accepted the coming
+	// routes that the Gateway accepts, by uid and generation.
 	introduced, accepted stale
 }
 
@@ -185,6 +186,9 @@ func (r *Reconciler) keep(ctx context.Context, b bound) error {
 	w.PickerService, w.KnownPools = r.pickerService(ctx, b.intent), r.knownPools(b)
 	b.members = r.members(b)
 	plan := r.build(b.intent, w)
+	if len(plan.Coming) == 0 {
+		r.introduced.forget(b.owner.uid)
+	}
 	r.ledger.planned(b.key(), plan)
 
 	if !r.watches.complete() && len(plan.Routed) == 0 {
@@ -247,7 +251,7 @@ type applied struct {
 // fails there is reported and does not keep the Service's own objects, only a new
 // route, which would serve without it. Of the Service's own objects it ends at the
 // first that cannot be, for later ones lead to it: no route to a pool that is
-// somebody else's.
+// somebody else's. No request needs the coming route: others wait for it by introducing.
 func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) applied {
 	done := applied{complete: true}
 	for _, obj := range plan.Gateway {
@@ -261,7 +265,7 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 			r.watches.get(httpRoutes, obj.GetNamespace(), obj.GetName()) == nil {
 			break
 		}
-		if !r.applyOne(ctx, b, plan, obj, &done) {
+		if !r.applyOne(ctx, b, plan, obj, &done) && obj.Stage != manifest.StageComing {
 			break
 		}
 	}
