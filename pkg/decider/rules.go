@@ -43,12 +43,18 @@ func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
 // unreachable removes the pods of a revision without a route: at once if none is Ready,
 // otherwise when no request was in flight for a whole stable window. Until then every
 // pod stays, because Kubernetes chooses the pods to delete and does not know which of
-// them still streams an answer. No pod is added, because no new request can arrive.
+// them still streams an answer. No pod is added, because no new request can arrive. Only
+// where requests wait and no pod is Ready there is one: a gateway may send them by its
+// last routes for as long as it does not know the new ones.
 func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
 	if spec.Reachable {
 		return outcome{replicas: d.Replicas}
 	}
-	if obs.Ready == 0 || st.idleFor(spec.StableWindow, obs.Time) && noDemand(d) {
+	waits := believable(obs.Queued, maxQueued) && obs.Queued > 0
+	if obs.Ready == 0 && waits {
+		return outcome{1, RequestsWait}
+	}
+	if !waits && (obs.Ready == 0 || st.idleFor(spec.StableWindow, obs.Time) && noDemand(d)) {
 		return outcome{0, Unreachable}
 	}
 	return outcome{obs.Replicas, InFlightRequests}

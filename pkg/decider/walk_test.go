@@ -217,7 +217,11 @@ func broken(spec Spec, st State, obs Observation, d Decision) string {
 	if spec.Reachable && d.Replicas < atMost(largest) && !removed {
 		return "lower than the largest want"
 	}
-	if !spec.Reachable && obs.Ready == 0 && d.Replicas > spec.MinReplicas {
+	forThoseThatWait := int32(0)
+	if believable(obs.Queued, maxQueued) && obs.Queued > 0 {
+		forThoseThatWait = 1
+	}
+	if !spec.Reachable && obs.Ready == 0 && d.Replicas > max(spec.MinReplicas, forThoseThatWait) {
 		return "unreachable without a Ready pod, and pods are kept"
 	}
 	if !spec.Reachable && obs.Ready > 0 && st.EngineSeen && !enginesIdle(obs) && d.Replicas < atMost(obs.Replicas) {
