@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -104,9 +105,9 @@ func (r *reviewed) recent(key string) *reviewAnswer {
 	return r.kept[key]
 }
 
-// keep keeps an answer of the API server, but not an error, for as long as it may be used.
+// keep keeps a verdict of the API server, but no error, for as long as it may be used.
 func (r *reviewed) keep(key string, answer *reviewAnswer) {
-	if answer.status/100 != 2 || len(answer.body) > reviewKeptBytes {
+	if answer.status/100 != 2 || len(answer.body) > reviewKeptBytes || !answer.isVerdict() {
 		return
 	}
 	r.mu.Lock()
@@ -119,6 +120,22 @@ func (r *reviewed) keep(key string, answer *reviewAnswer) {
 			delete(r.kept, key)
 		}
 	})
+}
+
+// isVerdict is false for a review that could not be made: it refuses too, and says why in an
+// error of its status.
+func (a *reviewAnswer) isVerdict() bool {
+	var review struct {
+		Status struct {
+			Authenticated, Allowed bool
+			Error, EvaluationError string
+		}
+	}
+	if err := json.Unmarshal(a.body, &review); err != nil {
+		return false
+	}
+	s := review.Status
+	return s.Authenticated || s.Allowed || s.Error == "" && s.EvaluationError == ""
 }
 
 // ask asks the API server; all who ask the same meanwhile get its one answer. A caller

@@ -2,6 +2,7 @@ package metricsapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ type reviewServer struct {
 	status atomic.Int32 // 0 fails the connection
 	asked  atomic.Int32
 	bytes  int
+	says   string // the status of a review
 }
 
 func (a *reviewServer) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -33,7 +35,7 @@ func (a *reviewServer) RoundTrip(request *http.Request) (*http.Response, error) 
 	if status == 0 {
 		return nil, errors.New("connection refused")
 	}
-	body := fmt.Sprintf("%s answer %d%s", question, n, strings.Repeat(".", a.bytes))
+	body := fmt.Sprintf(`{"spec": "%s answer %d%s", "status": {%s}}`, question, n, strings.Repeat(".", a.bytes), a.says)
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: io.NopCloser(strings.NewReader(body))}, nil
 }
@@ -50,11 +52,11 @@ func askedAs(t *testing.T, r *reviewed, token string) (answer string, waited tim
 	if err != nil {
 		return err.Error(), time.Since(start)
 	}
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
+	var review struct{ Spec string }
+	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%d %s", response.StatusCode, body), time.Since(start)
+	return fmt.Sprintf("%d %s", response.StatusCode, review.Spec), time.Since(start)
 }
 
 func newReviewServer(status int32) *reviewServer {
@@ -113,24 +115,29 @@ func TestReviewed_answers(t *testing.T) {
 		name         string
 		status       int32
 		bytes        int
+		says         string
 		tokens       [2]string
 		asked        int32
 		first, again string
 	}{
-		{"the same token is asked about once", 201, 0, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
-		{"each token by itself", 201, 0, [2]string{"a", "b"}, 2, "201 a answer 1", "201 b answer 2"},
-		{"a refusal is no answer", 500, 0, [2]string{"a", "a"}, 2, "500 a answer 1", "500 a answer 2"},
-		{"too many requests is no answer", 429, 0, [2]string{"a", "a"}, 2, "429 a answer 1", "429 a answer 2"},
-		{"an error is no answer", 0, 0, [2]string{"a", "a"}, 2, "connection refused", "connection refused"},
-		{"a large answer is not kept", 201, reviewKeptBytes, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
-		{"a question without bound is refused", 201, 0, [2]string{strings.Repeat("a", reviewBytes+1), "a"}, 1,
+		{"the same token is asked about once", 201, 0, "", [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
+		{"each token by itself", 201, 0, "", [2]string{"a", "b"}, 2, "201 a answer 1", "201 b answer 2"},
+		{"a refusal is no answer", 500, 0, "", [2]string{"a", "a"}, 2, "500 a answer 1", "500 a answer 2"},
+		{"too many requests is no answer", 429, 0, "", [2]string{"a", "a"}, 2, "429 a answer 1", "429 a answer 2"},
+		{"an error is no answer", 0, 0, "", [2]string{"a", "a"}, 2, "connection refused", "connection refused"},
+		{"a large answer is not kept", 201, reviewKeptBytes, "", [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
+		{"a review that could not be made is no answer", 201, 0, `"authenticated": false, "error": "etcdserver: request timed out"`, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
+		{"nor is a permission that could not be judged", 201, 0, `"allowed": false, "evaluationError": "no webhook"`, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
+		{"one that allows is, with an error beside it", 201, 0, `"allowed": true, "evaluationError": "no role b"`, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
+		{"and one that refuses", 201, 0, `"authenticated": false`, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
+		{"a question without bound is refused", 201, 0, "", [2]string{strings.Repeat("a", reviewBytes+1), "a"}, 1,
 			"a review of more than 2097152 bytes", "201 a answer 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := newReviewServer(tt.status)
-				api.bytes = tt.bytes
+				api.bytes, api.says = tt.bytes, tt.says
 				r := newReviewed(api)
 				first, _ := askedAs(t, r, tt.tokens[0])
 				again, _ := askedAs(t, r, tt.tokens[1])
