@@ -18,7 +18,7 @@ type Problem struct {
 	Port int
 	URI  string
 	// Cause is one word: too_large, redirect, redirect_tls (to https on the pod), unauthorized, status, refused, timeout,
-	// network, not_http (another protocol), tls (the port speaks only https), plain (it does not),
+	// network, not_http (another protocol), malformed (HTTP that is not read), tls (the port speaks only https), plain (it does not),
 	// parse, not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
 	// budget (too many large pages at once), panic (a fault of the autoscaler), a TokenCause,
@@ -44,10 +44,12 @@ type trouble struct {
 
 const (
 	// firstRest and maxRest bound the time added to the interval of a target whose
-	// page costs much and gives nothing, or that is no engine as far as is known. The
-	// time doubles with each such page.
+	// page costs much and gives nothing. The time doubles with each such page.
 	firstRest = time.Second
 	maxRest   = 30 * time.Second
+	// maxForeignRest bounds that of a target that is no engine as far as is known: an engine
+	// that nobody named and that loads may look so too.
+	maxForeignRest = 10 * time.Second
 	// maxMessage bounds an error in bytes.
 	maxMessage = 200
 )
@@ -59,11 +61,18 @@ func (old *trouble) next(at time.Time, err error, foreign bool) *trouble {
 	if old != nil {
 		now.since = old.since
 	}
-	if isCostly(now.cause) || foreign && isOfAnotherProgram(now.cause) {
-		now.rest = firstRest
-		if old != nil && old.rest > 0 {
-			now.rest = min(2*old.rest, maxRest)
-		}
+	longest := time.Duration(0)
+	switch {
+	case isCostly(now.cause):
+		longest = maxRest
+	case foreign && isOfAnotherProgram(now.cause):
+		longest = maxForeignRest
+	default:
+		return now
+	}
+	now.rest = firstRest
+	if old != nil && old.rest > 0 {
+		now.rest = min(2*old.rest, longest)
 	}
 	return now
 }
@@ -73,7 +82,11 @@ func isCostly(cause string) bool { return cause == causeTooLarge || cause == cau
 
 // isOfAnotherProgram reports whether a failure with the cause is what a plain application answers.
 func isOfAnotherProgram(cause string) bool {
-	return cause == "not_engine" || cause == "content_type" || cause == "status"
+	switch cause {
+	case "not_engine", "content_type", "status", "redirect", "redirect_tls", "unauthorized", "not_http", "malformed":
+		return true
+	}
+	return false
 }
 
 // short cuts a message that quotes what a pod sent.
@@ -90,8 +103,11 @@ func fineCause(err error) string {
 	if errors.As(err, &f) && f.kind != "" {
 		return f.kind
 	}
-	if errors.Is(err, httpget.ErrMalformed) {
+	if errors.Is(err, httpget.ErrNotHTTP) {
 		return "not_http"
+	}
+	if errors.Is(err, httpget.ErrMalformed) {
+		return "malformed"
 	}
 	return cause(err)
 }

@@ -68,6 +68,8 @@ func TestProblems_kinds(t *testing.T) {
 		{"to https on the pod", "HTTP/1.1 307 Moved\r\nLocation: https://127.0.0.1/metrics\r\nContent-Length: 0\r\n\r\n", "redirect_tls"},
 		{"to a login", "HTTP/1.1 302 Found\r\nLocation: https://login.example.com/\r\nContent-Length: 0\r\n\r\n", "redirect"},
 		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "not_http"},
+		{"a long header", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 5000) + "\r\nContent-Length: 0\r\n\r\n", "malformed"},
+		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n", "malformed"},
 		{"gzip in name only", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 11\r\n\r\npython_a 1\n", "content_type"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -76,7 +78,7 @@ func TestProblems_kinds(t *testing.T) {
 				_ = conn.Close()
 			}
 		}))
-		c, target := addrTarget(Options{}, server.Listener.Addr().String())
+		c, target := addrTarget(Options{Timeout: time.Minute, MaxTimeout: time.Minute}, server.Listener.Addr().String())
 		scrapeOnce(c, target)
 		server.Close()
 		if got := c.Problems(rev, time.Now()); len(got) != 1 || got[0].Cause != tt.want {
@@ -114,6 +116,7 @@ func TestPoll_plainApplicationIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, answer := range map[string]func(*http.Request) (*http.Response, error){
 			"a page of another program": page("python_info 1\n"), "text": page("Hello World!\n"), "404": status(404), "500": status(500),
+			"a login": status(302), "401": status(401), "403": status(403),
 		} {
 			w := newWorld(t, ready(1)...)
 			asked := func(d time.Duration) int {
@@ -123,14 +126,14 @@ func TestPoll_plainApplicationIsLeftAlone(t *testing.T) {
 			}
 			w.load("10.0.0.1", 1, 1)
 			w.set("10.0.0.1", func(p *fakePod) { p.enginePage = answer })
-			if n := asked(time.Minute); n < 4 || n > 8 {
-				t.Errorf("%s: asked %d times in the first minute, want 4 to 8", name, n)
+			if n := asked(time.Minute); n < 4 || n > 10 {
+				t.Errorf("%s: asked %d times in the first minute, want 4 to 10", name, n)
 			}
-			if n := asked(10 * time.Minute); n > 21 {
-				t.Errorf("%s: asked %d times in ten minutes more, want at most 21", name, n)
+			if n := asked(10 * time.Minute); n > 60 {
+				t.Errorf("%s: asked %d times in ten minutes more, want at most 60", name, n)
 			}
 			w.engine("10.0.0.1", 1, 0, 0.1)
-			after(maxRest + time.Second)
+			after(maxForeignRest + time.Second)
 			if n := asked(10 * time.Second); n < 19 {
 				t.Errorf("%s: an engine is asked %d times in ten seconds, want 20", name, n)
 			}

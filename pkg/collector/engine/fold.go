@@ -123,7 +123,7 @@ func square(v float64) float64 {
 // weighted is the mean of n numbers, each weighted by itself, from their sum and that of
 // their squares. Of numbers that add up to 0 or less there is none, and their sum says so.
 func weighted(n int, sum, squares float64) float64 {
-	if n == 1 || sum <= 0 {
+	if n == 1 || sum <= 0 && !math.IsNaN(squares) {
 		return sum
 	}
 	return squares / sum

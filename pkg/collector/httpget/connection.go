@@ -217,6 +217,9 @@ func isTimeout(err error) bool {
 // HTTP/1.0, more than eight interim responses, and control characters in any header.
 var ErrMalformed = errors.New("malformed HTTP response")
 
+// ErrNotHTTP says that the response does not begin as one of HTTP does.
+var ErrNotHTTP = fmt.Errorf("%w: it does not begin with HTTP/1", ErrMalformed)
+
 // ErrTLS says that the server answered plain HTTP in TLS.
 var ErrTLS = fmt.Errorf("%w: the server speaks TLS and not plain HTTP", ErrMalformed)
 
@@ -227,6 +230,8 @@ var ErrNoResponse = fmt.Errorf("the server closed the connection without a respo
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
 }
+
+func notHTTP(begin []byte) error { return fmt.Errorf("%w but with %.20q", ErrNotHTTP, begin) }
 
 // unexpectedEOF is an end where more was announced.
 func unexpectedEOF(err error) error {

@@ -154,7 +154,7 @@ func (r *Response) readStatus() (proto string, err error) {
 	case "HTTP/1.0":
 		proto = "HTTP/1.0"
 	default:
-		return "", malformed("it begins with %.20q", line)
+		return "", notHTTP(line)
 	}
 	code, _, _ := bytes.Cut(rest, []byte{' '})
 	if len(code) != 3 || !isDigits(code) || code[0] == '0' {

@@ -54,6 +54,7 @@ func TestMarkReadable(t *testing.T) {
 		{"redirect to https", "EngineRedirects", "False", []string{"knative-inference.dev/metrics-scheme"}, problem("redirect_tls", time.Minute), none, config.Settings{}, 1},
 		{"compressed by what is not read", "EngineBadPage", "False", []string{"gzip"}, problem("content_type", time.Minute), none, config.Settings{}, 1},
 		{"gRPC", "EngineUnreachable", "False", []string{"knative-inference.dev/metrics-port", "HTTP"}, problem("not_http", time.Minute), none, config.Settings{}, 1},
+		{"a header of 8 KiB", "EngineBadPage", "False", []string{"4 KiB"}, problem("malformed", time.Minute), none, config.Settings{}, 1},
 		{"redirect, just now", "EngineReadable", "True", nil, problem("redirect", time.Second), all, config.Settings{}, 0},
 		{"in some pods", "EngineUnauthorized", "False", []string{"Engine vllm is read on port 8000 at /metrics in 1 of 3 Ready pods. The metrics endpoint", "knative-inference.dev/metrics-token-secret"}, problem("unauthorized", time.Minute), some, config.Settings{}, 1},
 		{"a token that is refused", "EngineUnauthorized", "False", []string{"Put the token"}, problem("token_refused", time.Minute), none, guarded, 1},
