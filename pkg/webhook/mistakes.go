@@ -31,7 +31,7 @@ func (w warner) units() (problems []binding.Problem) {
 	return append(problems, w.seconds95()...)
 }
 
-// shortestTTFT is in milliseconds: an engine takes longer for a first token.
+// shortestTTFT is in milliseconds: an engine that generates text takes longer for a first token.
 const ttftP95, shortestTTFT = "ttft_p95_ms", 10
 
 // seconds95 warns of a target of ttft_p95_ms that is most likely a number of seconds.
@@ -45,7 +45,7 @@ func (w warner) seconds95() []binding.Problem {
 		target = strings.TrimSpace(cmp.Or(target, given[knautoscaling.TargetAnnotationKey]))
 		if ms, err := strconv.ParseFloat(target, 64); err == nil && ms < shortestTTFT {
 			return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
-				"the target of %s is %s milliseconds, which no engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)
+				"the target of %s is %s milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func TestValidate_warnings(t *testing.T) {
 			"spec.template.metadata.annotations[knative-inference.dev/slo-itl]: 100s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is 100ms"}},
 		{"an objective of a batch", ksvc(``, ourClass+`, knative-inference.dev/slo-ttft: 10m, knative-inference.dev/slo-itl: 5s`, calm), nil},
 		{"a percentile in seconds", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: "concurrency=2, ttft_p95_ms=2"`, calm), []string{
-			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2 milliseconds, which no engine reaches: the count grows to max-scale. If these are seconds, write 2000"}},
+			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2 milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write 2000"}},
 		{"a percentile in seconds, as target", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: ttft_p95_ms, autoscaling.knative.dev/target: "5"`, calm), []string{
 			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 5"}},
 		{"our class by its short name", ksvc(``, `autoscaling.knative.dev/class: ipa`, calm),
