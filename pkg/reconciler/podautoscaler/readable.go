@@ -94,8 +94,8 @@ func readable(e collector.Endpoint, s config.Settings) apis.Condition {
 	c := apis.Condition{Type: autoscaling.ConditionEngineReadable, Severity: apis.ConditionSeverityInfo}
 	switch lacks, consequence := lacking(e, s); {
 	case e.Port == 0:
-		c.Status, c.Reason = corev1.ConditionFalse, "EnginePortUnknown"
-		c.Message = "The container names no port, so no metrics endpoint is read. Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics."
+		c.Status, c.Reason = corev1.ConditionFalse, "EngineNotRead"
+		c.Message = "No metrics endpoint is read: containerConcurrency is 1, and a reading would be a second request. If the container is an engine, name it in " + autoscaling.EngineKey + "."
 	case e.Ready == 0:
 		c.Status, c.Reason, c.Message = corev1.ConditionUnknown, "NoPodReady", "No pod is Ready, so no metrics endpoint is read."
 	case e.Readable == 0:

@@ -13,6 +13,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/ptr"
+	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -42,6 +43,38 @@ func TestReconcile_followsTheDecision(t *testing.T) {
 	}
 	if c := got.Status.GetCondition(autoscaling.ConditionScaleToZero); c != nil {
 		t.Errorf("condition ScaleToZero = %v of a revision that serves", c)
+	}
+}
+
+// With containerConcurrency 1 a reading would be a second request: only what may be an engine is read.
+func TestReconcile_oneRequestAtATime(t *testing.T) {
+	for _, tt := range []struct {
+		name               string
+		limit              int64
+		metric, key, value string
+		image              string
+		port               int
+	}{
+		{"a plain application", 1, "concurrency", "", "", "example.com/app", 0},
+		{"more than one", 2, "concurrency", "", "", "example.com/app", 8000},
+		{"no limit", 0, "concurrency", "", "", "example.com/app", 8000},
+		{"an engine that is named", 1, "concurrency", autoscaling.EngineKey, "vllm", "example.com/app", 8000},
+		{"an image of an engine", 1, "concurrency", "", "", "vllm/vllm-openai:v0.32.0", 8000},
+		{"a metric of engines", 1, "slo", "", "", "example.com/app", 8000},
+	} {
+		annotations := []string{knautoscaling.MetricAnnotationKey, tt.metric}
+		if tt.key != "" {
+			annotations = append(annotations, tt.key, tt.value)
+		}
+		pa := initialized(autoscaler("llm-1", 1, annotations...), time.Hour)
+		pa.Spec.ContainerConcurrency = tt.limit
+		d := target("llm-1", 1)
+		d.Spec.Template.Spec.Containers[1].Image = tt.image
+		b := newBench(t, 1, pa, readySKS(pa), d, pod("llm-1", "a", ready()))
+		b.reconcile(pa)
+		if w := b.watched[revisionOf(pa)]; w.Port != tt.port {
+			t.Errorf("%s: engine page on port %d, want %d", tt.name, w.Port, tt.port)
+		}
 	}
 }
 

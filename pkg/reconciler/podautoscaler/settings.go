@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
 // settle reads the annotations. When they are refused it falls back to the last
@@ -96,6 +98,13 @@ func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deplo
 	t.Key, t.Token = rev, collector.SecretKey(s.MetricsToken)
 	t.StableWindow, t.PanicWindow, t.Weighted = s.Spec.StableWindow, s.PanicWindow, s.Weighted
 	return t
+}
+
+// mayBeEngine reports whether the settings, or the image or command of a container, speak of an engine.
+func mayBeEngine(s config.Settings, containers []corev1.Container) bool {
+	return expectsEngine(s) || slices.ContainsFunc(containers, func(c corev1.Container) bool {
+		return c.Name != queueProxy && engines.Detect(slices.Concat(c.Command, c.Args, []string{c.Image})...) != ""
+	})
 }
 
 // MetricsEndpoint says where the engine among the containers of a pod has its metrics
