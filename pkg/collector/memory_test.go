@@ -112,8 +112,8 @@ func TestScrape_largePagesShareABudget(t *testing.T) {
 	grown := int64(liveHeap()) - int64(before)
 	close(pods.release)
 	scrapes.Wait()
-	if grown > 80<<20 {
-		t.Errorf("128 pages of 2 MiB at once take %d MiB, want at most 80", grown>>20)
+	if grown > 96<<20 { // 72 MiB as a rule, above 80 once on a busy machine; without the budget 256
+		t.Errorf("128 pages of 2 MiB at once take %d MiB, want at most 96", grown>>20)
 	}
 	result := func(cause string) float64 {
 		return testutil.ToFloat64(c.metrics.scrapes.WithLabelValues("engine", cause))
