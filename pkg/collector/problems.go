@@ -18,8 +18,9 @@ type Problem struct {
 	Port int
 	URI  string
 	// Cause is one word: too_large, redirect, redirect_tls (to https on the pod), unauthorized, status, refused, timeout,
-	// network, not_http (another protocol), malformed (HTTP that is not read), tls (the port speaks only https), plain (it does not),
-	// parse, not_engine (another program or an engine that is not known),
+	// network, not_http (another protocol), malformed (HTTP that is not read),
+	// tls (the port speaks only https), plain (it does not), parse,
+	// not_engine (another program or an engine that is not known),
 	// config (the engine's name is not known), wrong_pod, implausible, content_type,
 	// budget (too many large pages at once), panic (a fault of the autoscaler), a TokenCause,
 	// token_refused (the engine does not take the token), or token_withheld (the pod's

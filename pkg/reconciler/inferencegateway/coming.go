@@ -83,7 +83,10 @@ func (r *Reconciler) knownPools(b bound) []string {
 // introducing says why a route of requests is not changed yet while the Gateway learns of pools. A Service
 // waits for maxIntroduction at most, from when the pickers answer; the time counts anew for another leader.
 func (r *Reconciler) introducing(b bound, plan manifest.Plan, route manifest.Object) *manifest.Finding {
-	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute || r.introduced.since(b.owner.uid, r.now())+maxIntroduction <= 0 {
+	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute {
+		return nil
+	}
+	if r.introduced.since(b.owner.uid, r.now())+maxIntroduction <= 0 {
 		return nil
 	}
 	name := manifest.ComingRoute(b.owner.name)

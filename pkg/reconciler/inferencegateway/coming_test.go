@@ -140,12 +140,12 @@ func TestComing_withoutTheRoute(t *testing.T) {
 						c.pass(5 * time.Second)
 						_ = c.r.Reconcile(c.Context(), "default/qwen")
 					}
-					if waited := time.Now().Sub(began); waited < maxIntroduction && !slices.Equal(backends(c), []string{"qwen-00001"}) {
+					if waited := time.Since(began); waited < maxIntroduction && !slices.Equal(backends(c), []string{"qwen-00001"}) {
 						t.Errorf("after %v the route leads to %v", waited, backends(c))
 					}
 				}
 				if got := backends(c); slices.Equal(got, []string{"qwen-00001"}) {
-					t.Errorf("the route leads to %v after %v", got, time.Now().Sub(began))
+					t.Errorf("the route leads to %v after %v", got, time.Since(began))
 				}
 			})
 		})
