@@ -12,7 +12,7 @@ import (
 type Endpoint struct {
 	// Engine is the name of the engine that was found; "" while no page was read.
 	Engine string
-	// Port and URI are where its page is, after a redirect. Port is 0 when none is known.
+	// Port and URI are where its page is, after a redirect. Port is 0 where no metrics endpoint is read.
 	Port int
 	URI  string
 	// Readable is how many of the Ready pods have a sample that may still be used.

@@ -48,8 +48,8 @@ const (
 	// page costs much and gives nothing. The time doubles with each such page.
 	firstRest = time.Second
 	maxRest   = 30 * time.Second
-	// maxForeignRest bounds that of a target that is no engine as far as is known: an engine
-	// that nobody named and that loads may look so too.
+	// maxForeignRest bounds that of a target that is no engine as far as is known. An engine
+	// that no annotation names looks the same while it loads its model.
 	maxForeignRest = 10 * time.Second
 	// maxMessage bounds an error in bytes.
 	maxMessage = 200

@@ -20,6 +20,9 @@ const (
 	reviewTTL = 10 * time.Second
 	// libraryTTL is the part of reviewTTL for which the library reuses an answer without a question to reviewed.
 	libraryTTL = time.Second
+	// doubtTTL is how long a refusal with an error is reused: a bad token must not cost a question for each request,
+	// and a fault of a moment must refuse nobody for long.
+	doubtTTL = time.Second
 	// reviewAhead is the age of an answer from which on the cluster is asked again while callers get the old one.
 	reviewAhead = 5 * time.Second
 	// reviewsPerSecond and reviewsAtOnce are the library's own limits: they bound how many new callers are let in, and
@@ -105,15 +108,19 @@ func (r *reviewed) recent(key string) *reviewAnswer {
 	return r.kept[key]
 }
 
-// keep keeps a verdict of the API server, but no error, for as long as it may be used.
+// keep keeps an answer of the API server for as long as it may be used; what is no review is not kept.
 func (r *reviewed) keep(key string, answer *reviewAnswer) {
-	if answer.status/100 != 2 || len(answer.body) > reviewKeptBytes || !answer.isVerdict() {
+	if answer.status/100 != 2 || len(answer.body) > reviewKeptBytes {
 		return
+	}
+	ttl := reviewTTL - libraryTTL
+	if !answer.isVerdict() {
+		ttl = doubtTTL
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept[key] = answer
-	time.AfterFunc(reviewTTL-libraryTTL-time.Since(answer.at), func() {
+	time.AfterFunc(ttl-time.Since(answer.at), func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.kept[key] == answer {
@@ -122,8 +129,8 @@ func (r *reviewed) keep(key string, answer *reviewAnswer) {
 	})
 }
 
-// isVerdict is false for a review that could not be made: it refuses too, and says why in an
-// error of its status.
+// isVerdict is false for a refusal with an error in its status: the API server says so both of a
+// token that is not valid and of a review that it could not make.
 func (a *reviewAnswer) isVerdict() bool {
 	var review struct {
 		Status struct {

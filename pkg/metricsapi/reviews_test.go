@@ -115,29 +115,24 @@ func TestReviewed_answers(t *testing.T) {
 		name         string
 		status       int32
 		bytes        int
-		says         string
 		tokens       [2]string
 		asked        int32
 		first, again string
 	}{
-		{"the same token is asked about once", 201, 0, "", [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
-		{"each token by itself", 201, 0, "", [2]string{"a", "b"}, 2, "201 a answer 1", "201 b answer 2"},
-		{"a refusal is no answer", 500, 0, "", [2]string{"a", "a"}, 2, "500 a answer 1", "500 a answer 2"},
-		{"too many requests is no answer", 429, 0, "", [2]string{"a", "a"}, 2, "429 a answer 1", "429 a answer 2"},
-		{"an error is no answer", 0, 0, "", [2]string{"a", "a"}, 2, "connection refused", "connection refused"},
-		{"a large answer is not kept", 201, reviewKeptBytes, "", [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
-		{"a review that could not be made is no answer", 201, 0, `"authenticated": false, "error": "etcdserver: request timed out"`, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
-		{"nor is a permission that could not be judged", 201, 0, `"allowed": false, "evaluationError": "no webhook"`, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
-		{"one that allows is, with an error beside it", 201, 0, `"allowed": true, "evaluationError": "no role b"`, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
-		{"and one that refuses", 201, 0, `"authenticated": false`, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
-		{"a question without bound is refused", 201, 0, "", [2]string{strings.Repeat("a", reviewBytes+1), "a"}, 1,
+		{"the same token is asked about once", 201, 0, [2]string{"a", "a"}, 1, "201 a answer 1", "201 a answer 1"},
+		{"each token by itself", 201, 0, [2]string{"a", "b"}, 2, "201 a answer 1", "201 b answer 2"},
+		{"a refusal is no answer", 500, 0, [2]string{"a", "a"}, 2, "500 a answer 1", "500 a answer 2"},
+		{"too many requests is no answer", 429, 0, [2]string{"a", "a"}, 2, "429 a answer 1", "429 a answer 2"},
+		{"an error is no answer", 0, 0, [2]string{"a", "a"}, 2, "connection refused", "connection refused"},
+		{"a large answer is not kept", 201, reviewKeptBytes, [2]string{"a", "a"}, 2, "201 a answer 1", "201 a answer 2"},
+		{"a question without bound is refused", 201, 0, [2]string{strings.Repeat("a", reviewBytes+1), "a"}, 1,
 			"a review of more than 2097152 bytes", "201 a answer 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := newReviewServer(tt.status)
-				api.bytes, api.says = tt.bytes, tt.says
+				api.bytes = tt.bytes
 				r := newReviewed(api)
 				first, _ := askedAs(t, r, tt.tokens[0])
 				again, _ := askedAs(t, r, tt.tokens[1])
@@ -148,6 +143,38 @@ func TestReviewed_answers(t *testing.T) {
 					t.Errorf("the API server was asked %d times, want %d", got, tt.asked)
 				}
 			})
+		})
+	}
+}
+
+// A refusal with an error is used for a second: it may be that of a fault that has passed.
+func TestReviewed_doubt(t *testing.T) {
+	for _, tt := range []struct {
+		says string
+		used time.Duration
+	}{
+		{`"authenticated": false, "error": "etcdserver: request timed out"`, doubtTTL},
+		{`"authenticated": false, "error": "invalid bearer token"`, doubtTTL},
+		{`"allowed": false, "evaluationError": "no webhook"`, doubtTTL},
+		{`"allowed": true, "evaluationError": "no role b"`, reviewTTL - libraryTTL},
+		{`"allowed": false`, reviewTTL - libraryTTL},
+		{`"authenticated": true`, reviewTTL - libraryTTL},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			api := newReviewServer(http.StatusCreated)
+			api.takes, api.says = 0, tt.says
+			r := newReviewed(api)
+			askedAs(t, r, "a")
+			time.Sleep(tt.used - time.Millisecond)
+			r.mu.Lock()
+			kept := len(r.kept)
+			r.mu.Unlock()
+			time.Sleep(2 * time.Millisecond)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if kept != 1 || len(r.kept) != 0 {
+				t.Errorf("%s: %d answers before %v, %d after", tt.says, kept, tt.used, len(r.kept))
+			}
 		})
 	}
 }

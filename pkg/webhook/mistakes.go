@@ -59,5 +59,5 @@ func (w warner) misspelt() []binding.Problem {
 	if !strings.HasPrefix(like, "ipa") && !strings.Contains(like, "knative-inference") {
 		return nil
 	}
-	return warn("spec.template.metadata.annotations["+classKey+"]", "%.60q is not %s: no autoscaler acts upon this class, and the revision will not become Ready; correct it", given, autoscaling.Class)
+	return warn("spec.template.metadata.annotations["+classKey+"]", "%.60q is not %s: correct it, unless you run an autoscaler of that class", given, autoscaling.Class)
 }

@@ -100,7 +100,7 @@ func TestValidate_warnings(t *testing.T) {
 		{"a percentile in seconds, as target", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: ttft_p95_ms, autoscaling.knative.dev/target: "5"`, calm), []string{
 			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 5"}},
 		{"our class by its short name", ksvc(``, `autoscaling.knative.dev/class: ipa`, calm),
-			[]string{`spec.template.metadata.annotations[autoscaling.knative.dev/class]: "ipa" is not ipa.autoscaling.knative-inference.dev: no autoscaler acts upon this class`}},
+			[]string{`spec.template.metadata.annotations[autoscaling.knative.dev/class]: "ipa" is not ipa.autoscaling.knative-inference.dev: correct it, unless`}},
 		{"our class with a typing error", ksvc(``, `autoscaling.knative.dev/class: IPA.autoscaling.knative-inference.dev.`, calm),
 			[]string{"spec.template.metadata.annotations[autoscaling.knative.dev/class]: "}},
 		{"an objective without our class", ksvc(``, `knative-inference.dev/slo-ttft: 2s`, calm),

@@ -59,7 +59,7 @@ func poolsNamed(route *gatewayv1.HTTPRoute) (names []string) {
 }
 
 // knownPools names the pools that the Gateway has been introduced to: it accepts the coming route that names
-// them, and has for a while. The while counts anew for another leader and for a changed route.
+// them, and has for a while. The time starts again under another leader and when the route changes.
 func (r *Reconciler) knownPools(b bound) []string {
 	u := r.watches.get(httpRoutes, b.owner.namespace, manifest.ComingRoute(b.owner.name))
 	if u == nil {
@@ -81,7 +81,7 @@ func (r *Reconciler) knownPools(b bound) []string {
 }
 
 // introducing says why a route of requests is not changed yet while the Gateway learns of pools. A Service
-// waits for maxIntroduction at most, from when the pickers answer; the time counts anew for another leader.
+// waits for maxIntroduction at most, from when its pickers answer; the time starts again under another leader.
 func (r *Reconciler) introducing(b bound, plan manifest.Plan, route manifest.Object) *manifest.Finding {
 	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute {
 		return nil

@@ -138,7 +138,9 @@ func TestComing_withoutTheRoute(t *testing.T) {
 							c.available(d.GetName())
 						}
 						c.pass(5 * time.Second)
-						_ = c.r.Reconcile(c.Context(), "default/qwen")
+						if after := c.reconcile("qwen"); after <= 0 || after > drainTime {
+							t.Errorf("asks again after %v", after)
+						}
 					}
 					if waited := time.Since(began); waited < maxIntroduction && !slices.Equal(backends(c), []string{"qwen-00001"}) {
 						t.Errorf("after %v the route leads to %v", waited, backends(c))

@@ -251,7 +251,7 @@ type applied struct {
 // fails there is reported and does not keep the Service's own objects, only a new
 // route, which would serve without it. Of the Service's own objects it ends at the
 // first that cannot be, for later ones lead to it: no route to a pool that is
-// somebody else's. No request needs the coming route: others wait for it by introducing.
+// somebody else's. A coming route that cannot be does not end it.
 func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) applied {
 	done := applied{complete: true}
 	for _, obj := range plan.Gateway {
@@ -265,11 +265,26 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 			r.watches.get(httpRoutes, obj.GetNamespace(), obj.GetName()) == nil {
 			break
 		}
-		if !r.applyOne(ctx, b, plan, obj, &done) && obj.Stage != manifest.StageComing {
+		if obj.Stage == manifest.StageComing {
+			r.applyComing(ctx, b, plan, obj, &done)
+		} else if !r.applyOne(ctx, b, plan, obj, &done) {
 			break
 		}
 	}
 	return done
+}
+
+// applyComing brings a coming route about. One that cannot be is tried again soon, and is no error:
+// the wait between errors grows, and introducing must end its own wait in time.
+func (r *Reconciler) applyComing(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object, done *applied) {
+	var one applied
+	if r.applyOne(ctx, b, plan, obj, &one) {
+		return
+	}
+	if one.err != nil {
+		r.log.Warn("cannot introduce a pool", "namespace", obj.GetNamespace(), "route", obj.GetName(), "error", one.err)
+	}
+	done.findings, done.wait, done.complete = append(done.findings, one.findings...), true, false
 }
 
 // applyOne brings one object about and notes in done what became of it; false

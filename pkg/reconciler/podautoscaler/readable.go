@@ -53,7 +53,7 @@ var cures = map[string]cure{
 	"timeout":         {"EngineTimesOut", "See whether the engine's metrics endpoint answers in time, and whether a NetworkPolicy or mesh blocks the autoscaler."},
 	"network":         {"EngineUnreachable", "See whether a NetworkPolicy or a mesh with mutual TLS blocks the autoscaler."},
 	"not_http":        {"EngineUnreachable", "Set " + autoscaling.MetricsPortKey + " to the port on which the engine serves its metrics by HTTP."},
-	"malformed":       {"EngineBadPage", "Let the endpoint answer as HTTP/1.1 has it, with no line of its header longer than 4 KiB, or set " + autoscaling.MetricsPortKey + " to a port that does."},
+	"malformed":       {"EngineBadPage", "Make the endpoint answer with valid HTTP/1.1 and no header line longer than 4 KiB, or set " + autoscaling.MetricsPortKey + " to a port that does."},
 	"not_engine":      {"EngineUnknown", "Set " + autoscaling.MetricsPortKey + " and " + autoscaling.MetricsPathKey + " to the engine's metrics endpoint, or scale on concurrency."},
 	"config":          {"EngineUnknown", "Set " + autoscaling.EngineKey + " to a known engine."},
 	"parse":           {"EngineBadPage", "The page must be in the text format of Prometheus. Set " + autoscaling.MetricsPathKey + " to the right path."},
@@ -95,7 +95,7 @@ func readable(e collector.Endpoint, s config.Settings) apis.Condition {
 	switch lacks, consequence := lacking(e, s); {
 	case e.Port == 0:
 		c.Status, c.Reason = corev1.ConditionFalse, "EngineNotRead"
-		c.Message = "No metrics endpoint is read: containerConcurrency is 1, and a reading would be a second request. If the container is an engine, name it in " + autoscaling.EngineKey + "."
+		c.Message = "No metrics endpoint is read: containerConcurrency is 1, and a reading would be a second request at the same time. If the container is an inference engine, name it in " + autoscaling.EngineKey + "."
 	case e.Ready == 0:
 		c.Status, c.Reason, c.Message = corev1.ConditionUnknown, "NoPodReady", "No pod is Ready, so no metrics endpoint is read."
 	case e.Readable == 0:

@@ -195,8 +195,8 @@ func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, rep *report) {
 	rep.pooled, rep.negativeWaits = r.keepPooled(pa, pools, rep), negativeWaits(pools, pa.Name)
 	rep.start = r.startScale(pa, rep.settings, rep.target)
 	t := collectionTarget(rev, rep.settings, rep.target)
-	if pa.Spec.ContainerConcurrency == 1 && !mayBeEngine(rep.settings, rep.target.Spec.Template.Spec.Containers) {
-		t.Port = 0 // a reading passes queue-proxy and would be a second request
+	if pa.Spec.ContainerConcurrency == 1 && !mayBeEngine(pa, rep.settings, rep.target.Spec.Template.Spec.Containers) {
+		t.Port = 0 // a reading bypasses queue-proxy, so it would be a second request at the same time
 	}
 	t.Pooled = heldByPicker(pools, pa.Name)
 	r.collector.Watch(t)

@@ -100,9 +100,11 @@ func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deplo
 	return t
 }
 
-// mayBeEngine reports whether the settings, or the image or command of a container, speak of an engine.
-func mayBeEngine(s config.Settings, containers []corev1.Container) bool {
-	return expectsEngine(s) || slices.ContainsFunc(containers, func(c corev1.Container) bool {
+// mayBeEngine reports whether an engine was read already, or the settings, or the image or command
+// of a container, name one.
+func mayBeEngine(pa *v1alpha1.PodAutoscaler, s config.Settings, containers []corev1.Container) bool {
+	read := pa.Status.GetCondition(autoscaling.ConditionEngineReadable)
+	return read != nil && read.IsTrue() || expectsEngine(s) || slices.ContainsFunc(containers, func(c corev1.Container) bool {
 		return c.Name != queueProxy && engines.Detect(slices.Concat(c.Command, c.Args, []string{c.Image})...) != ""
 	})
 }
