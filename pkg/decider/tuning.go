@@ -39,7 +39,7 @@ const (
 // one startup time. Origin: the default scale-up policy of a HorizontalPodAutoscaler, which adds as
 // many pods as there are, or 4 if that is more, per 15 s. On a simulated burst the limit costs
 // num_requests_waiting=5 60.2 to 54.6 % within the objective, 3 seeds, not significant. Half and twice
-// of each: no effect.
+// of each: small effect.
 const maxJumpFactor, maxJumpExtra = 2, 4
 
 // The backlog, num_requests_waiting.

@@ -61,12 +61,12 @@ const (
 // (origin: the study, 4.2); what the counters show replaces it within minutes. Without learning
 // the step time an RTX PRO 6000 needed 33 to 41 % more GPU-hours.
 const (
-	// Half and twice: priorBase matters (0.0055: slow starts -1.4 pt, -3.7 %; 0.022: slow starts +0.0
-	// pt, +7.0 %); priorSequence matters (1.5e-05: batches +0.0 pt, +3.7 %).
+	// Half and twice: priorBase matters (0.0055: slow starts -1.4 pt, -3.7 %; 0.022: slow starts +0.0 pt,
+	// +7.0 %); priorSequence matters (1.5e-05: batches +0.0 pt, +3.9 %).
 	priorBase, priorSequence = 0.011, 30e-6
 	// Half and twice: priorKVToken matters (4.5e-08: slow starts +0.1 pt, +5.9 %; 1.8e-07: small cache
-	// +0.0 pt, +3.3 %); priorPromptToken matters (3.5e-05: batches -0.0 pt, -7.7 %; 0.00014: batches
-	// +0.0 pt, +3.7 %).
+	// +0.0 pt, +3.3 %); priorPromptToken matters (3.5e-05: batches -0.0 pt, -7.6 %; 0.00014: batches +0.0
+	// pt, +3.8 %).
 	priorKVToken, priorPromptToken = 0.09e-6, 70e-6
 )
 
@@ -86,13 +86,13 @@ const (
 
 // Arrivals.
 const (
-	// BinWidth is the width of a bin of arrivals, binSeconds the same in seconds. Origin: long enough
-	// for some tens of requests per pod, short beside a startup. Half and twice: matters (5s: slow
-	// starts +4.6 pt, +2.7 %; 20s: slow starts +2.6 pt, +16.4 %).
+	// BinWidth is the width of a bin of arrivals, binSeconds the same in seconds. Origin: long enough for
+	// some tens of requests per pod, short beside a startup. Half and twice: matters (5s: slow starts +4.6
+	// pt, +2.7 %; 20s: failures -3.2 pt, -11.1 %).
 	BinWidth   = 10 * time.Second
 	binSeconds = float64(BinWidth / time.Second)
 	// keptBins is an hour of bins. Origin: load that recurs within an hour is replayed. Half and twice:
-	// matters (180: failures -2.4 pt, +0.5 %; 720: batches +0.1 pt, +17.3 %).
+	// matters (180: failures -2.4 pt, +0.5 %; 720: batches +0.1 pt, +17.4 %).
 	keptBins = 360
 	// maxGap is bins: a silence longer than an outage is not spread over its bins, which are then
 	// unknown.
@@ -124,10 +124,10 @@ const (
 	// maxGrowth is a factor: what grew more is taken to have grown so much. Origin: the study (2.3 B).
 	// Half and twice: matters (1.25: failures -2.3 pt, -1.9 %; 2: slow starts +3.4 pt, +23.6 %).
 	maxGrowth = 1.5
-	// Levels are similar within a factor of similarLevelRatio; minSimilarLevels of them suffice.
-	// Origin: not measured. Half and twice: similarLevelRatio matters (1.2: batches +0.0 pt, +11.6 %;
-	// 1.8: failures +0.2 pt, -3.4 %); minSimilarLevels matters (10: failures -0.8 pt, -2.4 %; 40:
-	// failures +2.9 pt, +4.5 %).
+	// Levels are similar within a factor of similarLevelRatio; minSimilarLevels of them suffice. Origin:
+	// not measured. Half and twice: similarLevelRatio matters (1.2: batches +0.0 pt, +11.7 %; 1.8:
+	// failures +0.2 pt, -3.4 %); minSimilarLevels matters (10: failures -0.8 pt, -2.4 %; 40: failures +2.9
+	// pt, +4.5 %).
 	similarLevelRatio, minSimilarLevels = 1.4, 20
 	// A peak is the largest bin of peakBins (five minutes); an hour has keptPeaks. Origin: not
 	// measured. Half and twice: matters (15: slow starts +4.1 pt, +14.0 %; 60: failures -2.1 pt, +1.4
@@ -146,10 +146,9 @@ const (
 	// maxFollowedPods bounds the pods whose counters are followed; the rest of a larger
 	// fleet is taken to be similar. Origin: the state stays below 16 KiB. Not tuned.
 	maxFollowedPods = 48
-	// minAboveUpper is a share: the least part of what lies above a bucket's lower edge that is taken
-	// to lie above its upper edge, too. Origin: not measured; that late requests fall off within a
-	// bucket is (ADR 5: linear cost 2 to 38 % more GPUs). Half and twice: matters (0.04: batches +0.0
-	// pt, +4.3 %).
+	// minAboveUpper is a share: the least part of what lies above a bucket's lower edge that is taken to
+	// lie above its upper edge, too. Origin: not measured; that late requests fall off within a bucket is
+	// (ADR 5: linear cost 2 to 38 % more GPUs). Half and twice: matters (0.04: batches +0.0 pt, +4.4 %).
 	minAboveUpper = 0.02
 	// maxTokensPerGap is the most tokens that one gap brings, with drafts that are all accepted.
 	// Origin: speculative decoding proposes 3 to 8 tokens. Half and twice: no effect.
@@ -207,8 +206,8 @@ const (
 	// conversations have 1,155 and 211. Half and twice: assumedPrompt matters (2000: slow starts -1.1
 	// pt, +15.2 %); assumedOutput matters (400: failures -1.1 pt, -1.8 %).
 	assumedPrompt, assumedOutput = 1000, 200
-	// assumedRequests is how many requests the assumption is worth. Origin: not measured; the study
-	// waits for 20 (2.3 A). Half and twice: matters (10: failures +0.3 pt, -1.8 %).
+	// assumedRequests is how many requests the assumption is worth. Origin: not measured; the study waits
+	// for 20 (2.3 A). Half and twice: matters (10: long prompts +0.1 pt, +4.0 %).
 	assumedRequests = 5
 	// mostFinish is the share of the requests that leave engines from which those that finished stand
 	// for all. Origin: not measured. Half and twice: no effect.
@@ -216,10 +215,10 @@ const (
 	// hangUpPoints is the lengths, evenly spread over an answer, at which clients are taken to hang up:
 	// 12, 38, 62 and 88 % of it. Origin: more lengths see more of the very short answers, which miss at
 	// any load. With 50 and 80 % of hang-ups conv x8 (means of 5 seeds) has 99.24 at 8.71 and 99.22 at
-	// 8.84, diurnal (3 seeds, clean 93.0) 99.82 at 100.7 and 99.76 at 101.1; with 3 conv 99.27 at 8.73
-	// and 99.14 at 8.77; with 10 conv 99.24 at 8.72 and 99.38 at 9.10, diurnal 99.86 at 105.7 and 99.80
-	// at 107.8; when all were taken to get the mean length, conv 98.22 at 8.03 and 98.35 at 8.01. Half
-	// and twice: matters (8: batches +0.0 pt, +4.4 %).
+	// 8.84, diurnal (3 seeds, clean 93.0) 99.82 at 100.7 and 99.76 at 101.1; with 3 conv 99.27 at 8.73 and
+	// 99.14 at 8.77; with 10 conv 99.24 at 8.72 and 99.38 at 9.10, diurnal 99.86 at 105.7 and 99.80 at
+	// 107.8; when all were taken to get the mean length, conv 98.22 at 8.03 and 98.35 at 8.01. Half and
+	// twice: matters (8: batches +0.0 pt, +4.5 %).
 	hangUpPoints = 4
 	// minFreeTime is the least share of an engine's time that prompts leave; it keeps a division
 	// defined. Origin: not measured. Half and twice: no effect.
@@ -227,11 +226,11 @@ const (
 	// maxIntervalError is a share: by how much the time between two readings of a pod may differ from
 	// that of the bins whose requests are counted. Origin: not measured. Half and twice: no effect.
 	maxIntervalError = 0.5
-	// minRatioBins and minRatioRequests are bins and requests before the engine requests per HTTP
-	// request are believed, sameRatio the share by which they may differ and count as the same,
-	// maxRatio the most prompts of one HTTP request. Origin: not measured. Half and twice: minRatioBins
-	// matters (10: failures -2.0 pt, -2.1 %); minRatioRequests small effect; sameRatio matters (0.05:
-	// failures -0.5 pt, -2.2 %; 0.2: failures -2.0 pt, -2.1 %); maxRatio no effect.
+	// minRatioBins and minRatioRequests are bins and requests before the engine requests per HTTP request
+	// are believed, sameRatio the share by which they may differ and count as the same, maxRatio the most
+	// prompts of one HTTP request. Origin: not measured. Half and twice: minRatioBins matters (10:
+	// failures -1.0 pt, +0.2 %); minRatioRequests matters (200: batches -0.0 pt, -6.4 %); sameRatio
+	// matters (0.05: failures -0.5 pt, -2.2 %; 0.2: failures -2.0 pt, -2.1 %); maxRatio no effect.
 	minRatioBins, minRatioRequests, sameRatio, maxRatio = 5, 100, 0.1, 1e4
 	// lengthsFade is per bin: half of the weight is of the last 10 minutes. Origin: not measured; the
 	// study has half in 5 minutes (2.3 A). Half and twice: matters (0.99425: failures -1.0 pt, -0.8 %;
@@ -280,8 +279,8 @@ const (
 	// maxHidden is a factor: how much more than a sum of its parts an engine may do whose prompts hide
 	// behind the reading of the weights. Origin: L40S, 1 and 1.15: conv x8 12.5 and 12.1, ramp 7.10 and
 	// 6.56, Mooncake 83.8 and 81.0 GPU-hours. Without a limit an engine that does take the sum, with a
-	// base near the ITL objective, was thought to do three times as much. Half and twice: matters
-	// (1.075: small cache +0.0 pt, +11.7 %; 1.3: small cache -0.0 pt, -5.1 %).
+	// base near the ITL objective, was thought to do three times as much. Half and twice: matters (1.075:
+	// 16 at once +0.1 pt, +20.5 %; 1.3: small cache -0.0 pt, -5.1 %).
 	maxHidden = 1.15
 	// minComputeLoad is the share of compute where the ITL objective leaves less. Origin: not measured.
 	// Half and twice: no effect.
@@ -303,7 +302,7 @@ const (
 	// back. Origin: half of vLLM's smallest default, 2,048. Half and twice: no effect.
 	roomyStep = 1000
 	// limitBins is the bins in a row after which the limit is believed. Origin: not measured. Half and
-	// twice: small effect.
+	// twice: no effect.
 	limitBins = 3
 )
 
@@ -340,7 +339,7 @@ const (
 // Misses by load.
 const (
 	// The load of a replica is cut into steps of loadStep, up to 1.6. Origin: not measured. Half and
-	// twice: matters (0.025: azure conv +0.1 pt, +171.1 %; 0.1: 16 at once -0.0 pt, +46.5 %).
+	// twice: matters (0.025: azure conv +0.1 pt, +106.0 %; 0.1: noise -0.1 pt, -30.2 %).
 	loadStep = 0.05
 	// loadSteps is how many there are. Origin: not measured. Half fails, for endLikelihood is beyond
 	// it; twice: no effect.
@@ -357,7 +356,7 @@ const (
 	// so that it is tried again. Origin: with four hours for both, pods that never became Ready cost 13
 	// instead of 8 replicas for hours; with half an hour for both, a day cost 97.0 instead of 92.9
 	// GPU-hours. Half and twice: visitedFade matters (0.9981: failures -5.3 pt, -3.4 %; 0.9924: slow
-	// starts +4.3 pt, -2.1 %); unvisitedFade small effect.
+	// starts +4.3 pt, -2.1 %); unvisitedFade matters (0.99904: batches +0.0 pt, +4.4 %).
 	visitedFade, unvisitedFade = 0.9962, 0.99952
 	// episodeThreshold is the share of misses from which they are part of an episode. Origin: not
 	// measured. Half and twice: small effect.
@@ -378,14 +377,14 @@ const (
 // unvisitedFade.
 const (
 	// Origin: the steepest is measured (above), the others are not measured. Half and twice: steepWidth
-	// matters (0.01: batches +0.0 pt, +6.7 %; 0.04: failures -5.5 pt, -1.2 %); middleWidth matters
+	// matters (0.01: slow starts +0.1 pt, -3.7 %; 0.04: failures -5.5 pt, -1.2 %); middleWidth matters
 	// (0.03: failures -5.2 pt, -9.0 %; 0.12: slow starts +4.3 pt, -5.5 %); flatWidth matters (0.05:
-	// failures -4.6 pt, +0.1 %; 0.2: long prompts +0.8 pt, +37.4 %).
+	// failures -4.6 pt, +0.1 %; 0.2: long prompts +0.8 pt, +38.1 %).
 	steepWidth, middleWidth, flatWidth = 0.02, 0.06, 0.1
 	// Origin: not measured; from B on each is about four times the one before. Half and twice: floorA
 	// matters (0.00025: failures -1.3 pt, -0.8 %; 0.001: failures +0.6 pt, -1.4 %); floorB matters
-	// (0.0025: failures -1.6 pt, +0.6 %; 0.01: long prompts -0.4 pt, -7.3 %); floorC matters (0.01:
-	// failures -1.1 pt, -1.8 %); floorD matters (0.16: failures -1.1 pt, -1.8 %); floorE no effect.
+	// (0.0025: failures -1.6 pt, +0.6 %; 0.01: long prompts -0.3 pt, -5.2 %); floorC matters (0.01:
+	// failures -1.1 pt, -1.8 %); floorD matters (0.16: failures -1.1 pt, -1.8 %); floorE small effect.
 	floorA, floorB, floorC, floorD, floorE = 0.0005, 0.005, 0.02, 0.08, 0.3
 	// widths and floors are how many of them there are. Not tuned.
 	widths, floors = 3, 5
@@ -394,10 +393,10 @@ const (
 	// +4.9 pt, +40.7 %; 12: failures -1.1 pt, -1.0 %); centres matters (8: 16 at once +0.1 pt, +207.4
 	// %; 30: failures -1.1 pt, -1.0 %).
 	firstCentre, centres = 6, 15
-	// priorCentre and priorSpread, loads, are what is believed before anything was seen. Origin: a
-	// sharper or wider prior was no better on the development cells. Half and twice: priorCentre
-	// matters (0.95: long prompts -0.2 pt, -5.8 %; 0.8: noise +0.0 pt, -13.0 %); priorSpread matters
-	// (0.06: long prompts -1.1 pt, -17.5 %; 0.24: slow starts +4.3 pt, +0.3 %).
+	// priorCentre and priorSpread, loads, are what is believed before anything was seen. Origin: a sharper
+	// or wider prior was no better on the development cells. Half and twice: priorCentre matters (0.95:
+	// azure conv -0.1 pt, -3.0 %; 0.8: noise +0.0 pt, -13.0 %); priorSpread matters (0.06: long prompts
+	// -1.0 pt, -17.2 %; 0.24: slow starts +4.3 pt, +0.3 %).
 	priorCentre, priorSpread = 0.9, 0.12
 	// likelihoodWeight discounts each observed request: misses are correlated, so ten requests count as
 	// one independent trial. Origin: not measured. Half and twice: matters (0.05: failures -1.0 pt,
@@ -430,15 +429,15 @@ const (
 	// and twice: matters (0.85: failures -3.4 pt, +1.4 %; 0.4: slow starts +4.4 pt, +5.5 %).
 	plannedShare = 0.7
 	// shareAboveFloor of the planned share of misses is allowed above the floor, where replicas cannot
-	// reach the goal. Origin: not measured. Half and twice: matters (0.25: long prompts +0.3 pt, +8.2
-	// %; 1: failures -4.9 pt, +1.0 %).
+	// reach the goal. Origin: not measured. Half and twice: matters (0.25: long prompts +0.4 pt, +9.7 %;
+	// 1: failures -4.9 pt, +1.0 %).
 	shareAboveFloor = 0.5
 	// maxBlindGrowth is a factor on the Ready pods while no arrivals are known: requests in flight hold
 	// the queue, too. Origin: not measured. Half and twice: no effect.
 	maxBlindGrowth = 2
-	// minTargetLoad is the least part of a replica's rate that is planned with. Origin: on Mooncake
-	// 0.17 gives 98.8 at 71.7, 0.2 gives 98.6 at 65.7, 0.15 gives 98.9 at 74.8. Half and twice: matters
-	// (0.34: long prompts -0.5 pt, -10.0 %).
+	// minTargetLoad is the least part of a replica's rate that is planned with. Origin: on Mooncake 0.17
+	// gives 98.8 at 71.7, 0.2 gives 98.6 at 65.7, 0.15 gives 98.9 at 74.8. Half and twice: matters (0.34:
+	// long prompts -0.5 pt, -7.4 %).
 	minTargetLoad = 0.17
 	// The search ends within planPrecision replicas, or planRelativePrecision of them. Origin: a
 	// twentieth of a replica is not worth one more (pkg/decider). Half and twice: planPrecision matters
