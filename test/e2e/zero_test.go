@@ -94,7 +94,8 @@ func sleeperService(t *testing.T, namespace, name string, a annotations) *servic
 
 func (r revision) waitZero() {
 	r.t.Helper()
-	r.waitReplicas(zeroSettle, "at zero", exactly(0))
+	_, longest := drainStreams(r.t) // the way begins when the last stream has ended
+	r.waitReplicas(longest+zeroSettle, "at zero", exactly(0))
 	eventually(r.t, settle, r.revision+" has no pod", func() (bool, string) { n := len(r.pods()); return n == 0, fmt.Sprint(n, " pods") })
 }
 
