@@ -104,7 +104,10 @@ func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deplo
 // of a container, name one.
 func mayBeEngine(pa *v1alpha1.PodAutoscaler, s config.Settings, containers []corev1.Container) bool {
 	read := pa.Status.GetCondition(autoscaling.ConditionEngineReadable)
-	return read != nil && read.IsTrue() || expectsEngine(s) || slices.ContainsFunc(containers, func(c corev1.Container) bool {
+	if read != nil && read.IsTrue() || expectsEngine(s) {
+		return true
+	}
+	return slices.ContainsFunc(containers, func(c corev1.Container) bool {
 		return c.Name != queueProxy && engines.Detect(slices.Concat(c.Command, c.Args, []string{c.Image})...) != ""
 	})
 }
