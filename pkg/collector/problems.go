@@ -59,23 +59,25 @@ const (
 // where foreign is true.
 func (old *trouble) next(at time.Time, err error, foreign bool) *trouble {
 	now := &trouble{since: at, cause: fineCause(err), message: short(err.Error())}
+	rest := firstRest
 	if old != nil {
 		now.since = old.since
+		rest = max(2*old.rest, firstRest)
 	}
-	longest := time.Duration(0)
-	switch {
-	case isCostly(now.cause):
-		longest = maxRest
-	case foreign && isOfAnotherProgram(now.cause):
-		longest = maxForeignRest
-	default:
-		return now
-	}
-	now.rest = firstRest
-	if old != nil && old.rest > 0 {
-		now.rest = min(2*old.rest, longest)
-	}
+	now.rest = min(rest, longestRest(now.cause, foreign))
 	return now
+}
+
+// longestRest is the most that is added to the interval after failures with the cause, 0 for none.
+func longestRest(cause string, foreign bool) time.Duration {
+	switch {
+	case isCostly(cause):
+		return maxRest
+	case foreign && isOfAnotherProgram(cause):
+		return maxForeignRest
+	default:
+		return 0
+	}
 }
 
 // isCostly reports whether a failure with the cause took much memory or CPU.

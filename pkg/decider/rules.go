@@ -43,9 +43,9 @@ func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
 // unreachable removes the pods of a revision without a route: at once if none is Ready,
 // otherwise when no request was in flight for a whole stable window. Until then every
 // pod stays, because Kubernetes chooses the pods to delete and does not know which of
-// them still streams an answer. No pod is added, with one exception:
-// while requests wait and no pod is Ready, there is one. The gateway may still use its
-// previous routes and send requests here.
+// them still streams an answer. No pod is added, with one
+// exception: while requests wait and no pod is Ready, there is one. The gateway may still
+// use its previous routes and send requests here.
 func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
 	if spec.Reachable {
 		return outcome{replicas: d.Replicas}

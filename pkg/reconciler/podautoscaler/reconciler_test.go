@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
+	"knative.dev/pkg/apis"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/ptr"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -74,6 +75,11 @@ func TestReconcile_oneRequestAtATime(t *testing.T) {
 		b.reconcile(pa)
 		if w := b.watched[revisionOf(pa)]; w.Port != tt.port {
 			t.Errorf("%s: engine page on port %d, want %d", tt.name, w.Port, tt.port)
+		}
+		set(pa, apis.Condition{Type: autoscaling.ConditionEngineReadable, Status: corev1.ConditionTrue})
+		b.reconcile(pa)
+		if w := b.watched[revisionOf(pa)]; w.Port != 8000 {
+			t.Errorf("%s, read before as an engine: engine page on port %d, want 8000", tt.name, w.Port)
 		}
 	}
 }
