@@ -32,7 +32,7 @@ func editConfig(t *testing.T, namespace, name string, keys map[string]string) {
 
 func setData(t *testing.T, namespace, name string, change func(map[string]string) map[string]string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), slowness*30*time.Second)
 	defer cancel()
 	maps := cluster.kube.CoreV1().ConfigMaps(namespace)
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {

@@ -72,10 +72,11 @@ func newFaultRun(t *testing.T, random *rand.Rand) *faultRun {
 		"metric": "concurrency=4,num_requests_waiting=4", "initial-scale": "3", "max-scale": "8", "target-utilization-percentage": "100",
 	}, "--token=50ms").start()
 	r := &faultRun{revision: s.current(), t: t, random: random, injected: map[string]int{}}
-	r.waitPods(settle, steadyReplicas)
+	// Before the third pod is Ready: without load the count would go down again meanwhile.
 	r.clients = s.clients(load.Shape{Prompt: 4, Tokens: 20}, steadyClients)
 	time.Sleep(15 * time.Second) // a stable window of this load
 	r.waitReplicas(settle, "steady load needs three replicas", exactly(steadyReplicas))
+	r.waitPods(settle, steadyReplicas)
 	r.history = r.watchReplicas()
 	return r
 }

@@ -64,7 +64,7 @@ func (e *environment) makeGatewayBystanders(ctx context.Context) error {
 // waitUntouched waits until nobody has written the bystanders for two seconds:
 // Istio gives even a route that is not its own an empty status once.
 func (e *environment) waitUntouched(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, slowness*30*time.Second)
 	defer cancel()
 	last, since := "", time.Now()
 	return testbed.Poll(ctx, 200*time.Millisecond, func() (bool, string) {

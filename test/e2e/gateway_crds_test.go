@@ -65,7 +65,7 @@ func takeDefinition(t *testing.T, name string) (restore func()) {
 			return
 		}
 		restored = true
-		ctx, cancel := context.WithTimeout(context.Background(), settle)
+		ctx, cancel := context.WithTimeout(context.Background(), slowness*settle)
 		defer cancel()
 		if err := testbed.Poll(ctx, time.Second, func() (bool, string) {
 			_, err := testbed.Kubectl(ctx, string(text), "apply", "--server-side", "-f", "-")

@@ -166,7 +166,7 @@ func (e *environment) removeGateway(ctx context.Context) error {
 	if theGateway.address == "" {
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, served)
+	waiting, cancel := context.WithTimeout(ctx, slowness*served)
 	defer cancel()
 	if err := testbed.Poll(waiting, time.Second, func() (bool, string) {
 		left, err := ofGateway(ctx, gatewayNamespace) // not to end as waiting does: what is left says more

@@ -142,7 +142,7 @@ func (e *environment) install(ctx context.Context) error {
 	if out, err := testbed.Kubectl(ctx, text, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, slowness*2*time.Minute)
 	defer cancel()
 	if err := testbed.Poll(ctx, time.Second/2, func() (bool, string) { return e.serving(ctx) }); err != nil {
 		return err

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 }
 
 func runAll(m *testing.M) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), slowness*5*time.Minute)
 	defer cancel()
 	env, err := newEnvironment()
 	if err != nil {
@@ -40,7 +40,7 @@ func runAll(m *testing.M) int {
 		fmt.Println("e2e: IPA_E2E_KEEP is set, the adapter stays installed")
 		return code
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel = context.WithTimeout(context.Background(), slowness*3*time.Minute)
 	defer cancel()
 	if err := env.removeGateway(ctx); err != nil {
 		return failed("removing the Gateway", err)

@@ -27,7 +27,7 @@ import (
 const (
 	autoscalingPrefix = "autoscaling.knative.dev/"
 	port              = 8000
-	// settle is the deadline of anything that a few scrapes and one pod start decide.
+	// settle is how long anything takes that a few scrapes and one pod start decide; see slowness.
 	settle = 60 * time.Second
 )
 
@@ -61,7 +61,11 @@ func namespaceFor(t *testing.T) string {
 func makeNamespace(t *testing.T, name string) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"ipa-e2e": "true"}}}
-	if _, err := cluster.kube.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
+	err := againIfSlow(t, func() error {
+		_, err := cluster.kube.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil && !apierrs.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeNamespace(t, name) })
@@ -69,7 +73,7 @@ func makeNamespace(t *testing.T, name string) {
 
 // removeNamespace does not wait for pods to drain: nobody needs their answers any more.
 func removeNamespace(t *testing.T, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), slowness*time.Minute)
 	defer cancel()
 	if t.Failed() {
 		diagnose(ctx, t, name)
@@ -151,7 +155,13 @@ func (s *service) object() *servingv1.Service {
 // create makes the Service without waiting for it.
 func (s *service) create() *service {
 	s.t.Helper()
-	if _, err := cluster.knative.ServingV1().Services(s.namespace).Create(s.t.Context(), s.object(), metav1.CreateOptions{}); err != nil {
+	tries := 0
+	err := againIfSlow(s.t, func() error {
+		tries++
+		_, err := cluster.knative.ServingV1().Services(s.namespace).Create(s.t.Context(), s.object(), metav1.CreateOptions{})
+		return err
+	})
+	if err != nil && (tries == 1 || !apierrs.IsAlreadyExists(err)) {
 		s.t.Fatal(err)
 	}
 	return s
@@ -180,7 +190,7 @@ func (s *service) start() *service {
 func (s *service) update(change func(*servingv1.Service)) {
 	s.t.Helper()
 	services := cluster.knative.ServingV1().Services(s.namespace)
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	once := func() error {
 		svc, err := services.Get(s.t.Context(), s.name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -188,7 +198,8 @@ func (s *service) update(change func(*servingv1.Service)) {
 		change(svc)
 		_, err = services.Update(s.t.Context(), svc, metav1.UpdateOptions{})
 		return err
-	})
+	}
+	err := againIfSlow(s.t, func() error { return retry.RetryOnConflict(retry.DefaultRetry, once) })
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ const (
 // after the other: other tests have revisions that would go to zero meanwhile.
 func setActivatorMetrics(t *testing.T, protocol string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), slowness*2*time.Minute)
 	defer cancel()
 	value := "null"
 	if protocol != "" {
