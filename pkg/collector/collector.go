@@ -171,7 +171,7 @@ type Collector struct {
 	tables  *engine.Tables
 	metrics *metrics
 	clock   clock
-	large   largePages
+	large   *largePages
 	// activators reads what waits in Knative's activators.
 	activators *activators
 	// scheduler has every target that was started; scratches and rooms are for its workers.

@@ -18,20 +18,22 @@ type scratch struct {
 
 // room is what reading and decoding one page needs.
 type room struct {
-	body    bytes.Buffer
-	parsers map[string]*engine.Parser
-	stat    engine.Stat
-	report  asmetrics.Stat
+	body bytes.Buffer
+	// passedOver is how many bytes of a picker's page were read and not kept.
+	passedOver int
+	parsers    map[string]*engine.Parser
+	stat       engine.Stat
+	report     asmetrics.Stat
 	// requests and engine are the decoded sample of the one or the other source.
 	requests requestSample
 	engine   engineSample
-	// large is where the permit for a page beyond smallBody goes back to; nil without one.
-	large largePages
+	// giveBack gives the permit for a page beyond smallBody back; nil without one.
+	giveBack func()
 }
 
 func newRoom() *room { return &room{parsers: map[string]*engine.Parser{}} }
 
-// size is that of the page in bytes.
+// size is that of the page in bytes, as far as it was kept.
 func (s *scratch) size() int {
 	if s.room == nil {
 		return 0
@@ -39,18 +41,28 @@ func (s *scratch) size() int {
 	return s.body.Len()
 }
 
+// cost is the size of a page that takes as long to read: bytes that are passed over take a
+// quarter of the time of those that are parsed.
+func (s *scratch) cost() int {
+	if s.room == nil {
+		return 0
+	}
+	return s.body.Len() + s.passedOver/4
+}
+
 // reset makes the room ready for another page. After a page beyond smallBody it is made
 // anew: buffer and parsers have grown to the size of the page, and one pod with such a
 // page visits every room in turn.
 func (r *room) reset() {
-	large := r.large
+	giveBack := r.giveBack
 	if r.body.Cap() > 2*smallBody+bytes.MinRead {
 		*r = *newRoom()
 	}
 	r.body.Reset()
-	if large != nil {
-		r.large = nil
-		large.release()
+	r.passedOver = 0
+	if giveBack != nil {
+		r.giveBack = nil
+		giveBack()
 	}
 }
 

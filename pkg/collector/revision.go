@@ -167,7 +167,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (n news) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, err := o.at, o.err
-	t.took, t.extra = o.took, extra(s.size())
+	t.took, t.extra = o.took, extra(s.cost())
 	p := t.pod
 	if p.targets[t.source] != t {
 		return news{} // the pod left while it answered

@@ -186,7 +186,7 @@ func (c *Collector) nextTurn(t *target, confirm bool) time.Time {
 	return now.Add(wait)
 }
 
-// extra is what a page of n bytes adds to the interval of its target: a second per
+// extra is what a page that costs n bytes adds to the interval of its target: a second per
 // MiB beyond smallBody. A MiB takes 1 to 3 ms to parse, so that 300 pods with pages
 // of 2 MiB take less than half a core.
 func extra(n int) time.Duration {

@@ -74,6 +74,17 @@ const (
 	isThere
 )
 
+// engine is that of the page that was learned; nil when none was.
+func (l *Layout) engine() *compiled {
+	if l == nil {
+		return nil
+	}
+	if k := l.known.Load(); k != nil {
+		return k.engine
+	}
+	return nil
+}
+
 // learns reports whether the next page should be learned.
 func (l *Layout) learns(e *compiled) bool {
 	k := l.known.Load()
@@ -210,12 +221,22 @@ func (p *Parser) recall(page []byte) (int, error) {
 	return end + 1, nil
 }
 
+// hashedAtOnce is the length in bytes up to which what a known line hashes is hashed without
+// a look for the end of the page's line: 130 is usual, and a search for every line would
+// cost 6 % of a page's time.
+const hashedAtOnce = 512
+
 // find returns the index of the expected line or the one after, -1 when the page begins
-// with neither.
+// with neither. It reads no more of the page than the page's first line, or hashedAtOnce
+// bytes: short lines where long ones are expected cost no more than others.
 func (r *recollection) find(seed maphash.Seed, page []byte) int {
 	for i := r.next; i < min(r.next+2, len(r.known.lines)); i++ {
 		l := &r.known.lines[i]
-		if n := int(l.length); n < len(page) && maphash.Bytes(seed, page[:n]) == l.hash {
+		n := int(l.length)
+		if n >= len(page) || n > hashedAtOnce && bytes.IndexByte(page[:n], '\n') >= 0 {
+			continue
+		}
+		if maphash.Bytes(seed, page[:n]) == l.hash {
 			return i
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // sample is one line of a page cut into its parts. The slices point into the
@@ -228,20 +227,15 @@ func labelNameEnd(b []byte) int {
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || c == '_' || 'A' <= c && c <= 'Z' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 
+// typeLine begins a line that declares the type of a family.
+var typeLine = []byte("# TYPE ")
+
 // typeName returns the family that a "# TYPE name type" line declares, or nil.
 func typeName(line []byte) []byte {
-	rest, ok := bytes.CutPrefix(line, []byte("# TYPE "))
+	rest, ok := bytes.CutPrefix(line, typeLine)
 	if !ok {
 		return nil
 	}
 	rest = skipBlank(rest)
 	return rest[:nameEnd(rest)]
-}
-
-// knownPrefix reports whether a line, sample or comment, is about a family with the prefix.
-func knownPrefix(line []byte, prefix string) bool {
-	if name := typeName(line); name != nil {
-		return strings.HasPrefix(string(name), prefix)
-	}
-	return bytes.HasPrefix(skipBlank(line), []byte(prefix))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -69,6 +70,34 @@ func TestParse_isLinear(t *testing.T) {
 				t.Errorf("%d bytes take %v and %d bytes %v: %.1f times as long per byte", len(tt.small), small, len(tt.large), large, perByte)
 			}
 		})
+	}
+}
+
+// Where a layout expects lines of 60 KB, a page of empty lines would have each of them hash
+// 120 KB: a page of 100 KB took seconds.
+func TestParseLike_shortLinesForLongOnes(t *testing.T) {
+	series := "vllm:num_requests_running 1\n"
+	long := "# HELP x " + strings.Repeat("y", 60_000) + "\n"
+	short := []byte(strings.Repeat("\n", 100_000) + series)
+	p, err := NewTables().NewParser("", 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := func(l *Layout, page []byte) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			if err := p.ParseLike(l, never, page, new(Stat)); err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	var l Layout
+	took(&l, []byte(long+long+series))
+	if with, without := took(&l, short), took(nil, short); with > 10*without {
+		t.Errorf("%v with a layout, %v without", with, without)
 	}
 }
 
@@ -162,7 +191,7 @@ func TestCopyPicker(t *testing.T) {
 		}
 	}
 	var kept bytes.Buffer
-	n, err := CopyPicker(&kept, &page, 64<<10)
+	n, err := CopyPicker(&kept, &page, 64<<10, never)
 	if err != nil || kept.Len() > 32<<10 {
 		t.Fatalf("%d of %d bytes kept, %v; want at most 32 KiB", kept.Len(), n, err)
 	}
@@ -172,9 +201,22 @@ func TestCopyPicker(t *testing.T) {
 	}
 }
 
+// 32 MiB of empty lines are 33 KB with gzip, and a second of CPU time when all are read.
+func TestCopyPicker_bounds(t *testing.T) {
+	empty := bytes.Repeat([]byte("\n"), 32<<20)
+	n, err := CopyPicker(io.Discard, bytes.NewReader(empty), 64<<10, never)
+	if !errors.Is(err, ErrTooLarge) || n > 2*maxPickerLines {
+		t.Errorf("%v after %d bytes, want ErrTooLarge after %d lines", err, n, maxPickerLines)
+	}
+	n, err = CopyPicker(io.Discard, bytes.NewReader(empty), 64<<10, func() bool { return true })
+	if !errors.Is(err, ErrStopped) || n > 64<<10 {
+		t.Errorf("%v after %d bytes, want ErrStopped at once", err, n)
+	}
+}
+
 func TestCopyPicker_longLine(t *testing.T) {
 	var kept bytes.Buffer
-	if _, err := CopyPicker(&kept, bytes.NewReader(linesOf(1<<20, strings.Repeat("x", 70<<10)+"%d")), 64<<10); !errors.Is(err, ErrTooLarge) {
+	if _, err := CopyPicker(&kept, bytes.NewReader(linesOf(1<<20, strings.Repeat("x", 70<<10)+"%d")), 64<<10, never); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("%v, want ErrTooLarge", err)
 	}
 }

@@ -33,7 +33,10 @@ const (
 	linesPerCheck = 256
 )
 
-// Parser reads pages of one target. It reads only the families that its
+// byteOrderMark is what some programs write before UTF-8.
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+// Parser reads pages. It reads only the families that its
 // engine's table names; other lines are passed over after their name. It keeps
 // its buffers from page to page, so a steady page allocates nothing. A Parser
 // is not safe for concurrent use.
@@ -42,7 +45,7 @@ type Parser struct {
 	maxLine int
 	// named is the engine the user named; nil asks for detection.
 	named *compiled
-	// current is the engine of the last page.
+	// current is the engine of the present page.
 	current *compiled
 	totals  []total
 	cache   cacheParts
@@ -81,7 +84,8 @@ func (p *Parser) Parse(page []byte, s *Stat) error {
 // linear in the length of the page. The parser keeps no part of the page.
 func (p *Parser) ParseLike(layout *Layout, stop func() bool, page []byte, s *Stat) error {
 	defer p.dropPage()
-	if err := p.detect(page); err != nil {
+	page = bytes.TrimPrefix(page, byteOrderMark)
+	if err := p.detect(layout, page); err != nil {
 		return err
 	}
 	p.reset()
@@ -144,33 +148,21 @@ func (p *Parser) dropPage() {
 	clear(p.sample.labels[:cap(p.sample.labels)])
 }
 
-// detect finds the first engine in the order of the tables whose prefix is on
-// the page: Triton with TensorRT-LLM has Triton's own families too. The engine of
-// the last page is kept as long as the page still has its prefix.
-func (p *Parser) detect(page []byte) error {
-	if p.named != nil || p.current != nil && !p.current.general && bytes.Contains(page, []byte(p.current.prefix)) {
+// detect finds the engine whose page this is, when the user named none. The page of a layout
+// that was learned from an engine is that engine's as long as a family of it is there; what
+// pages of other pods the parser has read before is of no importance.
+func (p *Parser) detect(l *Layout, page []byte) error {
+	if p.named != nil {
 		return nil
 	}
-	for _, e := range p.tables.engines {
-		if hasFamily(page, e.prefix) {
-			p.current = e
-			return nil
-		}
+	if e := l.engine(); e != nil && !e.general && hasFamily(page, e.prefix) {
+		p.current = e
+		return nil
 	}
-	return p.notEngine(page)
-}
-
-// hasFamily reports whether a line of the page is about a family with the prefix.
-func hasFamily(page []byte, prefix string) bool {
-	if !bytes.Contains(page, []byte(prefix)) {
-		return false
+	if p.current = p.tables.detect(page); p.current == nil {
+		return p.notEngine(page)
 	}
-	for line := range bytes.Lines(page) {
-		if knownPrefix(line, prefix) {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 // notEngine says what is on the page instead of an engine's metrics.

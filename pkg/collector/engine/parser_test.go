@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"strconv"
@@ -292,25 +293,32 @@ func TestParse_absentCountersAreZeroOnlyWhenIdle(t *testing.T) {
 	}
 }
 
-// One parser may meet another engine on the same target, and forgets the last page.
-func TestParse_reuse(t *testing.T) {
-	p, err := NewTables().NewParser("", 64<<10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s Stat
+// A parser goes from target to target: what a page says does not depend on the page before,
+// whichever engines, and whoever's pods, the two are of.
+func TestParse_everyPageAfterEveryOther(t *testing.T) {
 	all := pages(t)
-	for _, name := range []string{"vllm-dp2-synthetic.prom.txt", "sglang-synthetic.prom.txt", "vllm-v0-synthetic.prom.txt"} {
-		if err := p.Parse(all[name], &s); err != nil {
+	all["one series of every engine"] = []byte("te_x 1\ntgi_x 1\nllamacpp:x 1\nnv_inference_x 1\nvllm:num_requests_running 1\n")
+	for before, first := range all {
+		p, err := NewTables().NewParser("", 64<<10)
+		if err != nil {
 			t.Fatal(err)
 		}
-		fresh, _ := parse(t, "", all[name])
-		if diff := cmp.Diff(fresh, s, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%s by a used parser (-fresh +used):\n%s", name, diff)
+		for name, page := range all {
+			var s Stat
+			_ = p.Parse(first, &s)
+			got := p.Parse(page, &s)
+			fresh, want := parse(t, "", page)
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s after %s: %v, want %v", name, before, got, want)
+				continue
+			}
+			if diff := cmp.Diff(fresh, s, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); want == nil && diff != "" {
+				t.Errorf("%s after %s (-fresh +used):\n%s", name, before, diff)
+			}
 		}
-	}
-	if err := p.Parse([]byte("python_info 1\n"), &s); !errors.Is(err, ErrNotEngine) {
-		t.Errorf("err = %v, want ErrNotEngine", err)
+		if err := p.Parse([]byte("python_info 1\n"), new(Stat)); !errors.Is(err, ErrNotEngine) {
+			t.Errorf("err = %v, want ErrNotEngine", err)
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 type Tables struct {
 	engines []*compiled
 	picker  *compiled
+	// byFirst has the indices of the engines by the first byte of their prefix.
+	byFirst [256][]int
 	// seed is that of the identities of series and lines.
 	seed maphash.Seed
 }
@@ -21,6 +23,7 @@ type Tables struct {
 func NewTables() *Tables {
 	t := &Tables{picker: compile(picker()), seed: maphash.MakeSeed()}
 	for _, e := range engines.All() {
+		t.byFirst[e.Prefix[0]] = append(t.byFirst[e.Prefix[0]], len(t.engines))
 		t.engines = append(t.engines, compile(e))
 	}
 	return t
@@ -44,8 +47,9 @@ func (t *Tables) engine(name string) (*compiled, error) {
 
 // compiled is an engine with its exposition names resolved.
 type compiled struct {
-	name, prefix, rank string
-	general            bool
+	name, rank string
+	prefix     []byte
+	general    bool
 	// rows has a counter twice, with and without _total.
 	rows []engines.Row
 	// names maps a series name to the rows that read it.
@@ -68,7 +72,7 @@ type slot struct {
 }
 
 func compile(e engines.Engine) *compiled {
-	c := &compiled{name: e.Name, prefix: e.Prefix, rank: e.Rank, general: e.General, names: map[string][]slot{}}
+	c := &compiled{name: e.Name, prefix: []byte(e.Prefix), rank: e.Rank, general: e.General, names: map[string][]slot{}}
 	for _, r := range e.Rows {
 		if r.Kind == engines.Counter {
 			c.add(r, r.Family+"_total")
