@@ -48,6 +48,8 @@ type Options struct {
 	// BindAddress and Port are what to listen on; every address and 8443 by default.
 	BindAddress string
 	Port        int
+	// Limit bounds the connections of the port; nil bounds none.
+	Limit func(net.Listener) net.Listener
 	// Log is slog.Default() by default. The library underneath logs to klog.
 	Log *slog.Logger
 }
@@ -113,6 +115,9 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("metricsapi: %w", err)
 	}
 	defer listener.Close()
+	if s.o.Limit != nil {
+		listener = s.o.Limit(listener)
+	}
 	return s.serve(ctx, listener)
 }
 

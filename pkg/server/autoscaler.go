@@ -47,6 +47,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	warm := rollup.NewWarmUp(served, b.log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
+		Limit:     limitConnections,
 		Recording: serveRecording(b.Record, rec),
 		Register:  func() bool { return b.own.get().RegisterMetricsAPI },
 		View:      served,

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 )
 
 // newRegistry holds our own metrics, beginning with what was built.
@@ -61,7 +60,8 @@ func healthHandler(ready func() bool, alive func() error) http.Handler {
 	return mux
 }
 
-// The limits of every port that net/http serves. The metrics API has those of its library.
+// The limits of every port that net/http serves. The metrics API has those of its library, and
+// the limits of connections from here.
 const (
 	// readHeaderTimeout and readTimeout bound how long a client may send a request: a review
 	// of 3 MiB takes milliseconds inside a cluster.
@@ -72,9 +72,9 @@ const (
 	idleTimeout = time.Minute
 	// maxHeaderBytes bounds the header of a request.
 	maxHeaderBytes = 64 << 10
-	// maxConnections bounds the connections of one port, about 20 KiB of memory each. A further
-	// client waits until one ends.
-	maxConnections = 256
+	// maxConnections bounds the connections of one port, about 20 KiB of memory each, and
+	// maxOfAddress those of one address: no pod takes the port from kube-apiserver.
+	maxConnections, maxOfAddress = 512, 256
 	// shutdownTimeout is how long open requests may take after the end was asked for.
 	shutdownTimeout = time.Second
 )
@@ -106,7 +106,7 @@ func serveTLS(ctx context.Context, port int, h http.Handler, t *tls.Config) erro
 	if err != nil {
 		return fmt.Errorf("serving on port %d: %w", port, err)
 	}
-	if err := serveOn(ctx, netutil.LimitListener(listener, maxConnections), h, t); err != nil {
+	if err := serveOn(ctx, limitConnections(listener), h, t); err != nil {
 		return fmt.Errorf("serving on port %d: %w", port, err)
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 
 // The limits of reviews. Small ones have a gate of their own, so that large ones, which a
 // tenant can send through the API server, delay no ordinary pod. A review holds at most its
-// body, a copy of its objects and 10 MiB of Go values: together less than 100 MiB.
+// body, a copy of its objects and 10 MiB of Go values: together less than 100 MiB. Small bodies
+// that are still on their way have 64 MiB at most, 128 KiB for each of 512 connections.
 const (
 	// maxReview is the size of a review in bytes: an object of etcd's 1.5 MiB, twice.
 	maxReview = 3 << 20
@@ -26,6 +27,8 @@ const (
 	smallAtOnce, largeAtOnce = 32, 4
 	// maxWait is how long a review waits for its turn: the API server waits 2 s for a pod's.
 	maxWait = 500 * time.Millisecond
+	// maxRead is how long a body may take: kube-apiserver sends one in milliseconds.
+	maxRead = time.Second
 )
 
 // The answers that ipa_admission_reviews_total counts.
@@ -72,6 +75,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, text, code)
 		return
 	}
+	var body []byte
+	small := r.ContentLength <= smallReview
+	if small { // before its turn: a client that sends none of its body keeps nobody else out
+		var ok bool
+		if body, ok = h.read(w, r); !ok {
+			return
+		}
+	}
 	leave, ok := h.gates.enter(r.Context(), r.ContentLength)
 	if !ok {
 		h.answers.WithLabelValues(answerBusy).Inc()
@@ -80,10 +91,30 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	if err := h.answer(w, r); err != nil {
-		h.answers.WithLabelValues(answerInvalid).Inc()
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if !small {
+		if body, ok = h.read(w, r); !ok {
+			return
+		}
 	}
+	if err := h.answer(w, body); err != nil {
+		h.invalid(w, err)
+	}
+}
+
+// read reads the body, for at most maxRead; without all of it the client has its answer.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxRead)) // the server's own is longer
+	body := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, body); err != nil {
+		h.invalid(w, fmt.Errorf("reading the AdmissionReview: %w", err))
+		return nil, false
+	}
+	return body, true
+}
+
+func (h *handler) invalid(w http.ResponseWriter, err error) {
+	h.answers.WithLabelValues(answerInvalid).Inc()
+	http.Error(w, err.Error(), http.StatusBadRequest)
 }
 
 // refusedSize returns 0 for a request whose body may be read.
@@ -100,11 +131,7 @@ func refusedSize(r *http.Request) (code int, text string) {
 	return 0, ""
 }
 
-func (h *handler) answer(w http.ResponseWriter, r *http.Request) error {
-	body := make([]byte, r.ContentLength)
-	if _, err := io.ReadFull(r.Body, body); err != nil {
-		return fmt.Errorf("reading the AdmissionReview: %w", err)
-	}
+func (h *handler) answer(w http.ResponseWriter, body []byte) error {
 	kind, in, err := request(body)
 	if err != nil {
 		return err

@@ -136,6 +136,32 @@ ipa_admission_reviews_total{answer="busy",path="/x"} 1
 	})
 }
 
+// Clients that announce a small body and send none of it delay no other review.
+func TestHandler_bodiesThatDoNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := newHandler(nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, stop := io.Pipe()
+		var group sync.WaitGroup
+		for range 2 * smallAtOnce {
+			group.Go(func() {
+				r := httptest.NewRequest(http.MethodPost, "/x", body)
+				r.ContentLength = 100
+				r.Header.Set("Content-Type", "application/json")
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			})
+		}
+		synctest.Wait()
+		if got := ask(h, "/x", fmt.Sprintf(envelope, "CREATE", "{}")); got.Code != http.StatusOK {
+			t.Errorf("a review beside them: %d, want 200", got.Code)
+		}
+		stop.Close()
+		group.Wait()
+	})
+}
+
 // What the API server gets back over HTTP.
 func TestHandler_answers(t *testing.T) {
 	h := testHandler(t, nil)
