@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
@@ -121,6 +123,14 @@ func isWeighted(given map[string]string) bool {
 // names reports whether a metric is among the targets.
 func names(targets []target, m decider.Metric) bool {
 	return slices.ContainsFunc(targets, func(t target) bool { return t.Metric == m })
+}
+
+// DrainTimeout is the annotation of that name; 0 without it and where it is invalid.
+func DrainTimeout(pa *v1alpha1.PodAutoscaler) (timeout time.Duration) {
+	if read(pa.Annotations, autoscaling.DrainTimeoutKey, &timeout) != nil {
+		return 0
+	}
+	return timeout
 }
 
 // read sets to to an annotation's value; the error begins with the key.

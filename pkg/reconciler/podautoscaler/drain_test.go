@@ -37,6 +37,16 @@ func gated(name string, gate corev1.ConditionStatus, since time.Duration) *corev
 	return p
 }
 
+// onLostNode is what the node lifecycle controller makes of a pod whose node does not answer.
+func onLostNode(p *corev1.Pod) *corev1.Pod {
+	for i, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			p.Status.Conditions[i].Status, p.Status.Conditions[i].LastTransitionTime = corev1.ConditionFalse, metav1.Now()
+		}
+	}
+	return p
+}
+
 func costly(p *corev1.Pod) *corev1.Pod {
 	p.Annotations = map[string]string{corev1.PodDeletionCost: fmt.Sprint(drain.ReleaseCost)}
 	return p
@@ -87,6 +97,8 @@ func TestReconcile_drains(t *testing.T) {
 		{"at the timeout at the latest", 1, 2, []*corev1.Pod{gated("b", closed, 70*time.Second), gated("c", open, 0)}, []string{"b: release"}, "none", true, "1 pods", "Warning DrainTimeout"},
 		{"load returns", 2, 3, []*corev1.Pod{costly(gated("a", closed, time.Minute)), gated("b", closed, time.Minute), gated("c", open, 0)},
 			[]string{"b: open"}, `{"spec":{"replicas":2}}`, true, "1 pods", "Normal Rescued Brought 1 draining pods back"},
+		{"pods on a lost node go before those that serve", 1, 2, []*corev1.Pod{onLostNode(gated("x", open, time.Hour)), gated("c", open, 0)},
+			[]string{"x: close"}, "none", true, "1 pods are given up", "Normal Draining Gave up 1 of 2 pods"},
 		{"pods without the gate: only the cost", 1, 2, []*corev1.Pod{pod("llm-1", "x", ready()), pod("llm-1", "y", ready())}, []string{"x: release"}, "none", true, "1 pods", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

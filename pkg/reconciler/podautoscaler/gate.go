@@ -35,9 +35,29 @@ func gateOf(pod *corev1.Pod) (gate drain.Gate, closedAt time.Time) {
 	return drain.Unset, time.Time{}
 }
 
+// containersReady reports whether a pod is Ready but for its gate.
 func containersReady(pod *corev1.Pod) bool {
-	return condition(pod, corev1.ContainersReady) == corev1.ConditionTrue
+	return condition(pod, corev1.ContainersReady) == corev1.ConditionTrue && !isLost(pod)
 }
+
+// isLost reports whether a pod whose gate is open has become not Ready after the gate was opened,
+// for another reason than the gate or its containers: on a node that does not answer, the node
+// lifecycle controller changes the condition Ready alone.
+func isLost(pod *corev1.Pod) bool {
+	var opened, ended time.Time
+	for _, c := range pod.Status.Conditions {
+		switch {
+		case c.Type == autoscaling.ServingGate && c.Status == corev1.ConditionTrue:
+			opened = c.LastTransitionTime.Time
+		case c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse:
+			ended = c.LastTransitionTime.Time
+		}
+	}
+	return !opened.IsZero() && ended.Sub(opened) > lateKubelet
+}
+
+// lateKubelet is how long after a gate was opened a kubelet may still act on the closed one.
+const lateKubelet = 5 * time.Second
 
 // isDraining reports whether a pod is given up, or is on its way back and still has the
 // requests of before.

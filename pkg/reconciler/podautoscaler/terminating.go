@@ -1,16 +1,21 @@
 package podautoscaler
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/drain"
 	"github.com/knative-inference/autoscaler-adapter/pkg/terminating"
 )
 
-// Terminating returns the pods of our class that Kubernetes deletes and whose containers may
-// still run, of the revisions for which this process acts.
+// Terminating returns the pods that Kubernetes deletes and whose containers may still run, of
+// the revisions for which this process acts: those of our class, and those with our gate
+// whose revision was deleted or changed to another class.
 func (c *Controller) Terminating() []terminating.Pod { return c.terminating() }
 
 func (r *Reconciler) terminating(leads func(collector.Key) bool) (pods []terminating.Pod) {
@@ -20,11 +25,22 @@ func (r *Reconciler) terminating(leads func(collector.Key) bool) (pods []termina
 			continue
 		}
 		rev := collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
-		if leads(rev) && r.isOurs(rev) {
+		gate, closedAt := gateOf(pod)
+		if leads(rev) && (gate != drain.None || r.isOurs(rev)) && !r.timedOut(rev, pod, closedAt) {
 			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
 		}
 	}
 	return pods
+}
+
+// timedOut reports whether a pod was released because its drain took too long: to keep it
+// would make that time longer by all of timeoutSeconds.
+func (r *Reconciler) timedOut(rev collector.Key, pod *corev1.Pod, closedAt time.Time) bool {
+	if closedAt.IsZero() || deletionCost(pod) != drain.ReleaseCost {
+		return false
+	}
+	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
+	return err == nil && time.Since(closedAt) >= r.drainTimeout(pa, config.Settings{DrainTimeout: config.DrainTimeout(pa)})
 }
 
 // isOurs reports whether the PodAutoscaler of a revision is of our class.
