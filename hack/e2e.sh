@@ -110,7 +110,7 @@ case $group in
   default) select=(-skip '^Test(VLLM|Burst|KServe|Prometheus|KEDA)') limit=${LIMIT:-40m}
     export DURATION=${DURATION:-3m} SEED=${SEED:-$((16#$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)))} ;;
   gateway) select=(-run '^TestGateway') limit=40m ;;
-  vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=25m ;;
+  vllm) select=(-run '^TestVLLM' -skip '^TestVLLMFit') limit=${LIMIT:-25m} ;;
   fit) select=(-run '^TestVLLMFit') limit=25m ;;
   kserve) select=(-run '^TestKServe') limit=25m ;;
   prometheus) select=(-run '^TestPrometheus') limit=25m ;;

@@ -25,15 +25,18 @@ type engineSample struct {
 	created                        float64
 	// waitingNegative is those of waiting that have a negative priority, of a picker.
 	waitingNegative float64
-	totals          decider.Totals
+	// deferred is those of waiting that wait for something else than capacity; 0 where the
+	// engine gives no reason.
+	deferred float64
+	totals   decider.Totals
 	// implausible is true when a value was not believed.
 	implausible bool
 }
 
 // earlierSample is what is kept of a page when the next one has come.
 type earlierSample struct {
-	at                        time.Time
-	running, waiting, kvUsage float64
+	at                                  time.Time
+	running, waiting, deferred, kvUsage float64
 }
 
 // inFlight is the number of requests inside the engine.
@@ -45,7 +48,7 @@ func (e engineSample) inFlight() float64 { return e.running + e.waiting }
 // equal compares what decisions are made from; two unknowns are equal.
 func (e engineSample) equal(o engineSample) bool {
 	return same(e.running, o.running) && same(e.waiting, o.waiting) &&
-		same(e.waitingNegative, o.waitingNegative) && same(e.kvUsage, o.kvUsage) &&
+		same(e.waitingNegative, o.waitingNegative) && same(e.deferred, o.deferred) && same(e.kvUsage, o.kvUsage) &&
 		same(e.promptTokens, o.promptTokens) && same(e.generationTokens, o.generationTokens)
 }
 
@@ -96,6 +99,9 @@ func plausible(st *engine.Stat) engineSample {
 	e.running = e.within(st.Running, maxEngineRequests)
 	e.waiting = e.within(st.Waiting, maxEngineRequests)
 	e.waitingNegative = e.within(st.WaitingNegative, maxEngineRequests)
+	if e.deferred = e.within(st.Deferred, maxEngineRequests); !known(e.deferred) {
+		e.deferred = 0
+	}
 	e.kvUsage = math.Min(e.within(st.KVUsage, maxKVUsage), 1)
 	e.promptTokens = e.within(st.PromptTokens, maxTokens)
 	e.generationTokens = e.within(st.GenerationTokens, maxTokens)

@@ -77,6 +77,7 @@ func (p *pod) observe(now time.Time) decider.Pod {
 		return d
 	}
 	d.Running, d.Waiting = reading(p.engine.running), reading(p.engine.waiting)
+	d.Deferred = reading(p.engine.deferred)
 	d.KVCache = reading(100 * p.engine.kvUsage)
 	prompt, generation, _ := p.rates.perSecond()
 	d.PromptTokens, d.GenerationTokens = reading(prompt), reading(generation)
@@ -92,7 +93,7 @@ func (p *pod) previous() decider.PreviousSample {
 		e.running, e.waiting, e.kvUsage = math.NaN(), math.NaN(), math.NaN()
 	}
 	return decider.PreviousSample{
-		Kept: true, Running: reading(e.running), Waiting: reading(e.waiting), KVCache: reading(100 * e.kvUsage),
+		Kept: true, Running: reading(e.running), Waiting: reading(e.waiting), Deferred: reading(e.deferred), KVCache: reading(100 * e.kvUsage),
 		PromptTokens: reading(p.promptBefore), GenerationTokens: reading(p.generationBefore),
 	}
 }

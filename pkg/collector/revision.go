@@ -282,7 +282,7 @@ func (r *revision) storeRequests(p *pod, s requestSample, at time.Time) (n news)
 func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (n news) {
 	last, persisted := p.engine, p.persisted()
 	e.at = at
-	p.before = earlierSample{last.at, last.running, last.waiting, last.kvUsage}
+	p.before = earlierSample{last.at, last.running, last.waiting, last.deferred, last.kvUsage}
 	p.engine = e
 	p.promptBefore, p.generationBefore, _ = p.rates.perSecond()
 	p.rates.add(e, r.target.PanicWindow)

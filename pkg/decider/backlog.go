@@ -76,7 +76,7 @@ func (st backlogState) observe(obs Observation, target float64, window time.Dura
 func backlogPodsOf(obs Observation) (pods []backlogPod) {
 	for _, p := range obs.Pods {
 		if p.Phase == Ready && len(pods) < backlogPods {
-			pods = append(pods, backlogPod{p.Name, begun(p.Totals), believableRequests(p.Waiting)})
+			pods = append(pods, backlogPod{p.Name, begun(p.Totals), believableRequests(p.Last().queue())})
 		}
 	}
 	return pods

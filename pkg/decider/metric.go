@@ -143,8 +143,8 @@ func (m Metric) Describe() (d Description, known bool) {
 	case Waiting:
 		d = Description{API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests,
 			Target:      TargetRule{Default: FromConfig, Value: 5},
-			TargetMeans: "requests in the engine's own queue per replica",
-			ofPod:       func(s PreviousSample) Reading { return s.Waiting }, believe: believableRequests}
+			TargetMeans: "requests in the engine's own queue per replica, without those that wait for something else than capacity where the engine says so",
+			ofPod:       PreviousSample.queue, believe: believableRequests}
 	case KVCache:
 		d = Description{API: string(KVCache), Kind: Level, Over: Mean, Unit: "percent, 0 to 100",
 			Target:      TargetRule{Default: FromConfig, Value: 70, Min: 2, Max: 100, Unit: "percent", SmallerIs: "a share of 1, as vLLM's own gauge reports; 70 % is 70"},

@@ -60,11 +60,22 @@ func specType(spec *ast.ValueSpec) (string, bool) {
 
 // A metric that is none of the engine's has no value in a pod.
 func TestDescription_OfPod(t *testing.T) {
-	sample := PreviousSample{true, 1, 2, 100.4, 4, 5}
+	sample := PreviousSample{true, 1, 2, 100.4, 4, 5, 0}
 	for m, want := range map[Metric]Reading{Running: 1, Waiting: 2, KVCache: 100, PromptTokens: 4, GenerationTokens: 5} {
 		d, _ := m.Describe()
 		if got := d.plausible(sample); got != want {
 			t.Errorf("%s = %v, want %v", m, got, want)
+		}
+	}
+	queue, _ := Waiting.Describe()
+	for deferred, want := range map[Reading]Reading{1.5: 0.5, 2: 0, 3: 0, -1: 2, 1e300: 2} { // what cannot be is no reason
+		if got := queue.plausible(PreviousSample{Kept: true, Waiting: 2, Deferred: deferred}); got != want {
+			t.Errorf("2 wait, %v of them for something else: %v, want %v", deferred, got, want)
+		}
+	}
+	for _, waiting := range []Reading{Unknown(), -3} {
+		if got := queue.plausible(PreviousSample{Kept: true, Waiting: waiting, Deferred: 5}); got.Known() {
+			t.Errorf("%v wait: %v, want unknown", waiting, got)
 		}
 	}
 	for _, m := range []Metric{Concurrency, TTFTP95, SLO, "cpu"} {

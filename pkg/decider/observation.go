@@ -60,6 +60,9 @@ type Pod struct {
 	Age time.Duration
 	// Running and Waiting are requests in the engine now.
 	Running, Waiting Reading
+	// Deferred is those of Waiting that wait for something else than capacity (a KV transfer, a
+	// LoRA slot), which no replica shortens; 0 where the engine gives no reason.
+	Deferred Reading `json:",omitzero"`
 	// KVCache is the KV cache's use in percent, 0..100.
 	KVCache Reading
 	// PromptTokens and GenerationTokens are tokens per second over the last seconds.
@@ -83,11 +86,21 @@ type PreviousSample struct {
 	Kept bool
 	// The readings have the units of Pod's.
 	Running, Waiting, KVCache, PromptTokens, GenerationTokens Reading
+	Deferred                                                  Reading `json:",omitzero"`
+}
+
+// queue is the requests that wait for capacity.
+func (s PreviousSample) queue() Reading {
+	w, d := believableRequests(s.Waiting), believableRequests(s.Deferred)
+	if !w.Known() || !d.Known() {
+		return w
+	}
+	return max(w-d, 0)
 }
 
 // Last is the sample that the pod's readings come from.
 func (p *Pod) Last() PreviousSample {
-	return PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens}
+	return PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens, p.Deferred}
 }
 
 // Observation is all that is known of one revision at one time.

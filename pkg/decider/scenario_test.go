@@ -394,7 +394,7 @@ func podOf(s string) (p Pod, err error) {
 		case "was":
 			var was Reading
 			was, err = readingOf(value)
-			p.Previous = PreviousSample{true, was, was, was, was, was}
+			p.Previous = PreviousSample{true, was, was, was, was, was, 0}
 		case "starting":
 			p.Phase = Starting
 			p.Age, err = time.ParseDuration(value)

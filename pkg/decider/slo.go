@@ -53,7 +53,7 @@ func sloInput(obs Observation) slo.Input {
 		if p := &obs.Pods[i]; p.Phase == Ready {
 			in.Pods = append(in.Pods, slo.Pod{
 				Name: p.Name, ReadyAfter: p.ReadyAfter, Totals: &p.Totals,
-				Running: believableRequests(p.Running), Waiting: believableRequests(p.Waiting),
+				Running: believableRequests(p.Running), Waiting: believableRequests(p.Last().queue()),
 				KVCache: believablePercent(p.KVCache),
 			})
 		}

@@ -118,7 +118,7 @@ func (p *picks) observation(now time.Time, replicas int32) Observation {
 	}
 	for i := range o.Pods {
 		if p.n(3) == 0 {
-			o.Pods[i].Previous = PreviousSample{true, p.reading(300), p.reading(300), p.reading(120), p.reading(1e5), p.reading(1e5)}
+			o.Pods[i].Previous = PreviousSample{true, p.reading(300), p.reading(300), p.reading(120), p.reading(1e5), p.reading(1e5), 0}
 		}
 	}
 	for _, pod := range o.Pods {

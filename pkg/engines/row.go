@@ -107,6 +107,8 @@ const (
 	PrefixHits
 	// WaitingNegative is of endpoint pickers only.
 	WaitingNegative
+	// Deferred is those of Waiting that wait for something else than capacity.
+	Deferred
 	// The fields above are zero when their family is declared without a series;
 	// those below are not.
 	KVCapacity

@@ -18,6 +18,7 @@ func sglang() Engine {
 			{Field: Waiting, Family: "sglang:num_queue_reqs", Fold: SumRanks},
 			// Requests whose grammar is being compiled stand in a queue of their own.
 			{Field: Waiting, Family: "sglang:num_grammar_queue_reqs", Fold: SumRanks, Plus: true},
+			{Field: Deferred, Family: "sglang:num_grammar_queue_reqs", Fold: SumRanks},
 			{Field: KVUsage, Family: "sglang:token_usage", Fold: WeightedRanks},
 			{Field: KVCapacity, Family: "sglang:max_total_num_tokens", Fold: SumRanks},
 			{Field: PromptTokens, Family: "sglang:prompt_tokens", Kind: Counter, Fold: Sum},

@@ -58,9 +58,10 @@ func triton() Engine {
 			KVUsage:      "with the vLLM backend",
 			PromptTokens: "with the vLLM backend",
 		}},
-		Rows: append([]Row{
-			{Field: Waiting, Family: tritonPending, Fold: Sum},
-			{Field: Finished, Family: "nv_inference_request_success", Kind: Counter, Fold: Sum},
-		}, renamed(vllm().Rows, vllmPrefix)...),
+		// vLLM's rows first: a page means the same whether the engine was named or recognised.
+		Rows: append(renamed(vllm().Rows, vllmPrefix),
+			Row{Field: Waiting, Family: tritonPending, Fold: Sum},
+			Row{Field: Finished, Family: "nv_inference_request_success", Kind: Counter, Fold: Sum},
+		),
 	}
 }

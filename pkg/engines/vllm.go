@@ -18,9 +18,10 @@ func vllm() Engine {
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer, LoRAScorer}},
 		Rows: []Row{
 			{Field: Running, Family: "vllm:num_requests_running", Fold: Sum},
-			// All waiting requests, not only num_requests_waiting_by_reason{reason="capacity"}:
-			// deferred ones are demand too, and old images and the simulator have no reasons.
 			{Field: Waiting, Family: "vllm:num_requests_waiting", Fold: Sum},
+			// For a KV transfer, a LoRA slot or a paused session. Old images and the simulator have no reasons.
+			{Field: Deferred, Family: "vllm:num_requests_waiting_by_reason", Fold: Sum,
+				Where: Filter{Label: "reason", Is: "deferred"}},
 			// Triton with the vLLM backend of 2024 reports the queue by its own name only.
 			{Field: Waiting, Family: tritonPending, Fold: Sum, Shared: true},
 			// V0 moved preempted requests here; they wait for KV cache.

@@ -126,6 +126,8 @@ func (s *Stat) scalar(f engines.Field) *float64 {
 		return &s.Waiting
 	case engines.WaitingNegative:
 		return &s.WaitingNegative
+	case engines.Deferred:
+		return &s.Deferred
 	case engines.KVUsage:
 		return &s.KVUsage
 	case engines.KVCapacity:

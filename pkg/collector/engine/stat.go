@@ -15,10 +15,13 @@ type Stat struct {
 	Running, Waiting float64
 	// WaitingNegative is those of Waiting that have a negative priority, in an endpoint picker.
 	WaitingNegative float64
+	// Deferred is those of Waiting that wait for something else than capacity, such as a
+	// KV transfer, where the engine gives a reason.
+	Deferred float64
 	// Ranks is the data-parallel ranks that report requests, each an engine of its own, where
 	// there are several; otherwise 0.
 	Ranks int
-	// KVUsage is the used share of the KV cache, 0..1 (mean over ranks).
+	// KVUsage is the used share of the KV cache, 0..1 (what the requests in it meet, see engines.Weighted).
 	KVUsage float64
 	// KVCapacity is the size of the KV cache in tokens (sum over ranks).
 	KVCapacity float64
@@ -58,7 +61,7 @@ func NewStat(name string) Stat {
 	nan := math.NaN()
 	h := Histogram{Count: nan, Sum: nan}
 	return Stat{
-		Engine: name, Running: nan, Waiting: nan, WaitingNegative: nan, KVUsage: nan, KVCapacity: nan,
+		Engine: name, Running: nan, Waiting: nan, WaitingNegative: nan, Deferred: nan, KVUsage: nan, KVCapacity: nan,
 		PromptTokens: nan, GenerationTokens: nan, Steps: nan, Preemptions: nan, Finished: nan,
 		PrefixQueries: nan, PrefixHits: nan, Created: nan, TTFT: h, ITL: h, E2E: h,
 		QueueTime: h, PrefillTime: h, PromptLengths: h,
