@@ -143,7 +143,7 @@ func (m Metric) Describe() (d Description, known bool) {
 	case Waiting:
 		d = Description{API: string(Waiting), Kind: Backlog, Over: Sum, Unit: requests,
 			Target:      TargetRule{Default: FromConfig, Value: 5},
-			TargetMeans: "requests in the engine's own queue per replica, without those that wait for something else than capacity where the engine says so",
+			TargetMeans: "requests in the engine's own queue per replica",
 			ofPod:       PreviousSample.queue, believe: believableRequests}
 	case KVCache:
 		d = Description{API: string(KVCache), Kind: Level, Over: Mean, Unit: "percent, 0 to 100",
