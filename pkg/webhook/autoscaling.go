@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,6 +52,20 @@ func ofKServe(p binding.Problem, s *servingv1.Service) binding.Problem {
 		p.Message += fmt.Sprintf(". In the InferenceService %s, spec.predictor.scaleMetric replaces the annotation metric, and scaleTarget without it means concurrency: remove both fields", owner)
 	}
 	return p
+}
+
+// replacedByKServe warns of a metric that KServe may have written over the InferenceService's
+// annotation: it says so nowhere.
+func (j judgement) replacedByKServe(s *servingv1.Service) []binding.Problem {
+	owner := binding.KServeOwner(s)
+	_, metric, named := knautoscaling.MetricAnnotation.Get(s.Spec.Template.Annotations)
+	_, _, target := knautoscaling.TargetAnnotation.Get(s.Spec.Template.Annotations)
+	if owner == "" || named && metric != knautoscaling.Concurrency && metric != knautoscaling.RPS || !named && !target {
+		return nil
+	}
+	return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
+		"is %q. If the InferenceService %s has spec.predictor.scaleMetric, it replaced the annotation metric; scaleTarget without it means concurrency. Remove both fields to scale on the annotation, or on default-metric of config-ipa",
+		cmp.Or(metric, knautoscaling.Concurrency), owner)
 }
 
 const maxScalePath = "spec.template.metadata.annotations[" + knautoscaling.MaxScaleAnnotationKey + "]"

@@ -31,3 +31,23 @@ func TestValidate_unbounded(t *testing.T) {
 		}
 	}
 }
+
+// KServe writes its fields over the annotations, and tells nobody.
+func TestValidate_replacedByKServe(t *testing.T) {
+	for annotation, want := range map[string]bool{
+		"": false, `autoscaling.knative.dev/metric: slo`: false, `autoscaling.knative.dev/metric: kv_cache_usage_percent, autoscaling.knative.dev/target: "70"`: false,
+		`autoscaling.knative.dev/metric: rps`: true, `autoscaling.knative.dev/metric: concurrency`: true, `autoscaling.knative.dev/target: "7"`: true,
+	} {
+		given := ourClass
+		if annotation != "" {
+			given += ", " + annotation
+		}
+		for service, expected := range map[string]bool{ksvc(``, given, calm): false, ofInferenceService(ksvc(``, given, calm)): want} {
+			a := judging(t, caches(t)).validate(review(t, service, ""))
+			text := strings.Join(a.Warnings, "\n")
+			if got := strings.Contains(text, "scaleMetric") && strings.Contains(text, "scaleTarget"); !a.Allowed || got != expected {
+				t.Errorf("%s: allowed %t with warnings %q, want a warning: %t", annotation, a.Allowed, a.Warnings, expected)
+			}
+		}
+	}
+}

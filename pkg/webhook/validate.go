@@ -57,7 +57,7 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	isOurs := j.cluster.isOurs(s)
 	if isOurs && len(wrong) == 0 {
 		problems = append(problems, j.autoscaling(s)...)
-		problems = append(problems, j.unbounded(s)...)
+		problems = append(problems, slices.Concat(j.unbounded(s), j.replacedByKServe(s))...)
 	}
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	if isOurs {
