@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,23 @@ func TestCollector_addressOfAnotherPod(t *testing.T) {
 		after(1500 * time.Millisecond)
 		wantReading(t, "running of the pod again", w.pod("p1").Running, 2)
 	})
+}
+
+// A panic on what the collector holds of one revision leaves the others their second.
+func TestTick_panicIsContained(t *testing.T) {
+	c := New(Options{Log: slog.New(slog.DiscardHandler)})
+	other := Key{Namespace: rev.Namespace, Name: "other"}
+	for _, key := range []Key{rev, other} {
+		c.Watch(Target{Key: key, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		c.SetPods(key, ready(1))
+	}
+	c.revisions[rev].pods["poison"] = nil
+	for range 8 { // revisions come in any order
+		c.tick(time.Now())
+	}
+	if targets, _ := c.Readable(); targets < 2 || testutil.ToFloat64(c.metrics.panics) != 8 {
+		t.Errorf("%d targets and %v panics, want 2 or more and 8", targets, testutil.ToFloat64(c.metrics.panics))
+	}
 }
 
 // A panic on what one pod sends is counted and leaves the other pods as they are.

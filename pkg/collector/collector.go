@@ -3,8 +3,10 @@ package collector
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -273,7 +275,7 @@ func (c *Collector) tick(now time.Time) {
 	c.followRoles(now)
 	counts, podless := newTargetCounts(), map[Key]bool{}
 	for _, r := range c.all() {
-		if r.tick(now, &counts) {
+		if c.tickSafely(r, now, &counts) {
 			c.changed(r.key, false)
 		}
 		if r.podless() {
@@ -285,6 +287,18 @@ func (c *Collector) tick(now time.Time) {
 	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
 	c.setTargets(counts.weighed())
+}
+
+// tickSafely is the revision's tick, contained: where the data of one revision make it panic, the
+// others go on. What that revision would have got of this second is missing.
+func (c *Collector) tickSafely(r *revision, now time.Time, counts *targetCounts) (changed bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.metrics.panics.Inc()
+			c.o.Log.Error("recovered from a panic", "revision", r.key, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	return r.tick(now, counts)
 }
 
 func (c *Collector) all() []*revision {
