@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -53,5 +54,74 @@ func TestFilter_withoutItsKind(t *testing.T) {
 	p := Build(asking(t, "qwen", "priority", "5"), w)
 	if !found(p, inference.ReasonIstioCRDMissing) || slices.ContainsFunc(p.Objects, func(o Object) bool { return o.GetKind() == "EnvoyFilter" }) {
 		t.Errorf("findings %v", p.Findings)
+	}
+}
+
+// A model that nobody serves on the host gets a 404 of ours, unless another Service takes all
+// other models of the host or requests may be told apart by more than the model.
+func TestFilter_unknownModel(t *testing.T) {
+	host := usual().Main.Hosts
+	neighbour := func(hosts []string, pairs ...string) []Neighbour {
+		return []Neighbour{{Intent: asking(t, "llama", pairs...), UID: "uid-llama", Created: epoch, Hosts: hosts, Revision: Revision{Port: 8080}}}
+	}
+	for _, tt := range []struct {
+		name       string
+		own        []string
+		neighbours []Neighbour
+		want       bool
+	}{
+		{"alone", []string{"model", "qwen"}, nil, true},
+		{"without a model", nil, nil, false},
+		{"by a header as well", []string{"model", "qwen", "match-headers", "x-tenant=a"}, nil, false},
+		{"beside another model", []string{"model", "qwen"}, neighbour(host, "model", "llama"), true},
+		{"beside one that takes all others", []string{"model", "qwen"}, neighbour(host), false},
+		{"which has another host", []string{"model", "qwen"}, neighbour([]string{"llama.default.example.com"}), true},
+		{"or is on another Gateway", []string{"model", "qwen"}, neighbour(host, "gateway", "knative-serving/another"), true},
+	} {
+		w := usual()
+		w.Neighbours = tt.neighbours
+		text, err := json.Marshal(Build(asking(t, "qwen", tt.own...), w).Objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(text), "."+unknownModel+"."); got != tt.want {
+			t.Errorf("%s: a rule for unknown models: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// Of live rules only those of this Service and of our form are patched, each once.
+func TestFilter_liveRules(t *testing.T) {
+	w := usual()
+	w.LiveRules = []string{"default.qwen.main.inference.p100", "default.qwen.odd", "default.qwen.main.inference.p0", "default.other.main.inference.p100"}
+	filters := func(p Plan) (patches []string) {
+		for _, o := range p.Objects {
+			if o.GetKind() != "EnvoyFilter" {
+				continue
+			}
+			all, _ := o.Object["spec"].(fields)["configPatches"].(list)
+			for _, patch := range all {
+				text, err := json.Marshal(patch)
+				if err != nil {
+					t.Fatal(err)
+				}
+				patches = append(patches, string(text))
+			}
+		}
+		return patches
+	}
+	count := map[string]int{}
+	for _, patch := range filters(Build(asking(t, "qwen", "priority", "5"), w)) {
+		for _, rule := range w.LiveRules {
+			if strings.Contains(patch, `"name":"`+rule+`"`) {
+				count[rule]++
+				if strings.Contains(patch, "runtime_fraction") {
+					t.Errorf("%s has a fraction: %s", rule, patch)
+				}
+			}
+		}
+	}
+	if want := map[string]int{w.LiveRules[0]: 1, w.LiveRules[2]: 1}; !maps.Equal(count, want) {
+		t.Errorf("patches %v, want %v", count, want)
 	}
 }
