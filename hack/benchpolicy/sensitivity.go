@@ -163,7 +163,7 @@ func (s *sensitivity) measureAll() error {
 	for range cmp.Or(s.o.parallel, runtime.NumCPU()) {
 		all.Go(func() {
 			for v := range work {
-				if err := s.keep(v, s.measure(v), len(left), begin); err != nil {
+				if err := s.record(v, s.measure(v), len(left), begin); err != nil {
 					failed <- err
 				}
 			}
@@ -209,8 +209,8 @@ func (s *sensitivity) wrongBase() error {
 	return nil
 }
 
-// keep stores a run and prints a line of progress.
-func (s *sensitivity) keep(v variant, r variantRun, of int, begin time.Time) error {
+// record stores a run and prints a line of progress.
+func (s *sensitivity) record(v variant, r variantRun, of int, begin time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs[v.key()] = r

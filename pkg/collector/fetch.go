@@ -170,7 +170,7 @@ func (c *Collector) scrape(t *target, s *scratch) (confirm bool) {
 	}
 	err = c.withoutToken(t, err)
 	c.metrics.observe(t.source, c.result(t, s, err), time.Since(start), s.size())
-	return c.settle(t, s, outcome{at, response, time.Since(start), err})
+	return c.recordOutcome(t, s, outcome{at, response, time.Since(start), err})
 }
 
 // outcome is how a scrape ended: when the response came, how long the engine took for it
@@ -181,8 +181,8 @@ type outcome struct {
 	err            error
 }
 
-// settle stores the outcome of a scrape and notifies of a change.
-func (c *Collector) settle(t *target, s *scratch, o outcome) (confirm bool) {
+// recordOutcome stores the outcome of a scrape and notifies of a change.
+func (c *Collector) recordOutcome(t *target, s *scratch, o outcome) (confirm bool) {
 	news := t.rev.store(t, s, o)
 	if news.changed { // at zero a request waits for the decision
 		c.changed(t.rev.key, news.burst || t.rev.hurried.Load())
@@ -204,7 +204,7 @@ func (c *Collector) scrapeSafely(t *target, s *scratch) (confirm bool) {
 			c.metrics.panics.Inc()
 			c.metrics.observe(t.source, causePanic, time.Since(start), s.size())
 			c.o.Log.Error("recovered from a panic", "revision", t.rev.key, "pod", t.podName, "source", t.source.String(), "panic", fault, "stack", string(debug.Stack()))
-			confirm = c.settle(t, s, outcome{at: c.clock.now(), took: time.Since(start), err: err})
+			confirm = c.recordOutcome(t, s, outcome{at: c.clock.now(), took: time.Since(start), err: err})
 			if s.room != nil {
 				s.parsers = map[string]*engine.Parser{}
 			}

@@ -19,7 +19,7 @@ func Next(in Input) Plan {
 	staying, leaving := split(pods, in.Replicas)
 	switch {
 	case rolled(staying):
-		plan.keep(staying)
+		plan.retain(staying)
 		plan.Replicas = max(in.Replicas, in.Want)
 		return plan
 	case len(staying) > int(in.Replicas): // Kubernetes is about to delete some
@@ -28,7 +28,7 @@ func Next(in Input) Plan {
 		return plan
 	}
 	kept, victims := choose(staying, min(int(in.Want), len(staying)))
-	plan.keep(kept)
+	plan.retain(kept)
 	released := plan.giveUp(in, append(victims, leaving...))
 	plan.Draining = len(victims)
 	plan.Replicas = in.replicas(len(pods), deletable(pods, released))
@@ -86,8 +86,8 @@ func (p *Plan) openUnset(pods []Pod) {
 	}
 }
 
-// keep opens the gates of the pods that stay.
-func (p *Plan) keep(pods []Pod) {
+// retain opens the gates of the pods that stay.
+func (p *Plan) retain(pods []Pod) {
 	for _, pod := range pods {
 		if pod.Cost == ReleaseCost {
 			p.Keep = append(p.Keep, pod.Name)

@@ -108,8 +108,8 @@ func (r *reviewed) recent(key string) *reviewAnswer {
 	return r.kept[key]
 }
 
-// keep keeps an answer of the API server for as long as it may be used; what is no review is not kept.
-func (r *reviewed) keep(key string, answer *reviewAnswer) {
+// store keeps an answer of the API server for as long as it may be used; what is no review is not kept.
+func (r *reviewed) store(key string, answer *reviewAnswer) {
 	if answer.status/100 != 2 || len(answer.body) > reviewKeptBytes {
 		return
 	}
@@ -163,7 +163,7 @@ func (r *reviewed) ask(request *http.Request, key string, question []byte) <-cha
 			return nil, err
 		}
 		answer.at = at
-		r.keep(key, answer)
+		r.store(key, answer)
 		return answer, nil
 	})
 }

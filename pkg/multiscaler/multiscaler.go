@@ -15,9 +15,9 @@ import (
 const (
 	// tick is the longest time between two decisions of one revision, as Knative's.
 	tick = 2 * time.Second
-	// settle is the shortest: samples of several pods that arrive together are
+	// minDecisionInterval is the shortest: samples of several pods that arrive together are
 	// decided on together.
-	settle = 20 * time.Millisecond
+	minDecisionInterval = 20 * time.Millisecond
 	// spacing for each revision, at most longestSpacing, is the time between two
 	// decisions between ticks: with many revisions, samples arrive all the time, and a
 	// decision takes 50 to 160 µs of CPU. Together they take a tenth of a core.
@@ -194,7 +194,7 @@ func (m *MultiScaler) untilDecision(ago time.Duration, burst bool) time.Duration
 	if burst {
 		space /= burstShare
 	}
-	return max(settle, space-ago)
+	return max(minDecisionInterval, space-ago)
 }
 
 // Last returns the newest decision of a revision.

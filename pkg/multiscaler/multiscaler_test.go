@@ -105,7 +105,7 @@ func TestPoke_decidesBeforeTheTick(t *testing.T) {
 		w.set(func() { w.running = 40 })
 		m.Poke(rev, false)
 		m.Poke(rev, false) // pokes fold into one
-		time.Sleep(settle)
+		time.Sleep(minDecisionInterval)
 		synctest.Wait()
 		if got, _ := m.Last(rev); got.Decision.Replicas != 4 {
 			t.Errorf("after a poke: %v, want 4", got.Decision)
@@ -223,7 +223,7 @@ func TestLoop_fallsOnTicksOnly(t *testing.T) {
 		time.Sleep(tick - time.Second) // past no tick yet
 		for range 5 {
 			m.Poke(rev, false)
-			time.Sleep(2 * settle)
+			time.Sleep(2 * minDecisionInterval)
 		}
 		synctest.Wait()
 		if got, _ := m.Last(rev); got.Decision.Replicas != 8 || got.Decision.Reason != decider.BetweenTicks {
@@ -266,10 +266,10 @@ func TestPoke_spacesDecisionsOfManyRevisions(t *testing.T) {
 				}
 				before := made()
 				m.Poke(rev, false)
-				time.Sleep(settle)
+				time.Sleep(minDecisionInterval)
 				synctest.Wait()
 				if got := made() - before; got < 1 {
-					t.Errorf("no decision %v after a poke that came after a pause", settle)
+					t.Errorf("no decision %v after a poke that came after a pause", minDecisionInterval)
 				}
 				before = made()
 				for range 1000 {

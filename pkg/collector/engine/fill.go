@@ -155,16 +155,16 @@ func (s *Stat) scalar(f engines.Field) *float64 {
 func (s *Stat) reset(name string) {
 	old := *s
 	*s = NewStat(name)
-	s.TTFT.keep(old.TTFT)
-	s.ITL.keep(old.ITL)
-	s.E2E.keep(old.E2E)
-	s.QueueTime.keep(old.QueueTime)
-	s.PrefillTime.keep(old.PrefillTime)
-	s.PromptLengths.keep(old.PromptLengths)
+	s.TTFT.reuseBuffers(old.TTFT)
+	s.ITL.reuseBuffers(old.ITL)
+	s.E2E.reuseBuffers(old.E2E)
+	s.QueueTime.reuseBuffers(old.QueueTime)
+	s.PrefillTime.reuseBuffers(old.PrefillTime)
+	s.PromptLengths.reuseBuffers(old.PromptLengths)
 	s.LoRA = old.LoRA[:0]
 }
 
-func (h *Histogram) keep(old Histogram) {
+func (h *Histogram) reuseBuffers(old Histogram) {
 	h.Bounds, h.Counts = old.Bounds[:0], old.Counts[:0]
 }
 

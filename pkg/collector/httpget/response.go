@@ -191,11 +191,11 @@ func (r *Response) readHeaders(f *framing) error {
 		}
 		switch {
 		case isName(name, "content-type"):
-			keep(&r.ContentType, &kind, value)
+			setFirst(&r.ContentType, &kind, value)
 		case isName(name, "content-encoding"):
-			keep(&r.ContentEncoding, &encoding, value)
+			setFirst(&r.ContentEncoding, &encoding, value)
 		case isName(name, "location"):
-			keep(&r.Location, &location, value)
+			setFirst(&r.Location, &location, value)
 		case isName(name, "content-length"):
 			err = f.setLength(value)
 		case isName(name, "transfer-encoding"):
@@ -215,8 +215,8 @@ func clearUnless(has bool, s *string) {
 	}
 }
 
-// keep stores the first value of a header, and allocates only for a new one.
-func keep(to *string, has *bool, value []byte) {
+// setFirst stores the first value of a header, and allocates only for a new one.
+func setFirst(to *string, has *bool, value []byte) {
 	if !*has && *to != string(value) {
 		*to = string(value)
 	}

@@ -51,7 +51,7 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	if res.custom && !r.watches.serves(res.GroupVersionResource) {
 		return outcome{wait: true} // its CRD went between looking and writing; its own event comes
 	}
-	want, err := b.dress(obj)
+	want, err := b.decorate(obj)
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -139,8 +139,8 @@ func refusedBy(err error, res resource, want *unstructured.Unstructured) outcome
 	}}
 }
 
-// dress adds owners, labels and the hash to a rendered object.
-func (b bound) dress(obj manifest.Object) (*unstructured.Unstructured, error) {
+// decorate adds owners, labels and the hash to a rendered object.
+func (b bound) decorate(obj manifest.Object) (*unstructured.Unstructured, error) {
 	want, err := normal(obj.Unstructured)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s cannot be written as JSON: %w", obj.GetKind(), obj.GetName(), err)

@@ -144,7 +144,7 @@ func (r *Reconciler) reconcile(ctx context.Context, key string) error {
 		return r.tearDown(ctx, b.owner)
 	}
 	b.intent = *in
-	return r.keep(ctx, b)
+	return r.reconcileBound(ctx, b)
 }
 
 // asks is true when a Service says anything about the gateway, right or wrong: a
@@ -180,8 +180,8 @@ func refused(problems []binding.Problem) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// keep makes what should exist, removes what should not, and reports.
-func (r *Reconciler) keep(ctx context.Context, b bound) error {
+// reconcileBound makes what should exist, removes what should not, and reports.
+func (r *Reconciler) reconcileBound(ctx context.Context, b bound) error {
 	w := r.world(b.svc, b.intent)
 	w.PickerService, w.KnownPools = r.pickerService(ctx, b.intent), r.knownPools(b)
 	b.members = r.members(b)
@@ -330,7 +330,7 @@ func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *m
 func (r *Reconciler) current(b bound, obj manifest.Object) bool {
 	res, ok := resourceOf(obj.GroupVersionKind())
 	live := r.watches.get(res.GroupVersionResource, obj.GetNamespace(), obj.GetName())
-	want, err := b.dress(obj)
+	want, err := b.decorate(obj)
 	return ok && err == nil && live != nil && upToDate(want, live)
 }
 

@@ -19,9 +19,9 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 )
 
-// keepBudget keeps the PodDisruptionBudget of a revision as its annotation wants it, and
+// reconcileBudget keeps the PodDisruptionBudget of a revision as its annotation wants it, and
 // removes it when the annotation is gone. One of the same name that is not ours stays as it is.
-func (r *Reconciler) keepBudget(ctx context.Context, pa *v1alpha1.PodAutoscaler, limit annotations.Pods) error {
+func (r *Reconciler) reconcileBudget(ctx context.Context, pa *v1alpha1.PodAutoscaler, limit annotations.Pods) error {
 	have, err := r.budgets.PodDisruptionBudgets(pa.Namespace).Get(pa.Name)
 	if err != nil && !apierrs.IsNotFound(err) {
 		return err

@@ -51,7 +51,7 @@ func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *r
 	plan := drain.Next(in)
 	rep.drain = tally(in, plan)
 	if rep.unwritten = r.writePods(ctx, pa, plan); rep.unwritten == nil {
-		r.tellDrain(ctx, pa, *rep, plan)
+		r.reportDrain(ctx, pa, *rep, plan)
 	}
 	if plan.Again > 0 {
 		r.requeue(types.NamespacedName{Namespace: pa.Namespace, Name: pa.Name}, plan.Again)
@@ -197,8 +197,8 @@ func (r *Reconciler) patchCost(ctx context.Context, namespace, name string, cost
 	return nil
 }
 
-// tellDrain writes events and the log of what a plan begins and ends.
-func (r *Reconciler) tellDrain(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report, plan drain.Plan) {
+// reportDrain writes events and the log of what a plan begins and ends.
+func (r *Reconciler) reportDrain(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep report, plan drain.Plan) {
 	why := rep.why(rep.want)
 	recorder := controller.GetEventRecorder(ctx)
 	if n := len(plan.Close); n > 0 {

@@ -276,9 +276,9 @@ func TestDrainTimeout(t *testing.T) {
 		"the annotation's":    {newBench(t, 1, rev), own, 10 * time.Minute},
 		"a refused one's not": {newBench(t, 1, rev), autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "never"), 42 * time.Second},
 	} {
-		s, refused := tt.b.settle(tt.b.ctx, tt.pa)
+		s, refused := tt.b.resolveSettings(tt.b.ctx, tt.pa)
 		if refused != nil {
-			s, _ = tt.b.settle(tt.b.ctx, pa)
+			s, _ = tt.b.resolveSettings(tt.b.ctx, pa)
 		}
 		if got := tt.b.drainTimeout(tt.pa, *s); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)

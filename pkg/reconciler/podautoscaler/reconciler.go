@@ -101,14 +101,14 @@ func (r *Reconciler) reconcile(ctx context.Context, pa *v1alpha1.PodAutoscaler) 
 		return err
 	}
 	pa.Spec.Reachability = r.reachability(pa) // a copy of ours; only its status is written back
-	settings, refused := r.settle(ctx, pa)
+	settings, refused := r.resolveSettings(ctx, pa)
 	if refused != nil && settings == nil {
 		return r.refuse(ctx, pa, target, refused)
 	}
 	if err := r.remember(ctx, pa, refused); err != nil {
 		return err
 	}
-	budgeted := r.keepBudget(ctx, pa, settings.MaxUnavailable) // nor does a budget
+	budgeted := r.reconcileBudget(ctx, pa, settings.MaxUnavailable) // nor does a budget
 	rep := report{settings: *settings, refused: refused, target: target, counts: r.pods.counts(revisionOf(pa))}
 	r.decide(pa, &rep)
 	rep.want = wanted(rep.record)
@@ -137,7 +137,7 @@ func (r *Reconciler) ObserveKind(ctx context.Context, pa *v1alpha1.PodAutoscaler
 		return err
 	}
 	pa.Spec.Reachability = r.reachability(pa)
-	settings, _ := r.settle(ctx, pa)
+	settings, _ := r.resolveSettings(ctx, pa)
 	if settings == nil {
 		r.forget(revisionOf(pa))
 		return nil
@@ -192,7 +192,7 @@ func (r *Reconciler) scaleTarget(pa *v1alpha1.PodAutoscaler) (*appsv1.Deployment
 // report the decision that holds now; its time is zero when there is none yet.
 func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, rep *report) {
 	rev, pools := revisionOf(pa), r.poolsIn(pa.Namespace)
-	rep.pooled, rep.negativeWaits = r.keepPooled(pa, pools, rep), negativeWaits(pools, pa.Name)
+	rep.pooled, rep.negativeWaits = r.requireOneIfPooled(pa, pools, rep), negativeWaits(pools, pa.Name)
 	rep.start = r.startScale(pa, rep.settings, rep.target)
 	t := collectionTarget(rev, rep.settings, rep.target)
 	if pa.Spec.ContainerConcurrency == 1 && !mayBeEngine(pa, rep.settings, rep.target.Spec.Template.Spec.Containers) {

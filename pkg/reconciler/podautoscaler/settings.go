@@ -24,9 +24,9 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
-// settle reads the annotations. When they are refused it falls back to the last
+// resolveSettings reads the annotations. When they are refused it falls back to the last
 // accepted ones; settings are nil when there never were any.
-func (r *Reconciler) settle(ctx context.Context,
+func (r *Reconciler) resolveSettings(ctx context.Context,
 	pa *v1alpha1.PodAutoscaler) (settings *config.Settings, refused error) {
 	resolver := config.Resolver{Own: r.own(), Knative: knative(ctx).Autoscaler}
 	s, refused := resolver.Resolve(pa)

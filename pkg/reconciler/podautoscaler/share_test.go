@@ -43,7 +43,7 @@ func TestStartScale_ofACanary(t *testing.T) {
 	} {
 		pa, d := autoscaler("llm-3", 3), target("llm-3", 1)
 		b := newBench(t, 1, pa, old, older, target("llm-1", 20), target("llm-0", 6), d, tt.service)
-		s, err := b.settle(b.ctx, pa)
+		s, err := b.resolveSettings(b.ctx, pa)
 		if err != nil {
 			t.Fatal(err)
 		}

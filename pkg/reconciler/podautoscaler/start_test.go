@@ -28,7 +28,7 @@ func TestStartScale(t *testing.T) {
 		t.Helper()
 		d := target(pa.Name, replicas)
 		b := newBench(t, 1, pa, old, older, retired, reserve, target("llm-1", 6), target("llm-0", 9), target("llm-2", 7), d)
-		s, err := b.settle(b.ctx, pa)
+		s, err := b.resolveSettings(b.ctx, pa)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestStartScale_rollbackIsHeld(t *testing.T) {
 	if got := b.specs[revisionOf(pa)].MinReplicas; got != 6 {
 		t.Fatalf("min replicas at the rollback = %d, want the peer's 6", got)
 	}
-	s, err := b.settle(b.ctx, pa)
+	s, err := b.resolveSettings(b.ctx, pa)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestStartScale_isReadOnce(t *testing.T) {
 	pa, old := autoscaler("llm-2", 2), initialized(autoscaler("llm-1", 1), time.Hour)
 	growing := target("llm-1", 3)
 	b := newBench(t, 1, pa, old, target("llm-2", 1), growing)
-	s, err := b.settle(b.ctx, pa)
+	s, err := b.resolveSettings(b.ctx, pa)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,10 +133,10 @@ func negativeWaits(pools []Pool, revision string) bool {
 	return slices.ContainsFunc(pools, func(p Pool) bool { return p.Serves[revision] > 0 && p.NegativeWaits })
 }
 
-// keepPooled keeps one replica of a routed revision whose pods an InferencePool selects
+// requireOneIfPooled keeps one replica of a routed revision whose pods an InferencePool selects
 // that does not say whom its requests are for: a request that comes through an inference
 // gateway passes no activator, and nobody would see that it waits for the revision.
-func (r *Reconciler) keepPooled(pa *v1alpha1.PodAutoscaler, pools []Pool, rep *report) bool {
+func (r *Reconciler) requireOneIfPooled(pa *v1alpha1.PodAutoscaler, pools []Pool, rep *report) bool {
 	s := &rep.settings
 	if !s.Zero.Allowed {
 		return false

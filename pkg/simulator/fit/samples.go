@@ -359,11 +359,11 @@ func judge(run string, windows []window, p engine.Profile) []Error {
 			firsts = append(firsts, first.note(w.ttft, firstToken(w, p)+float64(p.RequestOverhead.Microseconds())))
 		}
 	}
-	step.settle(steps)
+	step.average(steps)
 	if len(firsts) == 0 {
 		return []Error{step}
 	}
-	first.settle(firsts)
+	first.average(firsts)
 	return []Error{step, first}
 }
 
@@ -374,8 +374,8 @@ func (e *Error) note(measured, simulated float64) float64 {
 	return math.Abs(simulated/measured - 1)
 }
 
-// settle turns the sums of errors over windows into means.
-func (e *Error) settle(off []float64) {
+// average turns the sums of errors over windows into means.
+func (e *Error) average(off []float64) {
 	n := float64(len(off))
 	slices.Sort(off)
 	e.Measured, e.Simulated, e.Median = e.Measured/n, e.Simulated/n, off[len(off)/2]

@@ -100,7 +100,7 @@ func (d *Demand) Add(q trace.Request) {
 	d.enter(d.ledgers, r, 1)
 	if d.config.SLO.Goal < 1 {
 		r.cost = d.cost(r.size)
-		d.heavy.keep(r)
+		d.heavy.add(r)
 	}
 }
 
@@ -187,7 +187,7 @@ type costly struct {
 	least float64
 }
 
-func (c *costly) keep(r request) {
+func (c *costly) add(r request) {
 	if r.cost <= c.least {
 		return
 	}

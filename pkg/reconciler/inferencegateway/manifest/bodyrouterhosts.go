@@ -88,7 +88,7 @@ func (b *builder) granted(n Neighbour, claims map[string][]Neighbour) []string {
 			return true
 		}
 		return slices.ContainsFunc(claims[host], func(other Neighbour) bool {
-			return other.UID != n.UID && keeps(other, n, host)
+			return other.UID != n.UID && hasPrecedence(other, n, host)
 		})
 	})
 }

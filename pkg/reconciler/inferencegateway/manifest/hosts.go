@@ -138,7 +138,7 @@ func right(host string, knative []string, objectives []binding.Objective) int {
 }
 
 // conflicts says whether a neighbour keeps this Service from a host.
-func (b *builder) conflicts(host string, n Neighbour) bool { return keeps(n, b.self(), host) }
+func (b *builder) conflicts(host string, n Neighbour) bool { return hasPrecedence(n, b.self(), host) }
 
 // self is this Service as its neighbours see it.
 func (b *builder) self() Neighbour {
@@ -149,10 +149,10 @@ func (b *builder) self() Neighbour {
 	return n
 }
 
-// keeps says whether a Service keeps another from a host of a Gateway: by a better
+// hasPrecedence says whether a Service keeps another from a host of a Gateway: by a better
 // right, or by the same one and age. Services of one namespace may share a host
 // if models distinguish them.
-func keeps(by, from Neighbour, host string) bool {
+func hasPrecedence(by, from Neighbour, host string) bool {
 	if by.Intent.Gateway != from.Intent.Gateway || !slices.Contains(hostsOf(by), host) {
 		return false
 	}
