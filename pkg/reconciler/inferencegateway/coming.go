@@ -74,7 +74,7 @@ func (r *Reconciler) knownPools(b bound) []string {
 	if accepted != metav1.ConditionTrue {
 		r.accepted.forget(version)
 	}
-	if accepted == metav1.ConditionTrue && r.accepted.since(version, r.now())+introduction <= 0 {
+	if accepted == metav1.ConditionTrue && r.accepted.age(version, r.now()) >= introduction {
 		return poolsNamed(live)
 	}
 	return nil
@@ -86,7 +86,7 @@ func (r *Reconciler) introducing(b bound, plan manifest.Plan, route manifest.Obj
 	if len(plan.Coming) == 0 || route.Stage != manifest.StageRoute {
 		return nil
 	}
-	if r.introduced.since(b.owner.uid, r.now())+maxIntroduction <= 0 {
+	if r.introduced.age(b.owner.uid, r.now()) >= maxIntroduction {
 		return nil
 	}
 	name := manifest.ComingRoute(b.owner.name)

@@ -58,7 +58,7 @@ func (r *Reconciler) heldFor(pod *corev1.Pod, hold time.Duration) (time.Duration
 		return 0, false
 	}
 	now := r.now()
-	seen := -r.ready.since(pod.UID, now)
+	seen := r.ready.age(pod.UID, now)
 	return hold - max(seen, now.Sub(since)-conditionGrain), true
 }
 

@@ -100,7 +100,7 @@ func (h *hostile) happen(event byte) {
 		if err := h.services.Delete(h.svc); err != nil {
 			h.Fatal(err)
 		}
-		h.r.ledger, h.r.stale = ledger{}, stale{} // and another replica leads
+		h.r.ledger, h.r.stale = ledger{}, firstSeen{} // and another replica leads
 	case event == 6:
 		h.pass(drainTime)
 	case event == 7:

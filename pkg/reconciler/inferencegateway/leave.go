@@ -55,16 +55,16 @@ func (r *Reconciler) leavePod(ctx context.Context, pod *corev1.Pod, plan manifes
 		r.left.forget(pod.UID)
 		return 0, nil
 	}
-	patient := r.leaving.since(pod.UID, r.now()) + r.drain
+	patient := r.drain - r.leaving.age(pod.UID, r.now())
 	switch {
 	case !replaced && patient > 0:
 		return min(patient, syncRetry), nil
 	case !hidden(pod):
-		r.left.since(pod.UID, r.now())
+		r.left.age(pod.UID, r.now())
 		return plan.Hold, r.patchPod(ctx, pod, "annotations",
 			map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
 	}
-	if wait := r.left.since(pod.UID, r.now()) + plan.Hold; wait > 0 {
+	if wait := plan.Hold - r.left.age(pod.UID, r.now()); wait > 0 {
 		return wait, nil
 	}
 	return 0, r.labelPod(ctx, pod, plan)

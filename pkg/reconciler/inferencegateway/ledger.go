@@ -19,7 +19,7 @@ import (
 // would go now without a drain.
 func (r *Reconciler) beginTerm(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
 	r.ledger.clear()
-	for _, s := range []*stale{&r.stale, &r.ready, &r.leaving, &r.left, &r.introduced, &r.accepted} {
+	for _, s := range []*firstSeen{&r.stale, &r.ready, &r.leaving, &r.left, &r.introduced, &r.accepted} {
 		s.clear()
 	}
 	for _, key := range append(cacheKeys(r.serviceIndex), r.unowned()...) {
@@ -133,14 +133,14 @@ func (l *ledger) serving(hosts map[string]bool) (keys []types.NamespacedName) {
 // the longest answer ends.
 const forgotten = 24 * time.Hour
 
-// stale remembers since when objects have not been wanted, or pods Ready.
-type stale struct {
+// firstSeen remembers when an object was first seen in some state, such as unwanted or Ready.
+type firstSeen struct {
 	mu    sync.Mutex
 	first map[types.UID]time.Time
 }
 
-// since returns how long ago, as a negative duration, the object was first found unwanted.
-func (s *stale) since(uid types.UID, now time.Time) time.Duration {
+// age returns how long ago the object was first seen, 0 when that is now.
+func (s *firstSeen) age(uid types.UID, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.first == nil {
@@ -151,16 +151,16 @@ func (s *stale) since(uid types.UID, now time.Time) time.Duration {
 		maps.DeleteFunc(s.first, func(_ types.UID, t time.Time) bool { return now.Sub(t) > forgotten })
 		s.first[uid], first = now, now
 	}
-	return first.Sub(now)
+	return now.Sub(first)
 }
 
-func (s *stale) clear() {
+func (s *firstSeen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.first = nil
 }
 
-func (s *stale) forget(uid types.UID) {
+func (s *firstSeen) forget(uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.first, uid)

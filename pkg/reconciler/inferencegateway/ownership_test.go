@@ -225,7 +225,7 @@ func TestReconcile_deletedWhileNobodyLed(t *testing.T) {
 		if err := c.services.Delete(a); err != nil {
 			t.Fatal(err)
 		}
-		c.r.ledger, c.r.stale = ledger{}, stale{}
+		c.r.ledger, c.r.stale = ledger{}, firstSeen{}
 		want := []types.NamespacedName{{Namespace: "default", Name: "a"}, {Namespace: "knative-serving", Name: "knative-gateway"}}
 		keys := c.r.unowned()
 		for _, key := range want {

@@ -122,7 +122,7 @@ func (r *Reconciler) prune(ctx context.Context, o owner, wanted map[id]bool) (ti
 			continue // going already, or kept by others, who drop us from its owners
 		}
 		if c.stage <= manifest.StagePool {
-			if left := r.stale.since(c.GetUID(), r.now()) + r.answersLast(o, c.GetName()); left > 0 {
+			if left := r.answersLast(o, c.GetName()) - r.stale.age(c.GetUID(), r.now()); left > 0 {
 				wait = max(wait, min(left, r.drain)) // to see meanwhile whether the pods have gone
 				continue
 			}
@@ -165,7 +165,7 @@ func (r *Reconciler) pruneGateways(ctx context.Context) (time.Duration, error) {
 	}
 	var wait time.Duration
 	for _, c := range unwanted {
-		if left := r.stale.since(c.GetUID(), r.now()) + r.drain; left > 0 {
+		if left := r.drain - r.stale.age(c.GetUID(), r.now()); left > 0 {
 			wait = max(wait, left)
 			continue
 		}

@@ -63,13 +63,13 @@ type Reconciler struct {
 
 	intents intents
 	ledger  ledger
-	stale   stale
-	ready   stale
+	stale   firstSeen
+	ready   firstSeen
 	// leaving are pods without traffic that are in a pool still, left those of them that are hidden.
-	leaving, left stale
+	leaving, left firstSeen
 	// introduced are the Services whose routes wait until the Gateway knows a pool, accepted the coming
 	// routes that the Gateway accepts, by uid and generation.
-	introduced, accepted stale
+	introduced, accepted firstSeen
 }
 
 var (
@@ -192,7 +192,8 @@ func (r *Reconciler) reconcileBound(ctx context.Context, b bound) error {
 	r.ledger.planned(b.key(), plan)
 
 	if !r.watches.complete() && len(plan.Routed) == 0 {
-		plan.PodLabelKeys = nil // what is not known now may serve all the same: no pod leaves its pool for it
+		// While caches are incomplete a revision may still receive traffic, so every pod stays in its pool.
+		plan.PodLabelKeys = nil
 	}
 	leaving, labelled := r.label(ctx, b.owner, plan)
 	done := r.applyAll(ctx, b, plan)
