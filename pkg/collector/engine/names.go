@@ -17,7 +17,7 @@ const (
 var runtimePrefixes = []string{"python_", "process_", "go_", "promhttp_", "scrape_"}
 
 // firstNames describes an unknown page by the names of its first metrics, those of a
-// language's runtime last. Names have letters, digits, '_' and ':' only.
+// language's runtime last. Names have letters, digits, '_', ':', '.' and '-' only.
 func firstNames(page []byte) string {
 	var own, runtime []string
 	lines := 0
@@ -62,11 +62,12 @@ func beginsNumber(field []byte) bool {
 	return bytes.IndexByte([]byte("0123456789.+-NI"), field[0]) >= 0
 }
 
-// shown is a metric's name, cut; empty for what is none.
+// shown is a metric's name, cut; empty for what is none. Dots and dashes are shown, although
+// the text format has none in a name: they tell whose page it is.
 func shown(name []byte) string {
 	for i, c := range name {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == ':'
-		if !letter && (i == 0 || c < '0' || c > '9') {
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '-') {
 			return ""
 		}
 	}

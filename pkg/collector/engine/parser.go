@@ -36,6 +36,10 @@ const (
 // byteOrderMark is what some programs write before UTF-8.
 var byteOrderMark = []byte("\xEF\xBB\xBF")
 
+// quotedName begins a series whose name has other characters than the text format allows, as
+// Prometheus 3 writes it: no metric of an engine has such a name.
+var quotedName = []byte(`{"`)
+
 // Parser reads pages. It reads only the families that its
 // engine's table names; other lines are passed over after their name. It keeps
 // its buffers from page to page, so a steady page allocates nothing. A Parser
@@ -197,6 +201,9 @@ func (p *Parser) line(line []byte, ended bool) error {
 	}
 	if !ended {
 		return errors.New("the page ends within a line")
+	}
+	if bytes.HasPrefix(line, quotedName) {
+		return nil
 	}
 	return p.series(line)
 }

@@ -401,3 +401,21 @@ func TestParse_picker(t *testing.T) {
 		t.Errorf("a picker found where an engine is sought: %v", err)
 	}
 }
+
+// What other exporters write beside, or before, the lines of an engine loses none of them.
+func TestParse_unusualPages(t *testing.T) {
+	const lines = "vllm:num_requests_running 3\nvllm:num_requests_waiting 2\n"
+	for name, page := range map[string]string{
+		"a byte order mark":           "\xEF\xBB\xBF" + lines,
+		"a quoted name of Prometheus": "{\"http.server.duration\",code=\"200\"} 1\n" + lines + "{\"a b\"} 2\n",
+		"an engine's name in a label": "x_total{engine=\"te_x\",path=\"llamacpp:\"} 1\n" + lines,
+	} {
+		if s, err := parse(t, "", []byte(page)); err != nil || s.Running != 3 || s.Waiting != 2 || s.Engine != "vllm" {
+			t.Errorf("%s: %v running, %v waiting of %q, %v", name, s.Running, s.Waiting, s.Engine, err)
+		}
+	}
+	_, err := parse(t, "", []byte("llm.requests-running 3\n<script>alert(1)</script> 4\n"))
+	if err == nil || !strings.HasSuffix(err.Error(), "its first metrics are llm.requests-running") {
+		t.Errorf("dotted names: %v", err)
+	}
+}
