@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // prefix is what the packages of Knative's tests begin with.
@@ -46,6 +47,7 @@ type results []result
 
 // event is a line of go tool test2json.
 type event struct {
+	Time                  time.Time
 	Action, Package, Test string
 	Elapsed               float64
 }
@@ -53,7 +55,8 @@ type event struct {
 // readResults reads what test2json wrote: every test and its direct subtests. A test with
 // subtests is left out unless it failed and none of them did.
 func readResults(in io.Reader, column string, s stamp) (results, error) {
-	found := map[string]result{}
+	found, began := map[string]result{}, map[string]time.Time{}
+	var last time.Time
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -61,18 +64,27 @@ func readResults(in io.Reader, column string, s stamp) (results, error) {
 		if !bytes.HasPrefix(lines.Bytes(), []byte("{")) || json.Unmarshal(lines.Bytes(), &e) != nil || e.Test == "" {
 			continue
 		}
+		last = e.Time
 		if strings.Count(e.Test, "/") > 1 {
 			continue
 		}
 		r := result{Package: strings.TrimPrefix(e.Package, prefix), Test: e.Test, As: column, Outcome: failed, stamp: s}
+		key := r.Package + " " + r.Test
 		switch e.Action {
 		case "run":
+			began[key] = e.Time
 		case passed, failed, skipped:
 			r.Outcome, r.Seconds = e.Action, int(e.Elapsed+.5)
 		default:
 			continue
 		}
-		found[r.Package+" "+r.Test] = r
+		found[key] = r
+	}
+	for key, r := range found { // a test that the time limit ended has no time of its own
+		if r.Outcome == failed && r.Seconds == 0 {
+			r.Seconds = int(last.Sub(began[key]).Seconds() + .5)
+			found[key] = r
+		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err

@@ -23,7 +23,8 @@ const output = `noise of a library
 {"Action":"run","Package":"knative.dev/serving/test/e2e","Test":"TestB/x"}
 {"Action":"pass","Package":"knative.dev/serving/test/e2e","Test":"TestB/x","Elapsed":1}
 {"Action":"fail","Package":"knative.dev/serving/test/e2e","Test":"TestB","Elapsed":9}
-{"Action":"run","Package":"knative.dev/serving/test/e2e","Test":"TestC"}
+{"Time":"2026-11-30T05:00:00Z","Action":"run","Package":"knative.dev/serving/test/e2e","Test":"TestC"}
+{"Time":"2026-11-30T05:09:59.6Z","Action":"output","Package":"knative.dev/serving/test/e2e","Test":"TestC","Output":"panic: test timed out\n"}
 `
 
 var today = stamp{"abc1234", "2026-11-29"}
@@ -41,8 +42,8 @@ func TestReadResults(t *testing.T) {
 		}
 	}
 	want := "TestA/linear fail, TestA/other skip, TestB fail, TestB/x pass, TestC fail"
-	if s := strings.Join(got, ", "); s != want || rs[0].Seconds != 3 {
-		t.Errorf("got %s, want %s; %d s, want 3", s, want, rs[0].Seconds)
+	if s := strings.Join(got, ", "); s != want || rs[0].Seconds != 3 || rs[len(rs)-1].Seconds != 600 {
+		t.Errorf("got %s, want %s; %d and %d s, want 3 and 600", s, want, rs[0].Seconds, rs[len(rs)-1].Seconds)
 	}
 	if _, err := readResults(strings.NewReader("nothing\n"), "kpa", today); err == nil {
 		t.Error("a run without a test is no result")
