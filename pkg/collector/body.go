@@ -69,7 +69,8 @@ func (c *Collector) enlarge(within turn, t *target, s *scratch) error {
 
 // readPicker reads the few lines of a picker's page that are needed.
 func (c *Collector) readPicker(within turn, t *target, s *scratch, body io.Reader) error {
-	n, err := engine.CopyPicker(pickerLines{within, c, t, s}, io.LimitReader(body, maxPickerPage+1), c.o.MaxLine, within.over)
+	page := io.LimitReader(body, maxPickerPage+1)
+	n, err := engine.CopyPicker(pickerLines{within, c, t, s}, page, c.o.MaxLine, within.over)
 	s.passedOver = int(n) - s.body.Len()
 	if errors.Is(err, engine.ErrTooLarge) {
 		return failure{cause: causeTooLarge, err: err}

@@ -93,7 +93,8 @@ func (p *pod) previous() decider.PreviousSample {
 		e.running, e.waiting, e.kvUsage = math.NaN(), math.NaN(), math.NaN()
 	}
 	return decider.PreviousSample{
-		Kept: true, Running: reading(e.running), Waiting: reading(e.waiting), Deferred: reading(e.deferred), KVCache: reading(100 * e.kvUsage),
+		Kept: true, Running: reading(e.running), Waiting: reading(e.waiting), Deferred: reading(e.deferred),
+		KVCache:      reading(100 * e.kvUsage),
 		PromptTokens: reading(p.promptBefore), GenerationTokens: reading(p.generationBefore),
 	}
 }
