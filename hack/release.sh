@@ -29,5 +29,6 @@ ls -l "$dir" | awk 'NR > 1 { printf "  %9d  %s\n", $5, $9 }'
 cat <<TXT
 install:   kubectl apply -f $dir/autoscaler-adapter.yaml
            kubectl apply -f $dir/inference-gateway.yaml    # only for inference gateways
-uninstall: kubectl delete --ignore-not-found -f $dir/inference-gateway.yaml -f $dir/autoscaler-adapter.yaml
+uninstall: first give Services of our class another one, and wait until none of their old revisions has pods; then
+           kubectl delete --ignore-not-found -f $dir/inference-gateway.yaml -f $dir/autoscaler-adapter.yaml
 TXT
