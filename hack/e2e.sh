@@ -16,7 +16,7 @@
 #
 # Longer: ZERO_CYCLES (3) cycles to zero and back, from 20 on with the slow tests of zones, new pools and zero behind the
 # gateway; SCALE_DOWNS (10) one after another under streams; DRAIN_STREAMS (20s-25s) is how long the streams
-# of the drain tests are; LIMIT (40m) ends a run.
+# of the drain tests are; LIMIT (40m, of vllm 25m) ends a run.
 #
 # IPA_CLUSTER=existing uses your own cluster: KUBECONFIG, IPA_INGRESS (host:port), and the images
 # in IPA_IMAGE, IPA_SIM_IMAGE, IPA_ENGINE_IMAGE, IPA_TEST_ADAPTER_IMAGE, which its nodes must be able to pull; for the

@@ -75,14 +75,17 @@ func readResults(in io.Reader, column string, s stamp) (results, error) {
 			began[key] = e.Time
 		case passed, failed, skipped:
 			r.Outcome, r.Seconds = e.Action, int(e.Elapsed+.5)
+			if e.Elapsed > 0 { // 0 is what the time limit's panic gives to the tests that it ended
+				delete(began, key)
+			}
 		default:
 			continue
 		}
 		found[key] = r
 	}
-	for key, r := range found { // a test that the time limit ended has no time of its own
-		if r.Outcome == failed && r.Seconds == 0 {
-			r.Seconds = int(last.Sub(began[key]).Seconds() + .5)
+	for key, start := range began { // of tests that the time limit ended
+		if r := found[key]; r.Outcome == failed {
+			r.Seconds = int(last.Sub(start).Seconds() + .5)
 			found[key] = r
 		}
 	}

@@ -30,7 +30,11 @@ const output = `noise of a library
 var today = stamp{"abc1234", "2026-11-29"}
 
 func TestReadResults(t *testing.T) {
-	rs, err := readResults(strings.NewReader(output), "slo", today)
+	const fast = `
+{"Time":"2026-11-30T05:00:00Z","Action":"run","Package":"knative.dev/serving/test/e2e","Test":"TestFast"}
+{"Time":"2026-11-30T05:00:00.3Z","Action":"fail","Package":"knative.dev/serving/test/e2e","Test":"TestFast","Elapsed":0.3}`
+	before, after, _ := strings.Cut(output, `{"Time":`) // the last event is that of a test without an end
+	rs, err := readResults(strings.NewReader(before+strings.TrimSpace(fast)+"\n"+`{"Time":`+after), "slo", today)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +45,9 @@ func TestReadResults(t *testing.T) {
 			t.Errorf("result %+v", r)
 		}
 	}
-	want := "TestA/linear fail, TestA/other skip, TestB fail, TestB/x pass, TestC fail"
-	if s := strings.Join(got, ", "); s != want || rs[0].Seconds != 3 || rs[len(rs)-1].Seconds != 600 {
-		t.Errorf("got %s, want %s; %d and %d s, want 3 and 600", s, want, rs[0].Seconds, rs[len(rs)-1].Seconds)
+	want := "TestA/linear fail, TestA/other skip, TestB fail, TestB/x pass, TestC fail, TestFast fail"
+	if s := strings.Join(got, ", "); s != want || rs[0].Seconds != 3 || rs[len(rs)-2].Seconds != 600 || rs[len(rs)-1].Seconds != 0 {
+		t.Errorf("got %s, want %s; %d and %d s, want 3 and 600", s, want, rs[0].Seconds, rs[len(rs)-2].Seconds)
 	}
 	if _, err := readResults(strings.NewReader("nothing\n"), "kpa", today); err == nil {
 		t.Error("a run without a test is no result")

@@ -43,8 +43,9 @@ func (c *Collector) readBody(within turn, t *target, s *scratch, body io.Reader)
 
 // readSmall reads the page up to smallBody and returns how much that was.
 func (c *Collector) readSmall(s *scratch, body io.Reader) (int64, error) {
-	if n := s.response.Length; n > 0 && n < smallBody {
+	if n := s.response.Length; n > 0 && n < smallBody && s.response.ContentEncoding == "" {
 		s.body.Grow(int(n) + bytes.MinRead) // at once, without doubling
+		return s.body.ReadFrom(io.LimitReader(body, smallBody))
 	}
 	first, err := s.body.ReadFrom(io.LimitReader(body, firstBody))
 	if err != nil || first < firstBody {

@@ -290,7 +290,7 @@ func (c *Collector) tick(now time.Time) {
 }
 
 // tickSafely is the revision's tick, contained: where the data of one revision make it panic, the
-// others go on. What that revision would have got of this second is missing.
+// others go on, and that revision's values of this second are lost.
 func (c *Collector) tickSafely(r *revision, now time.Time, counts *targetCounts) (changed bool) {
 	defer func() {
 		if p := recover(); p != nil {

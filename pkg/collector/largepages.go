@@ -7,19 +7,19 @@ import (
 
 // largePages are the permits for pages beyond smallBody: as many as the byte budget has
 // room for pages of the largest size. Namespaces share them as they share a lane: none may
-// take more than twice what is left free, so that the slow large pages of one tenant leave
-// permits for the large pages of another.
+// take more than twice what is left free, so that from three permits on the slow large pages of
+// one tenant leave some for the large pages of another.
 type largePages struct {
 	permits int
 
 	mu         sync.Mutex
 	busy       int
 	namespaces map[string]int
-	// waiting are those who wait for a permit; the first came first.
+	// waiting are the pages without a permit; the first came first.
 	waiting []*permitWait
 }
 
-// permitWait is one page that waits; given is closed when the page has its permit.
+// permitWait is a page that waits for a permit; given is closed when the page has one.
 type permitWait struct {
 	namespace string
 	given     chan struct{}
@@ -34,7 +34,7 @@ func (l *largePages) acquire(within turn, namespace string) error {
 	w := &permitWait{namespace, make(chan struct{})}
 	l.mu.Lock()
 	l.waiting = append(l.waiting, w)
-	l.give()
+	l.grant()
 	l.mu.Unlock()
 	timer := time.NewTimer(time.Until(within.deadline))
 	defer timer.Stop()
@@ -74,14 +74,14 @@ func (l *largePages) giveBack(namespace string) {
 	if l.namespaces[namespace]--; l.namespaces[namespace] == 0 {
 		delete(l.namespaces, namespace)
 	}
-	l.give()
+	l.grant()
 }
 
-// give gives what permits are free to those who may have one; l.mu is held.
-func (l *largePages) give() {
+// grant gives free permits to waiting pages, the oldest first; l.mu is held.
+func (l *largePages) grant() {
 	left := l.waiting[:0]
 	for _, w := range l.waiting {
-		if l.busy < l.permits && l.namespaces[w.namespace] < max(2*(l.permits-l.busy), 1) {
+		if l.busy < l.permits && l.namespaces[w.namespace] < 2*(l.permits-l.busy) {
 			l.busy++
 			l.namespaces[w.namespace]++
 			close(w.given)

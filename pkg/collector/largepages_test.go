@@ -58,12 +58,17 @@ func closed() chan struct{} {
 	return c
 }
 
-// A page of unknown length takes no more room than the budget reckons with.
+// A page takes no more room than the budget reckons with, whatever it says of its length.
 func TestReadSmall_room(t *testing.T) {
-	s := &scratch{room: newRoom()}
-	s.response.Length = -1
-	n, err := New(Options{}).readSmall(s, bytes.NewReader(make([]byte, smallBody-1)))
-	if err != nil || n != smallBody-1 || s.body.Cap() > smallBody+8<<10 {
-		t.Errorf("%d bytes in a buffer of %d, %v; want at most %d", n, s.body.Cap(), err, smallBody+8<<10)
+	for _, tt := range []struct{ said, is, room int }{
+		{-1, smallBody - 1, smallBody + 8<<10}, {75 << 10, 75 << 10, 84 << 10}, {122_624, 122_624, smallBody + 8<<10},
+		{10, smallBody - 1, 2 * smallBody}, // not what HTTP would read
+	} {
+		s := &scratch{room: newRoom()}
+		s.response.Length = int64(tt.said)
+		n, err := New(Options{}).readSmall(s, bytes.NewReader(make([]byte, tt.is)))
+		if err != nil || int(n) != tt.is || s.body.Cap() > tt.room {
+			t.Errorf("length %d: %d bytes in a buffer of %d, %v; want at most %d", tt.said, n, s.body.Cap(), err, tt.room)
+		}
 	}
 }

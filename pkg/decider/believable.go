@@ -25,3 +25,12 @@ func believableRequests(r Reading) Reading { return r.Within(maxRequests) }
 func believablePercent(r Reading) Reading { return min(r.Within(maxPercent), 100) }
 
 func believableRate(r Reading) Reading { return r.Within(maxRate) }
+
+// queue is the requests that wait for capacity.
+func (s PreviousSample) queue() Reading {
+	w, d := believableRequests(s.Waiting), believableRequests(s.Deferred)
+	if !w.Known() || !d.Known() {
+		return w
+	}
+	return max(w-d, 0)
+}

@@ -89,15 +89,6 @@ type PreviousSample struct {
 	Deferred                                                  Reading `json:",omitzero"`
 }
 
-// queue is the requests that wait for capacity.
-func (s PreviousSample) queue() Reading {
-	w, d := believableRequests(s.Waiting), believableRequests(s.Deferred)
-	if !w.Known() || !d.Known() {
-		return w
-	}
-	return max(w-d, 0)
-}
-
 // Last is the sample that the pod's readings come from.
 func (p *Pod) Last() PreviousSample {
 	return PreviousSample{true, p.Running, p.Waiting, p.KVCache, p.PromptTokens, p.GenerationTokens, p.Deferred}

@@ -54,7 +54,7 @@ func sloInput(obs Observation) slo.Input {
 			in.Pods = append(in.Pods, slo.Pod{
 				Name: p.Name, ReadyAfter: p.ReadyAfter, Totals: &p.Totals,
 				Running: believableRequests(p.Running), Waiting: believableRequests(p.Last().queue()),
-				KVCache: believablePercent(p.KVCache),
+				Deferred: believableRequests(p.Deferred), KVCache: believablePercent(p.KVCache),
 			})
 		}
 	}

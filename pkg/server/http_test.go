@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,11 @@ func TestServeOn_cutsOffIdleClients(t *testing.T) {
 		synctest.Wait()
 		if l.open != 0 {
 			t.Errorf("%d idle clients keep the places of others", l.open)
+		}
+		c, _ := p.dial(t)
+		go func() { _, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) }()
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+			t.Errorf("the next client is answered %.20q, %v", answer, err)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -92,8 +92,9 @@ type Pod struct {
 	Name string
 	// ReadyAfter is the time from creation to Ready; 0 when not known.
 	ReadyAfter time.Duration
-	// Running and Waiting are requests, KVCache is percent.
-	Running, Waiting, KVCache Reading
+	// Running and Waiting are requests, KVCache is percent. Deferred are requests that wait for
+	// something else than capacity, and no part of Waiting.
+	Running, Waiting, Deferred, KVCache Reading
 	// Totals are the engine's counters, never nil. They are not changed.
 	Totals *Totals
 }

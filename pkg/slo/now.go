@@ -23,13 +23,17 @@ func needNow(o Objective, plan Parts, in Input, unlearned bool) (need float64, p
 }
 
 // inFlightReplicas is the replicas for what is in flight, NaN when that is unknown. What
-// waits in the engines' queues is in flight, too, but needs no place of its own; and where
+// waits in the engines' queues is in flight, too, but needs no place of its own, and what waits
+// for something else than capacity needs none at all; and where
 // most engines let as many wait as they run, those that run are all that one can run.
 func inFlightReplicas(plan Parts, in Input) float64 {
 	all, target := inFlight(in), float64(plan.ConcurrencyTarget)
 	var saturatedPods int32
 	var running, queued, saturatedRunning float64
 	for _, p := range in.Pods {
+		if p.Deferred.Known() {
+			all = max(all-float64(p.Deferred), 0)
+		}
 		r, w := p.Running, p.Waiting
 		if !r.Known() || !w.Known() {
 			continue

@@ -17,7 +17,7 @@ import (
 // The limits of reviews. Small ones have a gate of their own, so that large ones, which a
 // tenant can send through the API server, delay no ordinary pod. A review holds at most its
 // body, a copy of its objects and 10 MiB of Go values: together less than 100 MiB. Small bodies
-// that are still on their way have 64 MiB at most, 128 KiB for each of 512 connections.
+// that are being received take at most 64 MiB, 128 KiB for each of 512 connections.
 const (
 	// maxReview is the size of a review in bytes: an object of etcd's 1.5 MiB, twice.
 	maxReview = 3 << 20

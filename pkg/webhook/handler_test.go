@@ -1,10 +1,12 @@
 package webhook
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -160,6 +163,29 @@ func TestHandler_bodiesThatDoNotCome(t *testing.T) {
 		stop.Close()
 		group.Wait()
 	})
+}
+
+// A body that stops in the middle is given up after maxRead.
+func TestHandler_bodyThatStops(t *testing.T) {
+	h, err := newHandler(nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\nhalf")); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(20 * maxRead))
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(answer, "HTTP/1.1 400 ") {
+		t.Errorf("answer %q, %v; want 400", answer, err)
+	}
 }
 
 // What the API server gets back over HTTP.

@@ -23,8 +23,8 @@ import (
 
 // slowness is how many times the time that a wait takes on a quiet machine may pass before the
 // wait fails. A virtual machine whose host was busy has taken three times as long here (real
-// vLLM made 458 tokens a second in place of 1,263). What a test says of time itself is measured
-// in that test: no wait is such a statement.
+// vLLM made 458 tokens a second in place of 1,263). So a time in the words of a test is that of a
+// quiet machine; where a time is the point, the test measures it.
 const slowness = 4
 
 // pollEvery is how often a wait asks. Each question is two or three requests, and kube-apiserver takes

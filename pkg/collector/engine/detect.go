@@ -36,8 +36,8 @@ func hasFamily(page, prefix []byte) bool {
 	return false
 }
 
-// familyName returns b from the name of the family on that its first line is about: a TYPE
-// line or a series. Another line begins with no name.
+// familyName returns the rest of b from the name of the family that its first line, a TYPE line or
+// a series, is about. Of any other comment it returns what begins with '#', and no name does.
 func familyName(b []byte) []byte {
 	if b[0] == '#' {
 		name, _ := bytes.CutPrefix(b, typeLine)

@@ -33,11 +33,11 @@ func CopyPicker(dst io.Writer, r io.Reader, maxLine int, stop func() bool) (n in
 		if lines%linesPerCheck == 0 && stop() {
 			return n, ErrStopped
 		}
-		if lines > maxPickerLines {
-			return n, fmt.Errorf("%w: more than %d lines", ErrTooLarge, maxPickerLines)
-		}
 		line, err := reader.ReadSlice('\n')
 		n += int64(len(line))
+		if lines > maxPickerLines && len(line) > 0 {
+			return n, fmt.Errorf("%w: more than %d lines", ErrTooLarge, maxPickerLines)
+		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return n, fmt.Errorf("%w: a line is longer than %d bytes", ErrTooLarge, maxLine)
 		}

@@ -33,7 +33,11 @@ func gated(name string, gate corev1.ConditionStatus, since time.Duration) *corev
 		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: autoscaling.ServingGate, Status: gate, LastTransitionTime: metav1.NewTime(time.Now().Add(-since))})
 		isReady = gate
 	}
-	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: isReady})
+	c := corev1.PodCondition{Type: corev1.PodReady, Status: isReady}
+	if isReady == corev1.ConditionFalse {
+		c.Reason = "ReadinessGatesNotReady" // the kubelet's
+	}
+	p.Status.Conditions = append(p.Status.Conditions, c)
 	return p
 }
 
@@ -41,7 +45,18 @@ func gated(name string, gate corev1.ConditionStatus, since time.Duration) *corev
 func onLostNode(p *corev1.Pod) *corev1.Pod {
 	for i, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
-			p.Status.Conditions[i].Status, p.Status.Conditions[i].LastTransitionTime = corev1.ConditionFalse, metav1.Now()
+			p.Status.Conditions[i] = corev1.PodCondition{Type: c.Type, Status: corev1.ConditionFalse, LastTransitionTime: metav1.Now()}
+		}
+	}
+	return p
+}
+
+// onLostNodeWhileDraining is a pod whose kubelet has not answered since the pod drained, and
+// whose gate was opened again.
+func onLostNodeWhileDraining(p *corev1.Pod) *corev1.Pod {
+	for i, c := range onLostNode(p).Status.Conditions {
+		if c.Type == corev1.PodReady {
+			p.Status.Conditions[i].Reason = "ReadinessGatesNotReady"
 		}
 	}
 	return p
@@ -99,6 +114,12 @@ func TestReconcile_drains(t *testing.T) {
 			[]string{"b: open"}, `{"spec":{"replicas":2}}`, true, "1 pods", "Normal Rescued Brought 1 draining pods back"},
 		{"pods on a lost node go before those that serve", 1, 2, []*corev1.Pod{onLostNode(gated("x", open, time.Hour)), gated("c", open, 0)},
 			[]string{"x: close"}, "none", true, "1 pods are given up", "Normal Draining Gave up 1 of 2 pods"},
+		{"also when they came back meanwhile", 1, 2, []*corev1.Pod{onLostNode(gated("x", open, 0)), gated("c", open, 0)},
+			[]string{"x: close"}, "none", true, "1 pods are given up", "Normal Draining"},
+		{"pods that drained on a lost node, and came back, too", 1, 2, []*corev1.Pod{onLostNodeWhileDraining(gated("x", open, time.Minute)), gated("c", open, 0)},
+			[]string{"x: close"}, "none", true, "1 pods are given up", "Normal Draining"},
+		{"the node is lost: draining pods there come back last", 2, 3, []*corev1.Pod{onLostNode(gated("x", closed, time.Second)), gated("b", closed, time.Second), gated("c", open, 0)},
+			[]string{"b: open"}, "none", true, "1 pods are given up", "Normal Rescued"},
 		{"pods without the gate: only the cost", 1, 2, []*corev1.Pod{pod("llm-1", "x", ready()), pod("llm-1", "y", ready())}, []string{"x: release"}, "none", true, "1 pods", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -40,24 +40,33 @@ func containersReady(pod *corev1.Pod) bool {
 	return condition(pod, corev1.ContainersReady) == corev1.ConditionTrue && !isLost(pod)
 }
 
-// isLost reports whether a pod whose gate is open has become not Ready after the gate was opened,
-// for another reason than the gate or its containers: on a node that does not answer, the node
-// lifecycle controller changes the condition Ready alone.
+// isLost reports whether a pod's containers were Ready when its node last answered, and the pod is
+// not Ready for another reason than its gate. On a node that does not answer, the node lifecycle
+// controller sets the condition Ready to False and leaves its reason empty; a kubelet gives the
+// reason ReadinessGatesNotReady (k8s.io/kubernetes v1.35 pkg/kubelet/status/generate.go, and
+// MarkPodsNotReady in pkg/controller/util/node). A pod that had drained by then keeps that reason: it
+// is lost when it is not Ready long after its gate was opened again.
 func isLost(pod *corev1.Pod) bool {
-	var opened, ended time.Time
+	lost := false
 	for _, c := range pod.Status.Conditions {
 		switch {
-		case c.Type == autoscaling.ServingGate && c.Status == corev1.ConditionTrue:
-			opened = c.LastTransitionTime.Time
-		case c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse:
-			ended = c.LastTransitionTime.Time
+		case c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue:
+			return false
+		case c.Type == corev1.PodReady:
+			lost = lost || c.Reason != readinessGatesNotReady
+		case c.Type == autoscaling.ServingGate && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.IsZero():
+			lost = lost || time.Since(c.LastTransitionTime.Time) > lateKubelet
 		}
 	}
-	return !opened.IsZero() && ended.Sub(opened) > lateKubelet
+	return lost
 }
 
-// lateKubelet is how long after a gate was opened a kubelet may still act on the closed one.
-const lateKubelet = 5 * time.Second
+const (
+	// readinessGatesNotReady is the kubelet's reason for a pod whose containers are Ready and whose gate is not.
+	readinessGatesNotReady = "ReadinessGatesNotReady"
+	// lateKubelet is how long after a gate was opened a kubelet may take to see that, with clocks that differ.
+	lateKubelet = 30 * time.Second
+)
 
 // isDraining reports whether a pod is given up, or is on its way back and still has the
 // requests of before.
