@@ -275,12 +275,14 @@ func (c *Collector) tick(now time.Time) {
 	c.followRoles(now)
 	counts, podless := newTargetCounts(), map[Key]bool{}
 	for _, r := range c.all() {
-		if c.tickSafely(r, now, &counts) {
-			c.changed(r.key, false)
-		}
-		if r.podless() {
-			podless[r.key] = true
-		}
+		c.contained(r, func() {
+			if r.tick(now, &counts) {
+				c.changed(r.key, false)
+			}
+			if r.podless() {
+				podless[r.key] = true
+			}
+		})
 	}
 	c.activators.fast.Store(len(podless) > 0)
 	c.hurryPickers(podless)
@@ -289,16 +291,16 @@ func (c *Collector) tick(now time.Time) {
 	c.setTargets(counts.weighed())
 }
 
-// tickSafely is the revision's tick, contained: where the data of one revision make it panic, the
-// others go on, and that revision's values of this second are lost.
-func (c *Collector) tickSafely(r *revision, now time.Time, counts *targetCounts) (changed bool) {
+// contained calls f: where the data of one revision make it panic, the other revisions go on, and
+// that revision's values of this second are lost.
+func (c *Collector) contained(r *revision, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.metrics.panics.Inc()
 			c.o.Log.Error("recovered from a panic", "revision", r.key, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	return r.tick(now, counts)
+	f()
 }
 
 func (c *Collector) all() []*revision {
