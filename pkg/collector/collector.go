@@ -3,10 +3,8 @@ package collector
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -289,18 +287,6 @@ func (c *Collector) tick(now time.Time) {
 	c.counts.Store(&counts)
 	c.metrics.setTargets(counts)
 	c.setTargets(counts.weighed())
-}
-
-// contained calls f: where the data of one revision make it panic, the other revisions go on, and
-// that revision's values of this second are lost.
-func (c *Collector) contained(r *revision, f func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.metrics.panics.Inc()
-			c.o.Log.Error("recovered from a panic", "revision", r.key, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		}
-	}()
-	f()
 }
 
 func (c *Collector) all() []*revision {

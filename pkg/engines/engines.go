@@ -23,8 +23,8 @@ type Engine struct {
 	Name string
 	// Prefix begins the names of the engine's metrics; the engine is recognised by it.
 	Prefix string
-	// General engines have metrics that stand on the pages of others too: they are
-	// sought last, and anew on each page.
+	// General engines have metric names that other programs use too: pages are compared
+	// with them last, and each page anew.
 	General bool
 	// Signs recognise the engine by its container: all words of one sign occur in
 	// image, command or arguments. The longest sign of all engines counts.

@@ -109,6 +109,6 @@ func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector
 	if err != nil {
 		return collector.Target{}, false
 	}
-	e, _ := annotations.ReadEngine(rev.Annotations) // one that a webhook of before let pass counts as not given
+	e, _ := annotations.ReadEngine(rev.Annotations) // an invalid value that an older webhook accepted counts as not given
 	return podautoscaler.MetricsEndpoint(e, rev.Spec.Containers), true
 }

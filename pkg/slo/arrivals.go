@@ -168,10 +168,9 @@ func (b *bin) demand() []float32 {
 	return demand
 }
 
-// arrivedLast is the engine requests of the bin that ended last, of which last is what
-// the history has. While the ratio is not known the history has HTTP requests. Where the
-// engines counted less, that is the load that outcomes came under: outcomes under a higher
-// load than there was would promise too much for half an hour.
+// arrivedLast is the engine requests of the last closed bin; last is the history's value. Before the ratio is known
+// it is the smaller of the history's HTTP requests and the engines' own count: a load set too high
+// would overstate the capacity for half an hour.
 func (b *bin) arrivedLast(last float64) float64 {
 	engine, known := b.engineRequests()
 	if !known || !math.IsNaN(b.requestRatio) {

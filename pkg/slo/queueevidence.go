@@ -108,9 +108,9 @@ func (t *queueEvidence) fade() {
 // estimate is the share of the modelled rate that counts, 0 while that is not refuted.
 func (t *queueEvidence) estimate() float64 { return t.Share }
 
-// workOf is what one pod did: its prompts, and the tokens that it counted, or that
-// as many as run now make in that time. An engine may count them at the end of a
-// request, long after they were made; one that reports no gaps shows nothing here.
+// workOf is the prompt and output tokens of one pod. Output is the larger of the counter, which an engine may
+// raise at the end of a request only, and what the running requests make in that time; an
+// engine that reports no gaps gives nothing.
 func workOf(d sample, r request) queueEvidence {
 	if !(d.gaps > 0 && d.gapSum > 0 && d.seconds > 0) {
 		return queueEvidence{}

@@ -62,7 +62,7 @@ func (d sample) lateByQueue(bound float64) float64 {
 	return math.Exp(-bound / mean)
 }
 
-// perRank makes a sample of one of so many ranks, in the mean.
+// perRank divides a pod's sample by its data-parallel ranks: the mean of one rank.
 func (d sample) perRank(ranks int) sample {
 	d.ranks = float64(max(ranks, 1))
 	if d.ranks == 1 {
@@ -90,8 +90,8 @@ func (d sample) observesRequests() bool {
 	return further > maxTokensPerGap*d.gaps || further > d.gaps && d.finished >= d.gaps
 }
 
-// perToken makes gaps of one token out of requests' means, which stand for all of their
-// tokens, and out of outputs of several tokens (speculative decoding), of so many as far as the
+// perToken converts gaps to one for each token: a request's mean counts for all its tokens, and an output
+// of several tokens (speculative decoding) for those that it brought, tokensPerOutput where the
 // sample does not show how many.
 func (d sample) perToken(tokensPerOutput float64) sample {
 	d.outputs = d.gaps
@@ -173,8 +173,8 @@ func (d sample) left() float64 {
 	return d.firsts - (d.running - d.runningBefore)
 }
 
-// queueLasted reports whether requests waited in the engine's queue at both readings, as
-// many as the engine begins in so many seconds.
+// queueLasted reports whether as many requests as the engine begins in that time, in seconds,
+// waited in its queue at both readings.
 func (d sample) queueLasted(seconds float64) bool {
 	return d.seconds > 0 && d.waitingThroughout >= max(1, d.begun()/d.seconds*seconds)
 }

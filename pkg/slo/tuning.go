@@ -263,7 +263,7 @@ const (
 	maxFactor = 20
 	minFactor = 1.0 / maxFactor
 	// descents is rounds of coordinate descent: enough for coefficients that are correlated
-	// by 0.97. TestFit_againstAClosedForm holds it. Not tuned.
+	// by 0.97. TestStepTime_againstAClosedForm holds it. Not tuned.
 	descents = 100
 	// maxClampedBins is bins, five minutes, after which a regression at its limit begins anew. Origin:
 	// the study (2.4). Half and twice: no effect.

@@ -63,7 +63,7 @@ func beginsNumber(field []byte) bool {
 }
 
 // shown is a metric's name, cut; empty for what is none. Dots and dashes are shown, although
-// the text format has none in a name: they tell whose page it is.
+// the text format has none in a name: they show whose page it is.
 func shown(name []byte) string {
 	for i, c := range name {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == ':'

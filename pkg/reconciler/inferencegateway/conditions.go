@@ -246,7 +246,7 @@ func (r *Reconciler) verdict(generation int64, parents []parentStatus,
 			c := value(find(p.conditions, kind))
 			switch {
 			case c.ObservedGeneration > 0 && c.ObservedGeneration < generation:
-				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not looked at it since it was changed (%s is of generation %d of %d)", kind, c.ObservedGeneration, generation)
+				return metav1.ConditionUnknown, "Pending", fmt.Sprintf("the Gateway has not processed its last change yet (%s is of generation %d of %d)", kind, c.ObservedGeneration, generation)
 			case c.Status == metav1.ConditionTrue:
 			case c.Status == metav1.ConditionFalse:
 				if r.now().Sub(c.LastTransitionTime.Time) < settling {

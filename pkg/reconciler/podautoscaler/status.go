@@ -132,8 +132,8 @@ func activeThreshold(pa *v1alpha1.PodAutoscaler, rep report) int32 {
 }
 
 // fresh is how long numbers that move while count and reason stay are not written:
-// every write of a status is an event for all who watch. The decision loops tell
-// of them half as often, see multiscaler.
+// every write of a status is an event for everybody who watches. The decision loops notify
+// of such numbers half as often, see multiscaler.
 const fresh = 30 * time.Second
 
 // markScaling reports the decision.
