@@ -20,6 +20,13 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
+// counts are the open connections, and those of one address.
+func (l *limitedListener) counts(address string) (all, one int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open, l.ofAddress[address]
+}
+
 type from struct {
 	net.Conn
 	address net.Addr
@@ -71,8 +78,8 @@ func TestLimitConnections(t *testing.T) {
 	open[0].Close() // counts once
 	dial("10.0.0.1")
 	<-accepted
-	if l.open != 5 || l.ofAddress["10.0.0.1"] != 3 {
-		t.Errorf("%d open, %v, want 5 with 3 of 10.0.0.1", l.open, l.ofAddress)
+	if all, one := l.counts("10.0.0.1"); all != 5 || one != 3 {
+		t.Errorf("%d open, %d of them of 10.0.0.1, want 5 and 3", all, one)
 	}
 	close(in.conns)
 	for range accepted { //nolint:revive until Accept has ended

@@ -72,13 +72,13 @@ func TestServeOn_cutsOffIdleClients(t *testing.T) {
 			go func() { _, _ = c.Write([]byte(sent)) }()
 		}
 		synctest.Wait()
-		if l.open != 3 {
-			t.Errorf("%d connections are open, want 3", l.open)
+		if n, _ := l.counts(""); n != 3 {
+			t.Errorf("%d connections are open, want 3", n)
 		}
 		time.Sleep(writeTimeout + idleTimeout)
 		synctest.Wait()
-		if l.open != 0 {
-			t.Errorf("%d idle clients keep the places of others", l.open)
+		if n, _ := l.counts(""); n != 0 {
+			t.Errorf("%d idle clients keep the places of others", n)
 		}
 		c, _ := p.dial(t)
 		go func() { _, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) }()
