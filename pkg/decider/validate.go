@@ -62,7 +62,7 @@ func validateTargets(spec Spec) error {
 			}
 		case Planned:
 			if err := spec.SLO.Validate(); err != nil {
-				return err
+				return fmt.Errorf("Spec.SLO.%w", err)
 			}
 			t.Value = 1
 		case Level, Backlog, Percentile:

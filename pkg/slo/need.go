@@ -19,7 +19,7 @@ type Need struct {
 	StartupTime time.Duration
 }
 
-// Parts are the numbers behind a want of the metric SLO.
+// Parts are the numbers behind a need.
 type Parts struct {
 	// CapacityRPS is the requests per second that one replica sustains within the goal;
 	// Limit names what limits the rate: compute, ITL, KV or sequences, or "queue" when a
@@ -52,7 +52,8 @@ type Parts struct {
 	// NeedLevel and NeedPast are its two parts: for what comes next, and for the past hour to come again.
 	NeedLevel Reading `json:"needLevel"`
 	NeedPast  Reading `json:"needPast"`
-	// ConcurrencyTarget is what autoscaling.knative.dev/target would have to be for Knative's own autoscaler.
+	// ConcurrencyTarget is the requests in flight per replica that the need amounts to: the target with which an
+	// autoscaler by concurrency would give as many replicas.
 	ConcurrencyTarget Reading `json:"concurrencyTarget"`
 	// Attainment is the share of late requests, faded over half an hour, that met both latencies.
 	Attainment Reading `json:"attainment"`

@@ -103,34 +103,34 @@ func (o Objective) WithDefaults() Objective {
 	return o
 }
 
-// Validate names the field at fault; it is called only when the metric is used.
+// Validate names the field at fault; it is called only when the objective is used.
 func (o Objective) Validate() error {
 	for _, l := range [...]struct {
 		name  string
 		value time.Duration
 	}{{"TTFT", o.TTFT}, {"ITL", o.ITL}} {
 		if l.value <= 0 || l.value > maxLatency {
-			return fmt.Errorf("Spec.SLO.%s is %v, want more than 0 and at most %v", l.name, l.value, maxLatency)
+			return fmt.Errorf("%s is %v, want more than 0 and at most %v", l.name, l.value, maxLatency)
 		}
 	}
 	if !(o.Goal > 0 && o.Goal < 1) {
-		return fmt.Errorf("Spec.SLO.Goal is %v, want a share above 0 and below 1, e.g. 0.99", o.Goal)
+		return fmt.Errorf("Goal is %v, want a share above 0 and below 1, e.g. 0.99", o.Goal)
 	}
 	if o.TTFTPerToken < 0 || o.TTFTPerToken > time.Second {
-		return fmt.Errorf("Spec.SLO.TTFTPerToken is %v, want 0 to 1s", o.TTFTPerToken)
+		return fmt.Errorf("TTFTPerToken is %v, want 0 to 1s", o.TTFTPerToken)
 	}
 	if o.StartupTime < 0 || o.StartupTime > maxStartupTime {
-		return fmt.Errorf("Spec.SLO.StartupTime is %v, want 0 to %v", o.StartupTime, maxStartupTime)
+		return fmt.Errorf("StartupTime is %v, want 0 to %v", o.StartupTime, maxStartupTime)
 	}
 	if o.MaxNumSeqs < 0 || o.MaxNumSeqs > MaxRequests {
-		return fmt.Errorf("Spec.SLO.MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, MaxRequests)
+		return fmt.Errorf("MaxNumSeqs is %d, want 0 to %d", o.MaxNumSeqs, MaxRequests)
 	}
 	if !(o.FallbackConcurrency == 0 || o.FallbackConcurrency >= minFallbackConcurrency &&
 		o.FallbackConcurrency <= MaxDemand) {
-		return fmt.Errorf("Spec.SLO.FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %d", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
+		return fmt.Errorf("FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %d", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
 	}
 	if !(o.Margin == 0 || o.Margin >= MinMargin && o.Margin <= MaxMargin) {
-		return fmt.Errorf("Spec.SLO.Margin is %v, want %v to %v, or 0 for 1", o.Margin, MinMargin, MaxMargin)
+		return fmt.Errorf("Margin is %v, want %v to %v, or 0 for 1", o.Margin, MinMargin, MaxMargin)
 	}
 	return o.Prior.Validate()
 }
@@ -142,11 +142,11 @@ func (s StepTime) Validate() error {
 	}
 	for _, v := range [...]float64{s.Base, s.Sequence, s.KVToken, s.PromptToken} {
 		if !(v >= 0 && v <= 10) || math.IsInf(v, 0) {
-			return fmt.Errorf("Spec.SLO.Prior holds %v, want seconds from 0 to 10", v)
+			return fmt.Errorf("Prior holds %v, want seconds from 0 to 10", v)
 		}
 	}
 	if s.Base < 1e-6 || s.PromptToken < 1e-9 || s.Sequence+s.KVToken < 1e-12 {
-		return errors.New("Spec.SLO.Prior: Base, PromptToken and one of Sequence and KVToken must be above 0")
+		return errors.New("Prior: Base, PromptToken and one of Sequence and KVToken must be above 0")
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ type phases struct {
 	Hopeless float64 `json:"hopeless,omitempty"`
 }
 
-// learn looks at the phases of the requests of all pods, since their engines began.
-func (p *phases) learn(o Objective, ttft float64, pods []Pod) {
+// observe takes the phases of the requests of all pods, since their engines began.
+func (p *phases) observe(o Objective, ttft float64, pods []Pod) {
 	var prompts, prefills Histogram
 	var bounds []float64
 	for i := range pods {

@@ -36,7 +36,7 @@ func TestPhases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := Objective{TTFT: time.Duration(2 * float64(time.Second)), TTFTPerToken: c.perToken, ITL: time.Second, Goal: .99}
 			var p phases
-			p.learn(o, c.ttft, []Pod{phasesOf(c.queued)})
+			p.observe(o, c.ttft, []Pod{phasesOf(c.queued)})
 			if p.known() != c.known || math.Abs(p.Hopeless-c.hopeless) > .01 || !p.valid() {
 				t.Fatalf("%+v", p)
 			}
@@ -61,7 +61,7 @@ func TestPhases_unknown(t *testing.T) {
 		pod := phasesOf(20)
 		spoil(pod.Totals)
 		var p phases
-		if p.learn(Objective{TTFT: 2 * time.Second, ITL: time.Second, Goal: .99}, 2, []Pod{pod}); p.known() {
+		if p.observe(Objective{TTFT: 2 * time.Second, ITL: time.Second, Goal: .99}, 2, []Pod{pod}); p.known() {
 			t.Errorf("case %d: %+v", i, p)
 		}
 	}
@@ -79,14 +79,14 @@ func TestPhases_stay(t *testing.T) {
 	var p phases
 	o := Objective{TTFT: 2 * time.Second, ITL: time.Second, Goal: .99}
 	pod := phasesOf(20)
-	p.learn(o, 2, []Pod{pod})
+	p.observe(o, 2, []Pod{pod})
 	before := fmt.Sprint(p.Late)
 	pod.Totals.PrefillTime.Counts = []float64{0, 91, 91, 100}
-	if p.learn(o, 2, []Pod{pod}); fmt.Sprint(p.Late) != before {
+	if p.observe(o, 2, []Pod{pod}); fmt.Sprint(p.Late) != before {
 		t.Errorf("%s became %v", before, p.Late)
 	}
 	pod.Totals.PrefillTime.Counts = []float64{0, 50, 50, 100}
-	if p.learn(o, 2, []Pod{pod}); fmt.Sprint(p.Late) == before {
+	if p.observe(o, 2, []Pod{pod}); fmt.Sprint(p.Late) == before {
 		t.Errorf("%s stays when half of the prompts are long", before)
 	}
 	var d sample

@@ -165,7 +165,7 @@ func (s *sampler) find(hash float64) (podCounters, bool) {
 func (s *sampler) read(pods []Pod, b *bin) {
 	at := float64(b.end.UnixMilli()) / 1000
 	moved, shares := s.TTFT != b.ttft, s.Phases.Late
-	s.Phases.learn(b.objective, b.ttft, pods)
+	s.Phases.observe(b.objective, b.ttft, pods)
 	b.hopeless, b.byPhases = s.Phases.Hopeless, s.Phases.known()
 	otherShares := !slices.Equal(shares, s.Phases.Late)
 	read := make([]podCounters, 0, min(len(pods), maxFollowedPods))

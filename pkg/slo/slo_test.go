@@ -313,7 +313,7 @@ func TestObjective_validate(t *testing.T) {
 		"Margin": func(o *Objective) { o.Margin = 99 }, "FallbackConcurrency": func(o *Objective) { o.FallbackConcurrency = math.NaN() }, "Prior": func(o *Objective) { o.Prior.Base = math.NaN() },
 	} {
 		o := good
-		if spoil(&o); o.Validate() == nil || !strings.Contains(o.Validate().Error(), "Spec.SLO."+name) {
+		if spoil(&o); o.Validate() == nil || !strings.Contains(o.Validate().Error(), name) {
 			t.Errorf("%s: %v", name, o.Validate())
 		}
 	}

@@ -75,7 +75,7 @@ func (s *State) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(s))
 }
 
-// Valid returns why a stored state cannot be used; Decide then begins anew. A
+// Valid returns why a stored state cannot be used; the policy then begins anew. A
 // nil state is one of nothing and valid.
 func (s *State) Valid() error {
 	switch {
