@@ -103,7 +103,7 @@ func LearnRecorded(entries iter.Seq2[recording.Entry, error], revision string) (
 			byName[e.Revision], order = s, append(order, s)
 		}
 		for _, p := range e.Observation.Pods {
-			s.add(e.Observation.Time, p)
+			s.add(e.Observation.Time, ofOneRank(p))
 		}
 	}
 	var all []Learned

@@ -89,6 +89,40 @@ func TestLearnRecorded(t *testing.T) {
 	}
 }
 
+// A recording of pods with three equal ranks each gives the profile of one rank.
+func TestLearnRecorded_ranks(t *testing.T) {
+	entries, _ := fleet(t, engine.Profiles()[0], .4)
+	one, err := LearnRecorded(sequence(entries), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ranks = 3
+	for _, e := range entries {
+		for i := range e.Observation.Pods {
+			p := &e.Observation.Pods[i]
+			h := &p.Totals
+			h.Ranks = ranks
+			for _, sum := range []*decider.Reading{&p.Running, &p.Waiting, &h.Steps, &h.PromptTokens, &h.CachedTokens, &h.KVCapacity,
+				&h.ITL.Count, &h.ITL.Sum, &h.TTFT.Count, &h.TTFT.Sum} {
+				*sum *= ranks
+			}
+		}
+	}
+	all, err := LearnRecorded(sequence(entries), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := one[0].Profile, all[0].Profile
+	for name, v := range map[string][2]float64{
+		"KV cache": {float64(a.KVTokens), float64(b.KVTokens)}, "sequences": {float64(a.MaxNumSeqs), float64(b.MaxNumSeqs)},
+		"step": {a.StepBase, b.StepBase}, "sequence": {a.PerSequence, b.PerSequence}, "token": {a.PerToken, b.PerToken},
+	} {
+		if math.Abs(v[0]-v[1]) > .02*v[0] {
+			t.Errorf("%s: %v of one rank, %v of %d", name, v[0], v[1], ranks)
+		}
+	}
+}
+
 func TestLearnRecorded_refuses(t *testing.T) {
 	entries, _ := fleet(t, engine.Profiles()[0], .2)
 	if _, err := LearnRecorded(sequence(entries[:10]), ""); err == nil {
