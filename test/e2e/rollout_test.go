@@ -66,7 +66,8 @@ func TestRolloutAndRollbackLoseNothing(t *testing.T) {
 func (s *service) expectTrafficOnlyWhenReady(old, fresh revision, n int) {
 	s.t.Helper()
 	most := 0
-	eventually(s.t, 2*settle, "traffic moves to the new revision", func() (bool, string) {
+	// Often: the last pods become Ready a moment before the traffic moves.
+	eventuallyEvery(s.t, 50*time.Millisecond, 2*settle, "traffic moves to the new revision", func() (bool, string) {
 		ready := len(fresh.readyPods())
 		most = max(most, ready)
 		if s.routedTo(fresh.revision) {

@@ -34,10 +34,16 @@ const pollEvery = 250 * time.Millisecond
 // eventually waits for a condition; check returns what it saw, for the failure message.
 func eventually(t *testing.T, usual time.Duration, what string, check func() (bool, string)) {
 	t.Helper()
+	eventuallyEvery(t, pollEvery, usual, what, check)
+}
+
+// eventuallyEvery is eventually for a test that compares what two looks saw.
+func eventuallyEvery(t *testing.T, every, usual time.Duration, what string, check func() (bool, string)) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slowness*usual)
 	defer cancel()
 	start := time.Now()
-	if err := testbed.Poll(ctx, pollEvery, check); err != nil {
+	if err := testbed.Poll(ctx, every, check); err != nil {
 		t.Fatalf("%s: not within %v: %v", what, slowness*usual, err)
 	}
 	t.Logf("%s: after %v", what, time.Since(start).Round(100*time.Millisecond))
