@@ -23,6 +23,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add(root+"default/pods/*/concurrency", "app=qwen", "")
 	f.Add(root+"default/revisions.serving.knative.dev/qwen-00001/slo", "", "a in (b,c)")
 	f.Add(root+"%2e%2e/pods//", "!x,==", "\x00")
+	f.Add(root+"default/pods./x/rps", "", "") // found by fuzzing: no such label of our latency
 	f.Add("/apis/custom.metrics.k8s.io/v1beta1/namespaces/default/metrics/rps", "a notin ()", "a=b=c")
 	f.Fuzz(func(t *testing.T, path, selector, metricSelector string) {
 		query := url.Values{"labelSelector": {selector}, "metricLabelSelector": {metricSelector}}

@@ -70,10 +70,11 @@ func (l *latency) resource(r *http.Request) string {
 	if err != nil || !info.IsResourceRequest || info.APIGroup != GroupName {
 		return otherResource
 	}
-	if _, ok := kindOf(schema.ParseGroupResource(info.Resource)); !ok {
+	resource := schema.ParseGroupResource(info.Resource)
+	if _, ok := kindOf(resource); !ok {
 		return otherResource
 	}
-	return info.Resource
+	return resource.String() // and not what was asked for: "pods." is pods, too
 }
 
 func resourceNames() []string {
