@@ -52,6 +52,9 @@ type Record struct {
 	// Observation has no Pods.
 	Observation decider.Observation
 	Decision    decider.Decision
+	// ReadyAfter is the shortest time in which a pod became Ready, of this observation or else of the last one
+	// with such a pod; 0 when not known.
+	ReadyAfter time.Duration
 	// Failure is the panic of the decision, else empty: the count is then the scale
 	// target's, and the state that the panic came from is dropped.
 	Failure string

@@ -29,6 +29,7 @@ type world struct {
 	ready       int32
 	observed    bool
 	changes     int
+	readyAfter  time.Duration
 }
 
 func (w *world) Observe(collector.Key) (decider.Observation, bool) {
@@ -41,7 +42,7 @@ func (w *world) Observe(collector.Key) (decider.Observation, bool) {
 	}
 	return decider.Observation{
 		Time: time.Now(), Ready: max(1, w.ready), Concurrency: concurrency, RPS: unknown, InFlight: decider.Unknown(),
-		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running)}},
+		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running), ReadyAfter: w.readyAfter}},
 	}, w.observed
 }
 
@@ -93,6 +94,23 @@ func TestEnsure_decidesAtOnceAndOnEveryTick(t *testing.T) {
 		}
 		if got := testutil.ToFloat64(metrics.desired.WithLabelValues("default", "llm-00001")); got != 4 {
 			t.Errorf("ipa_desired_replicas = %v, want 4", got)
+		}
+	})
+}
+
+// A record has no pods, and knows how long one of them took to become Ready, also when they have gone.
+func TestRecord_readyAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{running: 5, replicas: 1, observed: true, readyAfter: 3 * time.Second}
+		m, _ := start(t.Context(), w)
+		if got := m.Ensure(rev, spec(8), w.replicas); got.ReadyAfter != 3*time.Second || got.Observation.Pods != nil {
+			t.Errorf("Ready after %v, pods %v; want 3 s and none", got.ReadyAfter, got.Observation.Pods)
+		}
+		w.set(func() { w.readyAfter = 0 })
+		time.Sleep(tick)
+		synctest.Wait()
+		if got, _ := m.Last(rev); got.ReadyAfter != 3*time.Second {
+			t.Errorf("Ready after %v when no pod says so, want the 3 s of before", got.ReadyAfter)
 		}
 	})
 }

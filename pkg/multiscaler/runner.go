@@ -197,7 +197,7 @@ func (r *runner) hold(now time.Time, why string) bool {
 	}
 	before := r.record
 	r.record = Record{
-		Time: now, Failure: why,
+		Time: now, Failure: why, ReadyAfter: before.ReadyAfter,
 		Observation: decider.Observation{Time: now, Replicas: replicas},
 		Decision:    decider.Decision{Replicas: replicas, Reason: InternalError},
 	}
@@ -229,7 +229,10 @@ func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 		decision = untilTick(decision, obs.Replicas)
 	}
 	before := r.record
-	r.record = Record{Time: now, Observation: obs, Decision: decision}
+	r.record = Record{Time: now, Observation: obs, Decision: decision, ReadyAfter: decider.StartupTime(obs, decider.Decision{})}
+	if r.record.ReadyAfter == 0 {
+		r.record.ReadyAfter = before.ReadyAfter
+	}
 	r.m.Metrics.decided(r.revision, before, r.record)
 	r.record.Observation.Pods = nil // nobody reads them again, and they hold the pods' histograms
 	return true

@@ -1,6 +1,7 @@
 package podautoscaler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -72,9 +73,10 @@ func keepAlive(set config.Zero, startup time.Duration) time.Duration {
 	return zero.KeepAlive(startup)
 }
 
-// startup is the time that a pod takes to become Ready, 0 when not known.
+// startup is the time that a pod takes to become Ready: what was measured, else what slo has
+// learned or assumes; 0 when not known.
 func (rep report) startup() time.Duration {
-	return decider.StartupTime(rep.record.Observation, rep.record.Decision)
+	return cmp.Or(rep.record.ReadyAfter, decider.StartupTime(rep.record.Observation, rep.record.Decision))
 }
 
 // activatorInPath reports whether the revision's Service leads to the activator.
