@@ -42,7 +42,9 @@ func (w *world) Observe(collector.Key) (decider.Observation, bool) {
 	}
 	return decider.Observation{
 		Time: time.Now(), Ready: max(1, w.ready), Concurrency: concurrency, RPS: unknown, InFlight: decider.Unknown(),
-		Pods: []decider.Pod{{Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running), ReadyAfter: w.readyAfter}},
+		Pods: []decider.Pod{{
+			Name: "a", Phase: decider.Ready, Running: decider.Reading(w.running), ReadyAfter: w.readyAfter,
+		}},
 	}, w.observed
 }
 

@@ -1,6 +1,7 @@
 package multiscaler
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"reflect"
@@ -229,10 +230,8 @@ func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 		decision = untilTick(decision, obs.Replicas)
 	}
 	before := r.record
-	r.record = Record{Time: now, Observation: obs, Decision: decision, ReadyAfter: decider.StartupTime(obs, decider.Decision{})}
-	if r.record.ReadyAfter == 0 {
-		r.record.ReadyAfter = before.ReadyAfter
-	}
+	r.record = Record{Time: now, Observation: obs, Decision: decision}
+	r.record.ReadyAfter = cmp.Or(decider.StartupTime(obs, decider.Decision{}), before.ReadyAfter)
 	r.m.Metrics.decided(r.revision, before, r.record)
 	r.record.Observation.Pods = nil // nobody reads them again, and they hold the pods' histograms
 	return true
