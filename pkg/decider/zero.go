@@ -96,18 +96,21 @@ func capFailing(spec Spec, obs Observation, d Decision) outcome {
 	return outcome{replicas: d.Replicas}
 }
 
-// StartupTime is the time that a pod takes to become Ready: the shortest that a pod of the
-// observation took, else what slo has learned or assumes (two minutes at first); 0 when
-// not known.
-func StartupTime(obs Observation, d Decision) time.Duration {
-	shortest := time.Duration(0)
+// ReadyAfter is the shortest time in which a pod of the observation became Ready; 0 when not known.
+func ReadyAfter(obs Observation) (shortest time.Duration) {
 	for _, p := range obs.Pods {
 		if p.ReadyAfter > 0 && (shortest == 0 || p.ReadyAfter < shortest) {
 			shortest = p.ReadyAfter
 		}
 	}
-	if shortest == 0 && d.SLO != nil && d.SLO.StartupTime.Known() && d.SLO.StartupTime > 0 {
+	return shortest
+}
+
+// StartupTime is the time that a pod takes to become Ready: what was measured, where that is
+// not 0, else what slo has learned or assumes (two minutes at first); 0 when not known.
+func StartupTime(measured time.Duration, d Decision) time.Duration {
+	if measured == 0 && d.SLO != nil && d.SLO.StartupTime.Known() && d.SLO.StartupTime > 0 {
 		return time.Duration(float64(d.SLO.StartupTime) * float64(time.Second))
 	}
-	return shortest
+	return measured
 }

@@ -231,7 +231,7 @@ func (r *runner) decideFrom(now time.Time, mayFall bool) bool {
 	}
 	before := r.record
 	r.record = Record{Time: now, Observation: obs, Decision: decision}
-	r.record.ReadyAfter = cmp.Or(decider.StartupTime(obs, decider.Decision{}), before.ReadyAfter)
+	r.record.ReadyAfter = cmp.Or(decider.ReadyAfter(obs), before.ReadyAfter)
 	r.m.Metrics.decided(r.revision, before, r.record)
 	r.record.Observation.Pods = nil // nobody reads them again, and they hold the pods' histograms
 	return true

@@ -49,7 +49,7 @@ func ofKServe(p binding.Problem, s *servingv1.Service) binding.Problem {
 		return a.Only == annotations.SLOOnly
 	})), func(key string) bool { return strings.HasSuffix(p.Path, "["+key+"]") })
 	if owner != "" && isSLO {
-		p.Message += fmt.Sprintf(". In the InferenceService %s, spec.predictor.scaleMetric replaces the annotation metric, and scaleTarget without it means concurrency: remove both fields", owner)
+		p.Message += ". " + replacedBy(owner)
 	}
 	return p
 }
@@ -64,8 +64,13 @@ func (j judgement) replacedByKServe(s *servingv1.Service) []binding.Problem {
 		return nil
 	}
 	return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
-		"is %q. If the InferenceService %s has spec.predictor.scaleMetric, it replaced the annotation metric; scaleTarget without it means concurrency. Remove both fields to scale on the annotation, or on default-metric of config-ipa",
-		cmp.Or(metric, knautoscaling.Concurrency), owner)
+		"is %q, which KServe may have written. %s to scale on the annotation, or on default-metric of config-ipa",
+		cmp.Or(metric, knautoscaling.Concurrency), replacedBy(owner))
+}
+
+// replacedBy says which fields of an InferenceService KServe writes over its annotations.
+func replacedBy(inferenceService string) string {
+	return fmt.Sprintf("In the InferenceService %s, spec.predictor.scaleMetric replaces the annotation metric, and scaleTarget without it means concurrency: remove both fields", inferenceService)
 }
 
 const maxScalePath = "spec.template.metadata.annotations[" + knautoscaling.MaxScaleAnnotationKey + "]"

@@ -32,7 +32,7 @@ func TestValidate_unbounded(t *testing.T) {
 	}
 }
 
-// KServe writes its fields over the annotations, and tells nobody.
+// KServe writes its fields over the annotations and reports that nowhere.
 func TestValidate_replacedByKServe(t *testing.T) {
 	for annotation, want := range map[string]bool{
 		"": false, `autoscaling.knative.dev/metric: slo`: false, `autoscaling.knative.dev/metric: kv_cache_usage_percent, autoscaling.knative.dev/target: "70"`: false,

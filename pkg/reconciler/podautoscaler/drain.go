@@ -23,7 +23,6 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
-	"github.com/knative-inference/autoscaler-adapter/pkg/config"
 	"github.com/knative-inference/autoscaler-adapter/pkg/drain"
 )
 
@@ -46,7 +45,7 @@ func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *r
 	rev := revisionOf(pa)
 	in := drain.Input{
 		Now: time.Now(), Want: r.toZero(ctx, pa, rep), Replicas: replicasOf(rep.target),
-		Pods: r.pods.drainPods(rev, r.collector.Loads(rev)), Timeout: r.drainTimeout(pa, rep.settings),
+		Pods: r.pods.drainPods(rev, r.collector.Loads(rev)), Timeout: r.drainTimeout(pa, rep.settings.DrainTimeout),
 	}
 	plan := drain.Next(in)
 	rep.drain = tally(in, plan)
@@ -59,10 +58,10 @@ func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *r
 	return r.scale(ctx, pa, *rep, plan.Replicas)
 }
 
-// drainTimeout is the annotation's, else the time after which Knative ends a request.
-func (r *Reconciler) drainTimeout(pa *v1alpha1.PodAutoscaler, s config.Settings) time.Duration {
-	if s.DrainTimeout > 0 {
-		return s.DrainTimeout
+// drainTimeout is what the annotation gives, if not 0, else the time after which Knative ends a request.
+func (r *Reconciler) drainTimeout(pa *v1alpha1.PodAutoscaler, given time.Duration) time.Duration {
+	if given > 0 {
+		return given
 	}
 	seconds := int64(knativedefaults.DefaultRevisionTimeoutSeconds)
 	if rev, err := r.revisions.Revisions(pa.Namespace).Get(pa.Name); err == nil && rev.Spec.TimeoutSeconds != nil {

@@ -301,7 +301,7 @@ func TestDrainTimeout(t *testing.T) {
 		if refused != nil {
 			s, _ = tt.b.resolveSettings(tt.b.ctx, pa)
 		}
-		if got := tt.b.drainTimeout(tt.pa, *s); got != tt.want {
+		if got := tt.b.drainTimeout(tt.pa, s.DrainTimeout); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}

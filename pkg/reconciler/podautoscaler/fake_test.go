@@ -68,7 +68,7 @@ type bench struct {
 	blindPicker error
 	noActivator bool
 	excess      decider.Reading
-	observed    decider.Observation
+	readyAfter  time.Duration
 }
 
 func (b *bench) ActivatorProblem() error { return b.blind }
@@ -97,7 +97,7 @@ func (b *bench) record() multiscaler.Record {
 		return multiscaler.Record{}
 	}
 	want := decider.Want{Metric: decider.Running, Observed: decider.Reading(b.answer), Target: 1, Asked: b.answer, Replicas: b.answer, Reason: decider.DesiredWithinRange}
-	return multiscaler.Record{Time: time.Now(), Observation: b.observed, Decision: decider.Decision{Replicas: b.answer, Reason: want.Reason, Metric: want.Metric, Wants: []decider.Want{want}, ExcessBurst: b.excess}}
+	return multiscaler.Record{Time: time.Now(), ReadyAfter: b.readyAfter, Decision: decider.Decision{Replicas: b.answer, Reason: want.Reason, Metric: want.Metric, Wants: []decider.Want{want}, ExcessBurst: b.excess}}
 }
 
 func newBench(t *testing.T, answer int32, objects ...any) *bench {

@@ -40,7 +40,7 @@ func (r *Reconciler) timedOut(rev collector.Key, pod *corev1.Pod, closedAt time.
 		return false
 	}
 	pa, err := r.autoscalers.PodAutoscalers(rev.Namespace).Get(rev.Name)
-	return err == nil && time.Since(closedAt) >= r.drainTimeout(pa, config.Settings{DrainTimeout: config.DrainTimeout(pa)})
+	return err == nil && time.Since(closedAt) >= r.drainTimeout(pa, config.DrainTimeout(pa))
 }
 
 // isOurs reports whether the PodAutoscaler of a revision is of our class.

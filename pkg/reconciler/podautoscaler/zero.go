@@ -1,7 +1,6 @@
 package podautoscaler
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -76,7 +75,7 @@ func keepAlive(set config.Zero, startup time.Duration) time.Duration {
 // startup is the time that a pod takes to become Ready: what was measured, else what slo has
 // learned or assumes; 0 when not known.
 func (rep report) startup() time.Duration {
-	return cmp.Or(rep.record.ReadyAfter, decider.StartupTime(rep.record.Observation, rep.record.Decision))
+	return decider.StartupTime(rep.record.ReadyAfter, rep.record.Decision)
 }
 
 // activatorInPath reports whether the revision's Service leads to the activator.

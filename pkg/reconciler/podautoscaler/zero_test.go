@@ -113,7 +113,7 @@ func TestReconcile_toZero(t *testing.T) {
 func TestReconcile_toZeroKeepsAlive(t *testing.T) {
 	pa := idleFor(initialized(autoscaler("llm-1", 1), time.Hour), time.Minute, inactive)
 	b := newBench(t, 0, pa, readySKS(pa), target("llm-1", 1), costly(pod("llm-1", "a", ready())))
-	b.observed = decider.Observation{Pods: []decider.Pod{{Name: "a", ReadyAfter: 5 * time.Minute}}}
+	b.readyAfter = 5 * time.Minute
 	if b.reconcile(pa); b.patched() != "none" || b.requeued < 8*time.Minute {
 		t.Errorf("patched %s, again after %v; want a pod that loads for 5 minutes kept for 10", b.patched(), b.requeued)
 	}

@@ -108,7 +108,7 @@ func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
 
 // keeping is as pkg/reconciler/podautoscaler has it.
 func (p *ipa) keeping(obs decider.Observation, d decider.Decision) keeping {
-	startup := decider.StartupTime(obs, d)
+	startup := decider.StartupTime(decider.ReadyAfter(obs), d)
 	return keeping{p.spec.StableWindow, max(zero.DefaultDeadline, 2*startup), p.grace,
 		cmp.Or(p.retention, zero.KeepAlive(startup))}
 }

@@ -10,20 +10,29 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
-// patchOf is what the filter of a plan does with the requests of a rule, as JSON; empty without.
-func patchOf(t *testing.T, p Plan, rule string) string {
+// patchesOf are the patches of a plan's filters, as JSON.
+func patchesOf(t *testing.T, p Plan) (patches []string) {
 	t.Helper()
 	for _, o := range p.Objects {
 		spec, _ := o.Object["spec"].(fields)
-		patches, _ := spec["configPatches"].(list)
-		for _, patch := range patches {
+		all, _ := spec["configPatches"].(list)
+		for _, patch := range all {
 			text, err := json.Marshal(patch)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(string(text), `"name":"`+rule+`"`) {
-				return string(text)
-			}
+			patches = append(patches, string(text))
+		}
+	}
+	return patches
+}
+
+// patchOf is what the filter of a plan does with the requests of a rule, as JSON; empty without.
+func patchOf(t *testing.T, p Plan, rule string) string {
+	t.Helper()
+	for _, patch := range patchesOf(t, p) {
+		if strings.Contains(patch, `"name":"`+rule+`"`) {
+			return patch
 		}
 	}
 	return ""
@@ -58,7 +67,7 @@ func TestFilter_withoutItsKind(t *testing.T) {
 }
 
 // A model that nobody serves on the host gets a 404 of ours, unless another Service takes all
-// other models of the host or requests may be told apart by more than the model.
+// other models of the host or a header selects requests besides the model.
 func TestFilter_unknownModel(t *testing.T) {
 	host := usual().Main.Hosts
 	neighbour := func(hosts []string, pairs ...string) []Neighbour {
@@ -94,24 +103,8 @@ func TestFilter_unknownModel(t *testing.T) {
 func TestFilter_liveRules(t *testing.T) {
 	w := usual()
 	w.LiveRules = []string{"default.qwen.main.inference.p100", "default.qwen.odd", "default.qwen.main.inference.p0", "default.other.main.inference.p100"}
-	filters := func(p Plan) (patches []string) {
-		for _, o := range p.Objects {
-			if o.GetKind() != "EnvoyFilter" {
-				continue
-			}
-			all, _ := o.Object["spec"].(fields)["configPatches"].(list)
-			for _, patch := range all {
-				text, err := json.Marshal(patch)
-				if err != nil {
-					t.Fatal(err)
-				}
-				patches = append(patches, string(text))
-			}
-		}
-		return patches
-	}
 	count := map[string]int{}
-	for _, patch := range filters(Build(asking(t, "qwen", "priority", "5"), w)) {
+	for _, patch := range patchesOf(t, Build(asking(t, "qwen", "priority", "5"), w)) {
 		for _, rule := range w.LiveRules {
 			if strings.Contains(patch, `"name":"`+rule+`"`) {
 				count[rule]++
