@@ -64,8 +64,8 @@ func (st backlogState) observe(obs Observation, target float64, window time.Dura
 	}
 	next.At, next.Arrivals, next.Pods, next.Outside = obs.Time, obs.Arrivals.Within(math.MaxFloat64),
 		backlogPodsOf(obs), queued(obs)
-	if passed > 0 && passed <= 6*backlogBin { // otherwise there is nothing to compare with
-		m := binRates{replicas: readyPods(obs), seconds: passed.Seconds(), least: max(1, target/2)}
+	if passed > 0 && passed <= maxBacklogBins*backlogBin { // otherwise there is nothing to compare with
+		m := binRates{replicas: readyPods(obs), seconds: passed.Seconds(), minQueue: max(1, queueOfTarget*target)}
 		m.measure(st, next)
 		next.Demand = m.demand(st.Demand, passed.Seconds()/window.Seconds())
 		next.Capacity = m.capacity(st.Capacity, next.Demand, passed)
@@ -94,9 +94,9 @@ func begun(t Totals) Reading {
 	return t.Finished
 }
 
-// binRates is what changed in one bin. A pod has a queue if at least that many requests wait.
+// binRates is what changed in one bin. A pod has a queue if at least minQueue requests wait.
 type binRates struct {
-	replicas, seconds, least float64
+	replicas, seconds, minQueue float64
 	// each is the requests per second that a replica begins on average, queued the same of
 	// replicas with a queue. grown is the growth of all queues per second, came the HTTP
 	// requests per second. A rate that was not measured is unknown.
@@ -116,13 +116,13 @@ func (m *binRates) measure(st, end backlogState) {
 		queue := float64(min(p.Waiting, before.Waiting))
 		if n := float64(p.Begun - before.Begun); n >= 0 { // false for unknown, and after a restart
 			begun, pods = begun+n, pods+1
-			if queue >= m.least {
+			if queue >= m.minQueue {
 				busy, full = busy+n, full+1
 			}
 		}
 		if d := p.Waiting - before.Waiting; d.Known() {
 			grew, known = grew+float64(d), known+1
-			if queue >= m.least {
+			if queue >= m.minQueue {
 				stood++
 			}
 		}

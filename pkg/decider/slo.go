@@ -16,7 +16,7 @@ func sloWant(spec Spec, old *slo.State, obs Observation, ts TargetState) (Want, 
 		return w, &parts, next, ts
 	}
 	ts = ts.engineCame()
-	a := wantInput{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, 2*need.StartupTime)}
+	a := wantInput{spec: spec, obs: obs, metric: SLO, holdDown: max(minHoldDown, holdDownStartups*need.StartupTime)}
 	a.seenOutside = sloCountSeenOutside(need, obs)
 	picked := sloRules
 	if !o.Has(slo.FeatureHoldDown) {

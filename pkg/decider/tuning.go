@@ -14,6 +14,9 @@ const (
 	// comes first (2.3). Half and twice: matters (2m30s: azure conv -0.1 pt, -3.1 %; 10m0s: failures
 	// -0.8 pt, +2.6 %).
 	minHoldDown = 5 * time.Minute
+	// holdDownStartups is the same in startup times: a replica that was given up too early is back a startup
+	// time later. Origin: not measured. Half and twice: not measured.
+	holdDownStartups = 2
 	// rounding is the fraction of a replica that is rounded down. Origin: the study (2.3 F). Half and
 	// twice: matters (0.1: slow starts -0.1 pt, +17.3 %).
 	rounding = 0.05
@@ -48,6 +51,13 @@ const (
 	// an engine with 8 slots and answers of a minute begins a request. Half and twice: matters (5s:
 	// backlog -2.9 pt, -1.0 %; 20s: backlog noise +0.6 pt, +0.8 %).
 	backlogBin = 10 * time.Second
+	// maxBacklogBins is bins: readings that are further apart are not compared. Origin: the window of a level
+	// of slo, a minute. Half and twice: not measured.
+	maxBacklogBins = 6
+	// queueOfTarget is the share of the target that waits in a pod with a queue, at least one request. A pod
+	// with a shorter queue may be idle for a part of the bin: its rate is not its capacity. Origin: not
+	// measured. Half and twice: not measured.
+	queueOfTarget = 0.5
 	// utilization is the share of its capacity that a replica is planned to use: at 1 a queue never
 	// ends. Origin: rise.csv at four startup times; 0.9 kept 94.8 % of the requests within the
 	// objective at the worst of them, 0.8 99.8 %, 0.7 the same for 3 % more. Half and twice: matters

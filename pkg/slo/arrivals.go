@@ -60,10 +60,6 @@ func (c *counter) queuedGain(queued Reading) (gain float64) {
 	return gain
 }
 
-// wakingBins is 2: requests leave the queue in front in the bin in which the first pod is
-// Ready, and show in its engine when it is read the next time.
-const wakingBins = 2
-
 // wakes reports whether the bin that ended has, or may have, what waited for the first pod.
 func (c *counter) wakes(ready int32) bool {
 	switch {

@@ -56,9 +56,6 @@ const (
 	FeatureHoldDown                     // no hold-down
 )
 
-// An Objective's Margin lies between these.
-const MinMargin, MaxMargin = 0.1, 10
-
 // KnativeTarget is what Knative's own autoscaler gives a replica of a revision
 // that says nothing: 70 % of container-concurrency-target-default, which is 100.
 const KnativeTarget = 70

@@ -14,6 +14,10 @@ package slo
 // traces and engines with which the project began; its section is in brackets. It is not in this
 // repository. "Origin: not measured" is a value that somebody chose without a comparison. What other
 // values do was then measured by half and twice alone.
+//
+// Elsewhere in the package stand only numbers that are no choice: a half in "more than half of the pods" or in
+// the middle of two ends; a tiny divisor that keeps a division defined; and, in the methods valid, bounds that no
+// memory reaches unless the memory is broken.
 
 import "time"
 
@@ -52,6 +56,9 @@ const (
 	minStartupTime, maxStartupTime = time.Second, time.Hour
 	// maxLatency is the longest latency that somebody asks for. Not tuned.
 	maxLatency = time.Hour
+	// MinMargin and MaxMargin are factors: an Objective's Margin lies between them. A margin beyond is
+	// probably a percentage. Not tuned.
+	MinMargin, MaxMargin = 0.1, 10
 	// minFallbackConcurrency is requests in flight. Origin: the least that Knative accepts as a target.
 	// Half and twice: no effect.
 	minFallbackConcurrency = 0.01
@@ -110,6 +117,9 @@ const (
 	trendBins = 60
 	// firstTrend is the first bin with enough before it to show a trend. Origin: levelBins - 1.
 	firstTrend = levelBins - 1
+	// wakingBins is bins. Requests leave the queue in front in the bin in which the first pod is Ready, and
+	// show in its engine when the engine is read the next time. Not tuned.
+	wakingBins = 2
 )
 
 // Growth and peaks of the arrivals.
