@@ -158,13 +158,47 @@ func TestWebhook_revisions(t *testing.T) {
 	}
 }
 
+// InferenceServices that name a class never wait for us, and none fails because of us.
+func TestWebhook_inferenceServices(t *testing.T) {
+	w := get[*admissionregistrationv1.MutatingWebhookConfiguration](load(t))[0].Webhooks[3]
+	if *w.FailurePolicy != admissionregistrationv1.Ignore || *w.TimeoutSeconds != 2 {
+		t.Errorf("failurePolicy %s and %d s, want Ignore and 2 s", *w.FailurePolicy, *w.TimeoutSeconds)
+	}
+	const (
+		none = `{metadata: {name: i, annotations: {a: b}}}`
+		ours = `{metadata: {name: i, annotations: {autoscaling.knative.dev/class: ipa.autoscaling.knative-inference.dev}}}`
+		kpa  = `{metadata: {name: i, annotations: {autoscaling.knative.dev/class: kpa.autoscaling.knative.dev}}}`
+		null = `{metadata: {name: i, annotations: null}}`
+	)
+	accessor := webhook.NewMutatingWebhookAccessor("", "", &w)
+	for _, tt := range []struct {
+		name, object, old string
+		want              bool
+	}{
+		{"new, none named", none, "", true},
+		{"new, no annotations", `{metadata: {name: i}}`, "", true},
+		{"new, null", null, "", true},
+		{"new, one named", kpa, "", false},
+		{"an update that drops ours", none, ours, true},
+		{"an update that keeps ours", ours, ours, false},
+		{"an update that names none, as before", none, none, false},
+		{"an update of one with null", null, null, false},
+		{"an update that drops another", none, kpa, false},
+	} {
+		if got := asked(t, accessor, tt.object, tt.old); got != tt.want {
+			t.Errorf("%s: asked %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 // Paths, names and the port are those of the code and of the other files.
 func TestWebhook_wiring(t *testing.T) {
 	text, err := os.ReadFile("500-webhook.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"path: /pods}": 1, "path: /revisions}": 1, "path: /services/default}": 1, "path: /services/validate}": 1, "name: autoscaler-adapter-webhook, namespace: knative-inference,": 4} {
+	for path, want := range map[string]int{"path: /pods}": 1, "path: /revisions}": 1, "path: /services/default}": 1, "path: /services/validate}": 1,
+		"path: /inferenceservices/default}": 1, "name: autoscaler-adapter-webhook, namespace: knative-inference,": 5} {
 		if got := strings.Count(string(text), path); got != want {
 			t.Errorf("%q stands there %d times, want %d", path, got, want)
 		}

@@ -41,6 +41,10 @@ type Config struct {
 	// Metric is what a revision of our class scales on that names none: one that needs no
 	// target of its own.
 	Metric decider.Metric
+	// Class is the autoscaler class of InferenceServices of KServe that name none, in the
+	// namespaces that match one of ClassNamespaces: ours, or "" for KServe's own choice.
+	Class           string
+	ClassNamespaces []string
 	// StartupTime is assumed from a pod's creation to Ready until one was seen.
 	StartupTime time.Duration
 	// RegisterMetricsAPI is false where another adapter is to have custom.metrics.k8s.io.
@@ -59,6 +63,7 @@ func Default() *Config {
 		SLOITL:          annotations.Default[time.Duration](autoscaling.SLOITLKey),
 		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
 		Metric:          decider.SLO,
+		ClassNamespaces: []string{"*"},
 		StartupTime:     2 * time.Minute,
 
 		RegisterMetricsAPI: true,
@@ -104,6 +109,7 @@ func FromMap(data map[string]string) (*Config, error) {
 			}
 			return nil
 		},
+		c.parseClass,
 	}
 	for _, d := range configured() {
 		parsers = append(parsers, func(data map[string]string) error {
@@ -135,7 +141,7 @@ func keys() []string {
 	all := []string{
 		"tolerance", "early-panic", "startup-deadline",
 		"slo-ttft-default", "slo-itl-default", "slo-goal-default", "startup-time-default", "max-scale-default", metricKey,
-		"register-metrics-api",
+		classKey, classNamespacesKey, "register-metrics-api",
 	}
 	for _, d := range configured() {
 		all = append(all, d.ConfigKey())

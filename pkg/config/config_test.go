@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
@@ -31,13 +32,14 @@ func TestFromMap_everyKey(t *testing.T) {
 		"tolerance": "0", "early-panic": "false", "startup-deadline": "1h",
 		"kv-cache-usage-percent-target-default": "100", "num-requests-waiting-target-default": "0.5",
 		"slo-ttft-default": "3s", "slo-itl-default": "50ms", "slo-goal-default": "0.95", "startup-time-default": "5m", "max-scale-default": "12",
-		"default-metric": " rps ", "register-metrics-api": "false",
+		"default-metric": " rps ", "default-class": autoscaling.Class, "default-class-namespaces": "a, b-*", "register-metrics-api": "false",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Config{Tolerance: 0, EarlyPanic: false, StartupDeadline: time.Hour, Targets: map[decider.Metric]float64{decider.KVCache: 100, decider.Waiting: 0.5},
-		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, StartupTime: 5 * time.Minute, MaxScale: 12, Metric: decider.RPS, RegisterMetricsAPI: false}
+		SLOTTFT: 3 * time.Second, SLOITL: 50 * time.Millisecond, SLOGoal: 0.95, StartupTime: 5 * time.Minute, MaxScale: 12, Metric: decider.RPS,
+		Class: autoscaling.Class, ClassNamespaces: []string{"a", "b-*"}, RegisterMetricsAPI: false}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("FromMap (-want +got):\n%s", diff)
 	}
@@ -107,6 +109,7 @@ func TestExample_isTheDefaults(t *testing.T) {
 	for key := range example {
 		changed := map[string]string{key: map[string]string{"early-panic": "false", "startup-deadline": "1m",
 			"slo-ttft-default": "1m", "slo-itl-default": "1m", "startup-time-default": "1m", "max-scale-default": "3",
+			"default-class": autoscaling.Class, "default-class-namespaces": "team-*",
 			"default-metric": "concurrency", "register-metrics-api": "false"}[key]}
 		if changed[key] == "" {
 			changed[key] = "0.5"

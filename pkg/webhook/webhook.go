@@ -91,7 +91,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own}
 	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, RevisionsPath: caches.fullDuplex,
-		DefaultsPath: setClass, ValidatePath: j.validate})
+		DefaultsPath: setClass, InferenceServicesPath: kserveClass(o.Own), ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}

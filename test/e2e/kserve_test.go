@@ -22,7 +22,7 @@ var inferenceServices = schema.GroupVersionResource{Group: "serving.kserve.io", 
 type inferenceService struct {
 	t               *testing.T
 	namespace, name string
-	annotations     map[string]string // beside class and mode
+	annotations     map[string]string // beside the mode
 	replicas        string            // of the predictor, such as "minReplicas: 1"
 	flags           []string
 }
@@ -40,7 +40,6 @@ metadata:
   namespace: %s
   annotations:
     serving.kserve.io/deploymentMode: Knative
-    autoscaling.knative.dev/class: %s
     autoscaling.knative.dev/window: 10s
 %sspec:
   predictor:
@@ -54,7 +53,7 @@ metadata:
       ports: [{containerPort: 8000, protocol: TCP}]
       readinessProbe: {httpGet: {path: /health/ready, port: 8000}, periodSeconds: 1}
       resources: {requests: {cpu: 20m, memory: 64Mi}, limits: {cpu: "1", memory: 512Mi}}
-`, i.name, i.namespace, class, notes.String(), i.replicas,
+`, i.name, i.namespace, notes.String(), i.replicas,
 		testbed.Setting("IPA_SIM_IMAGE", "dev.local/llm-d-inference-sim:v0.10.2"), `"`+strings.Join(flags, `", "`)+`"`)
 }
 
@@ -98,11 +97,29 @@ func TestKServe(t *testing.T) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
+	editConfig(t, ownNamespace, "config-ipa", map[string]string{"default-class": class, "default-class-namespaces": namespace})
+	t.Run("default class", func(t *testing.T) { kserveDefaultClass(t, namespace) })
 	t.Run("scales", func(t *testing.T) { kserveScales(t, namespace) })
 	t.Run("zero", func(t *testing.T) { kserveZero(t, namespace) })
 }
 
-// An InferenceService with class, objective and gateway, and no metric: 1 to 3 replicas by
+// default-class names the class of an InferenceService that names none, and of no other. Its
+// edit takes effect within seconds.
+func kserveDefaultClass(t *testing.T, namespace string) {
+	const kpa = "kpa.autoscaling.knative.dev"
+	for named, want := range map[string]string{"": class, kpa: kpa} {
+		i := inferenceService{t: t, namespace: namespace, name: "dry", replicas: "minReplicas: 1"}
+		if named != "" {
+			i.annotations = map[string]string{autoscalingPrefix+"class": named}
+		}
+		eventually(t, settle, fmt.Sprintf("class %q becomes %s", named, want), func() (bool, string) {
+			out, err := testbed.Kubectl(t.Context(), i.yaml(), "create", "--dry-run=server", "-o", "yaml", "-f", "-")
+			return err == nil && strings.Contains(out, autoscalingPrefix+"class"+": "+want), fmt.Sprint(out, err)
+		})
+	}
+}
+
+// An InferenceService with objective and gateway, no class and no metric: 1 to 3 replicas by
 // slo under load on both ways in, then a canary under load.
 func kserveScales(t *testing.T, namespace string) {
 	needGateway(t)
@@ -165,7 +182,7 @@ func expectAllWhole(t *testing.T, what string, reports ...load.Report) {
 func kserveZero(t *testing.T, namespace string) {
 	withActivatorMetrics(t)
 	i := inferenceService{t: t, namespace: namespace, name: "asleep", replicas: "minReplicas: 0\n    maxReplicas: 2",
-		annotations: map[string]string{autoscalingPrefix + "metric": "concurrency", autoscalingPrefix + "scale-to-zero-pod-retention-period": "0s"}}
+		annotations: map[string]string{autoscalingPrefix+"class": class, autoscalingPrefix + "metric": "concurrency", autoscalingPrefix + "scale-to-zero-pod-retention-period": "0s"}}
 	s := i.start()
 	r := s.current()
 	r.waitZero()
