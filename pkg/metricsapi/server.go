@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 	"github.com/knative-inference/autoscaler-adapter/pkg/servingcert"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 	Port        int
 	// Limit bounds the connections of the port; nil bounds none.
 	Limit func(net.Listener) net.Listener
+	// Alive watches the renewal of the certificate; nil does not.
+	Alive *liveness.Monitor
 	// Log is slog.Default() by default. The library underneath logs to klog.
 	Log *slog.Logger
 }
@@ -135,7 +138,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
-	background.Go(func() { s.certs.Run(ctx) })
+	background.Go(func() { s.certs.Run(ctx, s.o.Alive) })
 	background.Go(func() {
 		select {
 		case <-ctx.Done():

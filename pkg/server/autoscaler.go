@@ -48,6 +48,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
 		Limit:     limitConnections,
+		Alive:     b.alive,
 		Recording: serveRecording(b.Record, rec),
 		Register:  func() bool { return b.own.get().RegisterMetricsAPI },
 		View:      served,

@@ -10,12 +10,14 @@ import (
 	"k8s.io/client-go/rest"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	filteredfactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	"knative.dev/pkg/configmap"
 	cminformer "knative.dev/pkg/configmap/informer"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/system"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/podautoscaler"
 	"github.com/knative-inference/autoscaler-adapter/pkg/recording"
@@ -36,10 +38,12 @@ type base struct {
 	own      *ownConfig
 	defaults *gatewayDefaults
 	// ours watches the config maps of our own namespace, knative those of knative-serving.
-	ours, knative *cminformer.InformedWatcher
+	ours, knative configmap.DefaultingWatcher
 	// reader shows InferencePools to the autoscaler, and with InferenceBindings to the
 	// webhook; nil in a process that has neither.
 	reader *inferencegateway.Reader
+	// alive watches the loops of all parts.
+	alive *liveness.Monitor
 }
 
 // part is one part of the program, built and not yet running.
@@ -67,17 +71,20 @@ func newBase(ctx context.Context, o Options, log *slog.Logger) (*base, error) {
 	if err := os.Setenv(system.NamespaceEnvKey, o.Namespace); err != nil { // knative.dev/pkg puts its leases there
 		return nil, fmt.Errorf("setting %s: %w", system.NamespaceEnvKey, err)
 	}
-	b := &base{Options: o, cfg: cfg, reg: newRegistry(o.Version), log: log}
+	b := &base{Options: o, cfg: cfg, reg: newRegistry(o.Version), log: log, alive: liveness.New()}
 	ctx, b.informers = inject(ctx, cfg, o.Parts)
 	kube := kubeclient.Get(ctx)
 	b.ctx = withLeaderElection(ctx, o, component, kube)
-	b.ours, b.knative = watchOwnNamespace(kube, o.Namespace), cminformer.NewInformedWatcher(kube, o.KnativeNamespace)
+	b.ours = liveWatcher{watchOwnNamespace(kube, o.Namespace), b.alive}
+	b.knative = liveWatcher{cminformer.NewInformedWatcher(kube, o.KnativeNamespace), b.alive}
 	b.own = newOwnConfig(log)
 	if b.defaults, err = newGatewayDefaults(log); err != nil {
 		return nil, err
 	}
 	if o.has(Autoscaler) || o.has(Webhook) {
-		b.reader = inferencegateway.NewReader(dynamicclient.Get(ctx), log, o.has(Webhook))
+		b.reader = inferencegateway.NewReader(inferencegateway.ReaderOptions{
+			Client: dynamicclient.Get(ctx), Log: log, Alive: b.alive, WithBindings: o.has(Webhook),
+		})
 	}
 	return b, slimCaches(ctx)
 }
@@ -113,7 +120,7 @@ func (b *base) start(ctx context.Context, parts []part) error {
 	}
 	b.own.follow(b.ours, callAll(onOwn))
 	b.defaults.follow(b.ours, b.knative, callAll(onDefaults))
-	for _, w := range []*cminformer.InformedWatcher{b.ours, b.knative} {
+	for _, w := range []configmap.DefaultingWatcher{b.ours, b.knative} {
 		if err := w.Start(ctx.Done()); err != nil {
 			return fmt.Errorf("watching config maps: %w", err)
 		}

@@ -132,7 +132,7 @@ func (d *gatewayDefaults) publish() {
 func newGateway(b *base) (part, error) {
 	c, err := inferencegateway.NewController(b.ctx, inferencegateway.Options{
 		Defaults: b.defaults.current.Load, PodSelector: podautoscaler.Selector, Log: b.log,
-		OnPanic: collector.Panics(b.reg).WithLabelValues("gateway").Inc,
+		OnPanic: collector.Panics(b.reg).WithLabelValues("gateway").Inc, Alive: b.alive,
 	})
 	if err != nil {
 		return part{}, err

@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	}
 	return runAll(b.ctx,
 		func(ctx context.Context) error {
-			return serveHealth(ctx, o.HealthPort, allReady(ready...), allAlive(running))
+			return serveHealth(ctx, o.HealthPort, allReady(ready...), allAlive(b.alive, running))
 		},
 		func(ctx context.Context) error {
 			return serveMetrics(ctx, o.MetricsPort, b.reg)

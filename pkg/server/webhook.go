@@ -25,6 +25,7 @@ func newWebhook(b *base) (part, error) {
 	admission, err := webhook.New(b.ctx, webhook.Options{
 		Cluster: cluster, Own: b.own.get, Defaults: b.defaults.get,
 		Foreign: foreign(b.reader), KeptOut: b.reader.KeptOut, Installed: b.reader.Installed, Heartbeat: heartbeat,
+		Alive:     b.alive,
 		Namespace: b.Namespace, Registerer: b.reg, Log: b.log,
 		Serve: func(ctx context.Context, h http.Handler, t *tls.Config) error {
 			return serveTLS(ctx, b.WebhookPort, h, t)

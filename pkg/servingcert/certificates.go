@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 )
 
 const (
@@ -29,6 +31,9 @@ const (
 	// syncInterval is how often the Secret is read: a replica that registers the bundle
 	// reads a renewal by another one within a quarter of SettleTime.
 	syncInterval = SettleTime / 4
+	// syncTimeout bounds one Sync: a client of Kubernetes waits for ever for an API server that
+	// keeps the connection and does not answer.
+	syncTimeout = 10 * time.Second
 )
 
 // Certificates is the serving certificate, which all replicas share through one Secret:
@@ -167,8 +172,12 @@ func (c *Certificates) take(stored certificate, now time.Time) {
 }
 
 // Run keeps the certificate fresh until ctx ends; errors are logged and the next tick tries again.
-func (c *Certificates) Run(ctx context.Context) {
+// Each tick is a beat of alive, which may be nil.
+func (c *Certificates) Run(ctx context.Context, alive *liveness.Monitor) {
 	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
+		alive.Beat("the renewal of the certificate "+c.secret, syncInterval)
+		ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+		defer cancel()
 		if err := c.Sync(ctx, time.Now()); err != nil && !errors.Is(err, context.Canceled) {
 			c.log.Error("serving certificate not refreshed; the present one stays in use", "secret", c.secret, "error", err)
 		}

@@ -14,6 +14,8 @@ import (
 	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 )
 
 // authority is where the CAs of our certificate come from.
@@ -34,12 +36,16 @@ type bundles struct {
 	authority  authority
 	mutating   admissionlisters.MutatingWebhookConfigurationLister
 	validating admissionlisters.ValidatingWebhookConfigurationLister
+	queue      *liveness.Queue
 }
 
 var _ controller.Reconciler = (*bundles)(nil)
 
 // Reconcile implements controller.Reconciler; only the leader writes.
 func (b *bundles) Reconcile(ctx context.Context, key string) error {
+	defer b.queue.Begin(key, reconciler.DefaultTimeout)()
+	ctx, cancel := context.WithTimeout(ctx, reconciler.DefaultTimeout)
+	defer cancel()
 	if !b.IsLeaderFor(b.key) {
 		return controller.NewSkipKey(key)
 	}

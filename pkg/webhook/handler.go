@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 )
 
 // The limits of reviews. Small ones have a gate of their own, so that large ones, which a
@@ -47,10 +49,13 @@ type handler struct {
 	admit   admit
 	gates   *gates
 	answers *prometheus.CounterVec // by answer
+	// alive watches the reviews, whose work is called review.
+	alive  *liveness.Monitor
+	review string
 }
 
 // newHandler serves every path with its function; reviews of all paths share the gates.
-func newHandler(reg prometheus.Registerer, paths map[string]admit) (http.Handler, error) {
+func newHandler(reg prometheus.Registerer, alive *liveness.Monitor, paths map[string]admit) (http.Handler, error) {
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ipa_admission_reviews_total", Help: "Admission reviews, by path and answer: allowed, refused, busy or invalid.",
 	}, []string{"path", "answer"})
@@ -62,7 +67,8 @@ func newHandler(reg prometheus.Registerer, paths map[string]admit) (http.Handler
 	mux := http.NewServeMux()
 	shared := &gates{small: make(gate, smallAtOnce), large: make(gate, largeAtOnce)}
 	for path, f := range paths {
-		mux.Handle("POST "+path, &handler{admit: f, gates: shared, answers: answers.MustCurryWith(prometheus.Labels{"path": path})})
+		mux.Handle("POST "+path, &handler{admit: f, gates: shared, answers: answers.MustCurryWith(prometheus.Labels{"path": path}),
+			alive: alive, review: "a review of " + path})
 	}
 	return mux, nil
 }
@@ -136,7 +142,7 @@ func (h *handler) answer(w http.ResponseWriter, body []byte) error {
 	if err != nil {
 		return err
 	}
-	out := h.admit(in)
+	out := h.judge(in)
 	out.UID, out.Warnings = in.UID, lines(out.Warnings)
 	text, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: kind, Response: out})
 	if err != nil {
@@ -150,6 +156,13 @@ func (h *handler) answer(w http.ResponseWriter, body []byte) error {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(text) // the API server has gone, and with it the need for an answer
 	return nil
+}
+
+// judge waits for nobody: what it needs is in memory. The time in which the client sends the review
+// and reads the answer is the client's.
+func (h *handler) judge(in *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	defer h.alive.Begin(h.review, 0)()
+	return h.admit(in)
 }
 
 // lines makes a warning of each line: kubectl drops a warning that has several.

@@ -40,7 +40,7 @@ func hostile() map[string]string {
 func testHandler(t *testing.T, reg prometheus.Registerer) http.Handler { //nolint:unparam as newHandler
 	t.Helper()
 	c := caches(t, service(t, bound+`spec: {}`))
-	h, err := newHandler(reg, map[string]admit{PodsPath: c.pods, DefaultsPath: setClass, ValidatePath: judging(t, c).validate})
+	h, err := newHandler(reg, nil, map[string]admit{PodsPath: c.pods, DefaultsPath: setClass, ValidatePath: judging(t, c).validate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestHandler_boundsReviews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewPedanticRegistry()
 		release := make(chan struct{})
-		h, err := newHandler(reg, map[string]admit{"/x": func(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+		h, err := newHandler(reg, nil, map[string]admit{"/x": func(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			if len(r.Object.Raw) > smallReview {
 				<-release
 			}
@@ -142,7 +142,7 @@ ipa_admission_reviews_total{answer="busy",path="/x"} 1
 // Clients that announce a small body and send none of it delay no other review.
 func TestHandler_bodiesThatDoNotCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := newHandler(nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
+		h, err := newHandler(nil, nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestHandler_bodiesThatDoNotCome(t *testing.T) {
 
 // A body that stops in the middle is given up after maxRead.
 func TestHandler_bodyThatStops(t *testing.T) {
-	h, err := newHandler(nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
+	h, err := newHandler(nil, nil, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse { return allow() }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/config"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 	"github.com/knative-inference/autoscaler-adapter/pkg/servingcert"
 )
 
@@ -61,6 +62,8 @@ type Options struct {
 	Installed func() bool
 	// Heartbeat is that of the autoscalers.
 	Heartbeat *Heartbeat
+	// Alive watches the reviews, the renewal of the certificate, and the CA bundles.
+	Alive *liveness.Monitor
 	// Namespace is our own: that of the Service and of the Secret.
 	Namespace string
 	// Serve answers with h over TLS, within limits of time and connections, until ctx ends.
@@ -79,6 +82,7 @@ type Server struct {
 	bundles   *bundles
 	factory   informers.SharedInformerFactory
 	impl      *controller.Impl
+	alive     *liveness.Monitor
 }
 
 // New builds the server on the informers in ctx.
@@ -90,12 +94,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		DefaultClass: o.Cluster.defaultClass, Opened: func() bool { return o.Heartbeat.alive(time.Now()) },
 	}
 	j := judgement{Caches: caches, cluster: o.Cluster, own: o.Own}
-	h, err := newHandler(o.Registerer, map[string]admit{PodsPath: caches.pods, RevisionsPath: caches.fullDuplex,
+	h, err := newHandler(o.Registerer, o.Alive, map[string]admit{PodsPath: caches.pods, RevisionsPath: caches.fullDuplex,
 		DefaultsPath: setClass, InferenceServicesPath: kserveClass(o.Own), ValidatePath: j.validate})
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{serve: o.Serve, handler: h, heartbeat: o.Heartbeat}
+	s := &Server{serve: o.Serve, handler: h, heartbeat: o.Heartbeat, alive: o.Alive}
 	s.certs = servingcert.New(kubeclient.Get(ctx).CoreV1().Secrets(o.Namespace), Name+"-tls", Name+"."+o.Namespace+".svc", o.Log)
 	if err := s.watchBundles(ctx, o.Namespace); err != nil {
 		return nil, err
@@ -129,6 +133,7 @@ func (s *Server) watchBundles(ctx context.Context, namespace string) error {
 		kube: kubeclient.Get(ctx), key: key, name: Name, authority: s.certs,
 		mutating:   registrations.MutatingWebhookConfigurations().Lister(),
 		validating: registrations.ValidatingWebhookConfigurations().Lister(),
+		queue:      s.alive.Queue(bundlesQueue),
 		LeaderAwareFuncs: reconciler.LeaderAwareFuncs{
 			PromoteFunc: func(b reconciler.Bucket, enqueue func(reconciler.Bucket, types.NamespacedName)) error {
 				enqueue(b, key)
@@ -136,9 +141,12 @@ func (s *Server) watchBundles(ctx context.Context, namespace string) error {
 			},
 		},
 	}
-	s.impl = controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: "WebhookBundles",
+	s.impl = controller.NewContext(ctx, s.bundles, controller.ControllerOptions{WorkQueueName: bundlesQueue,
 		Logger: logging.FromContext(ctx)})
-	enqueue := controller.HandleAll(func(any) { s.impl.EnqueueKey(key) })
+	enqueue := controller.HandleAll(func(any) {
+		defer s.alive.Begin("an event of a webhook configuration", 0)()
+		s.impl.EnqueueKey(key)
+	})
 	for _, informer := range []cache.SharedIndexInformer{
 		registrations.MutatingWebhookConfigurations().Informer(), registrations.ValidatingWebhookConfigurations().Informer(),
 	} {
@@ -166,8 +174,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, stop) })
 
+	s.bundles.queue.Follow(s.impl.WorkQueue().Len)
 	eg, ctx := errgroup.WithContext(ctx)
-	eg.Go(func() error { s.certs.Run(ctx); return nil })
+	eg.Go(func() error { s.certs.Run(ctx, s.alive); return nil })
 	eg.Go(func() error { s.enqueueRegularly(ctx); return nil })
 	eg.Go(func() error { return controller.StartAll(ctx, s.impl) })
 	eg.Go(func() error { return s.serve(serving, s.handler, &tls.Config{GetCertificate: s.certs.GetCertificate}) })
@@ -178,8 +187,12 @@ func (s *Server) Run(ctx context.Context) error {
 // within the time that a renewed certificate is not served yet, see pkg/servingcert.
 const bundleInterval = 10 * time.Second
 
+// bundlesQueue names the queue of the CA bundles.
+const bundlesQueue = "WebhookBundles"
+
 func (s *Server) enqueueRegularly(ctx context.Context) {
 	_ = wait.PollUntilContextCancel(ctx, bundleInterval, false, func(context.Context) (bool, error) {
+		s.alive.Beat("the timer of the CA bundles", bundleInterval)
 		s.impl.EnqueueKey(s.bundles.key)
 		return false, nil
 	})

@@ -29,6 +29,7 @@ import (
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
@@ -41,7 +42,12 @@ type Options struct {
 	Log         *slog.Logger
 	// OnPanic counts a panic that was contained.
 	OnPanic func()
+	// Alive watches the handlers of events and the work on each Service.
+	Alive *liveness.Monitor
 }
+
+// queueName is that of the controller's queue.
+const queueName = "inference-gateway"
 
 // Controller is the gateway's controller with what others ask of it.
 type Controller struct {
@@ -50,6 +56,7 @@ type Controller struct {
 	Resync func()
 
 	reconciler *Reconciler
+	alive      *liveness.Monitor
 }
 
 // NewController builds the gateway's controller on the informers in ctx.
@@ -69,19 +76,24 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 		serviceIndex: services.Informer().GetIndexer(), ingressIndex: ingresses.Informer().GetIndexer(),
 		services: services.Lister(), revisions: revisions.Lister(), ingresses: ingresses.Lister(), pods: pods.GetIndexer(),
 		client: dynamicclient.Get(ctx), kube: kubeclient.Get(ctx), defaults: o.Defaults, build: manifest.Build,
-		onPanic:  o.OnPanic,
+		onPanic: o.OnPanic, queue: o.Alive.Queue(queueName),
 		recorder: newRecorder(ctx, kubeclient.Get(ctx)), log: o.Log, now: time.Now, drain: drainTime,
 	}
-	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{PromoteFunc: r.beginTerm}
-	c := &Controller{reconciler: r}
-	c.Impl = controller.NewContext(ctx, r, controller.ControllerOptions{WorkQueueName: "inference-gateway",
+	r.LeaderAwareFuncs = pkgreconciler.LeaderAwareFuncs{
+		PromoteFunc: func(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
+			defer o.Alive.Begin("the start of a term as leader", 0)()
+			return r.beginTerm(b, enqueue)
+		},
+	}
+	c := &Controller{reconciler: r, alive: o.Alive}
+	c.Impl = controller.NewContext(ctx, r, controller.ControllerOptions{WorkQueueName: queueName,
 		Logger: logging.FromContext(ctx)})
 	c.Resync = func() {
 		for _, key := range r.bound() {
 			c.EnqueueKey(key)
 		}
 	}
-	r.watches = &watches{client: r.client, log: o.Log, resources: resources(), served: c.Resync, changed: c.objectChanged}
+	r.watches = &watches{client: r.client, log: o.Log, alive: o.Alive, resources: resources(), served: c.Resync, changed: c.objectChanged}
 	return c, c.handleEvents(map[cache.SharedIndexInformer]func(any){
 		ingresses.Informer(): c.ingressChanged,
 		revisions.Informer(): func(obj any) { c.enqueueNamed(obj, serving.ServiceLabelKey) },
@@ -90,8 +102,11 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 }
 
 // Start begins to watch what belongs to the gateway world; call it once the
-// informers of the context run.
-func (c *Controller) Start(ctx context.Context) error { return c.reconciler.watches.start(ctx) }
+// informers of the context run, and right before the workers start.
+func (c *Controller) Start(ctx context.Context) error {
+	c.reconciler.queue.Follow(c.WorkQueue().Len)
+	return c.reconciler.watches.start(ctx)
+}
 
 func newRecorder(ctx context.Context, kube kubernetes.Interface) record.EventRecorder {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
@@ -102,23 +117,31 @@ func newRecorder(ctx context.Context, kube kubernetes.Interface) record.EventRec
 func (c *Controller) handleEvents(handlers map[cache.SharedIndexInformer]func(any),
 	services cache.SharedIndexInformer) error {
 	for informer, f := range handlers {
-		if _, err := informer.AddEventHandler(controller.HandleAll(f)); err != nil {
+		if _, err := informer.AddEventHandler(controller.HandleAll(c.watched(f))); err != nil {
 			return fmt.Errorf("watching: %w", err)
 		}
 	}
 	_, err := services.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(obj any, initial bool) {
 			if !initial { // becoming the leader enqueues those
-				c.serviceChanged(nil, obj)
+				c.watched(func(obj any) { c.serviceChanged(nil, obj) })(obj)
 			}
 		},
-		UpdateFunc: c.serviceChanged,
-		DeleteFunc: func(obj any) { c.serviceChanged(obj, nil) },
+		UpdateFunc: func(old, obj any) { c.watched(func(obj any) { c.serviceChanged(old, obj) })(obj) },
+		DeleteFunc: c.watched(func(obj any) { c.serviceChanged(obj, nil) }),
 	})
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}
 	return nil
+}
+
+// watched has the Monitor see a handler that does not return: its events would end.
+func (c *Controller) watched(handle func(any)) func(any) {
+	return func(obj any) {
+		defer c.alive.Begin("an event of Services, KIngresses, Revisions or pods", 0)()
+		handle(obj)
+	}
 }
 
 // enqueueNamed passes an event on to the Service that a label names, or that has

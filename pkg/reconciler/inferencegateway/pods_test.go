@@ -346,7 +346,7 @@ func TestReconcile_keptOut(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		ctx, cancel := context.WithCancel(c.Context())
 		defer cancel()
-		seen, alone := NewReader(c.client, c.r.log, true), NewReader(c.client, c.r.log, false)
+		seen, alone := NewReader(ReaderOptions{Client: c.client, Log: c.r.log, WithBindings: true}), NewReader(ReaderOptions{Client: c.client, Log: c.r.log})
 		for _, r := range []*Reader{seen, alone} {
 			if !r.Installed() {
 				t.Error("the gateway counts as missing before anything is known")

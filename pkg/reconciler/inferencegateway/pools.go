@@ -10,6 +10,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference/v1alpha1"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 )
 
 // Reader shows what other parts of the program need of the gateway's world. It
@@ -17,14 +18,24 @@ import (
 // lists and watches.
 type Reader struct{ watches *watches }
 
-// NewReader reads InferencePools and, withBindings, InferenceBindings.
-func NewReader(client dynamic.Interface, log *slog.Logger, withBindings bool) *Reader {
+// ReaderOptions are what a Reader needs; all required.
+type ReaderOptions struct {
+	Client dynamic.Interface
+	Log    *slog.Logger
+	// Alive watches the handlers of events.
+	Alive *liveness.Monitor
+	// WithBindings reads InferenceBindings, too.
+	WithBindings bool
+}
+
+// NewReader reads InferencePools and, where o asks for them, InferenceBindings.
+func NewReader(o ReaderOptions) *Reader {
 	kinds := []resource{{GroupVersionResource: pools, kind: "InferencePool", custom: true, all: true}}
-	if withBindings {
+	if o.WithBindings {
 		kinds = append(kinds, resource{GroupVersionResource: bindings, kind: "InferenceBinding", custom: true, all: true})
 	}
 	return &Reader{&watches{
-		client: client, log: log, resources: kinds,
+		client: o.Client, log: o.Log, alive: o.Alive, resources: kinds,
 		changed: func(resource, *unstructured.Unstructured) {}, served: func() {},
 	}}
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
@@ -57,9 +58,11 @@ type Reconciler struct {
 	recorder record.EventRecorder
 	// onPanic counts a panic that was contained.
 	onPanic func()
-	log     *slog.Logger
-	now     func() time.Time
-	drain   time.Duration
+	// queue is watched for work that does not end.
+	queue *liveness.Queue
+	log   *slog.Logger
+	now   func() time.Time
+	drain time.Duration
 
 	intents intents
 	ledger  ledger
@@ -92,6 +95,7 @@ type bound struct {
 // Service: it is counted, reported and tried again with growing delays, and all
 // other Services go on.
 func (r *Reconciler) Reconcile(ctx context.Context, key string) (err error) {
+	defer r.queue.Begin(key, pkgreconciler.DefaultTimeout)()
 	defer func() {
 		if v := recover(); v != nil {
 			err = r.panicked(key, v)

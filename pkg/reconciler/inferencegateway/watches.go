@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
 )
 
 // watches holds a cache of every resource that the API server serves. That of a
@@ -25,6 +26,8 @@ import (
 type watches struct {
 	client dynamic.Interface
 	log    *slog.Logger
+	// alive watches the handlers of events; nil does not.
+	alive *liveness.Monitor
 	// resources are what is watched.
 	resources []resource
 	// changed is called for every change of an object, served when a kind comes or goes.
@@ -107,6 +110,7 @@ func (w *watches) follow(ctx context.Context, r resource) error {
 
 // defined starts or stops the cache of a custom resource.
 func (w *watches) defined(ctx context.Context, r resource, d definition) {
+	defer w.alive.Begin("an event of the CRD "+r.crd(), 0)()
 	w.mu.RLock()
 	running := w.caches[r.GroupVersionResource]
 	w.mu.RUnlock()
@@ -158,12 +162,14 @@ func (w *watches) open(ctx context.Context, r resource, d definition) {
 	go informer.RunWithContext(ctx)
 	go func() {
 		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) && r.custom {
+			defer w.alive.Begin("the first list of "+r.crd(), 0)()
 			w.served()
 		}
 	}()
 }
 
 func (w *watches) notify(r resource, obj any) {
+	defer w.alive.Begin("an event of "+r.crd(), 0)()
 	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = gone.Obj
 	}

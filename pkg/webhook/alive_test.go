@@ -1,0 +1,114 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/logging"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
+)
+
+const standstill = 30 * time.Second
+
+// silent is an API server that keeps the connection and does not answer.
+type silent struct{ asked int }
+
+func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked++
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// probes checks once a second, and returns the first error and when it came.
+func probes(alive *liveness.Monitor, during time.Duration) (error, time.Duration) { //nolint:revive the time belongs to the error
+	begun := time.Now()
+	for time.Since(begun) < during {
+		time.Sleep(time.Second)
+		if err := alive.Check(standstill); err != nil {
+			return err, time.Since(begun)
+		}
+	}
+	return nil, during
+}
+
+// The CA bundles are written by a queue that never hangs on a silent API server, and whose
+// reconciliation is seen when it hangs on anything else.
+func TestBundles_standstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &silent{}
+		kube, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: "http://cluster"}, &http.Client{Transport: api})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newCluster(t, fakeAuthority("ca"), mutatingConfig("old"))
+		c.lead(t)
+		alive := liveness.New()
+		c.kube, c.queue = kube, alive.Queue(bundlesQueue)
+		s := &Server{bundles: c.bundles, alive: alive}
+		s.impl = controller.NewContext(t.Context(), notLeading{c.bundles}, controller.ControllerOptions{WorkQueueName: bundlesQueue, Logger: logging.FromContext(t.Context())})
+		ctx, cancel := context.WithCancel(t.Context())
+		c.queue.Follow(s.impl.WorkQueue().Len)
+		go s.enqueueRegularly(ctx)
+		go func() { _ = s.impl.Run(ctx) }()
+		if err, after := probes(alive, time.Hour); err != nil || api.asked < 10 {
+			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.asked)
+		}
+		hang := make(chan struct{})
+		c.authority = hangingAuthority{fakeAuthority("ca"), hang}
+		err, after := probes(alive, time.Hour)
+		if err == nil || !strings.Contains(err.Error(), "the work on ours/"+Name+" of the queue "+bundlesQueue) {
+			t.Errorf("a reconciliation that hangs: %v after %v, want the key", err, after)
+		}
+		close(hang)
+		cancel()
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+// notLeading hides that the reconciler is leader-aware, so that no elector is built.
+type notLeading struct{ of controller.Reconciler }
+
+func (n notLeading) Reconcile(ctx context.Context, key string) error { return n.of.Reconcile(ctx, key) }
+
+type hangingAuthority struct {
+	fakeAuthority
+	until chan struct{}
+}
+
+func (a hangingAuthority) Bundle() []byte {
+	<-a.until
+	return nil
+}
+
+// A review that hangs is seen; one whose client is slow is the client's.
+func TestHandler_standstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alive, hang := liveness.New(), make(chan struct{})
+		h, err := newHandler(nil, alive, map[string]admit{"/x": func(*admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+			<-hang
+			return allow()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ask(h, "/x", `{"request": {"uid": "u1", "operation": "CREATE", "object": {}}}`)
+		err, after := probes(alive, time.Minute)
+		if err == nil || !strings.Contains(err.Error(), "a review of /x has not ended") || after != standstill+time.Second {
+			t.Errorf("%v after %v, want the review after 31s", err, after)
+		}
+		close(hang)
+		synctest.Wait()
+		if err, _ := probes(alive, time.Hour); err != nil {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
