@@ -26,6 +26,8 @@ type Pod struct {
 	Unschedulable bool
 	// Failing is true while a container of it does not start.
 	Failing bool
+	// Ungated is true without the readiness gate: the pod cannot drain.
+	Ungated bool
 	// Draining pods get no new requests and work off those that they have. They are read
 	// as long as they are there, Ready or not: their requests count, their capacity does not.
 	Draining bool

@@ -11,13 +11,13 @@ import (
 )
 
 // drainingPods are two Ready pods. The second was given up; with notReady the kubelet has
-// made it not Ready.
+// made it not Ready. The first cannot drain.
 func drainingPods(created time.Time, notReady bool) []Pod {
 	pods := ready(2)
 	for i := range pods {
 		pods[i].Created = created
 	}
-	pods[1].Draining, pods[1].Ready = true, !notReady
+	pods[0].Ungated, pods[1].Draining, pods[1].Ready = true, true, !notReady
 	return pods
 }
 
@@ -39,6 +39,9 @@ func TestDrain_isReadOn(t *testing.T) {
 		o := w.observe()
 		if o.Ready != 1 || w.pod("p2").Phase != decider.Draining {
 			t.Errorf("%d Ready, phase %v; want 1 and a draining pod", o.Ready, w.pod("p2").Phase)
+		}
+		if !w.pod("p1").Ungated || w.pod("p2").Ungated {
+			t.Errorf("without the readiness gate: %v and %v, want the first pod only", w.pod("p1").Ungated, w.pod("p2").Ungated)
 		}
 		wantReading(t, "concurrency", o.Concurrency.Panic, 5)
 		wantReading(t, "in flight", o.InFlight, 5)

@@ -65,7 +65,7 @@ func (p *pod) observe(now time.Time) decider.Pod {
 		Name: p.Name, Phase: decider.Starting,
 		Running: decider.Unknown(), Waiting: decider.Unknown(), KVCache: decider.Unknown(),
 		PromptTokens: decider.Unknown(), GenerationTokens: decider.Unknown(),
-		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable, Failing: p.Failing,
+		ReadyAfter: p.ReadyAfter, Unschedulable: p.Unschedulable, Failing: p.Failing, Ungated: p.Ungated,
 	}
 	switch {
 	case p.Draining:

@@ -61,7 +61,8 @@
 //	chain.go                                  the rules of a want
 //	demand.go, engine.go, latency.go          the want of each kind of metric
 //	noengine.go, slo.go, neverknown.go        the want of slo, and of metrics without a value
-//	idle.go, rules.go, zero.go, burst.go      the rules of the count, and the activator
+//	idle.go, unreachable.go, rules.go,        the rules of the count, and the activator
+//	zero.go, burst.go
 //	decide.go                                 Decide: the wants, then the rules in order
 //	words.go, reach.go, slostring.go, string.go, parts.go, explain.go  a decision in words and JSON
 package decider

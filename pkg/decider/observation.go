@@ -77,6 +77,9 @@ type Pod struct {
 	Unschedulable bool
 	// Failing is true while a container of a Starting pod crashes or cannot be made.
 	Failing bool `json:",omitempty"`
+	// Ungated is true for a pod that cannot drain, because it was made without the readiness
+	// gate: its open requests are cut when it is deleted.
+	Ungated bool `json:",omitempty"`
 }
 
 // PreviousSample is the readings of a pod in the sample before the last one. All are

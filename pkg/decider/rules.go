@@ -40,36 +40,6 @@ func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
 	return outcome{max(d.Replicas, obs.Replicas), PodLost}
 }
 
-// unreachable removes the pods of a revision without a route: at once if none is Ready,
-// otherwise when no request was in flight for a whole stable window. Until then every
-// pod stays, because Kubernetes chooses the pods to delete and does not know which of
-// them still streams an answer. No pod is added, with one
-// exception: while requests wait and no pod is Ready, there is one. The gateway may still
-// use its previous routes and send requests here.
-func unreachable(spec Spec, st State, obs Observation, d Decision) outcome {
-	if spec.Reachable {
-		return outcome{replicas: d.Replicas}
-	}
-	waits := believable(obs.Queued, maxQueued) && obs.Queued > 0
-	if obs.Ready == 0 && waits {
-		return outcome{1, RequestsWait}
-	}
-	if !waits && (obs.Ready == 0 || st.idleFor(spec.StableWindow, obs.Time) && noDemand(d)) {
-		return outcome{0, Unreachable}
-	}
-	return outcome{obs.Replicas, InFlightRequests}
-}
-
-// noDemand reports whether no known demand metric wants a replica.
-func noDemand(d Decision) bool {
-	for _, w := range d.Wants {
-		if w.Metric.demand() && w.Replicas > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // scaleDownDelay keeps the largest count of the past delay, as Knative does: in buckets
 // of its tick, for reachable revisions only. A count that was kept because no metric
 // had a value is not remembered.

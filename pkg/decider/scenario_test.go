@@ -402,6 +402,13 @@ func podOf(s string) (p Pod, err error) {
 			p.Failing = true
 		case "unschedulable":
 			p.Unschedulable = true
+		case "draining":
+			p.Phase = Draining
+		case "ungated":
+			p.Ungated = true
+		case "first-tokens":
+			p.Totals.Known = true
+			p.Totals.TTFT.Count, err = readingOf(value)
 		case "age":
 			p.Age, err = time.ParseDuration(value)
 		case "ready": // no reading is known

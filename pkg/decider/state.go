@@ -22,6 +22,10 @@ type State struct {
 	// IdleSince is the time since which no request was in flight; zero while one is
 	// or may be.
 	IdleSince time.Time `json:"idleSince,omitzero"`
+	// QuietSince is the time since which no request has begun in a revision without a route,
+	// and FirstTokens what its engines had counted by then; zero while one has begun or may have.
+	QuietSince  time.Time `json:"quietSince,omitzero"`
+	FirstTokens Reading   `json:"firstTokens,omitzero"`
 	// Ready is the Ready pods of the last observation, and LostAt when one of them was
 	// last lost; zero if none was.
 	Ready  int32     `json:"ready,omitempty"`

@@ -143,6 +143,10 @@ func (r Reason) text() string {
 		return "a tenth of the replicas per stable window: an empty queue does not show how many are too many"
 	case InFlightRequests:
 		return "requests are or may be in flight"
+	case NoNewRequests:
+		return "no route leads to the revision and no request has begun for a stable window: each pod goes when its own requests have ended, and one stays until all have"
+	case NoReadinessGate:
+		return "no route leads to the revision; pods without the readiness gate stay until no request is in flight, because Kubernetes would cut their answers"
 	case Idle:
 		return "nothing was open anywhere for a stable window"
 	case OpenUnknown:

@@ -86,6 +86,8 @@ const (
 	ActivationScale     Reason = "ActivationScale"     // activation-scale
 	GivenBackSlowly     Reason = "GivenBackSlowly"     // replicas that a backlog brought are removed one by one
 	InFlightRequests    Reason = "InFlightRequests"    // requests are in flight, or may be in an unreachable revision
+	NoNewRequests       Reason = "NoNewRequests"       // no route, and no request has begun: pods go when their requests have ended
+	NoReadinessGate     Reason = "NoReadinessGate"     // no route, but pods that cannot drain stay while requests are in flight
 	Unreachable         Reason = "Unreachable"         // no route and no request: the pods are removed
 	Idle                Reason = "Idle"                // nothing was open anywhere for a stable window
 	OpenUnknown         Reason = "OpenUnknown"         // it is not known whether a request is open: one replica stays

@@ -110,8 +110,8 @@ func (p *picks) observation(now time.Time, replicas int32) Observation {
 	for i := range p.n(6) {
 		o.Pods = append(o.Pods, Pod{
 			Name: string(rune('a' + i + p.n(2))), ReadyAfter: time.Duration(p.n(256)-20) * time.Second, Totals: p.totals(step),
-			Unschedulable: p.n(4) == 0,
-			Phase:         Phase([]int{0, 0, 1, 7}[p.n(4)]), Age: time.Duration(p.n(256)-20) * time.Second,
+			Unschedulable: p.n(4) == 0, Ungated: p.n(4) == 0,
+			Phase: Phase([]int{0, 0, 1, 7}[p.n(4)]), Age: time.Duration(p.n(256)-20) * time.Second,
 			Running: p.reading(300), Waiting: p.reading(300), KVCache: p.reading(120),
 			PromptTokens: p.reading(1e5), GenerationTokens: p.reading(1e5),
 		})
@@ -119,6 +119,12 @@ func (p *picks) observation(now time.Time, replicas int32) Observation {
 	for i := range o.Pods {
 		if p.n(3) == 0 {
 			o.Pods[i].Previous = PreviousSample{true, p.reading(300), p.reading(300), p.reading(120), p.reading(1e5), p.reading(1e5), 0}
+		}
+	}
+	if p.n(2) == 0 { // nothing begins
+		o.RPS, o.Queued = Windowed{}, 0
+		for i := range o.Pods {
+			o.Pods[i].Totals.TTFT.Count = 0
 		}
 	}
 	for _, pod := range o.Pods {
@@ -224,10 +230,35 @@ func broken(spec Spec, st State, obs Observation, d Decision) string {
 	if !spec.Reachable && obs.Ready == 0 && d.Replicas > max(spec.MinReplicas, forThoseThatWait) {
 		return "unreachable without a Ready pod, and pods are kept"
 	}
-	if !spec.Reachable && obs.Ready > 0 && st.EngineSeen && !enginesIdle(obs) && d.Replicas < atMost(obs.Replicas) {
-		return "unreachable with work, and pods are given back"
+	if !spec.Reachable && obs.Ready > 0 && st.EngineSeen && !enginesIdle(obs) {
+		if msg := brokenGivingUp(spec, st, obs, atMost(d.Replicas), atMost); msg != "" {
+			return msg
+		}
 	}
 	return brokenTrace(obs, d, largest)
+}
+
+// brokenGivingUp checks the count of a revision without a route whose engines have work, or may
+// have: all pods stay until no request has begun for a stable window; then those stay that
+// cannot drain or cannot be read, and one at least.
+func brokenGivingUp(spec Spec, st State, obs Observation, count int32, atMost func(int32) int32) string {
+	quiet := !st.QuietSince.IsZero() && obs.Time.Sub(st.QuietSince) >= spec.StableWindow
+	if !quiet && count < atMost(obs.Replicas) {
+		return "unreachable with work, and pods are given back"
+	}
+	if r := newest(obs.RPS); quiet && (!r.Known() || r > 0 || requestsWait(obs)) {
+		return "requests begin, or may, and nobody notices"
+	}
+	drainable := int32(0)
+	for _, p := range obs.Pods {
+		if p.Phase == Ready && !p.Ungated && believableRequests(p.Running).Known() && believableRequests(p.Waiting).Known() {
+			drainable++
+		}
+	}
+	if least := min(max(obs.Ready-drainable, 1), obs.Replicas); count < atMost(least) {
+		return "a pod is given up that cannot drain, or cannot be read"
+	}
+	return ""
 }
 
 // brokenWant checks the rate limits; a want that is kept from earlier was

@@ -226,6 +226,16 @@ func TestOpenStrays(t *testing.T) {
 	}
 }
 
+// A decision knows which pods cannot drain.
+func TestPods_ungated(t *testing.T) {
+	b := newBench(t, 1, gated("a", corev1.ConditionTrue, 0), gated("b", "", 0), pod("llm-1", "c", ready()))
+	for _, p := range b.pods.of(collector.Key{Namespace: "default", Name: "llm-1"}) {
+		if want := p.Name == "c"; p.Ungated != want {
+			t.Errorf("pod %s: ungated %v, want %v", p.Name, p.Ungated, want)
+		}
+	}
+}
+
 // What this process wrote counts until the cache has it.
 func TestWritten(t *testing.T) {
 	version := func(p *corev1.Pod, v string) *corev1.Pod { p.ResourceVersion = v; return p }

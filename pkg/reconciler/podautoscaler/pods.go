@@ -61,10 +61,12 @@ func (p podIndex) list(rev collector.Key) []*corev1.Pod {
 func (p podIndex) of(rev collector.Key) []collector.Pod {
 	var pods []collector.Pod
 	for _, pod := range p.list(rev) {
+		gate, _ := gateOf(pod)
 		pods = append(pods, collector.Pod{
 			Name: pod.Name, UID: string(pod.UID), IP: pod.Status.PodIP,
 			Ready: IsReady(pod) && pod.Status.PodIP != "", Created: pod.CreationTimestamp.Time,
 			ReadyAfter: readyAfter(pod), Unschedulable: isUnschedulable(pod), Failing: isFailing(pod), Draining: isDraining(pod),
+			Ungated: gate == drain.None,
 		})
 	}
 	return pods

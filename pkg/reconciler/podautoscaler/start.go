@@ -31,6 +31,9 @@ type start struct {
 	// asleep is true for a routed revision that went to zero, where it stays until a
 	// request comes.
 	asleep bool
+	// unrouted is true for a revision that had no route when it was last looked at. Some of
+	// its pods may be given up already.
+	unrouted bool
 }
 
 func (s *starts) get(uid types.UID) (start, bool) {
@@ -60,12 +63,12 @@ func (s *starts) forget(uid types.UID) {
 // replicas of the one it replaces, at most max-scale. The number is read once,
 // so that a predecessor which grows meanwhile does not delay the switch. It
 // holds until the revision was started for a stable window, because traffic
-// comes only then; a revision that is routed to again at 0 starts the same way, and one that went to zero while it was
-// routed stays there.
+// comes only then; a revision that is routed to again starts the same way, because its pods went, or
+// are going; and one that went to zero while it was routed stays there.
 // Otherwise, and for unreachable revisions, it is 0.
 func (r *Reconciler) startScale(pa *v1alpha1.PodAutoscaler, s config.Settings, d *appsv1.Deployment) int32 {
 	if pa.Spec.Reachability == v1alpha1.ReachabilityUnreachable {
-		r.starts.forget(pa.UID)
+		r.starts.set(pa.UID, start{unrouted: true})
 		return 0
 	}
 	floor := r.floor(pa, s, d)
@@ -80,7 +83,7 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 	began, known := r.starts.get(pa.UID)
 	switch {
 	case !pa.Status.IsScaleTargetInitialized():
-		if !known && pa.Spec.Reachability == v1alpha1.ReachabilityReachable {
+		if (!known || began.unrouted) && pa.Spec.Reachability == v1alpha1.ReachabilityReachable {
 			began = start{replicas: r.inherited(pa, s)}
 			r.starts.set(pa.UID, began)
 		}
@@ -91,11 +94,13 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 		r.starts.set(pa.UID, start{until: now})
 		return 0
 	// routed to again
-	case r.pods.serving(revisionOf(pa), d) == 0 && pa.Spec.Reachability == v1alpha1.ReachabilityReachable:
+	case (began.unrouted || r.pods.serving(revisionOf(pa), d) == 0) && pa.Spec.Reachability == v1alpha1.ReachabilityReachable:
 		if !known || now.After(began.until) {
 			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
 			r.starts.set(pa.UID, began)
 		}
+	case began.unrouted: // no route points to it yet
+		return 0
 	case !known || began.until.IsZero():
 		left := window
 		if !known { // it reached its start scale before this process saw it, by another clock than ours

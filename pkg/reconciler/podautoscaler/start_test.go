@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/apis"
@@ -148,6 +149,33 @@ func TestStartScale_rollbackIsHeld(t *testing.T) {
 	b.starts.set(pa.UID, start{replicas: 6, until: time.Now()})
 	if got := b.startScale(pa, *s, target("llm-1", 6)); got != 0 {
 		t.Errorf("start scale after it = %d, want 0", got)
+	}
+}
+
+// A revision gives its pods up when its route is gone; when the route comes back, the revision
+// has as many again as it takes over, though one of its pods serves.
+func TestStartScale_routedToAgainWhilePodsGo(t *testing.T) {
+	pa, peer := initialized(autoscaler("llm-1", 1), time.Hour), initialized(autoscaler("llm-2", 2), time.Hour)
+	d := target("llm-1", 8)
+	b := newBench(t, 1, pa, peer, d, target("llm-2", 6), gated("a", corev1.ConditionTrue, 0), gated("b", corev1.ConditionFalse, time.Minute))
+	s, err := b.resolveSettings(b.ctx, pa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		reachability v1alpha1.ReachabilityType
+		want         int32
+	}{
+		{v1alpha1.ReachabilityReachable, 0}, // started long ago
+		{v1alpha1.ReachabilityUnreachable, 0},
+		{v1alpha1.ReachabilityUnknown, 0}, // not yet
+		{v1alpha1.ReachabilityReachable, 6},
+		{v1alpha1.ReachabilityReachable, 6}, // for a stable window
+	} {
+		pa.Spec.Reachability = step.reachability
+		if got := b.startScale(pa, *s, d); got != step.want {
+			t.Errorf("step %d, %s: start scale = %d, want %d", i, step.reachability, got, step.want)
+		}
 	}
 }
 
