@@ -50,8 +50,9 @@ type streams struct {
 	byGateway bool
 	// atLeast is added to the length of each.
 	atLeast time.Duration
-	// from, where not 0, is the length of the shortest.
-	from   time.Duration
+	// from and to, where not 0, are the lengths of the shortest and of the longest.
+	from, to time.Duration
+
 	wg     sync.WaitGroup
 	mu     sync.Mutex
 	whole  int
@@ -64,7 +65,7 @@ func (all *streams) begin(s *service) { all.open(s, 40) }
 // open opens n streams with lengths from shortest to longest; one that fails is lost.
 func (all *streams) open(s *service, n int) {
 	shortest, longest := drainStreams(s.t)
-	shortest, longest = cmp.Or(all.from, shortest)+all.atLeast, longest+all.atLeast
+	shortest, longest = cmp.Or(all.from, shortest)+all.atLeast, cmp.Or(all.to, longest)+all.atLeast
 	sender := s.sender()
 	if all.byGateway {
 		sender = s.gatewaySender()
@@ -84,6 +85,13 @@ func (all *streams) open(s *service, n int) {
 			all.whole++
 		})
 	}
+}
+
+// ended is how many streams have ended so far.
+func (all *streams) ended() int {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	return all.whole + len(all.failed)
 }
 
 // expectWhole waits for the end of all streams.
