@@ -135,7 +135,11 @@ func (s *service) startDrainable() revision {
 	waitForGates(t)
 	s.start()
 	r := s.current()
-	r.waitPods(settle, 4)
+	n, err := strconv.Atoi(s.annotations[autoscalingPrefix+"min-scale"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.waitPods(settle, n)
 	for _, p := range r.pods() {
 		if gate, _ := servingGate(p); len(p.Spec.ReadinessGates) != 1 || gate != corev1.ConditionTrue {
 			t.Fatalf("pod %s: gates %v, condition %q; want ours and True", p.Name, p.Spec.ReadinessGates, gate)
@@ -354,6 +358,21 @@ func TestDrainRollout(t *testing.T) {
 	t.Parallel()
 	s, old := drainable(t, "rolled")
 	var open streams
+	s.rollOut(old, &open)
+}
+
+// The same with eight pods and streams of a minute.
+func TestDrainRolloutOfEight(t *testing.T) {
+	onlyInFull(t)
+	s := drainableService(t, "eight")
+	s.annotations[autoscalingPrefix+"min-scale"] = "8"
+	s.rollOut(s.startDrainable(), &streams{atLeast: 40 * time.Second})
+}
+
+// rollOut gives the traffic of a revision with 40 streams to a new one.
+func (s *service) rollOut(old revision, open *streams) {
+	t := s.t
+	t.Helper()
 	open.begin(s)
 	time.Sleep(2 * time.Second)
 	s.update(func(svc *servingv1.Service) {

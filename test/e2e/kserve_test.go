@@ -110,7 +110,7 @@ func kserveDefaultClass(t *testing.T, namespace string) {
 	for named, want := range map[string]string{"": class, kpa: kpa} {
 		i := inferenceService{t: t, namespace: namespace, name: "dry", replicas: "minReplicas: 1"}
 		if named != "" {
-			i.annotations = map[string]string{autoscalingPrefix+"class": named}
+			i.annotations = map[string]string{autoscalingPrefix + "class": named}
 		}
 		eventually(t, settle, fmt.Sprintf("class %q becomes %s", named, want), func() (bool, string) {
 			out, err := testbed.Kubectl(t.Context(), i.yaml(), "create", "--dry-run=server", "-o", "yaml", "-f", "-")
@@ -182,7 +182,7 @@ func expectAllWhole(t *testing.T, what string, reports ...load.Report) {
 func kserveZero(t *testing.T, namespace string) {
 	withActivatorMetrics(t)
 	i := inferenceService{t: t, namespace: namespace, name: "asleep", replicas: "minReplicas: 0\n    maxReplicas: 2",
-		annotations: map[string]string{autoscalingPrefix+"class": class, autoscalingPrefix + "metric": "concurrency", autoscalingPrefix + "scale-to-zero-pod-retention-period": "0s"}}
+		annotations: map[string]string{autoscalingPrefix + "class": class, autoscalingPrefix + "metric": "concurrency", autoscalingPrefix + "scale-to-zero-pod-retention-period": "0s"}}
 	s := i.start()
 	r := s.current()
 	r.waitZero()
