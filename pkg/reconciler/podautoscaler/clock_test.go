@@ -1,14 +1,17 @@
 package podautoscaler
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
 )
@@ -44,6 +47,48 @@ func TestLate_clockSteps(t *testing.T) {
 				t.Error("not late after the progress deadline")
 			}
 		})
+	}
+}
+
+// A clock that is set while a pod drains deletes the pod neither early nor late.
+func TestDrain_clockSteps(t *testing.T) {
+	for name, step := range map[string]time.Duration{"none": 0, "an hour forward": time.Hour, "an hour back": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			pa := initialized(autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "1m"), time.Hour)
+			b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 2), gated("b", corev1.ConditionFalse, 0), gated("c", corev1.ConditionTrue, 0))
+			b.loads = map[string]collector.Load{"b": {Open: 1, Quiet: -1}, "c": {Open: 9, Quiet: -1}}
+			wall, running := time.Now(), time.Duration(0)
+			b.clock = func() (time.Time, time.Duration) { return wall, running }
+			written := func(after time.Duration) string {
+				wall, running = wall.Add(after), running+after
+				b.reconcile(pa)
+				return strings.Join(b.writtenPods(), " ")
+			}
+			if got := written(time.Second); got != "" {
+				t.Fatalf("wrote %s after a second", got)
+			}
+			wall = wall.Add(step)
+			if got := written(55 * time.Second); got != "" {
+				t.Errorf("wrote %s before the drain-timeout, because the clock was set", got)
+			}
+			if got := written(6 * time.Second); got != "b: release" {
+				t.Errorf("wrote %q after the drain-timeout, want the pod released", got)
+			}
+		})
+	}
+}
+
+// Drains that ended are forgotten with the next one, and a drain that begins again is another one.
+func TestDrains(t *testing.T) {
+	var d drains
+	begin := time.Now()
+	d.lasting("ns/a", begin, begin, 0)
+	if got := d.lasting("ns/a", begin.Add(time.Hour), begin.Add(time.Hour), time.Minute); got != 0 {
+		t.Errorf("a drain that begins lasts %v", got)
+	}
+	d.lasting("ns/b", begin, begin, 3*time.Minute)
+	if len(d.seen) != 1 {
+		t.Errorf("%d drains are remembered, want that of b", len(d.seen))
 	}
 }
 

@@ -43,9 +43,15 @@ type draining struct {
 // shows, and not for what it writes.
 func (r *Reconciler) act(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep *report) error {
 	rev := revisionOf(pa)
+	wall, running := r.now()
 	in := drain.Input{
-		Now: time.Now(), Want: r.toZero(ctx, pa, rep), Replicas: replicasOf(rep.target),
+		Now: wall, Want: r.toZero(ctx, pa, rep), Replicas: replicasOf(rep.target),
 		Pods: r.pods.drainPods(rev, r.collector.Loads(rev)), Timeout: r.drainTimeout(pa, rep.settings.DrainTimeout),
+	}
+	for i, p := range in.Pods {
+		if p.Gate == drain.Closed {
+			in.Pods[i].ClosedAt = wall.Add(-r.drains.lasting(pa.Namespace+"/"+p.Name, p.ClosedAt, wall, running))
+		}
 	}
 	plan := drain.Next(in)
 	rep.drain = tally(in, plan)

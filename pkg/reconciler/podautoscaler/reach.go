@@ -82,6 +82,14 @@ func systemClock() (wall time.Time, running time.Duration) {
 	return now.Round(0), now.Sub(processStart)
 }
 
+// now is what the clock shows.
+func (r *Reconciler) now() (wall time.Time, running time.Duration) {
+	if r.clock == nil {
+		return systemClock()
+	}
+	return r.clock()
+}
+
 // activations remembers since when each revision has been starting. What went before this
 // process saw it is read from the condition, so that another leader does not begin to count
 // anew; from then on the wall clock does not matter.
@@ -125,11 +133,7 @@ func (r *Reconciler) activatingFor(pa *v1alpha1.PodAutoscaler) time.Duration {
 		r.activations.forget(pa.UID)
 		return 0
 	}
-	now := r.clock
-	if now == nil {
-		now = systemClock
-	}
-	wall, running := now()
+	wall, running := r.now()
 	return r.activations.lasting(pa.UID, c.LastTransitionTime.Inner.Time, wall, running)
 }
 

@@ -68,6 +68,7 @@ type Reconciler struct {
 	starts      starts
 	patched     patched
 	activations activations
+	drains      drains
 	// probe reports whether the activator answers at a revision's Service.
 	probe func(context.Context, *v1alpha1.PodAutoscaler) (bool, error)
 	// clock is systemClock where it is nil.
