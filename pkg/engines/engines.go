@@ -33,9 +33,9 @@ type Engine struct {
 	Path string
 	// Port serves the metrics endpoint, 0 for the port of the requests.
 	Port int
-	// Rank is the label that distinguishes data-parallel ranks of one pod, for the
-	// folds that need it.
-	Rank string
+	// Ranks are the labels that distinguish data-parallel ranks of one pod, for the folds that
+	// need them: series that differ in one of them are of two ranks.
+	Ranks []string
 	// Rows say how the metrics become the fields of a sample.
 	Rows []Row
 	// Protocol is what requests look like.

@@ -105,7 +105,7 @@ func TestAll_areSound(t *testing.T) {
 		}
 		for _, r := range e.Rows {
 			ranks := r.Fold == engines.SumRanks || r.Fold == engines.WeightedRanks
-			if r.Family == "" || ranks && e.Rank == "" || r.Kind == engines.Info && len(r.Product) == 0 {
+			if r.Family == "" || ranks && len(e.Ranks) == 0 || r.Kind == engines.Info && len(r.Product) == 0 {
 				t.Errorf("%s: %+v has no family, or its fold no rank, or no product", e.Name, r)
 			}
 		}

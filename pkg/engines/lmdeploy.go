@@ -6,7 +6,7 @@ var _ = register(lmdeploy())
 // data-parallel rank. Names are from its loggers.py; no page of a real one was at hand.
 func lmdeploy() Engine {
 	return Engine{
-		Name: "lmdeploy", Prefix: "lmdeploy:", Rank: "engine",
+		Name: "lmdeploy", Prefix: "lmdeploy:", Ranks: []string{"engine"},
 		Signs: []Sign{{"lmdeploy"}},
 		Picker: Picker{
 			Scorers: []string{QueueScorer, KVCacheScorer},

@@ -9,7 +9,7 @@ var _ = register(sglang())
 // of prefill/decode disaggregation are not read.
 func sglang() Engine {
 	return Engine{
-		Name: "sglang", Prefix: "sglang:", Rank: "dp_rank",
+		Name: "sglang", Prefix: "sglang:", Ranks: []string{"dp_rank"},
 		Signs:  []Sign{{"sglang"}},
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer}},
 		Doc:    Doc{Needs: "with `--enable-metrics`"},

@@ -9,11 +9,11 @@ var _ = register(vllm())
 
 // vllm reads vLLM's V1 engine (read from 0.32), the V0 engine of old images
 // (0.4 to 0.10) and llm-d-inference-sim, which spells a few counters without
-// _total and has no engine label. The label engine is the data-parallel rank;
-// tensor-parallel ranks do not report.
+// _total and has no engine label. The label engine is the data-parallel rank, and dp_rank where
+// something in front of several vLLMs names theirs; tensor-parallel ranks do not report.
 func vllm() Engine {
 	return Engine{
-		Name: VLLM, Prefix: vllmPrefix, Rank: "engine",
+		Name: VLLM, Prefix: vllmPrefix, Ranks: vllmRanks(),
 		Signs:  []Sign{{"vllm"}},
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer, LoRAScorer}},
 		Rows: []Row{
@@ -56,3 +56,6 @@ func vllm() Engine {
 		},
 	}
 }
+
+// vllmRanks are the labels of data-parallel ranks of vLLM and of what is built on it.
+func vllmRanks() []string { return []string{"engine", "dp_rank"} }

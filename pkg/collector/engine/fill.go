@@ -31,17 +31,17 @@ func (p *Parser) fill(s *Stat) {
 func (p *Parser) set(s *Stat, r *engines.Row, t *total) {
 	switch r.Field {
 	case engines.TTFT:
-		s.TTFT.copy(&t.hist)
+		t.hist.copyTo(&s.TTFT)
 	case engines.ITL:
-		s.ITL.copy(&t.hist)
+		t.hist.copyTo(&s.ITL)
 	case engines.E2E:
-		s.E2E.copy(&t.hist)
+		t.hist.copyTo(&s.E2E)
 	case engines.QueueTime:
-		s.QueueTime.copy(&t.hist)
+		t.hist.copyTo(&s.QueueTime)
 	case engines.PrefillTime:
-		s.PrefillTime.copy(&t.hist)
+		t.hist.copyTo(&s.PrefillTime)
 	case engines.PromptLengths:
-		s.PromptLengths.copy(&t.hist)
+		t.hist.copyTo(&s.PromptLengths)
 	case engines.Adapters:
 		s.setLoRA(t.lists)
 	case engines.Awake:
@@ -166,12 +166,6 @@ func (s *Stat) reset(name string) {
 
 func (h *Histogram) reuseBuffers(old Histogram) {
 	h.Bounds, h.Counts = old.Bounds[:0], old.Counts[:0]
-}
-
-func (h *Histogram) copy(from *Histogram) {
-	h.Bounds = append(h.Bounds[:0], from.Bounds...)
-	h.Counts = append(h.Counts[:0], from.Counts...)
-	h.Count, h.Sum = from.Count, from.Sum
 }
 
 // maxAdapters is the number of LoRA adapters read from one page; further ones are

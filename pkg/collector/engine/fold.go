@@ -3,21 +3,14 @@ package engine
 import (
 	"errors"
 	"math"
-	"slices"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 )
 
-// A page with more ranks or buckets than these is not an engine's.
-const (
-	maxRanks   = 1024
-	maxBuckets = 512
-)
+// maxRanks is more than an engine's page has.
+const maxRanks = 1024
 
-var (
-	errRanks   = errors.New("more than 1024 data-parallel ranks")
-	errBuckets = errors.New("more than 512 buckets in one histogram")
-)
+var errRanks = errors.New("more than 1024 data-parallel ranks")
 
 // total folds the series of one row.
 type total struct {
@@ -26,13 +19,11 @@ type total struct {
 	n        int
 	// value is the sum or the largest, squares the sum of squares.
 	value, squares float64
-	// ranks holds one value per data-parallel rank; rankIndex finds a rank's by
-	// its identity.
+	// ranks holds one value per data-parallel rank where ranks are folded; rankIndex has the
+	// identities of all ranks that labels name, with their places in ranks.
 	ranks     []float64
 	rankIndex map[uint64]int
-	// labelled is the series that were added up and whose label names a rank.
-	labelled int
-	hist     Histogram
+	hist      histogram
 	// lists are copies of the label values of the newest lora series.
 	lists [2][]byte
 }
@@ -41,7 +32,7 @@ func (t *total) reset() {
 	clear(t.rankIndex)
 	*t = total{
 		ranks: t.ranks[:0], rankIndex: t.rankIndex, lists: [2][]byte{emptied(t.lists[0]), emptied(t.lists[1])},
-		hist: Histogram{Bounds: t.hist.Bounds[:0], Counts: t.hist.Counts[:0], Count: math.NaN(), Sum: math.NaN()},
+		hist: t.hist.emptied(),
 	}
 }
 
@@ -64,7 +55,7 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 		t.value += v
 		t.squares += square(v)
 		if rank != 0 {
-			t.labelled++
+			_, _ = t.rankPlace(rank) // beyond maxRanks they are added up and not counted
 		}
 	case engines.Largest:
 		if t.n == 1 {
@@ -78,19 +69,33 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 }
 
 func (t *total) addRank(rank uint64, v float64) error {
-	if i, ok := t.rankIndex[rank]; ok {
+	i, err := t.rankPlace(rank)
+	switch {
+	case err != nil:
+		return err
+	case i < len(t.ranks):
 		t.ranks[i] = math.Max(t.ranks[i], v)
-		return nil
+	default:
+		t.ranks = append(t.ranks, v)
 	}
-	if len(t.ranks) == maxRanks {
-		return errRanks
+	return nil
+}
+
+// rankPlace is the place of a rank among those that were seen, the next one for a new rank.
+func (t *total) rankPlace(rank uint64) (int, error) {
+	i, ok := t.rankIndex[rank]
+	if ok {
+		return i, nil
+	}
+	if len(t.rankIndex) == maxRanks {
+		return 0, errRanks
 	}
 	if t.rankIndex == nil {
 		t.rankIndex = map[uint64]int{}
 	}
-	t.rankIndex[rank] = len(t.ranks)
-	t.ranks = append(t.ranks, v)
-	return nil
+	i = len(t.rankIndex)
+	t.rankIndex[rank] = i
+	return i, nil
 }
 
 // result is the folded value; it is only asked for when a series was seen.
@@ -131,64 +136,10 @@ func weighted(n int, sum, squares float64) float64 {
 
 // rankCount is the data-parallel ranks among the series, 0 unless there are several.
 func (t *total) rankCount() int {
-	n := len(t.ranks)
-	if n == 0 {
-		n = t.labelled
-	}
-	if n > 1 {
+	if n := len(t.rankIndex); n > 1 {
 		return n
 	}
 	return 0
-}
-
-// inHistogram returns which part of a histogram a series is: a bucket with
-// its upper bound, the sum or the count.
-func (s *sample) inHistogram(p part) (what, float64, error) {
-	switch p {
-	case histogramSum:
-		return addsSum, 0, nil
-	case histogramCount:
-		return addsCount, 0, nil
-	case value, bucket: // of a histogram's bare name, and its buckets
-	}
-	text, ok := s.label("le")
-	if !ok {
-		return isThere, 0, nil
-	}
-	le, err := parseFloat(text)
-	if err != nil {
-		return 0, 0, errors.New("expected a number as label le")
-	}
-	if math.IsNaN(le) || math.IsInf(le, 1) {
-		return isThere, 0, nil
-	}
-	return addsBucket, le, nil
-}
-
-func accumulate(to *float64, v float64) {
-	if math.IsNaN(*to) {
-		*to = 0
-	}
-	*to += v
-}
-
-// addBucket folds one bucket in; ranks are added bucket by bucket.
-func (t *total) addBucket(le, v float64) error {
-	h := &t.hist
-	i, found := len(h.Bounds), false
-	if i > 0 && le <= h.Bounds[i-1] {
-		i, found = slices.BinarySearch(h.Bounds, le)
-	}
-	if found {
-		h.Counts[i] += v
-		return nil
-	}
-	if len(h.Bounds) == maxBuckets {
-		return errBuckets
-	}
-	h.Bounds = slices.Insert(h.Bounds, i, le)
-	h.Counts = slices.Insert(h.Counts, i, v)
-	return nil
 }
 
 // addLoRA keeps the lists of the newest series: the value is the time of writing.

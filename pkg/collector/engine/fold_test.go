@@ -42,3 +42,52 @@ func TestParse_unequalRanks(t *testing.T) {
 		}
 	}
 }
+
+// A rank is what all labels of ranks say together: series that differ in none of them are of one.
+func TestParse_ranksByLabels(t *testing.T) {
+	for name, tt := range map[string]struct {
+		series string
+		ranks  int
+	}{
+		"no label":                        {`vllm:num_requests_running{model_name="a"} 1`, 0},
+		"one rank":                        {`vllm:num_requests_running{engine="0"} 1`, 0},
+		"vLLM's own label":                {`vllm:num_requests_running{engine="0"} 1 vllm:num_requests_running{engine="1"} 2`, 2},
+		"dp_rank":                         {`vllm:num_requests_running{dp_rank="0"} 1 vllm:num_requests_running{dp_rank="1"} 2`, 2},
+		"one engine of each dp_rank":      {`vllm:num_requests_running{engine="0",dp_rank="0"} 1 vllm:num_requests_running{engine="0",dp_rank="1"} 2`, 2},
+		"two engines of two dp_ranks":     {`vllm:num_requests_running{engine="0",dp_rank="1"} 1 vllm:num_requests_running{engine="1",dp_rank="0"} 2`, 2},
+		"two engines of each dp_rank":     {`vllm:num_requests_running{engine="0",dp_rank="0"} 1 vllm:num_requests_running{engine="1",dp_rank="0"} 2 vllm:num_requests_running{dp_rank="1",engine="0"} 0 vllm:num_requests_running{dp_rank="1",engine="1"} 0`, 4},
+		"two models of one rank":          {`vllm:num_requests_running{engine="0",dp_rank="0",model_name="a"} 1 vllm:num_requests_running{engine="0",dp_rank="0",model_name="b"} 2`, 0},
+		"an empty label is none":          {`vllm:num_requests_running{engine="",dp_rank=""} 1 vllm:num_requests_running{model_name="b"} 2`, 0},
+		"SGLang: tensor ranks of dp_rank": {`sglang:num_running_reqs{dp_rank="0",tp_rank="0"} 1 sglang:num_running_reqs{dp_rank="0",tp_rank="1"} 1 sglang:num_running_reqs{dp_rank="1",tp_rank="2"} 2`, 2},
+		"SGLang: engine is no rank":       {`sglang:num_running_reqs{engine="0"} 3 sglang:num_running_reqs{engine="1"} 3`, 0},
+	} {
+		page := strings.NewReplacer(" vllm", "\nvllm", " sglang", "\nsglang").Replace(tt.series) + "\n"
+		layout := &Layout{}
+		for _, how := range []string{"parsed", "learned", "recalled"} {
+			s := parseLike(t, layout, page)
+			if s.Ranks != tt.ranks || s.Running != 1 && s.Running != 3 {
+				t.Errorf("%s, %s: %d ranks with %v running, want %d", name, how, s.Ranks, s.Running, tt.ranks)
+			}
+		}
+	}
+}
+
+// Beyond maxRanks series of vLLM are added up and no longer counted.
+func TestParse_moreRanksThanAnyEngine(t *testing.T) {
+	s := parseLike(t, nil, string(linesOf(64<<10, "vllm:num_requests_running{engine=\"%d\"} 1\n")))
+	if s.Ranks != maxRanks || s.Running < maxRanks {
+		t.Errorf("%d ranks with %v running, want %d ranks and more running", s.Ranks, s.Running, maxRanks)
+	}
+}
+
+func parseLike(t *testing.T, l *Layout, page string) (s Stat) {
+	t.Helper()
+	p, err := NewTables().NewParser("", 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ParseLike(l, never, []byte(page), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -53,6 +53,9 @@ var oddPages = []string{
 	"vllm:engine_sleep_state{sleep_state=\"awake\"} 0\nvllm:engine_sleep_state{sleep_state=\"weights_offloaded\"} 1\n",
 	"sglang:token_usage{dp_rank=\"0\",tp_rank=\"0\"} 0.5\nsglang:token_usage{dp_rank=\"0\",tp_rank=\"1\"} 0.5\nsglang:token_usage{dp_rank=\"1\",tp_rank=\"2\"} 0.1\n",
 	"vllm:num_requests_running 1\r\nvllm:num_requests_waiting 2\r\n",
+	"vllm:num_requests_running{engine=\"0\",dp_rank=\"0\"} 1\nvllm:num_requests_running{engine=\"0\",dp_rank=\"1\"} 2\nvllm:num_requests_running{dp_rank=\"1\",engine=\"0\",m=\"b\"} 2\n",
+	"# TYPE vllm:e2e_request_latency_seconds histogram\nvllm:e2e_request_latency_seconds_bucket{e=\"0\",le=\"1\"} 1\nvllm:e2e_request_latency_seconds_bucket{e=\"0\",le=\"2\"} 2\nvllm:e2e_request_latency_seconds_count{e=\"0\"} 3\nvllm:e2e_request_latency_seconds_bucket{e=\"1\",le=\"2\"} 4\nvllm:e2e_request_latency_seconds_count{e=\"1\"} 5\n",
+	"vllm:e2e_request_latency_seconds_bucket{le=\"1\"} 1\nvllm:e2e_request_latency_seconds_bucket{le=\"+Inf\"} 2\n",
 	"<html><body>502</body></html>\n",
 	"python_info 1\n",
 }

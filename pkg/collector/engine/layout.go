@@ -69,6 +69,7 @@ const (
 	folds
 	foldsNumber
 	addsBucket
+	addsTop
 	addsSum
 	addsCount
 	isThere
@@ -260,11 +261,13 @@ func (p *Parser) use(u use, v float64) error {
 	t.n++
 	switch u.what {
 	case addsBucket:
-		return t.addBucket(u.number, v)
+		return t.hist.addBucket(u.number, v)
+	case addsTop:
+		t.hist.inf, t.hist.topped = t.hist.inf+v, t.hist.topped+1
 	case addsSum:
-		accumulate(&t.hist.Sum, v)
+		t.hist.sum, t.hist.summed = t.hist.sum+v, t.hist.summed+1
 	case addsCount:
-		accumulate(&t.hist.Count, v)
+		t.hist.count, t.hist.counted = t.hist.count+v, t.hist.counted+1
 	default: // of a histogram, and none of its parts
 	}
 	return nil

@@ -189,20 +189,25 @@ func oracleScalar(s *Stat, c *compiled, r engines.Row, kept []series) {
 
 // oracleRanks counts the ranks; one is none.
 func oracleRanks(c *compiled, f engines.Fold, kept []series) int {
-	ranks, n := map[string]bool{}, 0
+	ranks := map[string]bool{}
 	for _, x := range kept {
-		ranks[x.labels[c.rank]] = true
-		if c.rank != "" && x.labels[c.rank] != "" {
-			n++
+		if all := f == engines.SumRanks || f == engines.WeightedRanks; all || strings.Trim(oracleRank(c, x), "|") != "" {
+			ranks[oracleRank(c, x)] = true
 		}
 	}
-	if f == engines.SumRanks || f == engines.WeightedRanks {
-		n = len(ranks)
-	}
+	n := len(ranks)
 	if n < 2 {
 		return 0
 	}
 	return n
+}
+
+// oracleRank is what all labels of ranks say of a series.
+func oracleRank(c *compiled, x series) (id string) {
+	for _, label := range c.ranks {
+		id += strings.ReplaceAll(x.labels[label], "|", "||") + "|"
+	}
+	return id
 }
 
 func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {
@@ -210,7 +215,7 @@ func oracleFold(c *compiled, f engines.Fold, kept []series) float64 {
 	for i, x := range kept {
 		key := fmt.Sprint(i)
 		if f == engines.SumRanks || f == engines.WeightedRanks {
-			key = x.labels[c.rank]
+			key = oracleRank(c, x)
 		}
 		if f == engines.Largest {
 			key = ""
@@ -273,15 +278,15 @@ func oracleLoRA(kept []series) []string {
 	return names
 }
 
+// oracleHistogram adds up, for each bound that all series have, what they report there.
 func oracleHistogram(family string, byName map[string][]series) (h Histogram, found bool) {
-	h = Histogram{Count: math.NaN(), Sum: math.NaN()}
-	for _, x := range byName[family+"_count"] {
-		accumulate(&h.Count, x.value)
+	at, sums := map[string]int{}, map[string]float64{}
+	add := func(part string, v float64) { at[part], sums[part] = at[part]+1, sums[part]+v }
+	for _, part := range []string{"_count", "_sum"} {
+		for _, x := range byName[family+part] {
+			add(part, x.value)
+		}
 	}
-	for _, x := range byName[family+"_sum"] {
-		accumulate(&h.Sum, x.value)
-	}
-	counts := map[float64]float64{}
 	for _, x := range byName[family+"_bucket"] {
 		le := x.le
 		if math.IsNaN(le) {
@@ -290,13 +295,29 @@ func oracleHistogram(family string, byName map[string][]series) (h Histogram, fo
 				le = math.NaN()
 			}
 		}
-		if !math.IsNaN(le) && !math.IsInf(le, 1) {
-			counts[le] += x.value
+		if !math.IsNaN(le) {
+			add(fmt.Sprint(le), x.value)
 		}
 	}
-	h.Bounds = slices.Sorted(maps.Keys(counts))
+	all := slices.Max(append(slices.Collect(maps.Values(at)), 0))
+	total := func(parts ...string) float64 {
+		for _, part := range parts {
+			if all > 0 && at[part] == all {
+				return sums[part]
+			}
+		}
+		return math.NaN()
+	}
+	h = Histogram{Count: total("_count", "+Inf"), Sum: total("_sum")}
+	for part := range at {
+		le, err := parseFloat([]byte(part))
+		if err == nil && !math.IsInf(le, 1) && at[part] == all {
+			h.Bounds = append(h.Bounds, le)
+		}
+	}
+	slices.Sort(h.Bounds)
 	for _, b := range h.Bounds {
-		h.Counts = append(h.Counts, counts[b])
+		h.Counts = append(h.Counts, sums[fmt.Sprint(b)])
 	}
 	found = len(byName[family+"_count"])+len(byName[family+"_sum"])+len(byName[family+"_bucket"]) > 0
 	return h, found

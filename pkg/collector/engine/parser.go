@@ -296,16 +296,24 @@ func (p *Parser) add(s slot) error {
 	return p.use(u, p.sample.value)
 }
 
-// rank identifies the data-parallel rank of the lexed sample; 0 when neither the fold
+// rankFactor is odd and large, so that two labels with exchanged values are another rank.
+const rankFactor = 0x9E3779B97F4A7C15
+
+// rank identifies the data-parallel rank of the lexed sample, by all labels that name one; 0 when neither the fold
 // nor the count of ranks asks for the rank, or no label names one to be counted.
 func (p *Parser) rank(r *engines.Row) uint64 {
 	folded := r.Fold == engines.SumRanks || r.Fold == engines.WeightedRanks
 	if !folded && r.Field != engines.Running {
 		return 0
 	}
-	rank, ok := p.sample.label(p.current.rank)
-	if !folded && (!ok || len(rank) == 0) {
+	id, named := uint64(0), false
+	for _, label := range p.current.ranks {
+		rank, _ := p.sample.label(label)
+		id = id*rankFactor + maphash.Bytes(p.tables.seed, rank)
+		named = named || len(rank) > 0
+	}
+	if !folded && !named {
 		return 0
 	}
-	return maphash.Bytes(p.tables.seed, rank) | 1
+	return id | 1
 }

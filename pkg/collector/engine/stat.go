@@ -47,11 +47,11 @@ type Stat struct {
 	Asleep bool
 }
 
-// Histogram is a cumulative histogram since the engine's start.
-// Count is NaN when the page carries none.
+// Histogram is a cumulative histogram since the engine's start, over all series of the page.
+// Count is NaN when a series has neither a count nor a bucket +Inf.
 type Histogram struct {
-	// Bounds are upper bounds in seconds or tokens, ascending, without +Inf; Counts[i] is
-	// the cumulative count at Bounds[i].
+	// Bounds are upper bounds in seconds or tokens, ascending, without +Inf, that all series
+	// have; Counts[i] is the cumulative count at Bounds[i].
 	Bounds, Counts []float64
 	Count, Sum     float64
 }

@@ -47,9 +47,11 @@ func (t *Tables) engine(name string) (*compiled, error) {
 
 // compiled is an engine with its exposition names resolved.
 type compiled struct {
-	name, rank string
-	prefix     []byte
-	general    bool
+	name string
+	// ranks are the labels that name a data-parallel rank.
+	ranks   []string
+	prefix  []byte
+	general bool
 	// rows has a counter twice, with and without _total.
 	rows []engines.Row
 	// names maps a series name to the rows that read it.
@@ -72,7 +74,7 @@ type slot struct {
 }
 
 func compile(e engines.Engine) *compiled {
-	c := &compiled{name: e.Name, prefix: []byte(e.Prefix), rank: e.Rank, general: e.General, names: map[string][]slot{}}
+	c := &compiled{name: e.Name, prefix: []byte(e.Prefix), ranks: e.Ranks, general: e.General, names: map[string][]slot{}}
 	for _, r := range e.Rows {
 		if r.Kind == engines.Counter {
 			c.add(r, r.Family+"_total")
