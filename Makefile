@@ -80,8 +80,9 @@ e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
 e2e-full: export SCALE_DOWNS ?= 50
 e2e-full: export LIMIT ?= 150m
-e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-keda e2e-knative ## All eight, and the gateway's tests on Envoy AI Gateway
+e2e-full: e2e e2e-vllm e2e-fit e2e-burst e2e-kserve e2e-prometheus e2e-keda e2e-knative ## All eight, and the gateway's tests and zero on Envoy AI Gateway
 	@GATEWAY=envoy-ai-gateway hack/e2e.sh gateway
+	@GATEWAY=envoy-ai-gateway hack/e2e.sh run '^TestZero$$/^together$$/^gateway$$'
 
 .PHONY: bench
 bench: ## Benchmarks into _output/bench/<commit>.txt; BASE=<commit> compares with an earlier run
