@@ -14,6 +14,7 @@ import (
 	infv1 "sigs.k8s.io/gateway-api-inference-extension/api/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
@@ -143,7 +144,7 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		}
 		if !r.available(o.GetNamespace(), o.GetName()) {
 			return condition(kind, metav1.ConditionUnknown, "Deploying",
-				fmt.Sprintf("Deployment %s is not available yet: %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName())))
+				fmt.Sprintf("Deployment %s is not available: %s %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName()), withoutPicker(plan)))
 		}
 		names = append(names, o.GetName())
 	}
@@ -154,6 +155,17 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		return condition(kind, metav1.ConditionUnknown, "NoEndpointPicker", "No endpoint picker is deployed; see the other conditions.")
 	}
 	return condition(kind, metav1.ConditionTrue, "Available", "Available: "+strings.Join(names, ", ")+".")
+}
+
+// withoutPicker says what clients see of a route that serves while no picker answers.
+func withoutPicker(plan manifest.Plan) string {
+	for _, o := range plan.Objects {
+		mode, _, _ := unstructured.NestedString(o.Object, "spec", "endpointPickerRef", "failureMode")
+		if o.GetKind() == "InferencePool" && mode == annotations.FailOpen {
+			return "Without it requests go on to any Ready pod, past the picker's queue and priorities (FailOpen)."
+		}
+	}
+	return "Without it the gateway answers inference requests with an error, 5xx (FailClose)."
 }
 
 // available reports whether a Deployment of ours is; the picker's is what routes wait

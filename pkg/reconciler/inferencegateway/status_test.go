@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
 )
 
 // A message that the CRD would refuse is cut: the status is written all the same.
@@ -18,4 +21,23 @@ func TestDated_messageFitsTheCRD(t *testing.T) {
 			t.Errorf("%d bytes, valid %t", len(got), utf8.ValidString(got))
 		}
 	})
+}
+
+// While no picker answers, EndpointPickerReady says what clients see.
+func TestReconcile_whatClientsSeeWithoutAPicker(t *testing.T) {
+	for mode, want := range map[string]string{
+		annotations.FailOpen:  "requests go on to any Ready pod",
+		annotations.FailClose: "answers inference requests with an error",
+	} {
+		inCluster(t, func(c *cluster) {
+			c.service("qwen", with(map[string]string{inference.FailureModeKey: mode}))
+			c.settle("qwen")
+			c.set(deployments, "qwen-epp", func(o map[string]any) { delete(o, "status") })
+			c.reconcile("qwen")
+			got := c.condition("qwen", inference.ConditionEndpointPickerReady)
+			if got.Status != metav1.ConditionUnknown || !strings.Contains(got.Message, want) || !strings.Contains(got.Message, mode) {
+				t.Errorf("%s: EndpointPickerReady %s: %s; want %q", mode, got.Status, got.Message, want)
+			}
+		})
+	}
 }
