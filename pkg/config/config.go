@@ -55,16 +55,16 @@ type Config struct {
 // _example says the same; a test holds one against the other.
 func Default() *Config {
 	c := &Config{
-		Tolerance:       0.1,
+		Tolerance:       decider.DefaultTolerance,
 		EarlyPanic:      true,
-		StartupDeadline: 15 * time.Minute,
+		StartupDeadline: decider.DefaultStartupDeadline,
 		Targets:         map[decider.Metric]float64{},
 		SLOTTFT:         annotations.Default[time.Duration](autoscaling.SLOTTFTKey),
 		SLOITL:          annotations.Default[time.Duration](autoscaling.SLOITLKey),
 		SLOGoal:         annotations.Default[float64](autoscaling.SLOGoalKey),
 		Metric:          decider.SLO,
 		ClassNamespaces: []string{"*"},
-		StartupTime:     2 * time.Minute,
+		StartupTime:     decider.Objective{}.WithDefaults().StartupTime,
 
 		RegisterMetricsAPI: true,
 	}
@@ -159,7 +159,7 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%s: max-scale-default = %d, must be 0 (no bound) or more", Name, c.MaxScale)
 	}
 	for _, d := range configured() {
-		maxValue := cmp.Or(d.Target.Max, maxTarget)
+		maxValue := cmp.Or(d.Target.Max, decider.MaxTarget)
 		if v := c.Targets[d.Metric]; !(v > 0 && v <= maxValue) {
 			return fmt.Errorf("%s: %s = %v, must be in (0, %g]", Name, d.ConfigKey(), v, maxValue)
 		}

@@ -14,9 +14,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// maxTarget bounds a target per replica; no engine serves more of anything.
-const maxTarget = 1e9
-
 // target is one entry of the metric annotation; Value 0 means none was given.
 type target struct {
 	Metric decider.Metric
@@ -78,7 +75,7 @@ func inUnit(unit string) string {
 func checkTarget(key string, t target) error {
 	d, _ := t.Metric.Describe()
 	r := d.Target
-	minValue, maxValue := cmp.Or(r.Min, knautoscaling.TargetMin), cmp.Or(r.Max, maxTarget)
+	minValue, maxValue := cmp.Or(r.Min, knautoscaling.TargetMin), cmp.Or(r.Max, decider.MaxTarget)
 	if t.Value >= minValue && t.Value <= maxValue { // false for NaN
 		return nil
 	}

@@ -95,7 +95,7 @@ func FuzzParseMetrics(f *testing.F) {
 			t.Fatalf("%q means %v, written again %v (%v)", value, targets, again, err)
 		}
 		for _, x := range targets {
-			if x.Value != 0 && !(x.Value >= 0.01 && x.Value <= maxTarget) || x.Metric == decider.KVCache && x.Value > 100 || math.IsNaN(x.Value) {
+			if x.Value != 0 && !(x.Value >= 0.01 && x.Value <= decider.MaxTarget) || x.Metric == decider.KVCache && x.Value > 100 || math.IsNaN(x.Value) {
 				t.Fatalf("%q: accepted %v", value, x)
 			}
 		}

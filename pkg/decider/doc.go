@@ -55,7 +55,7 @@
 // hack/archcheck finds circles:
 //
 //	observation.go, believable.go             what is known now, and which readings are believed
-//	metric.go, types.go, validate.go          metrics, Spec and Decision
+//	metric.go, types.go, defaults.go, validate.go  metrics, Spec and Decision
 //	pods.go, requests.go, tuning.go           what is asked of an observation, and every number
 //	want.go, podsum.go, backlog.go, state.go  what a rule returns, a metric over the pods, the memory
 //	chain.go                                  the rules of a want

@@ -86,6 +86,9 @@ type TargetRule struct {
 	Unit, SmallerIs string
 }
 
+// MaxTarget is the largest target per replica that users may write; no engine serves more of anything.
+const MaxTarget = 1e9
+
 // TargetDefault is where the target of a metric comes from that is given none.
 type TargetDefault int
 

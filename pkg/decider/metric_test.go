@@ -1,13 +1,17 @@
 package decider
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 )
 
 // Each constant of type Metric has one description, and each description is whole: what
@@ -97,5 +101,15 @@ func TestParts_names(t *testing.T) {
 	}
 	if p := Parts()[4]; p.PublishedName() != "startup_time_seconds" || p.jsonName() != "startupTimeSeconds" {
 		t.Errorf("%s, in JSON %s", p.PublishedName(), p.jsonName())
+	}
+}
+
+// The documents say of Knative's defaults what the constants are.
+func TestMetrics_knativeDefaults(t *testing.T) {
+	for m, target := range map[Metric]float64{Concurrency: slo.KnativeConcurrency, RPS: KnativeRPS} {
+		d, _ := m.Describe()
+		if want := fmt.Sprintf("%v, at %v %%", target, 100*slo.KnativeUtilization); !strings.HasSuffix(d.Target.Doc, want) {
+			t.Errorf("%s: %q does not end with %q", m, d.Target.Doc, want)
+		}
 	}
 }

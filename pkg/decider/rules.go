@@ -6,9 +6,6 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
-// delayGranularity is Knative's: the interval of its ticks.
-const delayGranularity = 2 * time.Second
-
 // partialData keeps the count from falling while a metric is unknown, because that
 // metric might need more. A metric that was never known does not count.
 func partialData(d Decision, obs Observation) outcome {
@@ -51,7 +48,7 @@ func scaleDownDelay(spec Spec, past window.Max, now time.Time, d Decision) (outc
 		return outcome{replicas: d.Replicas}, past
 	}
 	if past.IsEmpty(now) {
-		past = window.NewMax(spec.ScaleDownDelay, delayGranularity)
+		past = window.NewMax(spec.ScaleDownDelay, Tick)
 	}
 	past = past.Resize(spec.ScaleDownDelay).Record(now, d.Replicas)
 	return outcome{past.Current(), ScaleDownDelayed}, past

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// maxTarget is above every believable reading; a larger target would overflow
-// when it is multiplied by pods.
-const maxTarget = 1e12
+// maxSafeTarget is above every believable reading, and above MaxTarget; a larger target would
+// overflow when it is multiplied by pods.
+const maxSafeTarget = 1e12
 
 // validate guards the arithmetic. Users' mistakes are reported by pkg/config,
 // in their own words; here the field is named for whoever built the Spec.
@@ -40,8 +40,8 @@ func validate(spec Spec, obs Observation) error {
 		return fmt.Errorf("Spec.ActivationScale %d, ScaleDownDelay %v, StartupDeadline %v: none may be negative",
 			spec.ActivationScale, spec.ScaleDownDelay, spec.StartupDeadline)
 	}
-	if !(spec.TargetBurst == -1 || spec.TargetBurst >= 0 && spec.TargetBurst <= maxTarget) ||
-		!(spec.ReplicaCapacity >= 0 && spec.ReplicaCapacity <= maxTarget) {
+	if !(spec.TargetBurst == -1 || spec.TargetBurst >= 0 && spec.TargetBurst <= maxSafeTarget) ||
+		!(spec.ReplicaCapacity >= 0 && spec.ReplicaCapacity <= maxSafeTarget) {
 		return fmt.Errorf("Spec.TargetBurst %v, ReplicaCapacity %v: want -1 or more, and 0 or more", spec.TargetBurst, spec.ReplicaCapacity)
 	}
 	if !(spec.Tolerance >= 0 && spec.Tolerance < 1) {
@@ -69,8 +69,8 @@ func validateTargets(spec Spec) error {
 		default:
 			return fmt.Errorf("Spec.Targets[%d].Metric %q is not known", i, t.Metric)
 		}
-		if !(t.Value > 0 && t.Value <= maxTarget) {
-			return fmt.Errorf("Spec.Targets[%d].Value of %s is %v, want above 0 and at most %g", i, t.Metric, t.Value, float64(maxTarget))
+		if !(t.Value > 0 && t.Value <= maxSafeTarget) {
+			return fmt.Errorf("Spec.Targets[%d].Value of %s is %v, want above 0 and at most %g", i, t.Metric, t.Value, float64(maxSafeTarget))
 		}
 		for _, earlier := range spec.Targets[:i] {
 			if earlier.Metric == t.Metric {

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// tick is the longest time between two decisions of one revision, as Knative's.
-	tick = 2 * time.Second
+	tick = decider.Tick
 	// minDecisionInterval is the shortest: samples of several pods that arrive together are
 	// decided on together.
 	minDecisionInterval = 20 * time.Millisecond

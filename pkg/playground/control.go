@@ -39,8 +39,10 @@ type Control struct {
 // NewControl returns the defaults: a small fleet with a short cold start, so
 // that there is something to see in the first minutes.
 func NewControl() Control {
+	slo := simulator.NewConfig().SLO
 	return Control{
-		Shape: "day", Rate: 20, Input: 1000, Output: 200, TTFT: 2, ITL: 0.1, Goal: 0.99,
+		Shape: "day", Rate: 20, Input: 1000, Output: 200,
+		TTFT: slo.TTFT.Seconds(), ITL: slo.ITL.Seconds(), Goal: slo.Goal,
 		Policy: "ipa", Speed: 1, Max: 20, Engine: engine.Profiles()[0].Name, Lead: 20 * time.Second,
 	}
 }
@@ -100,12 +102,10 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // spec is what the same wishes are in a cluster.
 func (c Control) spec() decider.Spec {
-	return decider.Spec{
-		Targets:     []decider.Target{{Metric: decider.SLO}},
-		SLO:         decider.Objective{TTFT: seconds(c.TTFT), ITL: seconds(c.ITL), Goal: c.Goal, StartupTime: c.Lead},
-		MinReplicas: 1, MaxReplicas: c.Max, Reachable: true, StableWindow: window.KnativeStable, PanicThreshold: 2,
-		MaxScaleUpRate: 1000, MaxScaleDownRate: 2, Tolerance: 0.1, StartupDeadline: 15 * time.Minute,
-	}
+	s := decider.DefaultSpec()
+	s.SLO = decider.Objective{TTFT: seconds(c.TTFT), ITL: seconds(c.ITL), Goal: c.Goal, StartupTime: c.Lead}
+	s.MinReplicas, s.MaxReplicas, s.StableWindow = 1, c.Max, window.KnativeStable
+	return s
 }
 
 // Set takes new controls over, or leaves everything as it is with an error.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
@@ -81,7 +82,7 @@ const (
 func NewConfig() Config {
 	return Config{
 		Engine: engine.Profiles()[0],
-		SLO:    SLO{TTFT: 2 * time.Second, ITL: 100 * time.Millisecond, Goal: 0.99},
+		SLO:    SLO{TTFT: slo.DefaultTTFT, ITL: slo.DefaultITL, Goal: slo.DefaultGoal},
 		Min:    1, Max: 1000,
 		Lead: 2 * time.Minute, LeadCV: 0.15,
 		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic,

@@ -56,9 +56,14 @@ const (
 	FeatureHoldDown                     // no hold-down
 )
 
-// KnativeTarget is what Knative's own autoscaler gives a replica of a revision
-// that says nothing: 70 % of container-concurrency-target-default, which is 100.
-const KnativeTarget = 70
+// What Knative's own autoscaler gives a replica of a revision that says nothing, as
+// config-autoscaler has it by default: KnativeTarget requests in flight, which is the share
+// KnativeUtilization (container-concurrency-target-percentage) of KnativeConcurrency
+// (container-concurrency-target-default).
+const (
+	KnativeConcurrency, KnativeUtilization = 100, 0.7
+	KnativeTarget                          = KnativeConcurrency * KnativeUtilization
+)
 
 // Has reports whether a part of the policy is on.
 func (o Objective) Has(p Feature) bool { return o.DisabledFeatures&p == 0 }
@@ -124,7 +129,7 @@ func (o Objective) Validate() error {
 	}
 	if !(o.FallbackConcurrency == 0 || o.FallbackConcurrency >= minFallbackConcurrency &&
 		o.FallbackConcurrency <= MaxDemand) {
-		return fmt.Errorf("FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %d", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
+		return fmt.Errorf("FallbackConcurrency is %v, want at least %v requests in flight, or 0 for %v", o.FallbackConcurrency, minFallbackConcurrency, KnativeTarget)
 	}
 	if !(o.Margin == 0 || o.Margin >= MinMargin && o.Margin <= MaxMargin) {
 		return fmt.Errorf("Margin is %v, want %v to %v, or 0 for 1", o.Margin, MinMargin, MaxMargin)

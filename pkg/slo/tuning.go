@@ -44,6 +44,9 @@ const (
 
 // The objective, where the user states nothing.
 const (
+	// DefaultTTFT, DefaultITL and DefaultGoal, a share, are the objective itself: somebody who reads along
+	// waits that long and reads no faster. Not tuned.
+	DefaultTTFT, DefaultITL, DefaultGoal = 2 * time.Second, 100 * time.Millisecond, 0.99
 	// defaultStartupTime holds until a startup was seen. Origin: pods with a 16 GB model took 1 to 3
 	// min in the reports that the project began from. Half and twice: matters (1m0s: slow starts +4.3
 	// pt, -2.0 %; 4m0s: slow starts -0.0 pt, +17.7 %).

@@ -8,6 +8,7 @@ import (
 
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
@@ -20,12 +21,11 @@ func (w warner) units() (problems []binding.Problem) {
 	for _, l := range []struct {
 		key     string
 		longest time.Duration
-		usual   string
-	}{{autoscaling.SLOTTFTKey, longestTTFT, "2s"}, {autoscaling.SLOITLKey, longestITL, "100ms"}} {
+	}{{autoscaling.SLOTTFTKey, longestTTFT}, {autoscaling.SLOITLKey, longestITL}} {
 		value := w.service.Spec.Template.Annotations[l.key]
 		if d, err := time.ParseDuration(value); err == nil && d > l.longest {
 			problems = append(problems, warn("spec.template.metadata.annotations["+l.key+"]",
-				"%s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is %s", value, l.usual)...)
+				"%s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is %s", value, annotations.Default[time.Duration](l.key))...)
 		}
 	}
 	return append(problems, w.seconds95()...)

@@ -6,19 +6,22 @@ package zero
 
 import "time"
 
-// What Knative has where nobody sets anything: scale-to-zero-grace-period, and the
-// progress deadline with what its autoscaler adds to it.
+// What Knative has where nobody sets anything: scale-to-zero-grace-period and progress-deadline.
 const (
-	DefaultGrace    = 30 * time.Second
-	DefaultDeadline = 610 * time.Second
+	DefaultGrace            = 30 * time.Second
+	DefaultProgressDeadline = 600 * time.Second
 )
 
 const (
+	// ActivationBuffer is what Knative adds to the progress deadline: the Deployment's own status comes first.
+	ActivationBuffer = 30 * time.Second
 	// ProbeAgain is the time between two questions whether the activator is in the path.
 	ProbeAgain = time.Second
 	// proxiedAgain is the time until the next look at a revision that was just marked inactive
 	// and whose ServerlessService does not change by that. It is Knative's.
 	proxiedAgain = 3 * time.Second
+	// deadlineStartups is how many startup times a start may take in any case.
+	deadlineStartups = 2
 	// startupTimes is for how many startup times the last pod stays without traffic. Origin: a guess that a
 	// user who comes back within that time should not wait for a startup. Other values were not measured;
 	// KPA's fixed 90 s cost less, and more requests are late (docs/benchmarks.md, to zero and back).
@@ -81,6 +84,12 @@ func Next(f Facts) Step {
 		return Step{Again: f.Grace - f.ProxiedFor}
 	}
 	return Step{Apply: true}
+}
+
+// StartDeadline is how long a start may take: the progress deadline, or two startup times where they
+// are longer; 0 is a startup time that is not known.
+func StartDeadline(progress, startup time.Duration) time.Duration {
+	return max(progress, deadlineStartups*startup) + ActivationBuffer
 }
 
 // KeepAlive is for how long the last pod stays without traffic where nobody set it: two

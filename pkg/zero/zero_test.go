@@ -50,3 +50,15 @@ func TestKeepAlive(t *testing.T) {
 		}
 	}
 }
+
+// A start may take the progress deadline, or two of the startup times that were learned, and
+// what Knative adds.
+func TestStartDeadline(t *testing.T) {
+	for startup, want := range map[time.Duration]time.Duration{
+		0: 630 * time.Second, -time.Second: 630 * time.Second, 5 * time.Minute: 630 * time.Second, 20 * time.Minute: 40*time.Minute + 30*time.Second,
+	} {
+		if got := StartDeadline(DefaultProgressDeadline, startup); got != want {
+			t.Errorf("startup %v: %v, want %v", startup, got, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/multiscaler"
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
 // A clock that is set forward while a revision starts ends no start, and one that is set
@@ -31,7 +32,7 @@ func TestLate_clockSteps(t *testing.T) {
 			}
 			wall, running := begin, time.Duration(0)
 			b.clock = func() (time.Time, time.Duration) { return wall, running }
-			limit := 2*time.Minute + activationBuffer
+			limit := 2*time.Minute + zero.ActivationBuffer
 			late := func(after time.Duration) bool {
 				wall, running = wall.Add(after), running+after
 				return b.late(b.ctx, pa)

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
 // reachability says whether a route points to the revision. Knative also calls
@@ -45,11 +47,7 @@ func (r *Reconciler) superseded(pa *v1alpha1.PodAutoscaler) bool {
 		func(peer *v1alpha1.PodAutoscaler) bool { return generationOf(peer) > generationOf(pa) })
 }
 
-const (
-	timedOut = "TimedOut"
-	// activationBuffer is Knative's: the Deployment's own status comes first.
-	activationBuffer = 30 * time.Second
-)
+const timedOut = "TimedOut"
 
 // late reports whether a revision that never reached its start scale has been
 // starting for longer than its progress deadline, and comes back when it will be.
@@ -141,7 +139,7 @@ func (r *Reconciler) activatingFor(pa *v1alpha1.PodAutoscaler) time.Duration {
 // times that were learned.
 func (r *Reconciler) startDeadline(ctx context.Context, pa *v1alpha1.PodAutoscaler,
 	startup time.Duration) time.Duration {
-	return max(progressDeadline(ctx, pa), 2*startup) + activationBuffer
+	return zero.StartDeadline(progressDeadline(ctx, pa), startup)
 }
 
 // progressDeadline is the revision's own, or the cluster's.

@@ -28,7 +28,7 @@ func defineAPA(options *flag.FlagSet) simulator.NewPolicy {
 		upTolerance: 0.1, downTolerance: 0.1, upRate: 2, downRate: 2, pendingGuard: true,
 	}
 	options.Var(choice{&s.metric, engineMetrics()}, "metric", "what is scaled on, averaged over the pods")
-	options.Var(number{&s.target, 1e-6, maxTarget}, "target", "the metric's value of one replica")
+	options.Var(number{&s.target, 1e-6, decider.MaxTarget}, "target", "the metric's value of one replica")
 	options.Var(span{&s.window, time.Second, time.Hour}, "window", "averaging window")
 	options.Var(number{&s.upTolerance, 0, 10}, "up-tolerance", "relative excess below which nothing is added")
 	options.Var(number{&s.downTolerance, 0, 0.99}, "down-tolerance", "relative shortfall below which nothing is removed")

@@ -38,7 +38,7 @@ type hpaSettings struct {
 func defineHPA(options *flag.FlagSet) simulator.NewPolicy {
 	s := hpaSettings{metric: string(decider.KVCache), target: 70, tolerance: hpaTolerance, behavior: hpaDefaults()}
 	options.Var(choice{&s.metric, allMetrics()}, "metric", "what is scaled on")
-	options.Var(number{&s.target, 1e-6, maxTarget}, "target", "the metric's value of one replica (target type AverageValue)")
+	options.Var(number{&s.target, 1e-6, decider.MaxTarget}, "target", "the metric's value of one replica (target type AverageValue)")
 	options.Var(number{&s.tolerance, 0, 0.99}, "tolerance", "relative distance from the target within which nothing changes")
 	options.Var(span{&s.behavior.downWindow, 0, time.Hour}, "down-window", "scaleDown.stabilizationWindowSeconds")
 	options.Var(span{&s.behavior.upWindow, 0, time.Hour}, "up-window", "scaleUp.stabilizationWindowSeconds")

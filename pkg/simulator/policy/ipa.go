@@ -10,23 +10,12 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
 
-// ipaTick is the interval of pkg/multiscaler's loop.
-const ipaTick = 2 * time.Second
-
-// ipaDefaults are what pkg/config makes of a revision that names no metric.
-func ipaDefaults() decider.Spec {
-	return decider.Spec{
-		Targets:        []decider.Target{{Metric: decider.SLO, Value: 1}},
-		PanicThreshold: 2, MaxScaleUpRate: 1000, MaxScaleDownRate: 2,
-		Tolerance: 0.1, StartupDeadline: 15 * time.Minute, EarlyPanic: true, Reachable: true,
-	}
-}
-
 func defineIPA(options *flag.FlagSet) simulator.NewPolicy {
-	spec := ipaDefaults()
+	spec := decider.DefaultSpec()
 	defineSLO(options, &spec.SLO)
 	options.Var(targets{&spec.Targets}, "metric", "what is scaled on: slo, or name=target; more after a +, and the largest want wins")
 	options.Var(span{&spec.StableWindow, 0, time.Hour}, "window", "stable window; 0 is the run's")
@@ -53,7 +42,7 @@ func defineSLO(options *flag.FlagSet, o *decider.Objective) {
 	options.Var(span{&o.TTFT, 0, time.Hour}, "ttft", "time to the first token that it aims at; 0 is the run's")
 	options.Var(span{&o.ITL, 0, time.Hour}, "itl", "time per further token that it aims at; 0 is the run's")
 	o.Margin = 1
-	options.Var(number{&o.Margin, 0.1, 10}, "margin", "multiple of the demand, from lean (below 1) to safe")
+	options.Var(number{&o.Margin, slo.MinMargin, slo.MaxMargin}, "margin", "multiple of the demand, from lean (below 1) to safe")
 	options.Var(span{&o.StartupTime, 0, time.Hour}, "lead", "start-up time that it assumes until it has seen one; 0 is 2m")
 	options.Var(parts{&o.DisabledFeatures}, "without", "parts to switch off, with a + between them: "+strings.Join(partNames(), ", "))
 }
@@ -81,13 +70,13 @@ func newIPA(spec decider.Spec, c simulator.Config) *ipa {
 	o.TTFTPerToken = c.SLO.TTFTPerToken
 	o.LimitConcurrency(c.ContainerConcurrency)
 	if let := c.ContainerConcurrency; let > 0 { // as Knative resolves its target
-		o.FallbackConcurrency = 0.7 * float64(let)
+		o.FallbackConcurrency = slo.KnativeUtilization * float64(let)
 	}
 	return &ipa{spec: spec, explains: c.Sample > 0}
 }
 
 // Period is the loop's interval.
-func (p *ipa) Period() time.Duration { return ipaTick }
+func (p *ipa) Period() time.Duration { return decider.Tick }
 
 // Want decides, and says why in the decision's own words.
 func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
@@ -109,7 +98,7 @@ func (p *ipa) Want(obs decider.Observation) (simulator.Want, error) {
 // keeping is as pkg/reconciler/podautoscaler has it.
 func (p *ipa) keeping(obs decider.Observation, d decider.Decision) keeping {
 	startup := decider.StartupTime(decider.ReadyAfter(obs), d)
-	return keeping{p.spec.StableWindow, max(zero.DefaultDeadline, 2*startup), p.grace,
+	return keeping{p.spec.StableWindow, zero.StartDeadline(zero.DefaultProgressDeadline, startup), p.grace,
 		cmp.Or(p.retention, zero.KeepAlive(startup))}
 }
 

@@ -50,7 +50,7 @@ func (t targets) Set(s string) error {
 func parseTarget(item string) (decider.Target, error) {
 	name, text, ok := strings.Cut(item, "=")
 	if decider.Metric(name) == decider.SLO && !ok {
-		return decider.Target{Metric: decider.SLO, Value: 1}, nil
+		return decider.Target{Metric: decider.SLO}, nil
 	}
 	known := append([]string{string(decider.SLO)}, allMetrics()...)
 	if !slices.Contains(known, name) {
@@ -60,7 +60,7 @@ func parseTarget(item string) (decider.Target, error) {
 	switch {
 	case decider.Metric(name) == decider.SLO:
 		return decider.Target{}, fmt.Errorf("slo takes no target; write goal=0.99")
-	case err != nil || !(value > 0 && value <= maxTarget): // NaN fails too
+	case err != nil || !(value > 0 && value <= decider.MaxTarget): // NaN fails too
 		return decider.Target{}, fmt.Errorf("%s needs a target per replica, above 0; write %s=70", name, name)
 	}
 	return decider.Target{Metric: decider.Metric(name), Value: value}, nil

@@ -22,7 +22,7 @@ func defineKEDA(options *flag.FlagSet) simulator.NewPolicy {
 		polling: 30 * time.Second, cooldown: 300 * time.Second,
 	}
 	options.Var(choice{&s.metric, named(decider.Demand)}, "metric", "what is scaled on, of what waits at zero too")
-	options.Var(number{&s.target, 1e-6, maxTarget}, "target", "the metric's value of one replica (threshold of the trigger)")
+	options.Var(number{&s.target, 1e-6, decider.MaxTarget}, "target", "the metric's value of one replica (threshold of the trigger)")
 	options.Var(number{&s.tolerance, 0, 0.99}, "tolerance", "of its HPA")
 	options.Var(span{&s.behavior.downWindow, 0, time.Hour}, "down-window", "of its HPA: scaleDown.stabilizationWindowSeconds")
 	options.Var(span{&s.polling, time.Second, time.Hour}, "polling", "pollingInterval: time between two looks whether the trigger is active")

@@ -14,11 +14,9 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+	"github.com/knative-inference/autoscaler-adapter/pkg/slo"
 	"github.com/knative-inference/autoscaler-adapter/pkg/zero"
 )
-
-// kpaTick is the interval of Knative's multiscaler, which it does not export.
-const kpaTick = 2 * time.Second
 
 // kpaSettings are config-autoscaler's keys that a revision can set too, with
 // the defaults of knative.dev/serving v0.50.0 (pkg/autoscaler/config).
@@ -33,7 +31,8 @@ type kpaSettings struct {
 
 func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 	s := kpaSettings{
-		metric: string(decider.Concurrency), utilization: 70, panicThreshold: 200, upRate: 1000, downRate: 2,
+		metric: string(decider.Concurrency), utilization: 100 * slo.KnativeUtilization,
+		panicThreshold: 100 * decider.KnativePanicThreshold, upRate: decider.KnativeMaxScaleUpRate, downRate: decider.KnativeMaxScaleDownRate,
 		activationScale: 1, grace: zero.DefaultGrace,
 	}
 	options.Var(choice{&s.metric, []string{string(decider.Concurrency), string(decider.RPS)}}, "metric", "what is scaled on")
@@ -54,7 +53,7 @@ func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 func (s kpaSettings) spec() *scaling.DeciderSpec {
 	total := s.target
 	if total == 0 {
-		total = map[string]float64{string(decider.Concurrency): 100, string(decider.RPS): 200}[s.metric]
+		total = map[string]float64{string(decider.Concurrency): slo.KnativeConcurrency, string(decider.RPS): decider.KnativeRPS}[s.metric]
 	}
 	return &scaling.DeciderSpec{
 		ScalingMetric: s.metric, TotalValue: total, TargetValue: max(total*s.utilization/100, 0.01),
@@ -90,11 +89,11 @@ func newKPA(s kpaSettings, c simulator.Config) *kpa {
 		demand.window = s.window
 	}
 	return &kpa{spec: s.spec(), demand: demand, logger: zap.NewNop().Sugar(), zero: c.Min == 0,
-		keeping: keeping{s.window, zero.DefaultDeadline, s.grace, s.retention}}
+		keeping: keeping{s.window, zero.StartDeadline(zero.DefaultProgressDeadline, 0), s.grace, s.retention}}
 }
 
-// Period is Knative's tick.
-func (k *kpa) Period() time.Duration { return kpaTick }
+// Period is Knative's tick, which Knative does not export.
+func (k *kpa) Period() time.Duration { return decider.Tick }
 
 // Want asks Knative; where it has no data it changes nothing.
 func (k *kpa) Want(obs decider.Observation) (simulator.Want, error) {

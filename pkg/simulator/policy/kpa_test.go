@@ -51,7 +51,7 @@ func TestKPA_windowOfItsOwn(t *testing.T) {
 		panic float64
 		want  int32
 	}{{8, 1}, {30, 2}, {30, 3}} { // means of 4 s: 8, 19, 30
-		if got := want(t, p, concurrency(time.Duration(i)*kpaTick, 1, 1e6, step.panic)); got != step.want {
+		if got := want(t, p, concurrency(time.Duration(i)*decider.Tick, 1, 1e6, step.panic)); got != step.want {
 			t.Errorf("tick %d: %d, want %d", i, got, step.want)
 		}
 	}
@@ -82,7 +82,7 @@ func TestKPA_isKnatives(t *testing.T) {
 					t.Fatalf("seed %d, tick %d: %d, Knative says %d", seed, tick, got, theirWant)
 				}
 				obs.Ready = max(0, obs.Ready+r.Int32N(5)-2)
-				time.Sleep(kpaTick)
+				time.Sleep(decider.Tick)
 			}
 		})
 	}

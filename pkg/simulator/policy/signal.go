@@ -21,14 +21,11 @@ func named(kinds ...decider.Kind) (names []string) {
 	return names
 }
 
-// maxTarget is above what any replica can carry of anything.
-const maxTarget = 1e9
-
 // podValue is a pod's value of an engine metric; unknown where it cannot be.
 func podValue(p decider.Pod, metric string) decider.Reading {
 	d, _ := decider.Metric(metric).Describe()
 	value := d.OfPod(p.Last())
-	if !value.Known() || value < 0 || value > maxTarget {
+	if !value.Known() || value < 0 || value > decider.MaxTarget {
 		return decider.Unknown()
 	}
 	return value
