@@ -60,6 +60,14 @@ type Target struct {
 	Pooled bool
 }
 
+// namedPort is the port of the engine's page that the user named, 0 for none.
+func (t *Target) namedPort() int {
+	if t.PortNamed {
+		return t.Port
+	}
+	return 0
+}
+
 // The times between two scrapes of one pod that are used unless somebody asks for others.
 const (
 	DefaultQueueProxyInterval = 500 * time.Millisecond

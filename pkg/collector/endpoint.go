@@ -66,25 +66,13 @@ func lacking(pods []*pod) (metrics []decider.Metric) {
 // mayReport reports whether the last page of a pod's engine has what a metric is made of,
 // or may have it once the engine has answered a request.
 func (p *pod) mayReport(m decider.Metric) bool {
-	e := &p.engine
-	switch m {
-	case decider.Running:
-		return known(e.running)
-	case decider.Waiting:
-		return known(e.waiting)
-	case decider.KVCache:
-		return known(e.kvUsage)
-	case decider.PromptTokens:
-		return known(e.promptTokens)
-	case decider.GenerationTokens:
-		return known(e.generationTokens)
-	case decider.TTFTP95:
-		return e.totals.TTFT.Count.Known() || p.mayCome(engines.TTFT)
-	case decider.ITLP95:
-		return e.totals.ITL.Count.Known() || p.mayCome(engines.ITL)
-	default:
-		return true
+	if of, ok := engineMetrics[m]; ok {
+		return known(of.onPage(&p.engine))
 	}
+	if of, ok := latencyMetrics[m]; ok {
+		return of.onPage(&p.engine.totals).Count.Known() || p.mayCome(of.field)
+	}
+	return true
 }
 
 // mayCome reports whether a histogram that is not on the page may come with the first

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/engines"
 	"github.com/knative-inference/autoscaler-adapter/pkg/window"
 )
 
@@ -22,10 +23,20 @@ func windowSample(at time.Time, h decider.Histogram) window.Sample {
 
 func (l *latencies) reset() { *l = latencies{} }
 
-// latencyMetrics are the percentiles that the metrics API offers, with where they come from.
-var latencyMetrics = map[decider.Metric]func(*latencies) *window.Histogram{
-	decider.TTFTP95: func(l *latencies) *window.Histogram { return &l.ttft },
-	decider.ITLP95:  func(l *latencies) *window.Histogram { return &l.itl },
+// latencyMetric is where a percentile comes from: the field of an engine's page, what the last page
+// had, and the histogram over the stable window.
+type latencyMetric struct {
+	field    engines.Field
+	onPage   func(*decider.Totals) *decider.Histogram
+	windowed func(*latencies) *window.Histogram
+}
+
+// latencyMetrics are the percentiles that the metrics API offers. Shared, never changed.
+var latencyMetrics = map[decider.Metric]latencyMetric{
+	decider.TTFTP95: {engines.TTFT, func(t *decider.Totals) *decider.Histogram { return &t.TTFT },
+		func(l *latencies) *window.Histogram { return &l.ttft }},
+	decider.ITLP95: {engines.ITL, func(t *decider.Totals) *decider.Histogram { return &t.ITL },
+		func(l *latencies) *window.Histogram { return &l.itl }},
 }
 
 // latency is one latency over some pods, with the time of the oldest sample and the
@@ -56,7 +67,7 @@ func latency(pods []*latencies,
 // putLatencies adds the percentiles over some pods to their values.
 func putLatencies(values map[decider.Metric]Sample, pods []*latencies) {
 	for metric, of := range latencyMetrics {
-		if l, oldest, covered := latency(pods, of); l.P95.Known() {
+		if l, oldest, covered := latency(pods, of.windowed); l.P95.Known() {
 			values[metric] = Sample{l.P95, oldest, covered}
 		} else {
 			delete(values, metric)

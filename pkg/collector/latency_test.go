@@ -31,11 +31,11 @@ func TestLatency_overManyPodsAndBuckets(t *testing.T) {
 		l.add(at.Add(20*time.Second), firstTokens(50), time.Minute)
 		pods = append(pods, l)
 	}
-	l, oldest, covered := latency(pods, latencyMetrics[decider.TTFTP95])
+	l, oldest, covered := latency(pods, latencyMetrics[decider.TTFTP95].windowed)
 	if !l.Known || l.Count != 5000 || math.Abs(float64(l.P95)-3095) > 1e-6 || !oldest.Equal(at.Add(20*time.Second)) || covered != 20*time.Second {
 		t.Errorf("%+v as of %v over %v, want 5000 with 3095 ms", l, oldest, covered)
 	}
-	if l, _, _ := latency(pods, latencyMetrics[decider.ITLP95]); l.Known || l.P95.Known() {
+	if l, _, _ := latency(pods, latencyMetrics[decider.ITLP95].windowed); l.Known || l.P95.Known() {
 		t.Errorf("a histogram that no page has is %+v", l)
 	}
 	values := map[decider.Metric]Sample{decider.ITLP95: {}}
@@ -49,11 +49,11 @@ func TestLatency_overManyPodsAndBuckets(t *testing.T) {
 func TestLatency_nothingEnded(t *testing.T) {
 	l := &latencies{}
 	l.add(time.Unix(1000, 0), firstTokens(7), time.Minute)
-	got, _, _ := latency([]*latencies{l}, latencyMetrics[decider.TTFTP95])
+	got, _, _ := latency([]*latencies{l}, latencyMetrics[decider.TTFTP95].windowed)
 	if !got.Known || got.Count != 0 || got.P95.Known() {
 		t.Errorf("%+v", got)
 	}
-	if got, _, _ = latency(nil, latencyMetrics[decider.TTFTP95]); got.Known {
+	if got, _, _ = latency(nil, latencyMetrics[decider.TTFTP95].windowed); got.Known {
 		t.Errorf("without pods: %+v", got)
 	}
 }

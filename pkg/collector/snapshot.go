@@ -141,13 +141,10 @@ func (p *pod) snapshot(now time.Time) PodSnapshot {
 		put(decider.RPS, p.requests.rps, t.good, reportPeriod)
 	}
 	if p.targets[enginePage].fresh(now) {
-		e := p.engine
-		put(decider.Running, e.running, e.at, 0)
-		put(decider.Waiting, e.waiting, e.at, 0)
-		put(decider.KVCache, 100*e.kvUsage, e.at, 0)
-		prompt, generation, window := p.rates.perSecond()
-		put(decider.PromptTokens, prompt, e.at, window)
-		put(decider.GenerationTokens, generation, e.at, window)
+		for metric, of := range engineMetrics {
+			v, window := of.value(p)
+			put(metric, v, p.engine.at, window)
+		}
 	}
 	return s
 }

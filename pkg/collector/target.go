@@ -105,14 +105,9 @@ func newTarget(s source, r *revision, p *pod) *target {
 		if t.engine = r.target.Engine; s == pickerPage {
 			t.engine = PickerPage
 		}
-		port, path, accept = r.target.Port, r.target.Path, "text/plain;version=0.0.4"
 		e, _ := engines.ByName(t.engine)
-		if e.Port != 0 && !r.target.PortNamed {
-			port = e.Port
-		}
-		if path == "" {
-			path = e.MetricsPath()
-		}
+		port, path = e.Endpoint(r.target.namedPort(), r.target.Path, r.target.Port)
+		accept = "text/plain;version=0.0.4"
 	}
 	u := &url.URL{Path: path}
 	if parsed, err := url.ParseRequestURI(path); err == nil { // with its query, and decoded once

@@ -88,6 +88,13 @@ const DefaultPath = "/metrics"
 // MetricsPath is where the engine's metrics endpoint is.
 func (e Engine) MetricsPath() string { return cmp.Or(e.Path, DefaultPath) }
 
+// Endpoint is where the metrics endpoint of a pod is: the port and path that the user named (0 and ""
+// for none), else the engine's own, else the port that serves requests, and the usual path. Every part
+// of the program asks here.
+func (e Engine) Endpoint(namedPort int, namedPath string, requestPort int) (port int, path string) {
+	return cmp.Or(namedPort, e.Port, requestPort), cmp.Or(namedPath, e.MetricsPath())
+}
+
 // Has reports whether a field can be read from the engine's metrics.
 func (e Engine) Has(f Field) bool {
 	return slices.ContainsFunc(e.Rows, func(r Row) bool { return r.Field == f })

@@ -137,3 +137,27 @@ func TestByName_unknown(t *testing.T) {
 		t.Errorf("ByName of an unknown engine: %+v, %t", e, known)
 	}
 }
+
+// What the user names wins, then the engine's own, then the port that serves requests.
+func TestEndpoint(t *testing.T) {
+	for _, c := range []struct {
+		engine      string
+		namedPort   int
+		namedPath   string
+		wantPort    int
+		wantPath    string
+		requestPort int
+	}{
+		{"vllm", 0, "", 8000, "/metrics", 8000},
+		{"triton", 0, "", 8002, "/metrics", 8000},
+		{"triton", 9002, "/m?a=b", 9002, "/m?a=b", 8000},
+		{"trtllm-serve", 0, "", 8000, "/prometheus/metrics", 8000},
+		{"", 0, "", 0, "/metrics", 0}, // not known, and no port: nothing is read
+	} {
+		e, _ := engines.ByName(c.engine)
+		port, path := e.Endpoint(c.namedPort, c.namedPath, c.requestPort)
+		if port != c.wantPort || path != c.wantPath {
+			t.Errorf("%+v: port %d at %s", c, port, path)
+		}
+	}
+}

@@ -33,8 +33,8 @@ type traits struct {
 }
 
 func traitsOf(m member) traits {
-	return traits{targetPort(m.intent.Target, m.revision), metricsPort(m.intent, m.revision), m.revision.H2C,
-		engineOf(m.intent, m.revision), metricsPath(m.intent, m.revision)}
+	port, path := metricsEndpoint(m.intent, m.revision)
+	return traits{targetPort(m.intent.Target, m.revision), int32(port), m.revision.H2C, engineOf(m.intent, m.revision), path}
 }
 
 // routed is true when a revision takes traffic of the Service's own hosts.
@@ -100,15 +100,10 @@ func targetPort(t binding.Target, r Revision) int32 {
 
 func userPort(r Revision) int32 { return cmp.Or(r.Port, servingv1.DefaultUserPort) }
 
-// metricsPort is the engine's page, never the queue-proxy, where a scrape counts as traffic.
-func metricsPort(in binding.Intent, r Revision) int32 {
+// metricsEndpoint is the engine's, never the queue-proxy's, where a scrape counts as traffic.
+func metricsEndpoint(in binding.Intent, r Revision) (port int, path string) {
 	e, _ := engines.ByName(engineOf(in, r))
-	return cmp.Or(r.Engine.MetricsPort, int32(e.Port), userPort(r))
+	return e.Endpoint(int(r.Engine.MetricsPort), r.Engine.MetricsPath, int(userPort(r)))
 }
 
 func engineOf(in binding.Intent, r Revision) string { return cmp.Or(r.Engine.Name, in.Engine) }
-
-func metricsPath(in binding.Intent, r Revision) string {
-	e, _ := engines.ByName(engineOf(in, r))
-	return cmp.Or(r.Engine.MetricsPath, e.MetricsPath())
-}

@@ -138,7 +138,8 @@ func (b *builder) pickerArgs(pool string, r Revision) list {
 		"--metrics-endpoint-auth=false", "--tracing=false", "--enable-pprof=false", "--zap-encoder=json", "-v=1",
 	}
 	if b.leader().Picker.Flavor == binding.FlavorGIE {
-		args = append(args, fmt.Sprintf("--model-server-metrics-port=%d", metricsPort(b.leader(), r)), "--refresh-metrics-interval="+scrapeInterval.String())
+		port, _ := metricsEndpoint(b.leader(), r)
+		args = append(args, fmt.Sprintf("--model-server-metrics-port=%d", port), "--refresh-metrics-interval="+scrapeInterval.String())
 	}
 	if b.leader().Picker.Replicas > 1 {
 		args = append(args, "--ha-enable-leader-election")

@@ -57,9 +57,10 @@ func (b *builder) pickerConfig(r Revision) string {
 }
 
 func (b *builder) plugins(engine string, r Revision) list {
-	source := fields{"scheme": "http", "path": metricsPath(b.leader(), r)}
+	port, path := metricsEndpoint(b.leader(), r)
+	source := fields{"scheme": "http", "path": path}
 	if b.leader().Picker.Flavor == binding.FlavorLLMD {
-		source["port"], source["interval"] = int64(metricsPort(b.leader(), r)), scrapeInterval.String()
+		source["port"], source["interval"] = int64(port), scrapeInterval.String()
 	}
 	out := list{}
 	for _, name := range scorers(engine) {
