@@ -89,7 +89,6 @@ type arranger struct {
 func (a *arranger) add(o decider.Observation) {
 	if a.first.IsZero() {
 		a.first, a.minuteAt = o.Time, o.Time
-		a.arrivals = decider.Unknown()
 	}
 	if !a.last.IsZero() && !o.Time.After(a.last) {
 		return // the clock was set back: what comes until it is as late again is counted then
