@@ -298,4 +298,7 @@ func TestInitial(t *testing.T) {
 	if n := initial(NewConfig(), nil); n != 1 {
 		t.Errorf("%d pods for nothing", n)
 	}
+	if n := initial(NewConfig(), []trace.Request{{Input: 1000, Output: 10}, {Input: 1 << 30, Output: 1 << 30}}); n != 1 {
+		t.Errorf("%d pods for one request and one that no engine can hold", n)
+	}
 }

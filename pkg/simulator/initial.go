@@ -23,6 +23,9 @@ func initial(cfg Config, first []trace.Request) int32 {
 	var minutes [firstMinutes / time.Minute]float64
 	var m mix
 	for _, q := range first {
+		if !cfg.Engine.Holds(q.Input, q.Output) {
+			continue // it is refused, and no work
+		}
 		minutes[min(q.Arrival/time.Minute, firstMinutes/time.Minute-1)]++
 		m.add(cfg.Engine, float64(max(q.Input, 1)), float64(max(q.Output, 1)))
 	}

@@ -144,7 +144,7 @@ func (e *Engine) Submit(r Request) error {
 		return fmt.Errorf("request %d: Arrival %v; it must be between the last one's %v and %v", r.ID, r.Arrival, e.lastArrival, latest)
 	}
 	r.Prompt, r.Output = max(r.Prompt, 1), max(r.Output, 1)
-	if !e.holds(r) {
+	if !e.profile.Holds(r.Prompt, r.Output) {
 		return fmt.Errorf("request %d: %d prompt and %d output tokens do not fit in %d KV tokens; %w", r.ID, r.Prompt, r.Output, e.profile.KVTokens, ErrTooLong)
 	}
 	e.lastArrival = r.Arrival
@@ -161,13 +161,6 @@ func (e *Engine) Submit(r Request) error {
 		e.next = min(e.next, e.slots[i].queued) // before that it changes nothing
 	}
 	return nil
-}
-
-// holds reports whether the whole KV cache is enough for a request. Its last
-// token is never read again, so it needs no place.
-func (e *Engine) holds(r Request) bool {
-	all := e.capacity * e.blocks.size
-	return int64(r.Prompt) <= all && int64(r.Output) <= all && int64(r.Prompt)+int64(r.Output)-1 <= all
 }
 
 // take returns the place of a new request.

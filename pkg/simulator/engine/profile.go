@@ -48,6 +48,15 @@ type Profile struct {
 	Source string `json:"source"`
 }
 
+// Holds reports whether the whole KV cache of an engine is enough for a request. Its
+// last token is never read again, so it needs no place.
+func (p Profile) Holds(prompt, output int) bool {
+	block := max(p.BlockSize, 1)
+	all := int64(p.KVTokens / block * block)
+	prompt, output = max(prompt, 1), max(output, 1)
+	return int64(prompt) <= all && int64(output) <= all && int64(prompt)+int64(output)-1 <= all
+}
+
 // Validate returns an error that names the field at fault.
 func (p Profile) Validate() error {
 	for _, c := range []struct {

@@ -217,6 +217,51 @@ func TestBound_warmupAndGoal(t *testing.T) {
 	}
 }
 
+// A request that no engine can hold is refused: a miss of every policy, which the goal has to bear, and no work.
+func TestBound_tooLong(t *testing.T) {
+	c, model := linear()
+	c.Warmup, c.SLO.Goal = time.Minute, 0.9
+	huge := trace.Request{Input: 1, Output: c.Engine.KVTokens/c.Engine.BlockSize*c.Engine.BlockSize + 1}
+	longest := trace.Request{Input: 1, Output: huge.Output - 1}
+	made := func(refused int) Bound {
+		d := newDemand(c, []limit{model})
+		for s := range 120 {
+			q := trace.Request{Input: 1000 + 100*(s%10), Output: 10}
+			if s == 30 || s >= 60 && s < 60+refused { // the one of the warm-up counts nowhere
+				q = huge
+			}
+			q.Arrival = time.Duration(s) * time.Second
+			d.Add(q)
+		}
+		b, err := d.Bound()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	served := func(refused int) (work float64) {
+		for s := refused; s < 60; s++ {
+			prompt, decode := model.of(size{prompt: float64(1000 + 100*(s%10)), output: 10})
+			work += prompt + decode
+		}
+		return work
+	}
+	for _, row := range []struct {
+		refused int
+		dropped int64
+	}{{0, 6}, {2, 4}, {6, 0}, {7, 0}, {60, 0}} {
+		b := made(row.refused)
+		if b.Requests != 60 || b.Dropped != row.dropped || math.Abs(b.FluidGPUHours*3600-served(row.refused)) > 1e-6 {
+			t.Errorf("%d refused: %+v, want %d dropped of 60, and %v s of work", row.refused, b, row.dropped, served(row.refused))
+		}
+	}
+	d := newDemand(c, []limit{model})
+	d.config.Warmup = 0
+	if d.Add(longest); d.refused != 0 || sum(d.ledgers[0].came) == 0 {
+		t.Error("a request that just fits was refused")
+	}
+}
+
 func TestBound_prefixCache(t *testing.T) {
 	c, sum := linear()
 	c.PrefixCache = true

@@ -28,6 +28,8 @@ type Demand struct {
 	// heavy has the most expensive requests, and some more.
 	heavy    costly
 	requests int64
+	// refused is how many of them no engine can hold: misses of every policy, without work.
+	refused int64
 	// dropped is how many the goal left out, -1 while none were; served is all
 	// work, asked that of it which is due before the last arrival, by limit.
 	dropped       int64
@@ -87,6 +89,13 @@ func Of(requests trace.Requests, c simulator.Config) (*Demand, error) {
 
 // Add takes the next request in the order of arrival.
 func (d *Demand) Add(q trace.Request) {
+	if !d.config.Engine.Holds(q.Input, q.Output) {
+		if q.Arrival >= d.config.Warmup {
+			d.count(q.Arrival - d.config.Warmup)
+			d.refused++
+		}
+		return
+	}
 	r := request{at: q.Arrival - d.config.Warmup, size: size{
 		prompt: float64(max(q.Input, 1)), cached: d.cached(q), output: float64(max(q.Output, 1)),
 	}}
@@ -95,13 +104,18 @@ func (d *Demand) Add(q trace.Request) {
 		d.enter(d.warmup, r, 1)
 		return
 	}
-	d.last = max(r.at, d.config.Length-d.config.Warmup)
-	d.requests++
+	d.count(r.at)
 	d.enter(d.ledgers, r, 1)
 	if d.config.SLO.Goal < 1 {
 		r.cost = d.cost(r.size)
 		d.heavy.add(r)
 	}
+}
+
+// count takes an arrival after the warm-up.
+func (d *Demand) count(at time.Duration) {
+	d.last = max(at, d.config.Length-d.config.Warmup)
+	d.requests++
 }
 
 // cached is the prompt tokens that came before, whichever replica had them;
@@ -155,7 +169,7 @@ func added(bins []float64, at time.Duration, work float64) []float64 {
 	return bins
 }
 
-// drop takes out the most expensive requests, as many as the goal allows, once.
+// drop takes out the most expensive requests, as many as the goal allows beside those that are refused, once.
 func (d *Demand) drop() {
 	if d.dropped >= 0 {
 		return
@@ -164,7 +178,7 @@ func (d *Demand) drop() {
 		d.served[i] = sum(l.came)
 		d.asked[i] = sum(l.due[:min(len(l.due), int(d.last/binWidth))])
 	}
-	allowed := int64(float64(d.requests)*(1-d.config.SLO.Goal) + 1e-6)
+	allowed := max(int64(float64(d.requests)*(1-d.config.SLO.Goal)+1e-6)-d.refused, 0)
 	d.heavy.prune()
 	heavy := d.heavy.requests[:min(allowed, int64(len(d.heavy.requests)))]
 	for _, r := range heavy {
