@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,13 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 	if err := packed(in); err != nil {
 		return "", err
 	}
+	first, err := in.Peek(1 << 16)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if err := lineEnds(first); err != nil {
+		return "", err
+	}
 	known := []string{"azure", "burstgpt", "vidur", "mooncake", "rate", "csv"}
 	switch {
 	case slices.Contains(known, o.Format):
@@ -43,13 +51,12 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 	case len(o.Columns) > 0:
 		return "csv", nil
 	}
-	first, err := in.Peek(1 << 16)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
 	line, _, _ := bytes.Cut(first, []byte("\n"))
-	if bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+	switch begin := bytes.TrimSpace(line); {
+	case bytes.HasPrefix(begin, []byte("{")):
 		return "mooncake", nil
+	case bytes.HasPrefix(begin, []byte("[")):
+		return "", errors.New("line 1: a JSON array; write one object a line: jq -c '.[]' FILE | ipa simulate --trace -")
 	}
 	head := csv.NewReader(bytes.NewReader(line))
 	head.Comma = rune(separator(line))
@@ -58,6 +65,17 @@ func detect(in *bufio.Reader, o Options) (string, error) {
 		return "", errors.New("line 1: neither JSON nor a CSV header; name the format, or name the columns")
 	}
 	return detectTable(trimmed(header))
+}
+
+// lineEnds is an error of a file without lines.
+func lineEnds(first []byte) error {
+	switch {
+	case len(first) == 0:
+		return errors.New("it is empty")
+	case bytes.Count(first, []byte("\r")) > 1 && !bytes.Contains(first, []byte("\n")):
+		return errors.New(`its lines end with CR alone; convert them: tr '\r' '\n' < FILE | ipa simulate --trace -`)
+	}
+	return nil
 }
 
 // packed is an error that says how to unpack what is no text.
@@ -86,7 +104,28 @@ func detectTable(header []string) (string, error) {
 	if has("t_s") && slices.ContainsFunc(rateColumns(), has) {
 		return "rate", nil
 	}
-	return "", fmt.Errorf("line 1: columns %q belong to no known format; name them with --columns time=A,input=B,output=C", header)
+	if !slices.ContainsFunc(header, func(s string) bool { _, err := strconv.ParseFloat(s, 64); return err != nil }) {
+		return "", fmt.Errorf("line 1: %s are no names of columns; write a line with names above, and name them with "+
+			"--columns time=A,input=B,output=C", listed(header))
+	}
+	return "", fmt.Errorf("line 1: columns %s belong to no known format; name them with --columns time=A,input=B,output=C",
+		listed(header))
+}
+
+// listed is a header for people: no more of it than a screen shows.
+func listed(header []string) string {
+	const names, letters = 20, 60
+	short := slices.Clone(header[:min(len(header), names)])
+	for i, s := range short {
+		if len(s) > letters {
+			short[i] = s[:letters] + "..."
+		}
+	}
+	text := fmt.Sprintf("%q", short)
+	if more := len(header) - len(short); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // separator is what stands between the fields of a table that begins so: commas,

@@ -57,11 +57,15 @@ func readLines(in *bufio.Reader) Requests {
 
 func parseLine(raw []byte) (Request, error) {
 	var l line
-	if err := json.Unmarshal(raw, &l); err != nil {
+	err := json.Unmarshal(raw, &l)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Field != "" {
+		return Request{}, fmt.Errorf("%s: it is a %s; it must be a number, of tokens a whole one", wrong.Field, wrong.Value)
+	}
+	if err != nil {
 		return Request{}, fmt.Errorf("not a JSON object of a request: %w", err)
 	}
 	if l.Timestamp == nil {
-		return Request{}, errors.New("timestamp: missing; it must be a number")
+		return Request{}, errors.New("timestamp: missing; it must be milliseconds, or seconds where there is a chat_id or a turn")
 	}
 	inSeconds := l.Turn != nil || l.Chat != nil
 	at, block := *l.Timestamp/1000, mooncakeBlock
@@ -69,7 +73,6 @@ func parseLine(raw []byte) (Request, error) {
 		at, block = *l.Timestamp, bailianBlock
 	}
 	q := Request{Blocks: l.Hashes, BlockTokens: block}
-	var err error
 	if q.Arrival, err = seconds(at); err != nil {
 		return q, fmt.Errorf("timestamp: %w", err)
 	}

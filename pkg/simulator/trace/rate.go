@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 )
 
 // point is a row of a rate curve.
@@ -45,11 +46,11 @@ func readRate(in *bufio.Reader) (curve, error) {
 	if t.at, err = rows.column("t_s"); err != nil {
 		return nil, err
 	}
-	optional := func(name string) int {
-		if i, err := rows.column(name); err == nil {
-			return i
+	optional := func(name string) (i int) {
+		if i = -1; err == nil && slices.Contains(rows.header, name) {
+			i, err = rows.column(name)
 		}
-		return -1
+		return i
 	}
 	for _, name := range rateColumns() {
 		if i := optional(name); i >= 0 && t.rate < 0 {
@@ -58,10 +59,13 @@ func readRate(in *bufio.Reader) (curve, error) {
 			}
 		}
 	}
-	if t.rate < 0 {
+	t.input, t.output, t.cv = optional("mean_input_tokens"), optional("mean_output_tokens"), optional("cv")
+	switch {
+	case err != nil:
+		return nil, err
+	case t.rate < 0:
 		return nil, errors.New("line 1: no column rate_rps, rpm or rpm_mid; name the rate so")
 	}
-	t.input, t.output, t.cv = optional("mean_input_tokens"), optional("mean_output_tokens"), optional("cv")
 	return t.points, nil
 }
 

@@ -43,12 +43,16 @@ func newRows(in *bufio.Reader) (*rows, error) {
 	return r, nil
 }
 
-// column finds a column by name.
+// column finds a column by name. Which of two columns of one name is meant is not known.
 func (r *rows) column(name string) (int, error) {
-	if i := slices.Index(r.header, name); i >= 0 {
-		return i, nil
+	i := slices.Index(r.header, name)
+	switch {
+	case i < 0:
+		return 0, fmt.Errorf("line 1: no column %q; the columns are %s", name, listed(r.header))
+	case slices.Contains(r.header[i+1:], name):
+		return 0, fmt.Errorf("line 1: two columns are named %q; rename one of them", name)
 	}
-	return 0, fmt.Errorf("line 1: no column %q; the columns are %q", name, r.header)
+	return i, nil
 }
 
 // next reads a row; io.EOF is the end.
@@ -141,15 +145,40 @@ func (r *rows) time(column int) (time.Duration, error) {
 				return t, nil
 			}
 		}
-		return 0, r.wrong(column, wantTime)
+		return 0, r.wrong(column, wantTime+timeHint(s))
 	}
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339} {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1970 && t.Year() < 2200 {
-			r.lately.remember(s, t)
-			return time.Duration(t.UnixNano()), nil
-		}
+	if t, ok := date(s); ok {
+		r.lately.remember(s, t)
+		return time.Duration(t.UnixNano()), nil
 	}
 	return 0, r.wrong(column, wantTime)
 }
 
+// date reads a date with or without T and zone, as databases and languages write them. Without a zone it is UTC.
+func date(s string) (time.Time, bool) {
+	for _, between := range []string{" ", "T"} {
+		for _, zone := range []string{"", "Z07:00", "Z0700", "Z07", " UTC"} {
+			if t, err := time.Parse("2006-01-02"+between+"15:04:05"+zone, s); err == nil {
+				return t, t.Year() >= 1970 && t.Year() < 2200
+			}
+		}
+	}
+	return time.Time{}, false
+}
+
 const wantTime = "seconds, or a date like 2023-11-16 18:15:46.68"
+
+// timeHint says what a time that is no number of seconds may be instead.
+func timeHint(s string) string {
+	x, err := strconv.ParseFloat(s, 64)
+	_, comma := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
+	switch {
+	case err == nil && x < 0:
+		return "; no time is below 0"
+	case err == nil && x > maxSeconds:
+		return "; a number as large as this is milliseconds or less: divide it"
+	case err != nil && comma == nil:
+		return "; write a decimal point instead of the comma"
+	}
+	return ""
+}

@@ -140,9 +140,12 @@ func readFormat(in *bufio.Reader, format string, o Options) (requests Requests, 
 // longest is the last arrival that is taken: 10 years.
 const longest = 10 * 365 * 24 * 3600.0
 
+// maxSeconds is the largest time, in 2255, which fits into a Duration since 1970.
+const maxSeconds = 9e9
+
 // seconds turns a time in seconds into a Duration.
 func seconds(s float64) (time.Duration, error) {
-	if !(s >= 0 && s <= 9e9) { // until 2255, which fits into a Duration since 1970
+	if !(s >= 0 && s <= maxSeconds) {
 		return 0, errors.New("it must be a time in seconds, 0 or more")
 	}
 	return time.Duration(s * float64(time.Second)), nil

@@ -67,7 +67,10 @@ func TestRead_refuses(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{"", Options{}, "f: line 1: neither JSON nor a CSV header"},
+		{"", Options{}, "f: it is empty"},
+		{"", Options{Format: "rate"}, "f: it is empty"},
+		{"\xef\xbb\xbf", Options{}, "f: it is empty"},
+		{"\n\n", Options{}, "f: line 1: neither JSON nor a CSV header"},
 		{"a,b\n1,2\n", Options{}, `f: line 1: columns ["a" "b"] belong to no known format; name them with --columns`},
 		{azure, Options{Format: "xml"}, `f: format "xml"; it must be auto or one of`},
 		{azure, Options{Scale: math.NaN()}, "f: scale NaN"},
@@ -105,6 +108,23 @@ func TestRead_refuses(t *testing.T) {
 		{mooncake + `{"timestamp": 30000, "input_le`, Options{}, "f: line 3, not a JSON object"}, // cut
 		{"t_s,rpm\n1,-2\n2,2\n", Options{}, `f: line 2, rpm: "-2"; it must be a number between 0`},
 		{"t_s,rpm\n1,2\n1e12,2\n", Options{}, `f: line 3, t_s: "1e12"; it must be a number between 0`},
+		{strings.ReplaceAll(vidur, "\n", "\r"), Options{}, `f: its lines end with CR alone; convert them: tr '\r' '\n' < FILE`},
+		{"0.0,300,50\n1.0,300,50\n", Options{}, `f: line 1: ["0.0" "300" "50"] are no names of columns; write a line with names above`},
+		{"a" + strings.Repeat(",b", 30) + "\n", Options{}, `f: line 1: columns ["a" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b" "b"] and 11 more belong`},
+		{strings.Repeat("a", 90) + "\n", Options{}, `f: line 1: columns ["` + strings.Repeat("a", 60) + `..."] belong`},
+		{"arrived_at,num_prefill_tokens,num_decode_tokens,arrived_at\n", Options{}, `f: line 1: two columns are named "arrived_at"; rename one of them`},
+		{"t_s,rpm,rpm\n1,2,3\n2,2,3\n", Options{}, `f: line 1: two columns are named "rpm"`},
+		{"[{\"timestamp\": 1}]", Options{}, "f: line 1: a JSON array; write one object a line: jq -c '.[]' FILE"},
+		{`{"timestamp": "1", "input_length": 1, "output_length": 1}`, Options{}, "f: line 1, timestamp: it is a string; it must be a number"},
+		{`{"timestamp": 1, "input_length": 1.5, "output_length": 1}`, Options{}, "f: line 1, input_length: it is a number 1.5; it must be a number, of tokens a whole one"},
+		{`{"timestamp": 1, "input_length": 1, "output_length": null}`, Options{}, "f: line 1, output_length: missing"},
+		{`{"timestamp": 1, "input_length": 1073741825, "output_length": 1}`, Options{}, "f: line 1, input_length: missing or out of range"},
+		{azure + "1700000000000,1,1\n", Options{}, `f: line 4, TIMESTAMP: "1700000000000"; it must be seconds, or a date like 2023-11-16 18:15:46.68; a number as large as this is milliseconds or less`},
+		{strings.ReplaceAll(vidur, ",", ";") + "\"1,5\";1;1\n", Options{}, `f: line 4, arrived_at: "1,5"; it must be seconds, or a date like 2023-11-16 18:15:46.68; write a decimal point instead of the comma`},
+		{vidur + "-1,1,1\n", Options{}, `f: line 4, arrived_at: "-1"; it must be seconds, or a date like 2023-11-16 18:15:46.68; no time is below 0`},
+		{azure + "1969-12-31 23:59:59,1,1\n", Options{}, `f: line 4, TIMESTAMP: "1969-12-31 23:59:59"; it must be seconds`},
+		{azure + "2200-01-01 00:00:00,1,1\n", Options{}, `f: line 4, TIMESTAMP: "2200-01-01 00:00:00"; it must be seconds`},
+		{azure + "2023-11-16 18:15:51 CET,1,1\n", Options{}, `f: line 4, TIMESTAMP: "2023-11-16 18:15:51 CET"; it must be seconds`},
 		{"t_s,x\n1,2\n", Options{Format: "rate"}, "f: line 1: no column rate_rps, rpm or rpm_mid"},
 	} {
 		_, err := collect(Read(strings.NewReader(c.text), "f", c.options), 0)
@@ -114,6 +134,20 @@ func TestRead_refuses(t *testing.T) {
 	}
 	if _, err := collect(Open("no such file", Options{}), 0); err == nil {
 		t.Error("a file that is not there: no error")
+	}
+}
+
+// Dates as databases and languages write them are one and the same time.
+func TestRead_dates(t *testing.T) {
+	for _, second := range []string{
+		"2026-03-29 01:00:02.25", "2026-03-29T01:00:02.25", "2026-03-29 01:00:02.250000+00:00", "2026-03-29T01:00:02.25Z",
+		"2026-03-29T02:00:02.25+0100", "2026-03-29 00:00:02.25-01", "2026-03-29 01:00:02.25 UTC", " 2026-03-29 01:00:02.25 ",
+	} {
+		text := "arrived_at,num_prefill_tokens,num_decode_tokens\n2026-03-29T01:00:00Z,1,1\n" + second + ",1,1\n" + second + ",1,1\n"
+		all, err := collect(Read(strings.NewReader(text), "f", Options{}), 0)
+		if err != nil || len(all) != 3 || all[1].Arrival != 2250*time.Millisecond || all[2].Arrival != all[1].Arrival {
+			t.Errorf("%s: %+v, %v; want 2.25 s after the first", second, all, err)
+		}
 	}
 }
 
