@@ -194,7 +194,7 @@ func TestEstimate(t *testing.T) {
 		{nil, 0, 0}, {[]float64{3}, 3, 0}, {[]float64{1, 3}, 2, 12.706}, {[]float64{2, 2, 2}, 2, 0},
 		{[]float64{1, 2, 3, 4, 5}, 3, 2.776 * math.Sqrt(2.5/5)},
 	} {
-		if e := estimate(c.values); math.Abs(e.Mean-c.mean) > 1e-9 || math.Abs(e.Half-c.half) > 1e-3 {
+		if e := estimate(c.values); !(math.Abs(e.Mean-c.mean) <= 1e-9 && math.Abs(e.Half-c.half) <= 1e-3) { // NaN fails too
 			t.Errorf("%v: %+v, want %v ± %v", c.values, e, c.mean, c.half)
 		}
 	}
@@ -228,6 +228,7 @@ func TestHindsight(t *testing.T) {
 		"size that the oracle has at its peak":        {Policy: "static", SLO: missed, Unsearched: true},
 		"for a quarter more work, and no other tried": {Policy: "oracle", SLO: missed, Unsearched: true},
 		"for the goal is not reachable by it":         {Policy: "oracle", SLO: missed},
+		"for the least more work that holds the goal": {Policy: "oracle", SLO: met},
 	} {
 		if got := s.hindsight(.99); !strings.Contains(got, want) {
 			t.Errorf("%+v: %q lacks %q", s, got, want)
