@@ -141,13 +141,14 @@ func errorsOf(r Run, p engine.Profile) (errs []Error, err error) {
 	for i, name := range []string{"ttft", "tpot", "e2e"} {
 		e := Error{Run: r.About().Run, Metric: name}
 		var relative []float64
+		n := 0.0
 		for k, c := range r.Measured() {
 			m, ok := metrics()[i](c)
 			if !ok {
 				continue
 			}
 			s, _ := metrics()[i](simulated[k])
-			e.Measured, e.Simulated = e.Measured+m, e.Simulated+s
+			e.Measured, e.Simulated, n = e.Measured+m, e.Simulated+s, n+1
 			if m > 0 {
 				relative = append(relative, math.Abs(s/m-1))
 			}
@@ -155,7 +156,6 @@ func errorsOf(r Run, p engine.Profile) (errs []Error, err error) {
 		if len(relative) == 0 {
 			continue // no request has it
 		}
-		n := float64(len(relative))
 		slices.Sort(relative)
 		e.Measured, e.Simulated, e.Median = e.Measured/n, e.Simulated/n, relative[len(relative)/2]
 		errs = append(errs, e)

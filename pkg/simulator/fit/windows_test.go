@@ -133,6 +133,11 @@ func TestErrorsOf(t *testing.T) {
 	}) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
+	// A first token at once has no relative error, and counts in the means.
+	r.measured[0].FirstToken = r.measured[0].Arrival
+	if got, err := errorsOf(r, engine.Profile{}); err != nil || len(got) == 0 || !sameError(got[0], Error{"r", "ttft", 1, 2.5, .5}) {
+		t.Errorf("%+v, %v; want a mean of 0 and 2 s, and a median of 0.5", got, err)
+	}
 	if got := want[0].Relative(); math.Abs(got-2./3) > 1e-9 {
 		t.Errorf("2.5 of 1.5 s is %+.3f off, want +0.667", got)
 	}
