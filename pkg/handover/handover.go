@@ -9,7 +9,7 @@ const (
 	// patience is how long the leader must see too little without a break: longer than a
 	// rollout or a restart of the node's network.
 	patience = 30 * time.Second
-	// lowShare is the share of readable targets below which a replica sees too little.
+	// lowShare is the share of readable metrics endpoints below which a replica sees too little.
 	lowShare = 0.5
 	// advantage is how much larger the share of another replica must be: where both see
 	// little, the pods are the reason, and a change of leader helps nobody.
@@ -19,19 +19,19 @@ const (
 	MaxAge = 30 * time.Second
 )
 
-// View is what one replica sees: the number of targets that should be read, and of those
+// View is what one replica sees: the number of metrics endpoints that should be read, and of those
 // that it can read.
 type View struct {
-	Targets  int `json:"targets"`
-	Readable int `json:"readable"`
+	Endpoints int `json:"targets"`
+	Readable  int `json:"readable"`
 }
 
-// share is the share of the targets that can be read; 1 without targets.
+// share is the share of the metrics endpoints that can be read; 1 without any.
 func (v View) share() float64 {
-	if v.Targets <= 0 {
+	if v.Endpoints <= 0 {
 		return 1
 	}
-	return float64(v.Readable) / float64(v.Targets)
+	return float64(v.Readable) / float64(v.Endpoints)
 }
 
 // Judge remembers since when this replica has seen too little. It is not safe for
@@ -58,7 +58,7 @@ func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []View) bool 
 // better reports whether another replica clearly sees more of about the same pods.
 func better(own View, others []View) bool {
 	for _, v := range others {
-		if v.Targets*2 >= own.Targets && v.share() >= own.share()+advantage && v.Readable > own.Readable {
+		if v.Endpoints*2 >= own.Endpoints && v.share() >= own.share()+advantage && v.Readable > own.Readable {
 			return true
 		}
 	}

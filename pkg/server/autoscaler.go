@@ -58,7 +58,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	}
 	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), func() handover.View {
 		targets, readable := col.Readable()
-		return handover.View{Targets: targets, Readable: readable}
+		return handover.View{Endpoints: targets, Readable: readable}
 	}, ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,14 +37,7 @@ type views struct {
 	pod    string
 	log    *slog.Logger
 	judge  handover.Judge
-	// seen is when each other replica's entry last changed, by our own monotonic clock:
-	// the clocks of two nodes differ.
-	seen map[string]seenView
-}
-
-type seenView struct {
-	text string
-	at   time.Time
+	peers  handover.Peers
 }
 
 func newViews(leases coordinationclient.LeaseInterface, own func() handover.View, leads func() bool,
@@ -54,7 +46,7 @@ func newViews(leases coordinationclient.LeaseInterface, own func() handover.View
 	if pod == "" {
 		pod, _ = os.Hostname()
 	}
-	return &views{leases: leases, own: own, leads: leads, pod: pod, log: log, seen: map[string]seenView{}}
+	return &views{leases: leases, own: own, leads: leads, pod: pod, log: log}
 }
 
 // run publishes until ctx ends, or returns errGaveUp.
@@ -71,15 +63,9 @@ func (v *views) run(ctx context.Context) error {
 	})
 }
 
-// entry is what one replica publishes; Beat makes each one differ from the one before.
-type entry struct {
-	handover.View
-	Beat int64 `json:"beat"`
-}
-
 // exchange writes our view and returns those of the other replicas that are fresh.
 func (v *views) exchange(ctx context.Context, now time.Time) ([]handover.View, error) {
-	text, err := json.Marshal(entry{View: v.own(), Beat: now.Unix()})
+	text, err := handover.Entry(v.own(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +82,7 @@ func (v *views) exchange(ctx context.Context, now time.Time) ([]handover.View, e
 	if lease.Annotations == nil {
 		lease.Annotations = map[string]string{}
 	}
-	lease.Annotations[viewPrefix+v.pod] = string(text)
+	lease.Annotations[viewPrefix+v.pod] = text
 	if missing {
 		_, err = v.leases.Create(ctx, lease, metav1.CreateOptions{})
 	} else {
@@ -108,33 +94,17 @@ func (v *views) exchange(ctx context.Context, now time.Time) ([]handover.View, e
 	return others, nil
 }
 
-// others reads the entries of the other replicas, and drops those that do not change any more.
-func (v *views) others(annotations map[string]string, now time.Time) (fresh []handover.View) {
+// others returns the fresh views of the other replicas, and removes the entries of those that are gone.
+func (v *views) others(annotations map[string]string, now time.Time) []handover.View {
+	entries := map[string]string{}
 	for key, text := range annotations {
-		pod, ours := strings.CutPrefix(key, viewPrefix)
-		if !ours || pod == v.pod {
-			continue
+		if pod, ours := strings.CutPrefix(key, viewPrefix); ours && pod != v.pod {
+			entries[pod] = text
 		}
-		last, known := v.seen[pod]
-		if !known || last.text != text {
-			first := !known
-			last = seenView{text, now}
-			if first {
-				last.at = now.Add(-handover.MaxAge) // an entry of long ago looks new to us once
-			}
-			v.seen[pod] = last
-		}
-		var e entry
-		switch age := now.Sub(last.at); {
-		case age >= forgetViews:
-			delete(annotations, key)
-			delete(v.seen, pod)
-		case age < handover.MaxAge && json.Unmarshal([]byte(text), &e) == nil:
-			fresh = append(fresh, e.View)
-		}
+	}
+	fresh, gone := v.peers.Fresh(entries, now)
+	for _, pod := range gone {
+		delete(annotations, viewPrefix+pod)
 	}
 	return fresh
 }
-
-// forgetViews is when the entry of a replica that is gone is removed.
-const forgetViews = 10 * time.Minute

@@ -42,7 +42,7 @@ func newPools(b *base, col *collector.Collector, leads func(collector.Key) bool)
 	autoscalers, revisions := painformer.Get(ctx).Lister(), revisioninformer.Get(ctx).Lister()
 	return inferencepool.New(inferencepool.Options{
 		Kube: kubeclient.Get(ctx), Collector: col, Held: col,
-		Waker: waker{autoscalers, leads, network.NewProberTransport()},
+		Waker: inferencepool.KnativeWaker{Autoscalers: autoscalers, Leading: leads, Transport: network.NewProberTransport()},
 		Pools: func() []inferencepool.Pool { return readPools(b.reader) },
 		Log:   b.log, OnPanic: collector.Panics(b.reg).WithLabelValues("inferencepool").Inc,
 		Knative: podinformer.Get(ctx, podautoscaler.Selector).Lister(),

@@ -1,4 +1,4 @@
-package server
+package inferencepool
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // A revision is woken by a GET at its own Service with Knative's headers, and only one that
 // has a PodAutoscaler with a Service.
-func TestWaker(t *testing.T) {
+func TestKnativeWaker(t *testing.T) {
 	index := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 	for name, service := range map[string]string{"qwen-00001": "qwen-00001", "young-00001": ""} {
 		pa := &v1alpha1.PodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}, Spec: v1alpha1.PodAutoscalerSpec{ProtocolType: networking.ProtocolHTTP1}}
@@ -30,7 +30,7 @@ func TestWaker(t *testing.T) {
 		}
 	}
 	asked := ""
-	w := waker{autoscalers: palisters.NewPodAutoscalerLister(index), transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	w := KnativeWaker{Autoscalers: palisters.NewPodAutoscalerLister(index), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		asked = r.Method + " " + r.URL.String() + " " + r.Header.Get("Knative-Serving-Namespace") + "/" + r.Header.Get("Knative-Serving-Revision")
 		if _, limited := r.Context().Deadline(); !limited {
 			return nil, errors.New("no time limit")

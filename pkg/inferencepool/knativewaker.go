@@ -1,4 +1,4 @@
-package server
+package inferencepool
 
 import (
 	"context"
@@ -20,20 +20,23 @@ import (
 // follows while requests wait in the picker.
 const longestWake = 5 * time.Minute
 
-// waker wakes revisions that other autoscalers scale.
-type waker struct {
-	autoscalers palisters.PodAutoscalerLister
-	leads       func(collector.Key) bool
-	transport   http.RoundTripper
+// KnativeWaker is the Waker of revisions that other autoscalers scale. All fields are required. It is
+// safe for concurrent use.
+type KnativeWaker struct {
+	Autoscalers palisters.PodAutoscalerLister
+	// Leading reports whether this replica acts for a revision.
+	Leading   func(collector.Key) bool
+	Transport http.RoundTripper
 }
 
-func (w waker) Leads(key collector.Key) bool { return w.leads(key) }
+// Leads reports whether this replica acts for a revision.
+func (w KnativeWaker) Leads(key collector.Key) bool { return w.Leading(key) }
 
 // Wake sends a GET of /health to the Service that Knative has for the revision. At zero it
 // leads to the activator, which holds the request; Knative's own autoscaler sees it there.
 // A revision without a PodAutoscaler that names its Service cannot be woken.
-func (w waker) Wake(ctx context.Context, r collector.Key) error {
-	pa, err := w.autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
+func (w KnativeWaker) Wake(ctx context.Context, r collector.Key) error {
+	pa, err := w.Autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (w waker) Wake(ctx context.Context, r collector.Key) error {
 	}
 	req.Header.Set(activator.RevisionHeaderNamespace, r.Namespace)
 	req.Header.Set(activator.RevisionHeaderName, r.Name)
-	res, err := w.transport.RoundTrip(req) // follows no redirect
+	res, err := w.Transport.RoundTrip(req) // follows no redirect
 	if err != nil {
 		return err
 	}
