@@ -130,8 +130,8 @@ func (Bool) Parse(v string) (bool, error) {
 // Doc lists the words.
 func (Bool) Doc() string { return words("true", "false").Doc() }
 
-// Text is a value that the package which uses it reads, because it becomes a type of
-// that package. Form is what it looks like, in Markdown.
+// Text is a value that the package which uses it parses itself, into a type of its own. Form
+// says how it is written, in Markdown.
 type Text struct{ Form string }
 
 // Doc is the form.

@@ -30,10 +30,10 @@ func KServeOwner(s *servingv1.Service) string {
 	return owner.Name
 }
 
-// Annotations are those that Parse reads of a Knative Service: its metadata's. KServe
-// copies the annotations of an InferenceService into the template and none into the
-// metadata, and undoes what users move, so those of the gateway count in the template of
-// such a Service as well; metadata wins. The map is the Service's own: do not change it.
+// Annotations returns the annotations of a Knative Service for Parse: those of its metadata. KServe
+// copies the annotations of an InferenceService into the template and not into the metadata,
+// and reverts edits of users. So the gateway's annotations count in the template of such a
+// Service, too; metadata wins. The map may be the Service's own: do not change it.
 func Annotations(s *servingv1.Service) map[string]string {
 	if KServeOwner(s) == "" {
 		return s.Annotations

@@ -168,8 +168,8 @@ func (s *Store) mayWrite(rev collector.Key, w written) bool {
 }
 
 // Save writes a state that changed: an update, or a create when there is no object yet.
-// It does nothing before Load has succeeded, and for a revision whose stored state was
-// not taken by State yet: nobody overwrites a history that nobody has read.
+// It does nothing before Load has succeeded, and nothing for a revision before State has returned
+// the stored state: a history that was not read is not overwritten.
 func (s *Store) Save(ctx context.Context, rev collector.Key, uid string, at time.Time, state decider.State) error {
 	plain, err := json.Marshal(state)
 	if err != nil {

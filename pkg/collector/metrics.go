@@ -65,8 +65,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// Panics counts what was recovered from; other parts of the program may have
-// registered the counter before.
+// Panics returns the counter of recovered panics, by part of the program. Another part may have
+// registered it before.
 func Panics(r prometheus.Registerer) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ipa_panics_total",

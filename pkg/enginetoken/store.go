@@ -103,8 +103,8 @@ func (s *Store) Token(namespace string, k collector.SecretKey) (string, error) {
 	return e.token, e.err
 }
 
-// Refused has a token read again at once when an engine did not take it, at most once in
-// retryAfter.
+// Refused reports that an engine refused a token, which is then read again at once, at most once
+// in retryAfter.
 func (s *Store) Refused(namespace string, k collector.SecretKey, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,8 +33,8 @@ type Pool struct {
 	Engine, Path string
 	Port         int
 	PortNamed    bool
-	// Serves are the revisions that its requests are for, with their part of them, 0 to 1;
-	// nil where that is not known.
+	// Serves are the revisions that the pool's requests are for, each with its share of the
+	// requests, 0 to 1; nil where the revisions are not known.
 	Serves map[string]float64
 	// NegativeWaits is true if requests of a negative priority wake no revision.
 	NegativeWaits bool

@@ -54,13 +54,13 @@ type Record struct {
 	// ReadyAfter is the shortest time in which a pod became Ready, of this observation or else of the last one
 	// with such a pod; 0 when not known.
 	ReadyAfter time.Duration
-	// Failure is the panic of the decision, else empty: the count is then the scale
-	// target's, and the state that the panic came from is dropped.
+	// Failure is the message of a panic in the decision, empty without one. After a panic the
+	// count is that of the scale target, and the state that led to the panic is dropped.
 	Failure string
 }
 
-// Recorder writes decisions down with all that they were made from; discarded
-// answers are those that were not taken. It must not block for long.
+// Recorder stores each decision with its inputs; discarded is true for a decision that was
+// made and not used. It must not block for long.
 type Recorder interface {
 	Record(revision string, spec decider.Spec, before decider.State, obs decider.Observation, d decider.Decision,
 		discarded bool)

@@ -7,7 +7,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// Replayed is what came of deciding a recording again.
+// Replayed is the result of making the decisions of a recording again.
 type Replayed struct {
 	Revisions, Decisions, Identical int
 	// First describes the first decision that came out differently; empty when none did.

@@ -227,8 +227,8 @@ func (f *Fleet) completed(p *pod, c engine.Completion) {
 // Scale asks for a number of replicas within the Config's bounds. Too many pods
 // go in the order of Kubernetes: those without a GPU, those that load, youngest
 // first, then the Ready ones with the fewest requests in flight. A draining pod
-// does not come back; a new one is made. Of a fleet that may have no replica the
-// policy's Surroundings say which Ready ones go, and whether they come back.
+// does not come back; a new one is made. In a fleet that may have no replica the
+// policy's Surroundings say which Ready pods go, and whether they come back.
 func (f *Fleet) Scale(n int32) error {
 	n = min(max(n, f.cfg.Min), f.cfg.Max)
 	f.wanted = n

@@ -14,9 +14,10 @@ const Domain = "knative-inference.dev"
 const (
 	// EngineKey names the inference engine; without it the engine is detected from its page.
 	EngineKey = Domain + "/engine"
-	// MetricsPortKey is the container port of the engine's page; the user container's first port by default.
+	// MetricsPortKey is the container port of the metrics endpoint; by default the engine's own, or the user
+	// container's first port.
 	MetricsPortKey = Domain + "/metrics-port"
-	// MetricsPathKey is the path of the engine's page; the engine's own default without it.
+	// MetricsPathKey is the path of the metrics endpoint; by default the engine's own.
 	MetricsPathKey = Domain + "/metrics-path"
 	// MetricsSchemeKey is http or https; certificates of pods are not verified.
 	MetricsSchemeKey = Domain + "/metrics-scheme"

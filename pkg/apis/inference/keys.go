@@ -111,7 +111,7 @@ const (
 	ConfigHashKey = Domain + "/config-hash"
 )
 
-// PickerMetricsPort is where our pickers have their metrics page.
+// PickerMetricsPort is the port of our pickers' metrics endpoint.
 const PickerMetricsPort = 9090
 
 // Upstream's label and annotation of model server pods.

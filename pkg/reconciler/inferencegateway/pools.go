@@ -65,8 +65,8 @@ func (r *Reader) Installed() bool {
 	return !r.watches.synced() || r.watches.defines(bindings)
 }
 
-// KeptOut reports, on every replica, a Service that does not agree with the pool
-// that it names, by its InferenceBinding: the last word of the gateway's leader.
+// KeptOut reports whether a Service disagrees with the pool that it names. Every replica can
+// answer: the gateway's leader writes it into the Service's InferenceBinding.
 func (r *Reader) KeptOut(namespace, service string) bool {
 	return r.watches.keptOut(namespace, service)
 }

@@ -109,8 +109,8 @@ func probeActivator(transport http.RoundTripper) func(context.Context, *v1alpha1
 // Pool is an InferencePool.
 type Pool struct {
 	Selector map[string]string
-	// Serves has the revisions that its requests wait for in a picker that we read; nil
-	// where that is not known.
+	// Serves are the revisions that the pool's requests wait for in a picker that we read, each
+	// with its share of the requests, 0 to 1; nil where the revisions are not known.
 	Serves map[string]float64
 	// NegativeWaits is true if requests of a negative priority wake no revision.
 	NegativeWaits bool

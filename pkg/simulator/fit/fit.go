@@ -11,7 +11,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
 )
 
-// Learned is a profile with what speaks for it.
+// Learned is a profile with the evidence for it.
 type Learned struct {
 	Profile engine.Profile
 	// Start is where the search began: the name of a known profile, made Speed

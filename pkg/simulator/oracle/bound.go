@@ -149,9 +149,8 @@ func sum(values []float64) (s float64) {
 	return s
 }
 
-// WastedGPUHours is the time for which a fleet had more replicas than the
-// oracle's pods, times the excess: between from and to, in GPU-hours of
-// replicas with gpus each.
+// WastedGPUHours is the GPU-hours of the replicas that a fleet had beyond those of the oracle,
+// within a span.
 func WastedGPUHours(oracle, fleet []simulator.Change, over Span) float64 {
 	at := []time.Duration{over.From, over.To}
 	for _, c := range slices.Concat(oracle, fleet) {

@@ -50,7 +50,7 @@ type keda struct {
 // Period is that of its HPA.
 func (k *keda) Period() time.Duration { return hpaSync }
 
-// Want is the HPA's, and KEDA's where that has nothing to say: from 0, and from 1 to 0.
+// Want is the HPA's. From 0, and from 1 to 0, it is KEDA's own, because an HPA does not scale there.
 func (k *keda) Want(obs decider.Observation) (simulator.Want, error) {
 	if k.activeAt.IsZero() {
 		k.activeAt = obs.Time

@@ -175,5 +175,5 @@ func (d *kpaDemand) StableAndPanicRPS(k types.NamespacedName, now time.Time) (st
 // ReadyCount is the number of Ready pods.
 func (d *kpaDemand) ReadyCount() (int, error) { return int(d.ready), nil }
 
-// NotReadyCount is not asked for.
+// NotReadyCount is never called.
 func (d *kpaDemand) NotReadyCount() (int, error) { return 0, nil }

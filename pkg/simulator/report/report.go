@@ -35,7 +35,8 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
-// Recorded is what came of deciding a recording again, and of making requests of its samples.
+// Recorded is the result of a replay: the decisions of a recording made again, and the requests
+// that its samples give.
 type Recorded struct {
 	File string `json:"file"`
 	// Identical of the Decisions came out as they were recorded; First describes the first that did not.

@@ -2,8 +2,8 @@ package trace
 
 // Aborted lets the clients of a share of the requests, 0..1, hang up: each at a
 // token of its answer that is drawn evenly, the last one excepted. Output is then
-// the tokens until there, so that everything that reads the requests, the oracle
-// included, knows the work that is left. Which requests they are depends on the seed alone.
+// the tokens up to the hang-up, so that all readers of the requests, the oracle
+// included, know the work that is left. Which requests they are depends on the seed alone.
 func Aborted(requests Requests, share float64, seed uint64) Requests {
 	if share <= 0 {
 		return requests
