@@ -50,7 +50,7 @@ func pool() []Annotation {
 			Doc: "a pool [shared](#shared-and-foreign-pools) with other Services, or somebody else's"},
 		{Key: inference.SelectorKey, Place: Service, Kind: Text{"`key=value,...`"}, DefaultDoc: "`serving.knative.dev/service=NAME`",
 			Doc: "labels of the pool's pods instead; `routed=true` is added, so a revision without traffic stays out"},
-		{Key: inference.TargetKey, Place: Service, InConfigMap: true, Kind: words(TargetQueueProxy, TargetUserContainer), Default: TargetQueueProxy,
+		{Key: inference.TargetKey, Place: Service, InConfigMap: true, Kind: words(PortQueueProxy, PortUserContainer), Default: PortQueueProxy,
 			Doc: "port 8012 (8013 for h2c), or the container's own: past concurrency, its limit and draining. Refused when the Service scales on concurrency or rps"},
 		{Key: inference.FailureModeKey, Place: Service, InConfigMap: true, Kind: words(FailOpen, FailClose), Default: FailOpen,
 			Doc: "without a picker requests go on round-robin, or fail. Always FailClose on a gateway that would go by [the client's own header](#priorities)"},

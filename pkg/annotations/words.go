@@ -17,9 +17,9 @@ const (
 	PoolPerService  = "service"
 	PoolPerRevision = "revision"
 
-	// TargetQueueProxy and TargetUserContainer are the values of target.
-	TargetQueueProxy    = "queue-proxy"
-	TargetUserContainer = "user-container"
+	// PortQueueProxy and PortUserContainer are the values of target.
+	PortQueueProxy    = "queue-proxy"
+	PortUserContainer = "user-container"
 
 	// FailOpen and FailClose are the values of failure-mode.
 	FailOpen  = "FailOpen"

@@ -61,7 +61,7 @@ func TestParse(t *testing.T) {
 		}},
 		{"an image tells its flavor", with("epp-image", "ghcr.io/llm-d/router:1"), func(in *Intent) { in.Picker.Image, in.Picker.Flavor = "ghcr.io/llm-d/router:1", FlavorLLMD }},
 		{"the pool", with("pool-mode", "revision", "target", "user-container", "failure-mode", "FailClose", "endpoint-hold", "500ms", "adopt", "true", "allow-weighted-pools", "true"), func(in *Intent) {
-			in.PoolMode, in.Target, in.FailOpen, in.EndpointHold, in.Adopt, in.AllowWeightedPools = PoolPerRevision, TargetUserContainer, false, 500*time.Millisecond, true, true
+			in.PoolMode, in.PoolPort, in.FailOpen, in.EndpointHold, in.Adopt, in.AllowWeightedPools = PoolPerRevision, PortUserContainer, false, 500*time.Millisecond, true, true
 		}},
 		{"flow control", with("flow-control", "false", "queue-ttl", "1m", "queue-max-requests", "7", "queue-depth", "9"), func(in *Intent) { in.Flow = FlowControl{false, time.Minute, 7, 9} }},
 		{"a selector", with("selector", "release=qwen,tier=gold"), func(in *Intent) { in.Selector = map[string]string{"release": "qwen", "tier": "gold"} }},

@@ -61,7 +61,7 @@ func poolSettings() []setting {
 		word(inference.PoolModeKey, func(in *Intent) *PoolMode { return &in.PoolMode }),
 		{inference.PoolKey, func(in *Intent, v string) (err error) { in.Pool, err = objectName(v, maxPoolName); return err }},
 		{inference.SelectorKey, func(in *Intent, v string) (err error) { in.Selector, err = selector(v); return err }},
-		word(inference.TargetKey, func(in *Intent) *Target { return &in.Target }),
+		word(inference.TargetKey, func(in *Intent) *PoolPort { return &in.PoolPort }),
 		{inference.FailureModeKey, setFailureMode},
 		plain(inference.EndpointHoldKey, func(in *Intent) *time.Duration { return &in.EndpointHold }),
 		plain(inference.AdoptKey, func(in *Intent) *bool { return &in.Adopt }),

@@ -21,11 +21,11 @@ func ParseTemplate(given map[string]string) (e annotations.Engine, problems []Pr
 	return e, problems
 }
 
-// CheckTarget refuses to bypass the queue-proxy where the autoscaling metrics,
+// CheckPoolPort refuses to bypass the queue-proxy where the autoscaling metrics,
 // those of the template, count what passes it.
-func CheckTarget(in *Intent, template map[string]string) []Problem {
+func CheckPoolPort(in *Intent, template map[string]string) []Problem {
 	metrics := template[knautoscaling.MetricAnnotationKey]
-	if in == nil || in.Target != TargetUserContainer || !counted(metrics) {
+	if in == nil || in.PoolPort != PortUserContainer || !counted(metrics) {
 		return nil
 	}
 	counts := fmt.Sprintf("which counts them for the autoscaling metric %q", metrics)
@@ -34,7 +34,7 @@ func CheckTarget(in *Intent, template map[string]string) []Problem {
 	}
 	return []Problem{{Path: path(inference.TargetKey), Message: fmt.Sprintf(
 		"%q sends requests past the queue-proxy, %s; use %q, or scale on metrics of the engine (annotation %s under spec.template)",
-		in.Target, counts, TargetQueueProxy, knautoscaling.MetricAnnotationKey)}}
+		in.PoolPort, counts, PortQueueProxy, knautoscaling.MetricAnnotationKey)}}
 }
 
 // counted reports whether the queue-proxies count one of the metrics of a list; without

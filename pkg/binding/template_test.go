@@ -28,11 +28,11 @@ func TestParseTemplate(t *testing.T) {
 	}
 }
 
-func TestCheckTarget(t *testing.T) {
+func TestCheckPoolPort(t *testing.T) {
 	for metric, refused := range map[string]bool{
 		"": true, "concurrency": true, "rps": true, "kv_cache_usage_percent, rps=5": true, "num_requests_waiting": false,
 	} {
-		problems := CheckTarget(&Intent{Target: TargetUserContainer}, map[string]string{"autoscaling.knative.dev/metric": metric})
+		problems := CheckPoolPort(&Intent{PoolPort: PortUserContainer}, map[string]string{"autoscaling.knative.dev/metric": metric})
 		if refused != (len(problems) == 1) {
 			t.Errorf("%q: %v", metric, problems)
 		}
@@ -43,7 +43,7 @@ func TestCheckTarget(t *testing.T) {
 			t.Errorf("%q: %q names another metric than the template", metric, problems[0].Message)
 		}
 	}
-	if CheckTarget(nil, nil) != nil || CheckTarget(&Intent{Target: TargetQueueProxy}, nil) != nil {
+	if CheckPoolPort(nil, nil) != nil || CheckPoolPort(&Intent{PoolPort: PortQueueProxy}, nil) != nil {
 		t.Error("nothing to refuse")
 	}
 }

@@ -43,8 +43,8 @@ type Intent struct {
 	Pool string
 	// Selector overrides the pool's selector.
 	Selector map[string]string
-	// Target is queue-proxy (8012 or 8013) or user-container.
-	Target Target
+	// PoolPort is queue-proxy (8012 or 8013) or user-container.
+	PoolPort PoolPort
 	// FailOpen sends requests on when the picker is gone.
 	FailOpen bool
 	Picker   Picker
@@ -111,13 +111,13 @@ const (
 	PoolPerRevision PoolMode = annotations.PoolPerRevision
 )
 
-// Target is the port that the gateway sends requests to.
-type Target string
+// PoolPort is the port that the gateway sends requests to.
+type PoolPort string
 
-// The targets.
+// The ports of a pool.
 const (
-	TargetQueueProxy    Target = annotations.TargetQueueProxy
-	TargetUserContainer Target = annotations.TargetUserContainer
+	PortQueueProxy    PoolPort = annotations.PortQueueProxy
+	PortUserContainer PoolPort = annotations.PortUserContainer
 )
 
 // Picker is the endpoint picker.

@@ -313,7 +313,7 @@ var errNoActivatorMetrics = errors.New("connection refused at port " + strconv.I
 
 // ownQueues are the queues in front of a revision that are no picker's; r.mu is held.
 func (r *revision) ownQueues() []queueShare {
-	if r.target.EngineOnly {
+	if r.spec.EngineOnly {
 		return nil
 	}
 	return []queueShare{{source: activatorQueue{r.c.activators, r.key}, part: 1}}
@@ -323,7 +323,7 @@ func (r *revision) ownQueues() []queueShare {
 func (r *revision) podless() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.target.EngineOnly || r.listed.IsZero() {
+	if r.spec.EngineOnly || r.listed.IsZero() {
 		return false
 	}
 	for _, p := range r.pods {
@@ -342,7 +342,7 @@ func (r *revision) open(now time.Time) float64 {
 	for _, q := range r.ledger.queues {
 		sum += q.part * q.waiting(now)
 	}
-	if !r.target.EngineOnly {
+	if !r.spec.EngineOnly {
 		held, known := r.c.activators.of(r.key, now)
 		if !known {
 			return math.NaN()

@@ -70,7 +70,7 @@ func TestActivators_wake(t *testing.T) {
 // be read, is not known to be idle.
 func TestHeld_wake(t *testing.T) {
 	withActivator(t, nil, func(t *testing.T, w *world) {
-		w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
+		w.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
 		after(10 * time.Second)
 		wantReading(t, "open without a picker", w.observe().Open, decider.Unknown())
 		if err := w.PickerProblem(rev); err == nil {
@@ -118,7 +118,7 @@ func TestHeld_negativePriorities(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			withActivator(t, nil, func(t *testing.T, w *world) {
-				w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
+				w.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, Pooled: true})
 				w.enginePage("10.1.0.1", restingPicker)
 				w.withPicker(1)
 				w.SetHeld(rev, []Share{{Picker: atPicker, Part: 1, NegativeWaits: tt.waits}})

@@ -16,7 +16,7 @@ import (
 func (w *world) standby() *Collector {
 	c := New(Options{Dial: w.fakePods.dial, EngineInterval: 250 * time.Millisecond})
 	c.FollowLeader(func(Key) bool { return false })
-	c.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, ready(1))
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
@@ -193,7 +193,7 @@ func newStandby(t *testing.T, o Options, pods ...Pod) (*world, *roles) {
 	w := newWorldWith(t, o)
 	w.Forget(rev)
 	w.FollowLeader(r.of)
-	w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)
 	return w, r
 }

@@ -107,7 +107,7 @@ func TestTick_panicIsContained(t *testing.T) {
 	c := New(Options{Log: slog.New(slog.DiscardHandler)})
 	other := Key{Namespace: rev.Namespace, Name: "other"}
 	for _, key := range []Key{rev, other} {
-		c.Watch(Target{Key: key, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		c.Watch(Spec{Key: key, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		c.SetPods(key, ready(1))
 	}
 	c.revisions[rev].pods["poison"] = nil

@@ -15,7 +15,7 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
 
-// Pod is one pod of a revision that is not being deleted.
+// Pod is one pod of a revision. Pods that are being deleted are left out.
 type Pod struct {
 	Name, UID, IP string
 	Ready         bool
@@ -33,8 +33,8 @@ type Pod struct {
 	Draining bool
 }
 
-// Target says what to collect for one key.
-type Target struct {
+// Spec says what to collect for one key, where, and over which windows.
+type Spec struct {
 	Key Key
 	// Engine is the inference engine; "" detects it from the page.
 	Engine string
@@ -61,9 +61,9 @@ type Target struct {
 }
 
 // namedPort is the port of the engine's page that the user named, 0 for none.
-func (t *Target) namedPort() int {
-	if t.PortNamed {
-		return t.Port
+func (s *Spec) namedPort() int {
+	if s.PortNamed {
+		return s.Port
 	}
 	return 0
 }
@@ -312,17 +312,17 @@ func (c *Collector) all() []*revision {
 // Watch begins to collect for a revision, or changes how. The windows keep
 // what they hold when their length changes; the engine's readings start anew
 // when engine, port, path, scheme or token's Secret change.
-func (c *Collector) Watch(t Target) {
-	leads := c.leading(t.Key)
+func (c *Collector) Watch(s Spec) {
+	leads := c.leading(s.Key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, ok := c.revisions[t.Key]
+	r, ok := c.revisions[s.Key]
 	if !ok {
-		r = newRevision(c, t.Key)
+		r = newRevision(c, s.Key)
 		r.leads.Store(leads)
-		c.revisions[t.Key] = r
+		c.revisions[s.Key] = r
 	}
-	r.watch(t, c.clock.now())
+	r.watch(s, c.clock.now())
 	c.start(r)
 }
 

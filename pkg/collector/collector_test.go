@@ -305,7 +305,7 @@ func TestCollector_watchChanges(t *testing.T) {
 		w.load("10.0.0.1", 2, 2)
 		w.engine("10.0.0.1", 2, 0, 0.2)
 		after(65 * time.Second) // a whole window: as in Knative, a resized window counts as a full one
-		w.Watch(Target{Key: rev, Port: 8001, Path: "/m", Engine: "vllm", StableWindow: 30 * time.Second, PanicWindow: 3 * time.Second})
+		w.Watch(Spec{Key: rev, Port: 8001, Path: "/m", Engine: "vllm", StableWindow: 30 * time.Second, PanicWindow: 3 * time.Second})
 		wantReading(t, "running from the old port", w.pod("p1").Running, decider.Unknown())
 		after(time.Second)
 		wantWindowed(t, "concurrency", w.observe().Concurrency, decider.Windowed{Stable: 2, Panic: 2})
@@ -313,7 +313,7 @@ func TestCollector_watchChanges(t *testing.T) {
 		if w.count("10.0.0.1:8001") == 0 {
 			t.Error("the new port was not asked")
 		}
-		w.Watch(Target{Key: rev, StableWindow: 30 * time.Second, PanicWindow: 3 * time.Second})
+		w.Watch(Spec{Key: rev, StableWindow: 30 * time.Second, PanicWindow: 3 * time.Second})
 		n := w.count("10.0.0.1:8001")
 		after(2 * time.Second)
 		if w.count("10.0.0.1:8001") != n || w.pod("p1").Running.Known() {

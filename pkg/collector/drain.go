@@ -47,13 +47,13 @@ func (r *revision) load(p *pod, now time.Time) Load {
 		l.Hits = float64(p.engine.totals.CachedTokens)
 	}
 	open, quiet := math.Inf(-1), time.Duration(math.MaxInt64)
-	if !r.target.EngineOnly {
+	if !r.spec.EngineOnly {
 		open, quiet = p.requests.concurrency, proxy.quietSince(p.left)
 		if !proxy.fresh(now) {
 			open, quiet = math.NaN(), -1
 		}
 	}
-	if r.engineSeen || r.target.EngineOnly {
+	if r.engineSeen || r.spec.EngineOnly {
 		open = math.Max(open, p.engine.inFlight()) // NaN if either is
 		if !page.fresh(now) {
 			open, quiet = math.NaN(), -1

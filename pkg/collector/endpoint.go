@@ -30,7 +30,7 @@ func (c *Collector) Endpoint(key Key) (e Endpoint) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.Port = r.target.Port
+	e.Port = r.spec.Port
 	var readable []*pod
 	for _, p := range r.pods {
 		if !p.serves() {

@@ -13,11 +13,11 @@ import (
 func neighbours(t *testing.T, n int, answer func(*http.Request) (*http.Response, error)) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.Watch(Target{Key: rev, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Watch(Spec{Key: rev, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, ready(1))
 	w.engine("10.0.0.1", 1, 0, 0.1)
 	other := Key{Namespace: "other", Name: "slow-00001"}
-	w.Watch(Target{Key: other, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Watch(Spec{Key: other, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	pods := make([]Pod, n)
 	for i := range pods {
 		ip := fmt.Sprintf("10.1.%d.%d", i/250, i%250)

@@ -236,7 +236,7 @@ func newWorldWith(t *testing.T, o Options, pods ...Pod) *world {
 	o.EngineInterval = cmp.Or(o.EngineInterval, 500*time.Millisecond) // as often as the queue-proxies
 	w.Collector = New(o)
 	w.Notify(func(Key, bool) { w.mu.Lock(); w.notified++; w.mu.Unlock() })
-	w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	w.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	w.SetPods(rev, pods)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -45,7 +45,7 @@ func measureFleet(b *testing.B, pods, replicas int) {
 	go func() { defer close(done); c.Run(ctx) }()
 	for i := range pods / 10 {
 		r := Key{Namespace: "default", Name: strconv.Itoa(i)}
-		c.Watch(Target{Key: r, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		c.Watch(Spec{Key: r, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		c.SetPods(r, podsAt(10*i, 10))
 	}
 	began := time.Now()

@@ -23,7 +23,7 @@ func FuzzPages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		pods := newFakePods()
 		c := New(Options{Dial: pods.dial})
-		c.Watch(Target{Key: rev, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		c.Watch(Spec{Key: rev, Port: 8000, EngineOnly: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		c.SetPods(rev, ready(2))
 		for turn := range 3 {
 			for i, p := range [][]byte{first, second} {

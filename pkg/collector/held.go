@@ -127,7 +127,7 @@ func (c *Collector) PickerProblem(key Key) error {
 // lacksPicker reports whether a picker may hold requests of the revision and SetHeld named
 // none; r.mu is held.
 func (r *revision) lacksPicker() bool {
-	return r.target.Pooled && len(r.ledger.queues) <= len(r.ownQueues())
+	return r.spec.Pooled && len(r.ledger.queues) <= len(r.ownQueues())
 }
 
 var errNoPicker = errors.New("the endpoint picker of the revision's InferencePool is not read yet")

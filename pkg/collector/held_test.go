@@ -25,7 +25,7 @@ func holding(n int) string {
 
 // withPicker adds a picker that holds requests of the world's revision.
 func (w *world) withPicker(part float64) *world {
-	w.Watch(Target{Key: atPicker, Port: 9091, PortNamed: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
+	w.Watch(Spec{Key: atPicker, Port: 9091, PortNamed: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
 	w.SetPods(atPicker, []Pod{{Name: "picker", UID: "picker", IP: "10.1.0.1", Ready: true}})
 	w.SetHeld(rev, []Share{{Picker: atPicker, Part: part}})
 	return w

@@ -43,7 +43,7 @@ func addrTarget(o Options, addr string) (*Collector, *target) {
 	host, port, _ := net.SplitHostPort(addr)
 	n, _ := strconv.Atoi(port)
 	c := New(o)
-	c.Watch(Target{Key: rev, Port: n, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.Watch(Spec{Key: rev, Port: n, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: host, Ready: true}})
 	return c, c.revisions[rev].pods["u1"].targets[enginePage]
 }

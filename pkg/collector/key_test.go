@@ -17,7 +17,7 @@ func TestKey_kindsAreApart(t *testing.T) {
 		picker := Key{Kind: Picker, Namespace: rev.Namespace, Name: rev.Name}
 		for i, key := range []Key{pool, picker} {
 			ip := []string{"10.2.0.1", "10.3.0.1"}[i]
-			w.Watch(Target{Key: key, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
+			w.Watch(Spec{Key: key, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second, EngineOnly: true})
 			w.SetPods(key, []Pod{{Name: key.Kind.String(), UID: ip, IP: ip, Ready: true}})
 		}
 		w.load("10.0.0.1", 1, 1)

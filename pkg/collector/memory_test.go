@@ -130,7 +130,7 @@ func TestScrape_pickerOfManyClients(t *testing.T) {
 	pods := newFakePods()
 	pods.enginePage("10.0.0.1", string(body))
 	c := New(Options{Dial: pods.dial})
-	c.Watch(Target{Key: atPicker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.Watch(Spec{Key: atPicker, EngineOnly: true, Port: 9090, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(atPicker, []Pod{{Name: "p1", UID: "u1", IP: "10.0.0.1", Ready: true}})
 	pods.set("10.0.0.1", func(p *fakePod) { p.statPage = p.enginePage })
 	s := &scratch{room: newRoom()}

@@ -28,7 +28,7 @@ func TestDecodeRequests_fromKnativesReporter(t *testing.T) {
 	host, port, _ := net.SplitHostPort(u.Host)
 	n, _ := strconv.Atoi(port)
 	c := New(Options{QueueProxyPort: n})
-	c.Watch(Target{Key: rev, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+	c.Watch(Spec{Key: rev, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 	c.SetPods(rev, []Pod{{Name: "p1", UID: "u1", IP: host, Ready: true}})
 	p := c.revisions[rev].pods["u1"]
 

@@ -22,9 +22,9 @@ type revision struct {
 	// layout is that of the pods' pages.
 	layout engine.Layout
 
-	mu     sync.Mutex
-	target Target
-	pods   map[string]*pod // by UID
+	mu   sync.Mutex
+	spec Spec
+	pods map[string]*pod // by UID
 	// listed is when setPods was called last; zero before the first call.
 	listed time.Time
 	// podlessSince is when a list without pods followed one with pods, or none.
@@ -41,19 +41,19 @@ func newRevision(c *Collector, key Key) *revision {
 	return &revision{c: c, key: key, pods: map[string]*pod{}}
 }
 
-// watch takes a new target; c.mu is held.
-func (r *revision) watch(t Target, now time.Time) {
+// watch takes a new spec; c.mu is held.
+func (r *revision) watch(s Spec, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.target
-	r.target = t
-	r.demand.resize(now, t.StableWindow, t.PanicWindow)
-	r.demand.weighted = t.Weighted
+	old := r.spec
+	r.spec = s
+	r.demand.resize(now, s.StableWindow, s.PanicWindow)
+	r.demand.weighted = s.Weighted
 	if r.ledger.queues == nil {
 		r.ledger.follow(r.ownQueues())
 	}
-	if old.Engine == t.Engine && old.Port == t.Port && old.PortNamed == t.PortNamed &&
-		old.Path == t.Path && old.TLS == t.TLS && old.Token == t.Token {
+	if old.Engine == s.Engine && old.Port == s.Port && old.PortNamed == s.PortNamed &&
+		old.Path == s.Path && old.TLS == s.TLS && old.Token == s.Token {
 		return
 	}
 	for _, p := range r.pods {
@@ -117,14 +117,14 @@ func (r *revision) aim(p *pod) {
 	if !p.read() {
 		return
 	}
-	if p.targets[queueProxy] == nil && !r.target.EngineOnly {
+	if p.targets[queueProxy] == nil && !r.spec.EngineOnly {
 		p.targets[queueProxy] = newTarget(queueProxy, r, p)
 	}
 	page := enginePage
 	if r.key.Kind == Picker {
 		page = pickerPage
 	}
-	if p.targets[page] == nil && r.target.Port != 0 {
+	if p.targets[page] == nil && r.spec.Port != 0 {
 		p.targets[page] = newTarget(page, r, p)
 	}
 }
@@ -285,8 +285,8 @@ func (r *revision) storeEngine(p *pod, e engineSample, at time.Time) (n news) {
 	p.before = earlierSample{last.at, last.running, last.waiting, last.deferred, last.kvUsage}
 	p.engine = e
 	p.promptBefore, p.generationBefore, _ = p.rates.perSecond()
-	p.rates.add(e, r.target.PanicWindow)
-	p.latencies.add(at, e.totals, r.target.StableWindow)
+	p.rates.add(e, r.spec.PanicWindow)
+	p.latencies.add(at, e.totals, r.spec.StableWindow)
 	if last.at.IsZero() {
 		return news{changed: true}
 	}
@@ -357,7 +357,7 @@ func (r *revision) tick(now time.Time, counts *targetCounts) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flush()
-	r.ledger.tick(now, min(r.target.StableWindow, longestStandIn))
+	r.ledger.tick(now, min(r.spec.StableWindow, longestStandIn))
 	r.record(now)
 	for _, p := range r.pods {
 		for _, t := range p.targets {

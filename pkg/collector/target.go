@@ -102,11 +102,11 @@ func newTarget(s source, r *revision, p *pod) *target {
 	t := &target{source: s, rev: r, pod: p, podName: p.Name, hash: hash(p.UID, s), quit: make(chan struct{})}
 	port, path, accept := r.c.o.QueueProxyPort, "/metrics", "application/protobuf"
 	if s != queueProxy {
-		if t.engine = r.target.Engine; s == pickerPage {
+		if t.engine = r.spec.Engine; s == pickerPage {
 			t.engine = PickerPage
 		}
 		e, _ := engines.ByName(t.engine)
-		port, path = e.Endpoint(r.target.namedPort(), r.target.Path, r.target.Port)
+		port, path = e.Endpoint(r.spec.namedPort(), r.spec.Path, r.spec.Port)
 		accept = "text/plain;version=0.0.4"
 	}
 	u := &url.URL{Path: path}
@@ -123,9 +123,9 @@ func newTarget(s source, r *revision, p *pod) *target {
 	t.uri, t.asked, t.port, t.address = uri, uri, port, net.JoinHostPort(p.IP, strconv.Itoa(port))
 	dial := r.c.o.Dial
 	if s == enginePage {
-		t.secret = r.target.Token
+		t.secret = r.spec.Token
 	}
-	if t.scheme = "http"; s == enginePage && r.target.TLS {
+	if t.scheme = "http"; s == enginePage && r.spec.TLS {
 		t.scheme, dial = "https", overTLS(dial)
 	}
 	t.connection = httpget.New(dial, t.address, uri, header)

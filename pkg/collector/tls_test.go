@@ -122,7 +122,7 @@ func TestPoll_https(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, ready(1)...)
 				w.set("10.0.0.1", func(p *fakePod) { p.speak = speaksTLS(config, "", tt.answer) })
-				w.Watch(Target{Key: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+				w.Watch(Spec{Key: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 				after(10 * time.Second)
 				problems := w.Problems(rev, time.Now())
 				if tt.cause != "" {
@@ -152,7 +152,7 @@ func TestProblems_plain(t *testing.T) {
 				_, _ = fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			}
 		})
-		w.Watch(Target{Key: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		w.Watch(Spec{Key: rev, Port: 8000, TLS: true, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		after(10 * time.Second)
 		if got := w.Problems(rev, time.Now()); len(got) != 1 || got[0].Cause != "plain" {
 			t.Errorf("Problems = %+v, want plain", got)

@@ -77,14 +77,14 @@ func (g *guarded) sent() int {
 	return g.tokens
 }
 
-var guardedTarget = Target{Key: rev, Port: 8000, Token: SecretKey{"engine-token", "key"}, StableWindow: time.Minute, PanicWindow: 6 * time.Second}
+var guardedSpec = Spec{Key: rev, Port: 8000, Token: SecretKey{"engine-token", "key"}, StableWindow: time.Minute, PanicWindow: 6 * time.Second}
 
 // newGuardedWorld has one pod, whose queue-proxy answers as the pod name.
 func newGuardedWorld(t *testing.T, tokens Tokens, g *guarded, name string, log *slog.Logger) *world {
 	t.Helper()
 	w := newWorldWith(t, Options{Tokens: tokens, Log: log}, ready(1)...)
 	w.set("10.0.0.1", func(p *fakePod) { p.stat.PodName, p.enginePage = name, g.page })
-	w.Watch(guardedTarget)
+	w.Watch(guardedSpec)
 	return w
 }
 
@@ -123,7 +123,7 @@ func TestToken_story(t *testing.T) {
 		if len(tokens.asked) != 1 || !tokens.asked["default/engine-token/key"] {
 			t.Errorf("asked for %v", tokens.asked)
 		}
-		w.Watch(Target{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
+		w.Watch(Spec{Key: rev, Port: 8000, StableWindow: time.Minute, PanicWindow: 6 * time.Second})
 		sent := g.sent()
 		expect(0, "unauthorized")
 		if g.sent() != sent {
@@ -146,7 +146,7 @@ func TestToken_onlyToTheConfirmedPod(t *testing.T) {
 			w.set("10.0.0.1", func(p *fakePod) { p.statPage = status(http.StatusNotFound) })
 		}, false},
 		{"a pod without a queue-proxy", "p1", func(w *world) {
-			alone := guardedTarget
+			alone := guardedSpec
 			alone.EngineOnly = true
 			w.Forget(rev)
 			w.Watch(alone)

@@ -59,7 +59,7 @@ func (w *Watcher) followPickers(ctx context.Context, pools []Pool) {
 }
 
 func (w *Watcher) readPicker(p Pool) {
-	w.o.Collector.Watch(collector.Target{
+	w.o.Collector.Watch(collector.Spec{
 		Key: p.pickerKey(), Port: inference.PickerMetricsPort, PortNamed: true,
 		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})

@@ -41,7 +41,7 @@ func TestWatcher_pickers(t *testing.T) {
 		w.want(t, "with the pool", map[string][]string{"team picker/llm": {"leads", "stands-by not ready"}})
 		w.wantHeld(t, "with the pool", map[collector.Key][]collector.Share{at("old-1"): {{Picker: picker, Part: .75}}, at("new-1"): {{Picker: picker, Part: .25}}})
 		w.recorder.mu.Lock()
-		target := w.targets[picker]
+		target := w.specs[picker]
 		w.recorder.mu.Unlock()
 		if target.Key.Kind != collector.Picker || target.Port != 9090 || !target.EngineOnly {
 			t.Errorf("target %+v, want the picker's page on 9090", target)

@@ -24,7 +24,7 @@ const interval = time.Second
 
 // Collector is what reads the pods.
 type Collector interface {
-	Watch(t collector.Target)
+	Watch(t collector.Spec)
 	SetPods(r collector.Key, pods []collector.Pod)
 	Forget(r collector.Key)
 	// WaitingIn is the requests that wait in a picker, with waking only those without a
@@ -47,8 +47,8 @@ type Options struct {
 	Knative corev1listers.PodLister
 	// Observed reports whether a revision is collected already, by its autoscaler.
 	Observed func(r collector.Key) bool
-	// Target says where the page of a revision is that nobody observes; false when it is not known.
-	Target func(r collector.Key) (collector.Target, bool)
+	// Spec says where the page of a revision is that nobody observes; false when it is not known.
+	Spec func(r collector.Key) (collector.Spec, bool)
 }
 
 // Watcher follows the pools. Its methods are safe for concurrent use.
@@ -128,7 +128,7 @@ func (w *Watcher) readPlain(ctx context.Context, p Pool) {
 	if !have.Informer().HasSynced() {
 		return
 	}
-	w.o.Collector.Watch(collector.Target{
+	w.o.Collector.Watch(collector.Spec{
 		Key: p.Key(), Engine: p.Engine, Port: p.Port, PortNamed: p.PortNamed, Path: p.Path,
 		StableWindow: window.KnativeStable, PanicWindow: window.KnativePanic, EngineOnly: true,
 	})
@@ -165,7 +165,7 @@ func (w *Watcher) followStrays(pools []Pool) {
 }
 
 func (w *Watcher) readStray(r collector.Key, pods []*corev1.Pod) {
-	t, ok := w.o.Target(r)
+	t, ok := w.o.Spec(r)
 	if !ok {
 		return
 	}

@@ -80,19 +80,19 @@ spec: {selector: {matchLabels: {app: x}}}`, Pool{Selector: map[string]string{"ap
 
 // recorder keeps the last calls to the collector.
 type recorder struct {
-	mu      sync.Mutex
-	targets map[collector.Key]collector.Target
-	pods    map[collector.Key][]string
-	held    map[collector.Key][]collector.Share
-	wakers  wakers
+	mu     sync.Mutex
+	specs  map[collector.Key]collector.Spec
+	pods   map[collector.Key][]string
+	held   map[collector.Key][]collector.Share
+	wakers wakers
 	// waiting is the requests in every picker, negative those of a negative priority.
 	waiting, negative float64
 }
 
-func (r *recorder) Watch(t collector.Target) {
+func (r *recorder) Watch(t collector.Spec) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.targets[t.Key] = t
+	r.specs[t.Key] = t
 }
 
 func (r *recorder) SetPods(rev collector.Key, pods []collector.Pod) {
@@ -113,7 +113,7 @@ func (r *recorder) SetPods(rev collector.Key, pods []collector.Pod) {
 func (r *recorder) Forget(rev collector.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.targets, rev)
+	delete(r.specs, rev)
 	delete(r.pods, rev)
 }
 
@@ -131,7 +131,7 @@ func (r *recorder) told() map[string][]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[string][]string{}
-	for rev := range r.targets {
+	for rev := range r.specs {
 		name := rev.Name
 		if rev.Kind != collector.Revision {
 			name = rev.Kind.String() + "/" + name
@@ -171,7 +171,7 @@ type world struct {
 func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 	t.Helper()
 	w := &world{
-		recorder: &recorder{targets: map[collector.Key]collector.Target{}, pods: map[collector.Key][]string{}, held: map[collector.Key][]collector.Share{},
+		recorder: &recorder{specs: map[collector.Key]collector.Spec{}, pods: map[collector.Key][]string{}, held: map[collector.Key][]collector.Share{},
 			wakers: wakers{sent: map[string]int{}, answers: make(chan error)}},
 		kube: fake.NewClientset(), observed: map[string]bool{},
 	}
@@ -191,11 +191,11 @@ func newWorld(t *testing.T, pods ...*corev1.Pod) *world {
 		Knative:  corev1listers.NewPodLister(knatives),
 		Pools:    func() []Pool { w.mu.Lock(); defer w.mu.Unlock(); return w.pools },
 		Observed: func(r collector.Key) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.observed[r.Name] },
-		Target: func(r collector.Key) (collector.Target, bool) {
+		Spec: func(r collector.Key) (collector.Spec, bool) {
 			if r.Name == "fatal" {
 				panic("a fault of ours")
 			}
-			return collector.Target{Port: 8080}, r.Name != "unknown"
+			return collector.Spec{Port: 8080}, r.Name != "unknown"
 		},
 	})
 	return w
@@ -243,7 +243,7 @@ func TestWatcher_plainPods(t *testing.T) {
 		w.set(func() { w.pools = []Pool{pool} })
 		w.want(t, "with the pool", map[string][]string{"team pool/llm": {"a", "b not ready"}})
 		w.recorder.mu.Lock()
-		target := w.targets[pool.Key()]
+		target := w.specs[pool.Key()]
 		w.recorder.mu.Unlock()
 		if target.Port != 8000 || !target.EngineOnly {
 			t.Errorf("target %+v, want the engine on 8000 and no queue-proxy", target)

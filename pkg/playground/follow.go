@@ -13,7 +13,7 @@ import (
 
 // watch gives the collector the addresses of the metrics endpoints.
 func (w *World) watch() {
-	w.collector.Watch(collector.Target{Key: revision, Engine: "vllm", Port: 8000, StableWindow: window.KnativeStable,
+	w.collector.Watch(collector.Spec{Key: revision, Engine: "vllm", Port: 8000, StableWindow: window.KnativeStable,
 		PanicWindow: window.KnativePanic})
 }
 

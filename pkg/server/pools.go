@@ -50,7 +50,7 @@ func newPools(b *base, col *collector.Collector, leads func(collector.Key) bool)
 			pa, err := autoscalers.PodAutoscalers(r.Namespace).Get(r.Name)
 			return err == nil && podautoscaler.Observed(pa)
 		},
-		Target: func(r collector.Key) (collector.Target, bool) { return pageOf(revisions, r) },
+		Spec: func(r collector.Key) (collector.Spec, bool) { return pageOf(revisions, r) },
 	})
 }
 
@@ -104,10 +104,10 @@ func foreign(r poolLister) func(namespace, name string) map[string]string {
 }
 
 // pageOf says where a revision's engine has its page, which no autoscaler asked for.
-func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector.Target, bool) {
+func pageOf(revisions servinglisters.RevisionLister, r collector.Key) (collector.Spec, bool) {
 	rev, err := revisions.Revisions(r.Namespace).Get(r.Name)
 	if err != nil {
-		return collector.Target{}, false
+		return collector.Spec{}, false
 	}
 	e, _ := annotations.ReadEngine(rev.Annotations) // an invalid value that an older webhook accepted counts as not given
 	return podautoscaler.MetricsEndpoint(e, rev.Spec.Containers), true

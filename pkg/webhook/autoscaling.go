@@ -128,8 +128,8 @@ func difference(a, b *servingv1.Service, in, other *binding.Intent) string {
 	pa, pb := portOf(a), portOf(b)
 	ea, eb := engineOf(a, in), engineOf(b, other)
 	switch {
-	case in.Target != other.Target:
-		return fmt.Sprintf("the target %s, this one %s", other.Target, in.Target)
+	case in.PoolPort != other.PoolPort:
+		return fmt.Sprintf("the target %s, this one %s", other.PoolPort, in.PoolPort)
 	case pa.h2c != pb.h2c:
 		return fmt.Sprintf("h2c=%t in the name of its port, this one h2c=%t", pb.h2c, pa.h2c)
 	case pa.number != pb.number:

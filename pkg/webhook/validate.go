@@ -53,7 +53,7 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	e, wrong := binding.ParseTemplate(template)
 	wrong = append(binding.Misplaced(s), wrong...)
 	problems = append(problems, wrong...)
-	problems = append(problems, binding.CheckTarget(in, template)...)
+	problems = append(problems, binding.CheckPoolPort(in, template)...)
 	isOurs := j.cluster.isOurs(s)
 	if isOurs && len(wrong) == 0 {
 		problems = append(problems, j.autoscaling(s)...)

@@ -19,19 +19,19 @@ var revision = collector.Key{Namespace: "default", Name: "llm-00001"}
 const vllmPage = "vllm:num_requests_running{engine=\"0\"} 3\nvllm:num_requests_waiting{engine=\"0\"} 2\n"
 
 // collect reads a server as the engine of the only pod until done, for at most 10 s.
-func collect(t *testing.T, server *httptest.Server, target collector.Target, done func(*collector.Collector) bool) {
+func collect(t *testing.T, server *httptest.Server, spec collector.Spec, done func(*collector.Collector) bool) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	target.Key, target.EngineOnly, target.PortNamed = revision, true, true
-	target.StableWindow, target.PanicWindow = time.Minute, 6*time.Second
-	if target.Port, err = strconv.Atoi(port); err != nil {
+	spec.Key, spec.EngineOnly, spec.PortNamed = revision, true, true
+	spec.StableWindow, spec.PanicWindow = time.Minute, 6*time.Second
+	if spec.Port, err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)
 	}
 	c := collector.New(collector.Options{})
-	c.Watch(target)
+	c.Watch(spec)
 	c.SetPods(revision, []collector.Pod{{Name: "p1", UID: "1", IP: host, Ready: true, Created: time.Now()}})
 	go c.Run(t.Context())
 	for end := time.Now().Add(10 * time.Second); !done(c); {
@@ -70,7 +70,7 @@ func TestEndpoints_redirectedPage(t *testing.T) {
 		_, _ = w.Write([]byte(vllmPage))
 	}))
 	defer server.Close()
-	collect(t, server, collector.Target{}, isRead)
+	collect(t, server, collector.Spec{}, isRead)
 }
 
 // The engine serves only https, or wants a token: the cause has a name, and https is
@@ -87,9 +87,9 @@ func TestEndpoints_tlsAndToken(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
-	collect(t, secure, collector.Target{}, has("tls"))
-	collect(t, secure, collector.Target{TLS: true}, has("unauthorized"))
+	collect(t, secure, collector.Spec{}, has("tls"))
+	collect(t, secure, collector.Spec{TLS: true}, has("unauthorized"))
 	open := httptest.NewServer(page)
 	defer open.Close()
-	collect(t, open, collector.Target{}, has("unauthorized"))
+	collect(t, open, collector.Spec{}, has("unauthorized"))
 }

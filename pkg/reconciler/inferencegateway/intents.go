@@ -56,7 +56,7 @@ func (m *intents) read(svc *servingv1.Service, settings *binding.Defaults) (*bin
 	m.parses.Add(1)
 	in, problems := binding.Parse(svc.Namespace, svc.Name, binding.Annotations(svc), *settings)
 	if in != nil {
-		problems = append(problems, binding.CheckTarget(in, svc.Spec.Template.Annotations)...)
+		problems = append(problems, binding.CheckPoolPort(in, svc.Spec.Template.Annotations)...)
 	}
 	return in, problems
 }

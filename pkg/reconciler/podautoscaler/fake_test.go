@@ -55,7 +55,7 @@ type bench struct {
 	network *networkingfake.Clientset
 	events  *record.FakeRecorder
 
-	watched  map[collector.Key]collector.Target
+	watched  map[collector.Key]collector.Spec
 	specs    map[collector.Key]decider.Spec
 	answer   int32 // -1: no decision yet
 	requeued time.Duration
@@ -75,7 +75,7 @@ func (b *bench) ActivatorProblem() error { return b.blind }
 
 func (b *bench) PickerProblem(collector.Key) error { return b.blindPicker }
 
-func (b *bench) Watch(t collector.Target)               { b.watched[t.Key] = t }
+func (b *bench) Watch(t collector.Spec)                 { b.watched[t.Key] = t }
 func (b *bench) SetPods(collector.Key, []collector.Pod) {}
 func (b *bench) Problems(collector.Key, time.Time) []collector.Problem {
 	return b.problems
@@ -113,7 +113,7 @@ func newBench(t *testing.T, answer int32, objects ...any) *bench {
 	pods := cache.NewIndexer(cache.MetaNamespaceKeyFunc, revisionIndexer())
 	b := &bench{
 		t: t, kube: kubefake.NewClientset(), serving: servingfake.NewSimpleClientset(), network: networkingfake.NewSimpleClientset(), events: record.NewFakeRecorder(20),
-		watched: map[collector.Key]collector.Target{}, specs: map[collector.Key]decider.Spec{}, answer: answer,
+		watched: map[collector.Key]collector.Spec{}, specs: map[collector.Key]decider.Spec{}, answer: answer,
 	}
 	for _, o := range objects {
 		var err error

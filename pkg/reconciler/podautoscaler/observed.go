@@ -43,6 +43,6 @@ func (r *Reconciler) observe(pa *v1alpha1.PodAutoscaler) {
 	s := config.Settings{Engine: e, PanicWindow: window.KnativePanic}
 	s.Spec.StableWindow = window.KnativeStable
 	rev := revisionOf(pa)
-	r.collector.Watch(collectionTarget(rev, s, target))
+	r.collector.Watch(collectionSpec(rev, s, target))
 	r.collector.SetPods(rev, r.pods.of(rev))
 }

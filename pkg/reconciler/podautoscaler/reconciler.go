@@ -31,7 +31,7 @@ import (
 
 // Collector is what the reconciler asks of the collector.
 type Collector interface {
-	Watch(t collector.Target)
+	Watch(t collector.Spec)
 	SetPods(r collector.Key, pods []collector.Pod)
 	Forget(r collector.Key)
 	Problems(r collector.Key, wall time.Time) []collector.Problem
@@ -195,7 +195,7 @@ func (r *Reconciler) decide(pa *v1alpha1.PodAutoscaler, rep *report) {
 	rev, pools := revisionOf(pa), r.poolsIn(pa.Namespace)
 	rep.pooled, rep.negativeWaits = r.requireOneIfPooled(pa, pools, rep), negativeWaits(pools, pa.Name)
 	rep.start = r.startScale(pa, rep.settings, rep.target)
-	t := collectionTarget(rev, rep.settings, rep.target)
+	t := collectionSpec(rev, rep.settings, rep.target)
 	if pa.Spec.ContainerConcurrency == 1 && !mayBeEngine(pa, rep.settings, rep.target.Spec.Template.Spec.Containers) {
 		t.Port = 0 // a reading bypasses queue-proxy, so it would be a second request at the same time
 	}

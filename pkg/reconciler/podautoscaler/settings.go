@@ -92,8 +92,8 @@ func scalingAnnotations(all map[string]string) map[string]string {
 	return some
 }
 
-// collectionTarget says where the revision's numbers are read, and how they are averaged.
-func collectionTarget(rev collector.Key, s config.Settings, target *appsv1.Deployment) collector.Target {
+// collectionSpec says where the revision's numbers are read, and how they are averaged.
+func collectionSpec(rev collector.Key, s config.Settings, target *appsv1.Deployment) collector.Spec {
 	t := MetricsEndpoint(s.Engine, target.Spec.Template.Spec.Containers)
 	t.Key, t.Token = rev, collector.SecretKey(s.MetricsToken)
 	t.StableWindow, t.PanicWindow, t.Weighted = s.Spec.StableWindow, s.PanicWindow, s.Weighted
@@ -115,8 +115,8 @@ func mayBeEngine(pa *v1alpha1.PodAutoscaler, s config.Settings, containers []cor
 // MetricsEndpoint says where the engine among the containers of a pod has its metrics
 // endpoint: where the annotations name it, else on the port that serves requests. It is read
 // from the engine's own container, never through the queue-proxy.
-func MetricsEndpoint(e annotations.Engine, containers []corev1.Container) collector.Target {
-	return collector.Target{
+func MetricsEndpoint(e annotations.Engine, containers []corev1.Container) collector.Spec {
+	return collector.Spec{
 		Engine: e.Name, Path: e.MetricsPath, TLS: e.MetricsTLS,
 		Port: cmp.Or(int(e.MetricsPort), userPort(containers), servingv1.DefaultUserPort), PortNamed: e.MetricsPort != 0,
 	}

@@ -34,7 +34,7 @@ type traits struct {
 
 func traitsOf(m member) traits {
 	port, path := metricsEndpoint(m.intent, m.revision)
-	return traits{targetPort(m.intent.Target, m.revision), int32(port), m.revision.H2C, engineOf(m.intent, m.revision), path}
+	return traits{targetPort(m.intent.PoolPort, m.revision), int32(port), m.revision.H2C, engineOf(m.intent, m.revision), path}
 }
 
 // routed is true when a revision takes traffic of the Service's own hosts.
@@ -88,9 +88,9 @@ func (b *builder) longest() time.Duration {
 	return d
 }
 
-func targetPort(t binding.Target, r Revision) int32 {
+func targetPort(p binding.PoolPort, r Revision) int32 {
 	switch {
-	case t == binding.TargetUserContainer:
+	case p == binding.PortUserContainer:
 		return userPort(r)
 	case r.H2C:
 		return networking.BackendHTTP2Port

@@ -48,11 +48,11 @@ func (b *builder) renderPools() bool {
 		return true
 	}
 	if b.plan.Pools[""] != "" {
-		b.plan.TargetPort = targetPort(b.leader().Target, b.revision)
+		b.plan.TargetPort = targetPort(b.leader().PoolPort, b.revision)
 		b.checkPorts()
 		return b.renderPool(b.plan.Pools[""], b.selector(), b.revision)
 	}
-	b.plan.TargetPort = targetPort(b.in.Target, b.revision)
+	b.plan.TargetPort = targetPort(b.in.PoolPort, b.revision)
 	ok := true
 	for _, revision := range slices.Sorted(maps.Keys(b.plan.Pools)) {
 		ok = b.renderPool(b.plan.Pools[revision], map[string]string{knativeRevisionLabel: revision},
@@ -125,7 +125,7 @@ func (b *builder) renderPool(name string, selector map[string]string, r Revision
 	}
 	spec := infv1.InferencePoolSpec{
 		Selector:    infv1.LabelSelector{MatchLabels: matchLabels(selector)},
-		TargetPorts: []infv1.Port{{Number: infv1.PortNumber(targetPort(lead.Target, r))}},
+		TargetPorts: []infv1.Port{{Number: infv1.PortNumber(targetPort(lead.PoolPort, r))}},
 		EndpointPickerRef: infv1.EndpointPickerRef{Group: new(infv1.Group("")), Kind: "Service", Name: infv1.ObjectName(service),
 			Port: &infv1.Port{Number: infv1.PortNumber(port)}, FailureMode: b.failureMode()},
 	}
