@@ -12,7 +12,7 @@ import (
 )
 
 // The old revision of a rollout gives up the pods that have ended their answers, while one long
-// answer goes on: that keeps its own pod, and the one that serves is not always the same.
+// answer goes on. The pod of that answer stays, and the pod that serves, which may be another one.
 func TestDrainRolloutOneByOne(t *testing.T) {
 	t.Parallel()
 	s, old := drainable(t, "single")
