@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"knative.dev/serving/pkg/networking"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector/engine"
 )
@@ -122,7 +123,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.QueueProxyPort, o.ActivatorPort = cmp.Or(o.QueueProxyPort, 9090), cmp.Or(o.ActivatorPort, activatorPort)
+	o.QueueProxyPort, o.ActivatorPort = cmp.Or(o.QueueProxyPort, networking.AutoscalingQueueMetricsPort), cmp.Or(o.ActivatorPort, activatorPort)
 	setDuration(&o.QueueProxyInterval, DefaultQueueProxyInterval)
 	setDuration(&o.EngineInterval, DefaultEngineInterval)
 	setDuration(&o.MaxQueueProxyInterval, time.Second)
