@@ -96,3 +96,15 @@ func TestArranger_length(t *testing.T) {
 		}
 	}
 }
+
+// Counters of averages grow by fractions: these add up to whole requests.
+func TestArranger_fractions(t *testing.T) {
+	a := arranger{rng: rand.New(rand.NewPCG(1, 2)), pods: map[string]decider.Totals{}, input: 512, output: 128}
+	for i := range 41 {
+		a.add(decider.Observation{Time: began.Add(time.Duration(i) * time.Second), Arrivals: decider.Reading(i) / 4})
+	}
+	a.close()
+	if len(a.out.Requests) != 10 || a.out.Counted != 10 {
+		t.Errorf("%d requests of %v counted, want 10", len(a.out.Requests), a.out.Counted)
+	}
+}

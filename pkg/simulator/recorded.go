@@ -57,14 +57,14 @@ func readRecorded(file string) ([]engine.Completion, error) {
 
 func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 	var requests []recordedRequest
-	lines := bufio.NewScanner(bytes.NewReader(raw))
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))))
 	lines.Buffer(nil, 16<<20) // some recorders write every token
 	for n := 1; lines.Scan(); n++ {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
 		var r recordedRequest
-		err := json.Unmarshal(lines.Bytes(), &r)
+		err := inWords(json.Unmarshal(lines.Bytes(), &r))
 		if err == nil {
 			err = r.validate()
 		}
@@ -82,7 +82,31 @@ func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 			return nil, fmt.Errorf("%s: the times of a run must be within %v of each other", file, longestRun)
 		}
 	}
+	if perToken := meanPerToken(completions); perToken > slowestToken {
+		return nil, fmt.Errorf("%s: a token takes %v in the mean; the times of a run are seconds: divide them if these are milliseconds",
+			file, perToken.Round(time.Second))
+	}
 	return completions, nil
+}
+
+// slowestToken is the mean time of a token that no engine takes.
+const slowestToken = 2 * time.Second
+
+// meanPerToken is the mean time of a token after the first, 0 where no request has one.
+func meanPerToken(completions []engine.Completion) time.Duration {
+	took, tokens := 0.0, 0.0
+	for _, c := range completions {
+		took, tokens = took+float64(c.LastToken-c.FirstToken), tokens+float64(c.Output-1)
+	}
+	return time.Duration(took / max(tokens, 1))
+}
+
+// inWords says which field of JSON has a value of another kind.
+func inWords(err error) error {
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Field != "" {
+		return fmt.Errorf("%s is a %s; it must be a number, of tokens and sizes a whole one", wrong.Field, wrong.Value)
+	}
+	return err
 }
 
 // longestRun is what an engine can simulate.
@@ -162,7 +186,10 @@ func readMeta(file string) (m meta, err error) {
 		return meta{}, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(raw, &m)
+		err = inWords(json.Unmarshal(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), &m))
+	}
+	if err == nil {
+		err = m.validate()
 	}
 	if err != nil {
 		return meta{}, fmt.Errorf("%s: %w", file, err)
@@ -171,6 +198,26 @@ func readMeta(file string) (m meta, err error) {
 		return meta{}, fmt.Errorf("%s: data_parallel_size is %d; the simulator has at most %d ranks in a pod", file, n, maxRanks)
 	}
 	return m, nil
+}
+
+// validate names a limit that no engine has; 0 is one that is not said.
+func (m meta) validate() error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"engine_kwargs.max_num_seqs", m.Asked.MaxNumSeqs}, {"engine_kwargs.max_num_batched_tokens", m.Asked.MaxNumBatchedTokens},
+		{"scheduler_config.max_num_seqs", m.Resolved.Scheduler.MaxNumSeqs},
+		{"scheduler_config.max_num_batched_tokens", m.Resolved.Scheduler.MaxNumBatchedTokens},
+		{"kv_cache.num_gpu_blocks", m.KVCache.Blocks}, {"kv_cache.block_size", m.KVCache.BlockSize},
+		{"kv_cache.num_kv_tokens", m.KVCache.Tokens}, {"cache_config.num_gpu_blocks", m.Resolved.Cache.Blocks},
+		{"cache_config.block_size", m.Resolved.Cache.BlockSize}, {"cache_config.kv_cache_size_tokens", m.Resolved.Cache.PerRank},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("%s is %d; it must be above 0, or not be there", f.name, f.value)
+		}
+	}
+	return nil
 }
 
 // apply puts the limits that the run names into a profile.
