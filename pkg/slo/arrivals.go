@@ -126,6 +126,9 @@ type arrivals struct {
 	// Converted is set once the engine requests per HTTP request were known: before, Bins
 	// are HTTP requests.
 	Converted bool `json:"converted,omitempty"`
+	// Engine is the engines' own count of the last bins while no HTTP requests are known to be for
+	// others, at most keptEngineBins; unknownCount is unknown. The slice is replaced, never written.
+	Engine []float32 `json:"engine,omitempty"`
 }
 
 // observe appends the bins that ended.
@@ -140,8 +143,35 @@ func (a *arrivals) observe(b *bin) {
 		a.Converted = true
 		convert(bins, b.requestRatio)
 	}
+	a.Engine = a.engineBins(b, bins)
 	bins = append(bins, b.demand()...)
 	a.Bins = bins
+}
+
+// engineBins is what engines counted in the last bins, the ended ones included. Where HTTP requests
+// turn out to be for others, too, it corrects the last bins: a burst of others would otherwise be
+// planned for until it is an hour old.
+func (a *arrivals) engineBins(b *bin, bins []float32) []float32 {
+	if !b.others {
+		counts := append(slices.Clone(a.Engine), b.engineCounts()...)
+		return counts[max(0, len(counts)-keptEngineBins):]
+	}
+	counts := a.Engine[max(0, len(a.Engine)-len(bins)):]
+	for i, n := range counts {
+		if n >= 0 {
+			bins[len(bins)-len(counts)+i] = n
+		}
+	}
+	return nil
+}
+
+// engineCounts is the engine requests of each bin that ended, by the engines' own count.
+func (b *bin) engineCounts() []float32 {
+	perBin := float32(unknownCount)
+	if engine, known := b.engineRequests(); known {
+		perBin = float32(max(engine+b.queuedGain, 0) / float64(len(b.arrivals)))
+	}
+	return slices.Repeat([]float32{perBin}, min(len(b.arrivals), keptEngineBins))
 }
 
 // demand is the engine requests of each bin that ended. Where HTTP requests are other
@@ -201,5 +231,10 @@ func (a *arrivals) valid() bool {
 			return false
 		}
 	}
-	return len(a.Bins) <= keptBins
+	for _, b := range a.Engine {
+		if b != unknownCount && !(b >= 0 && b <= MaxTotal) {
+			return false
+		}
+	}
+	return len(a.Bins) <= keptBins && len(a.Engine) <= keptEngineBins
 }

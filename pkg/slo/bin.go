@@ -28,8 +28,10 @@ type bin struct {
 	ranks int
 	// requestRatio is the engine requests per HTTP request, NaN when not known.
 	requestRatio float64
-	// hangUps is the share of the requests whose clients hung up, 0 while those are few.
-	hangUps float64
+	// others is set while some HTTP requests are known to reach no engine.
+	others bool
+	// hangUps is the requests whose clients hung up, the zero value while those are few.
+	hangUps hangUps
 	// hopeless is the share of requests that are late without any queue.
 	hopeless float64
 	// byPhases is set where first tokens are judged by the time in the queue.

@@ -12,6 +12,16 @@ type lengths struct {
 	Finished  float64 `json:"finished,omitempty"`
 	Left      float64 `json:"left,omitempty"`
 	Generated float64 `json:"generated,omitempty"`
+	// Whole and Ended are faded sums, too: tokens of the answers that ended by themselves, and those answers.
+	Whole float64 `json:"whole,omitempty"`
+	Ended float64 `json:"ended,omitempty"`
+}
+
+// hangUps is which requests' clients hung up, and after how much of the answer.
+type hangUps struct {
+	// share is the share of these requests, 0 while nearly all finish. whole is the tokens of an answer
+	// that is not cut, cut the mean tokens of one that is; both are 0 without a share.
+	share, whole, cut float64
 }
 
 func newLengths() lengths {
@@ -19,7 +29,7 @@ func newLengths() lengths {
 }
 
 func (l *lengths) observe(b *bin) {
-	for _, f := range [...]*float64{&l.Seen, &l.Finished, &l.Left, &l.Generated} {
+	for _, f := range [...]*float64{&l.Seen, &l.Finished, &l.Left, &l.Generated, &l.Whole, &l.Ended} {
 		*f *= lengthsFade
 	}
 	for _, d := range b.samples {
@@ -32,6 +42,10 @@ func (l *lengths) add(d sample) {
 		l.Finished += d.finished
 		l.Left = max(l.Left+d.left(), 0)
 		l.Generated += d.generated
+	}
+	if tokens := d.wholeAnswers(); tokens > 0 {
+		l.Whole += tokens
+		l.Ended += d.ended
 	}
 	begun := d.begun()
 	if !(begun > 0 && d.finished > 0 && d.prompt >= 0 && d.generated >= 0) {
@@ -50,22 +64,47 @@ func (l *lengths) add(d sample) {
 // answers are as long as those that finished.
 func (l *lengths) estimate() request {
 	r := l.request
-	if l.hangUps() > 0 {
+	if l.hungUp() > 0 {
 		r.Output = min(l.Generated/l.Left, maxTokens)
 	}
 	return r
 }
 
-// hangUps is the share of the requests whose clients hung up, 0 while nearly all finish.
-func (l *lengths) hangUps() float64 {
+// hungUp is the share of the requests whose clients hung up, 0 while nearly all finish.
+func (l *lengths) hungUp() float64 {
 	if l.Left > assumedRequests && l.Finished < mostFinish*l.Left {
 		return 1 - l.Finished/l.Left
 	}
 	return 0
 }
 
+// hangUps says where in an answer clients hang up: what all made, less what whole answers have,
+// is what the cut ones have. The fewer those are, the less is known of them so, and the more they
+// count as spread evenly over an answer, as they do where whole answers are not known.
+func (l *lengths) hangUps() hangUps {
+	share := l.hungUp()
+	if share == 0 {
+		return hangUps{}
+	}
+	mean := min(l.Generated/l.Left, maxTokens)
+	if l.Ended <= assumedRequests || l.Ended > l.Finished/mostFinish {
+		whole := mean / (1 - share/2)
+		return hangUps{share, whole, whole / 2}
+	}
+	whole := max(l.Whole/l.Ended, 1)
+	cut := min(max((mean-(1-share)*whole)/share, 1), whole)
+	doubt := wholeError * (1 - share) / share
+	return hangUps{share, whole, whole/2 + (cut-whole/2)/(1+doubt*doubt)}
+}
+
+// at is the tokens of the answer that is shorter than all but a share of the cut ones: they are spread
+// evenly around their mean, as widely as answers allow.
+func (h hangUps) at(share float64) float64 {
+	return h.cut + min(h.cut, h.whole-h.cut)*(2*share-1)
+}
+
 func (l *lengths) valid() bool {
-	for _, v := range [...]float64{l.Seen, l.Finished, l.Left, l.Generated} {
+	for _, v := range [...]float64{l.Seen, l.Finished, l.Left, l.Generated, l.Whole, l.Ended} {
 		if !(v >= 0 && v < MaxTotal) {
 			return false
 		}

@@ -183,11 +183,11 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 // lengths that vary as much as they are long. A bound that the engine cannot
 // meet without any load judges nothing.
 //
-// Clients that hang up do so anywhere in an answer, and leave answers of a few tokens. Such
-// an answer is slow when more prompts come in the time that it may take than the engine
-// computes in what is left of that time.
+// Clients that hang up leave short answers. Such an answer is slow when more prompts come in the
+// time that it may take than the engine computes in what is left of that time. One of a single token
+// has no time between tokens.
 func (d sample) slow(b *bin) float64 {
-	bound, c := b.objective.ITL.Seconds(), b.capacity
+	bound, c, h := b.objective.ITL.Seconds(), b.capacity, b.hangUps
 	if !(d.gaps > 0 && d.gapSum >= 0) || c.base >= bound {
 		return 0
 	}
@@ -197,13 +197,14 @@ func (d sample) slow(b *bin) float64 {
 		spread := max(c.prompt*math.Sqrt(2*met)/tokens, bound/itlSpreadDivisor)
 		return 1 / (1 + math.Exp(normalSlope*(bound-mean)/spread)) // nearly the normal distribution
 	}
-	whole := max(c.output/(1-b.hangUps/2), 1)
-	slow := (1 - b.hangUps) * share(whole, mean)
-	if b.hangUps > 0 {
-		free := max(1-rate*c.prompt, minFreeTime)
-		for i := range hangUpPoints {
-			tokens := max(whole*(float64(i)+0.5)/hangUpPoints, 1)
-			slow += b.hangUps / hangUpPoints * share(tokens, bound/(free*free))
+	if h.share == 0 {
+		return share(max(c.output, 1), mean)
+	}
+	most := d.slowGaps()
+	slow, free := (1-h.share)*share(h.whole, mean), max(1-rate*c.prompt, minFreeTime)
+	for i := range hangUpPoints {
+		if further := h.at((float64(i)+0.5)/hangUpPoints) - 1; further >= 1 {
+			slow += h.share / hangUpPoints * min(share(further, bound/(free*free)), most)
 		}
 	}
 	return slow

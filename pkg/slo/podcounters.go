@@ -15,7 +15,8 @@ type podCounters struct {
 	// Counters since the engine began.
 	steps, prompt, cached, generated, finished, preempted float64
 	firsts, firstTokensBelowLower, firstTokensBelowUpper  float64
-	gaps, gapSum, ended, endedSum                         float64
+	gaps, gapSum, ended, endedSum, firstSum               float64
+	gapsBelowLower, gapsBelowUpper                        float64
 	// phased is the requests whose queue time was counted, phasedLate those of them that it made late.
 	phased, phasedLate float64
 	waiting, running   float64 // requests, not counters
@@ -23,13 +24,14 @@ type podCounters struct {
 }
 
 // firstCounter and endCounter are the part of fields that only grows.
-const firstCounter, endCounter = 2, 17
+const firstCounter, endCounter = 2, 20
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [20]*float64 {
+func (c *podCounters) fields() [23]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
-		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum,
+		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.firstSum,
+		&c.gapsBelowLower, &c.gapsBelowUpper,
 		&c.phased, &c.phasedLate,
 		&c.waiting, &c.running, &c.at,
 	}
@@ -37,7 +39,7 @@ func (c *podCounters) fields() [20]*float64 {
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [20]float64
+	var list [23]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -71,15 +73,17 @@ func PodHash(name string) float64 {
 
 // countersOf reads a pod against a TTFT objective in seconds and the times in the queue that
 // make a request late.
-func countersOf(p Pod, ttft float64, ph *phases) podCounters {
+func countersOf(p Pod, ttft, itl float64, ph *phases) podCounters {
 	t := p.Totals
 	phased, phasedLate := ph.count(t.QueueTime)
 	lower, upper, _ := t.TTFT.around(ttft)
+	gapsLower, gapsUpper, _ := t.ITL.around(itl)
 	return podCounters{
 		pod: PodHash(p.Name), steps: total(t.Steps), prompt: total(t.PromptTokens), cached: total(t.CachedTokens),
 		generated: total(t.GenerationTokens), finished: total(t.Finished), preempted: total(t.Preemptions),
 		firsts: total(t.TTFT.Count), firstTokensBelowLower: lower, firstTokensBelowUpper: upper,
 		gaps: total(t.ITL.Count), gapSum: total(t.ITL.Sum), ended: total(t.E2E.Count), endedSum: total(t.E2E.Sum),
+		firstSum: total(t.TTFT.Sum), gapsBelowLower: gapsLower, gapsBelowUpper: gapsUpper,
 		phased: phased, phasedLate: phasedLate,
 		waiting: total(p.Waiting), running: total(p.Running),
 	}
@@ -127,7 +131,8 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 		pod: c.pod, steps: gained.steps, prompt: gained.prompt, cached: max(gained.cached, 0), generated: gained.generated,
 		finished: gained.finished, preempted: max(gained.preempted, 0), firsts: gained.firsts,
 		firstTokensBelowLower: gained.firstTokensBelowLower, firstTokensBelowUpper: gained.firstTokensBelowUpper,
-		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum,
+		gaps: gained.gaps, gapSum: gained.gapSum, ended: gained.ended, endedSum: gained.endedSum, firstSum: gained.firstSum,
+		gapsBelowLower: gained.gapsBelowLower, gapsBelowUpper: gained.gapsBelowUpper,
 		phased: gained.phased, phasedLate: gained.phasedLate, waitingBefore: max(before.waiting, 0),
 		waiting: c.waiting, waitingThroughout: max(min(before.waiting, c.waiting), 0),
 		runningBefore: before.running, running: c.running,
@@ -145,6 +150,8 @@ func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
 type sampler struct {
 	// TTFT is the bound in seconds that first tokens were counted against.
 	TTFT float64 `json:"ttft,omitempty"`
+	// ITL is the bound in seconds that gaps were counted against.
+	ITL float64 `json:"itl,omitempty"`
 	// Phases says which times in the queue make a request late.
 	Phases phases `json:"phases,omitzero"`
 	// Pods are the counters last read. The slice is replaced, never written.
@@ -164,7 +171,8 @@ func (s *sampler) find(hash float64) (podCounters, bool) {
 // counters of a pod that cannot be read are kept for its next reading.
 func (s *sampler) read(pods []Pod, b *bin) {
 	at := float64(b.end.UnixMilli()) / 1000
-	moved, shares := s.TTFT != b.ttft, s.Phases.Late
+	itl := b.objective.ITL.Seconds()
+	moved, itlMoved, shares := s.TTFT != b.ttft, s.ITL != itl, s.Phases.Late
 	s.Phases.observe(b.objective, b.ttft, pods)
 	b.hopeless, b.byPhases = s.Phases.Hopeless, s.Phases.known()
 	otherShares := !slices.Equal(shares, s.Phases.Late)
@@ -180,7 +188,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 			}
 			continue
 		}
-		now := countersOf(p, b.ttft, &s.Phases)
+		now := countersOf(p, b.ttft, itl, &s.Phases)
 		now.startupSeen, now.at = before.startupSeen, at
 		if now.startupSeen == 0 && p.ReadyAfter > 0 {
 			now.startupSeen = 1
@@ -193,11 +201,15 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		if moved {
 			before.firstTokensBelowLower, before.firstTokensBelowUpper = unknownCount, unknownCount
 		}
+		if itlMoved {
+			before.gapsBelowLower, before.gapsBelowUpper = unknownCount, unknownCount
+		}
 		if otherShares {
 			before.phased, before.phasedLate = unknownCount, unknownCount
 		}
 		if d, ok := now.gain(before); seen && ok {
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
+			_, _, d.gapPosition = p.Totals.ITL.around(itl)
 			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
 			d.seconds = d.interval
 			b.samples = append(b.samples, d.perRank(p.ranks()))
@@ -206,7 +218,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 	for _, c := range read {
 		b.followed = append(b.followed, c.pod)
 	}
-	s.Pods, s.TTFT = read, b.ttft
+	s.Pods, s.TTFT, s.ITL = read, b.ttft, itl
 }
 
 // bound is what first tokens are counted against, in seconds, with a mean prompt.
@@ -228,5 +240,5 @@ func (s *sampler) valid() bool {
 			}
 		}
 	}
-	return len(s.Pods) <= maxFollowedPods && s.Phases.valid() && s.TTFT >= 0 && s.TTFT < 1e9
+	return len(s.Pods) <= maxFollowedPods && s.Phases.valid() && s.TTFT >= 0 && s.TTFT < 1e9 && s.ITL >= 0 && s.ITL < 1e9
 }

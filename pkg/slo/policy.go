@@ -43,7 +43,7 @@ func (s *State) closeBin(o Objective, in Input, arrived []float32) {
 	b.queuedGain = s.Counter.queuedGain(in.Queued)
 	b.wakes = s.Counter.wakes(in.Ready)
 	s.Ratio.observe(b)
-	b.requestRatio = s.Ratio.estimate()
+	b.requestRatio, b.others = s.Ratio.estimate(), s.Ratio.others()
 	b.queued *= Reading(s.ratio())
 	s.Arrivals.observe(b)
 	b.lastArrivals = b.arrivedLast(s.Arrivals.last())

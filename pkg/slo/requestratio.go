@@ -6,10 +6,26 @@ import "math"
 // where an HTTP request carries several prompts, and less than one where some never
 // reach an engine (lists of models, health checks, answers of 404).
 type requestRatio struct {
-	// HTTP and Engine are faded counts of requests, Bins the faded number of bins behind them.
+	requestCounts
+	// Calm is those of the bins in which nothing waited: what gives up in a queue looks as if it were
+	// for no engine.
+	Calm requestCounts `json:"calm,omitzero"`
+	// Differ is for how many more bins HTTP requests count as other requests than the engines'.
+	Differ int `json:"differ,omitempty"`
+}
+
+// requestCounts are HTTP and Engine, faded counts of requests, and Bins, the faded number of bins
+// behind them.
+type requestCounts struct {
 	HTTP   float64 `json:"http,omitempty"`
 	Engine float64 `json:"engine,omitempty"`
 	Bins   float64 `json:"bins,omitempty"`
+}
+
+func (c *requestCounts) add(http, engine float64) {
+	c.HTTP = max(c.HTTP*lengthsFade+http, 0)
+	c.Engine = max(c.Engine*lengthsFade+engine, 0)
+	c.Bins = c.Bins*lengthsFade + 1
 }
 
 func (r *requestRatio) observe(b *bin) {
@@ -22,30 +38,54 @@ func (r *requestRatio) observe(b *bin) {
 	if !known || len(b.arrivals) == 0 {
 		return
 	}
-	r.HTTP = max(r.HTTP*lengthsFade+http, 0)
-	r.Engine = max(r.Engine*lengthsFade+engine, 0)
-	r.Bins = r.Bins*lengthsFade + 1
+	r.add(http, engine)
+	if b.calm() {
+		r.Calm.add(http, engine)
+	}
+	r.Differ = max(r.Differ-1, 0)
+	if c := r.Calm; c.Bins >= minOthersBins && c.HTTP >= minRatioRequests && c.HTTP-c.Engine > fewOthers*c.HTTP {
+		r.Differ = keptBins
+	}
+}
+
+// calm reports whether nothing waited, in engines or outside.
+func (b *bin) calm() bool {
+	for _, d := range b.samples {
+		if d.waitingThroughout > 0 {
+			return false
+		}
+	}
+	return !(b.queued > 0) && b.queuedGain == 0
+}
+
+// known reports whether enough requests were seen.
+func (r *requestRatio) known() bool {
+	return r.Bins >= minRatioBins && max(r.HTTP, r.Engine) >= minRatioRequests
 }
 
 // estimate is the engine requests per HTTP request: exactly 1 where both are nearly the
-// same; NaN while too few were seen.
+// same; NaN while too few were seen. Few others in all may be many at a time, so they count
+// as different for as long as the past is planned for.
 func (r *requestRatio) estimate() float64 {
 	switch {
-	case r.Bins < minRatioBins || max(r.HTTP, r.Engine) < minRatioRequests:
+	case !r.known():
 		return math.NaN()
-	case math.Abs(r.Engine-r.HTTP) < sameRatio*r.HTTP:
+	case r.Differ == 0 && math.Abs(r.Engine-r.HTTP) < sameRatio*r.HTTP:
 		return 1
 	}
 	return min(r.Engine/max(r.HTTP, 1), maxRatio)
 }
 
+// others reports whether some HTTP requests are known to reach no engine.
+func (r *requestRatio) others() bool { return r.Differ > 0 }
+
 func (r *requestRatio) valid() bool {
-	for _, v := range [...]float64{r.HTTP, r.Engine, r.Bins} {
+	for _, v := range [...]float64{r.HTTP, r.Engine, r.Bins, r.Calm.HTTP, r.Calm.Engine, r.Calm.Bins} {
 		if !(v >= 0 && v < MaxTotal) {
 			return false
 		}
 	}
-	return true
+	return r.Differ >= 0 && r.Differ <= keptBins
 }
 
 // engineRequests is what reached the engines in the bins that ended: requests that began, and

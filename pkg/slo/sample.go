@@ -15,6 +15,8 @@ type sample struct {
 	outputs float64
 	// ended and endedSum are the requests that the end-to-end histogram saw, and their seconds.
 	ended, endedSum float64
+	// firstSum is the seconds to the first token of all that are in firsts.
+	firstSum float64
 	// phased is the requests that ended and whose queue time was counted, phasedLate those of
 	// them that it made late; unknownCount where first tokens are judged by their own histogram.
 	phased, phasedLate float64
@@ -22,6 +24,10 @@ type sample struct {
 	// edges of the bucket that contains the TTFT objective; bucketPosition is where in
 	// that bucket the objective lies, 0 to 1.
 	firstTokensBelowLower, firstTokensBelowUpper, bucketPosition float64
+	// gapsBelowLower, gapsBelowUpper and gapPosition are the same for gaps and the ITL objective.
+	gapsBelowLower, gapsBelowUpper, gapPosition float64
+	// singleGaps is set when each gap is that of one token.
+	singleGaps bool
 	// waitingBefore and waiting are the requests in the engine's queue at the first and at
 	// the second reading, waitingThroughout whichever is less.
 	waitingBefore, waiting, waitingThroughout float64
@@ -47,9 +53,24 @@ func (d sample) lateFirstTokens(bound float64) float64 {
 	if !(d.firsts > 0) || d.firstTokensBelowLower < 0 || d.firstTokensBelowUpper < 0 {
 		return 0
 	}
-	aboveLower, aboveUpper := max(1-d.firstTokensBelowLower/d.firsts, 0), max(1-d.firstTokensBelowUpper/d.firsts, 0)
+	return above(d.firsts, d.firstTokensBelowLower, d.firstTokensBelowUpper, d.bucketPosition)
+}
+
+// above is the share of n observations above a bound, of which so many are not above the edges of the
+// bucket that has the bound at a position.
+func above(n, belowLower, belowUpper, position float64) float64 {
+	aboveLower, aboveUpper := max(1-belowLower/n, 0), max(1-belowUpper/n, 0)
 	aboveUpper = max(aboveUpper, aboveLower*minAboveUpper)
-	return aboveLower * math.Pow(aboveUpper/max(aboveLower, 1e-12), d.bucketPosition)
+	return aboveLower * math.Pow(aboveUpper/max(aboveLower, 1e-12), position)
+}
+
+// slowGaps is the share of gaps longer than the objective; 1 where that is not known, for gaps are
+// not reported, not those of single tokens, or too few.
+func (d sample) slowGaps() float64 {
+	if d.gaps < minGaps || d.gapsBelowLower < 0 || d.gapsBelowUpper < 0 || !d.singleGaps {
+		return 1
+	}
+	return above(d.gaps, d.gapsBelowLower, d.gapsBelowUpper, d.gapPosition)
 }
 
 // lateByQueue is the share of requests that wait in the engine's queue for longer than a
@@ -70,7 +91,8 @@ func (d sample) perRank(ranks int) sample {
 	}
 	for _, f := range [...]*float64{
 		&d.steps, &d.prompt, &d.cached, &d.generated, &d.finished, &d.preempted, &d.firsts, &d.gaps, &d.gapSum, &d.outputs,
-		&d.ended, &d.endedSum, &d.phased, &d.phasedLate, &d.firstTokensBelowLower, &d.firstTokensBelowUpper,
+		&d.ended, &d.endedSum, &d.firstSum, &d.phased, &d.phasedLate, &d.firstTokensBelowLower, &d.firstTokensBelowUpper,
+		&d.gapsBelowLower, &d.gapsBelowUpper,
 		&d.waitingBefore, &d.waiting, &d.waitingThroughout, &d.runningBefore, &d.running,
 	} {
 		if *f != unknownCount {
@@ -94,7 +116,7 @@ func (d sample) observesRequests() bool {
 // of several tokens (speculative decoding) for those that it brought, tokensPerOutput where the
 // sample does not show how many.
 func (d sample) perToken(tokensPerOutput float64) sample {
-	d.outputs = d.gaps
+	d.outputs, d.singleGaps = d.gaps, false
 	tokensPerOutput = d.tokensPerOutput(tokensPerOutput)
 	switch further := d.further(); {
 	case !(d.gaps > 0):
@@ -103,6 +125,8 @@ func (d sample) perToken(tokensPerOutput float64) sample {
 		d.gaps, d.outputs = further, further
 	case tokensPerOutput > 1:
 		d.gaps *= tokensPerOutput
+	default:
+		d.singleGaps = true
 	}
 	return d
 }
@@ -153,6 +177,15 @@ func (d sample) answerSeconds() float64 {
 		return max(d.endedSum-(d.waitingBefore+max(d.waiting, 0))/2*d.seconds, 0)
 	}
 	return (d.runningBefore + d.running) / 2 * d.seconds
+}
+
+// wholeAnswers is the tokens of the answers that ended by themselves: as many gaps as fit in the time
+// after the first token. It is unknownCount where the engine does not report that time.
+func (d sample) wholeAnswers() float64 {
+	if !(d.ended > 0 && d.endedSum > 0 && d.firsts > 0 && d.firstSum >= 0 && d.gaps >= minGaps && d.gapSum > 0) {
+		return unknownCount
+	}
+	return d.ended + max(d.endedSum-d.ended*d.firstSum/d.firsts, 0)*d.gaps/d.gapSum
 }
 
 // begun is the requests that began, or ended where first tokens are not counted

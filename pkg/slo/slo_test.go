@@ -664,6 +664,57 @@ func TestRequestRatio(t *testing.T) {
 	}
 }
 
+// TestRequestRatio_bursts: HTTP requests that come to no engine and in bursts are others for an hour, though few in all;
+// a queue that comes and goes is none.
+func TestRequestRatio_bursts(t *testing.T) {
+	var others, queue requestRatio
+	for i := range 120 {
+		b, q := closed(400, 200, 0), closed(400, 200, 0)
+		if i%30 == 20 || i%30 == 21 {
+			b.arrivals[0] += 500
+			q.arrivals[0] += 500
+			q.queuedGain = 500
+		}
+		if i%30 == 22 {
+			q.queuedGain = -1000
+			q.samples[0].firsts, q.samples[1].firsts = 700, 700
+		}
+		others.observe(b)
+		queue.observe(q)
+	}
+	about(t, "with others", others.estimate(), .93, .02)
+	about(t, "with a queue", queue.estimate(), 1, 0)
+	for i := range keptBins + 100 {
+		if others.observe(closed(400, 200, 0)); i == keptBins-200 {
+			about(t, "within an hour", others.estimate(), .99, .005)
+		}
+	}
+	about(t, "later", others.estimate(), 1, 0)
+}
+
+// TestArrivals_burstsOfOthers: the bins of before others were known are corrected by the engines' count, where there is one.
+func TestArrivals_burstsOfOthers(t *testing.T) {
+	var a arrivals
+	observe := func(http float32, ratio float64, read bool) {
+		b := closed(http, 200, 0)
+		b.requestRatio, b.others = ratio, ratio < 1
+		if !read {
+			b.samples = nil
+		}
+		a.observe(b)
+	}
+	for range keptEngineBins {
+		observe(900, 1, true)
+	}
+	observe(300, 1, false)
+	stored := a.Bins
+	observe(900, .95, true)
+	bins := a.Bins[len(a.Bins)-4:]
+	if got, want := fmt.Sprint(a.Bins[0], bins), "900 [400 400 300 400]"; got != want || stored[5] != 900 || a.Engine != nil || !a.valid() {
+		t.Errorf("%v arrived, want %v; the state before has %v", got, want, stored[5])
+	}
+}
+
 // TestCounter_wakes: two bins with Ready pods have what waited while none was.
 func TestCounter_wakes(t *testing.T) {
 	c, got := newCounter(time.Unix(0, 0)), ""
@@ -755,10 +806,66 @@ func TestSample_slow(t *testing.T) {
 		}
 		want := slow / float64(n)
 		d := sample{firsts: 10 * rate, gaps: 1000, gapSum: 1000 * base / (1 - rate*prompt), seconds: 10}
-		b := &bin{objective: Objective{ITL: 100 * time.Millisecond}, hangUps: hangUps,
+		b := &bin{objective: Objective{ITL: 100 * time.Millisecond}, hangUps: evenly(hangUps, output),
 			capacity: capacity{base: base, prompt: prompt, output: output * (1 - hangUps/2)}}
 		if got := d.slow(b); math.Abs(got-want) > 0.02 || hangUps > 0 && (got > 2*want || got < want/2) {
 			t.Errorf("%v hang up: %.4f are slow, want %.4f", hangUps, got, want)
+		}
+	}
+}
+
+// evenly is a share of clients that hang up anywhere in an answer.
+func evenly(share, whole float64) hangUps {
+	if share == 0 {
+		return hangUps{}
+	}
+	return hangUps{share, whole, whole / 2}
+}
+
+// TestSample_slowShort: answers of a token have no gap, and short ones are not slow more often than single gaps are.
+func TestSample_slowShort(t *testing.T) {
+	d := sample{firsts: 70, gaps: 1000, gapSum: 25, seconds: 10, singleGaps: true, gapsBelowLower: 990, gapsBelowUpper: 1000}
+	b := &bin{objective: Objective{ITL: 100 * time.Millisecond}, capacity: capacity{base: .012, prompt: .074, output: 20}}
+	slow := func(h hangUps) float64 {
+		b.hangUps = h
+		return d.slow(b)
+	}
+	if got := slow(hangUps{.9, 200, 1}); got > 1e-9 {
+		t.Errorf("%.3f are slow that hang up at the first token, want none", got)
+	}
+	about(t, "within ten tokens", slow(hangUps{.9, 200, 5.5}), .9*.01*.75, .002)
+	d.gapsBelowLower = unknownCount
+	if got := slow(hangUps{.9, 200, 5.5}); got < .05 {
+		t.Errorf("%.3f are slow where gaps are not known by length, want more", got)
+	}
+}
+
+// TestLengths_hangUps: the seconds of whole answers say where in an answer others are cut.
+func TestLengths_hangUps(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		generated, endedSum  float64
+		ended, whole, cut, d float64
+	}{
+		{"at the first token", 20*200 + 80, 20 * (1 + 199*.03), 20, 200, 1, 2},
+		{"evenly", 20*200 + 80*100, 20 * (1 + 199*.03), 20, 200, 100, 2},
+		{"near the end", 20*200 + 80*190, 20 * (1 + 199*.03), 20, 200, 190, 2},
+		{"whole answers are not known", 60 * 200, unknownCount, unknownCount, 200, 100, 2},
+		{"cut answers are among those that end", 60 * 200, 100 * (1 + 119*.03), 100, 200, 100, 2},
+	} {
+		l := newLengths()
+		for range 50 {
+			l.observe(&bin{samples: []sample{{
+				firsts: 100, finished: 20, firstSum: 100, prompt: 30_000, generated: c.generated, running: 40, runningBefore: 40,
+				gaps: c.generated - 100, gapSum: (c.generated - 100) * .03, ended: c.ended, endedSum: c.endedSum,
+			}}})
+		}
+		h := l.hangUps()
+		about(t, c.name+": share", h.share, .8, .01)
+		about(t, c.name+": whole", h.whole, c.whole, c.d)
+		about(t, c.name+": cut", h.cut, c.cut, c.d)
+		if !l.valid() {
+			t.Errorf("%s: not valid: %+v", c.name, l)
 		}
 	}
 }
@@ -770,12 +877,12 @@ func TestLengths_ofRequestsThatBegan(t *testing.T) {
 		l.add(sample{firsts: 100, finished: 20, prompt: 30_000, generated: 5000, running: 40, runningBefore: 40})
 	}
 	about(t, "output", l.estimate().Output, 50, 0.01)
-	about(t, "hang-ups", l.hangUps(), 0.8, 0.01)
+	about(t, "hang-ups", l.hangUps().share, 0.8, 0.01)
 	whole := newLengths()
 	for range 50 {
 		whole.add(sample{firsts: 100, finished: 95, prompt: 30_000, generated: 5000, running: 45, runningBefore: 40})
 	}
-	if whole.hangUps() != 0 || whole.estimate() != whole.request {
+	if whole.hangUps() != (hangUps{}) || whole.estimate() != whole.request {
 		t.Errorf("all finish: %+v, want %+v", whole.estimate(), whole.request)
 	}
 }
