@@ -64,6 +64,21 @@ func latency(pods []*latencies,
 	return l, oldest, covered
 }
 
+// withPrevious is latency for a decision: it also has the percentile that each pod's sample
+// before the last one gave.
+func withPrevious(pods []*latencies, of func(*latencies) *window.Histogram) decider.Latency {
+	l, _, _ := latency(pods, of)
+	var g window.Gains
+	for _, p := range pods {
+		g.AddEarlier(of(p))
+	}
+	l.Previous = decider.PreviousLatency{Kept: true, P95: decider.Unknown()}
+	if g.Count() > 0 {
+		l.Previous.P95 = decider.Reading(1000 * g.Percentile(.95))
+	}
+	return l
+}
+
 // putLatencies adds the percentiles over some pods to their values.
 func putLatencies(values map[decider.Metric]Sample, pods []*latencies) {
 	for metric, of := range latencyMetrics {

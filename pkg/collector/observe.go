@@ -46,8 +46,8 @@ func (c *Collector) Observe(key Key) (decider.Observation, bool) {
 	// Decisions follow some pods of a large fleet only: always the same ones.
 	slices.SortFunc(o.Pods, func(a, b decider.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	o.InFlight = reading(inFlight)
-	o.TTFT, _, _ = latency(readable, latencyMetrics[decider.TTFTP95].windowed)
-	o.ITL, _, _ = latency(readable, latencyMetrics[decider.ITLP95].windowed)
+	o.TTFT = withPrevious(readable, latencyMetrics[decider.TTFTP95].windowed)
+	o.ITL = withPrevious(readable, latencyMetrics[decider.ITLP95].windowed)
 	return o, true
 }
 

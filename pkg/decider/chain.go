@@ -26,11 +26,12 @@ const (
 
 // The rules of each kind of metric. They are applied in the order of the chain.
 const (
-	demandRules  = scaleUpLimit | activationScale | scaleDownLimit
-	latencyRules = demandRules | stabilization
-	engineRules  = latencyRules | secondSample | jumpLimit
-	backlogRules = engineRules&^stabilization | giveBackSlowly
-	sloRules     = latencyRules | jumpLimit | oneIfBusy | holdUnlessKnown | capUnschedulable
+	demandRules     = scaleUpLimit | activationScale | scaleDownLimit
+	latencyRules    = demandRules | stabilization
+	percentileRules = latencyRules | secondSample
+	engineRules     = percentileRules | jumpLimit
+	backlogRules    = engineRules&^stabilization | giveBackSlowly
+	sloRules        = latencyRules | jumpLimit | oneIfBusy | holdUnlessKnown | capUnschedulable
 	// Those of demandRules were applied before.
 	sloRulesWithoutEngine = oneIfBusy | holdUnlessKnown | capUnschedulable
 )
@@ -44,7 +45,7 @@ type wantInput struct {
 	replicas int32
 	// holdDown is how long the largest want is kept.
 	holdDown time.Duration
-	// confirmed is the count that the last two samples of the engines both ask for.
+	// confirmed is the count that the last two samples of the engines, or percentiles over them, both ask for.
 	// seenOutside is the count for the requests that queue-proxies, pickers and the activator see.
 	confirmed, seenOutside int32
 	// uncertain is the reason why the want of slo must not fall now; empty if it may.

@@ -8,7 +8,9 @@ const maxLatency = 1e9
 // latencyWant scales Ready pods by the ratio of the 95th percentile to its
 // target, as HPA would, and remembers the largest want of the stable window.
 // Without completions nothing is known while requests wait; a revision at rest
-// wants nothing.
+// wants nothing. A want above the present replicas is one that the percentile without each
+// pod's last sample asks for, too: one page that is wrong moves the percentile for one sample,
+// and the histogram of the next one falls and begins anew.
 func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, TargetState) {
 	d, _ := t.Metric.Describe()
 	l := d.latency(obs)
@@ -20,12 +22,16 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	case mostlyUnknown(obs), minOneIfBusy(obs) > 0, !l.Known && obs.Ready > 0:
 		return unknownWant(t), ts
 	}
-	picked := latencyRules
+	picked := percentileRules
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	ts = w.shape(picked, wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked,
-		holdDown: spec.StableWindow}, ts)
+	a := wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: w.Asked, confirmed: obs.Replicas,
+		holdDown: spec.StableWindow}
+	if twice := l.confirmed(); twice.Known() {
+		a.confirmed = latencyCount(spec, float64(twice)/t.Value, obs)
+	}
+	ts = w.shape(picked, a, ts)
 	return w, ts
 }
 

@@ -42,3 +42,51 @@ func TestLatency_ofTheObservation(t *testing.T) {
 		}
 	}
 }
+
+// A percentile that only the last sample of the pods gives asks for no replica; with the next
+// sample it does. It never keeps a want from falling.
+func TestLatency_secondSample(t *testing.T) {
+	kept := func(p95 Reading) PreviousLatency { return PreviousLatency{Kept: true, P95: p95} }
+	for _, tt := range []struct {
+		name     string
+		p95      Reading
+		previous PreviousLatency
+		becomes  int32
+		reason   Reason
+	}{
+		{"both ask for more", 60_000, kept(50_000), 20, ""},
+		{"the earlier one asks for less", 60_000, kept(3000), 15, UnconfirmedJump},
+		{"the earlier one was at the target", 60_000, kept(2000), 10, UnconfirmedJump},
+		{"the earlier one asks for fewer", 60_000, kept(200), 10, UnconfirmedJump},
+		{"there was none", 60_000, kept(Unknown()), 10, UnconfirmedJump},
+		{"the earlier one was absurd", 60_000, kept(1e300), 10, UnconfirmedJump},
+		{"only the earlier one asks for more", 2000, kept(60_000), 10, ""},
+		{"fewer, held down", 200, kept(2000), 10, ScaleDownStabilized},
+		{"fewer, and there was none", 200, kept(Unknown()), 10, ScaleDownStabilized},
+		{"a recording that did not keep it", 60_000, PreviousLatency{}, 20, ""},
+	} {
+		for _, m := range []Metric{TTFTP95, ITLP95} {
+			spec, obs := steady(10, m)
+			spec.Targets[0].Value = 2000
+			spec.MaxReplicas, spec.MaxScaleUpRate = 0, 1000
+			l := Latency{Known: true, Count: 100, P95: tt.p95, Previous: tt.previous}
+			if m == TTFTP95 {
+				obs.TTFT = l
+			} else {
+				obs.ITL = l
+			}
+			d, _, err := Decide(spec, State{}, obs)
+			if err != nil || d.Replicas != tt.becomes || tt.reason != "" && d.Wants[0].reason() != tt.reason {
+				t.Errorf("%s, %s: %+v, %v; want %d replicas, %q", m, tt.name, d, err, tt.becomes, tt.reason)
+			}
+		}
+	}
+}
+
+// reason is that of the first step.
+func (w Want) reason() Reason {
+	if len(w.Trace) == 0 {
+		return ""
+	}
+	return w.Trace[0].Reason
+}

@@ -32,6 +32,27 @@ type Latency struct {
 	// Count is the number of latencies, P95 their 95th percentile in milliseconds; P95 is
 	// unknown without any.
 	Count, P95 Reading
+	// Previous is the percentile without the last sample of each pod.
+	Previous PreviousLatency `json:",omitzero"`
+}
+
+// PreviousLatency is a percentile as it was one sample of each pod earlier. The zero value was not kept.
+type PreviousLatency struct {
+	Kept bool
+	// P95 is in milliseconds; unknown where no latency was known then.
+	P95 Reading
+}
+
+// confirmed is the smaller of the last two percentiles; unknown without two.
+func (l Latency) confirmed() Reading {
+	last := l.P95.Within(maxLatency)
+	if !l.Previous.Kept {
+		return last
+	}
+	if before := l.Previous.P95.Within(maxLatency); before.Known() {
+		return min(last, before) // unknown if the last one is
+	}
+	return Unknown()
 }
 
 // UnknownLatency returns a latency that could not be measured.

@@ -18,6 +18,10 @@ type Histogram struct {
 	// before is the last sample but one of those that are kept, newest the last; both
 	// have no bounds where there is none.
 	before, newest Sample
+	// earlier is the sample that was added before the newest, without bounds where there is none;
+	// dropped is the last step that left the window.
+	earlier Sample
+	dropped step
 }
 
 // step is what was gained from one kept sample to the next, by bucket: gains[i] more or
@@ -116,7 +120,7 @@ func (h *Histogram) Add(s Sample, window time.Duration) {
 	default:
 		h.before = h.newest
 	}
-	h.newest = s
+	h.earlier, h.newest = h.newest, s
 	h.trim(s.Time.Add(-window))
 }
 
@@ -132,6 +136,9 @@ func (h *Histogram) trim(from time.Time) {
 			break
 		}
 		drop++
+	}
+	if drop > 0 {
+		h.dropped = h.steps[drop-1]
 	}
 	h.steps = slices.Delete(h.steps, 0, drop)
 }
@@ -165,18 +172,34 @@ type gains struct{ bounds, counts []float64 }
 
 // Add adds what a histogram gained.
 func (g *Gains) Add(h *Histogram) {
-	if h.before.Bounds == nil {
-		return
+	if h.before.Bounds != nil {
+		g.add(h, h.steps, h.newest)
 	}
+}
+
+// AddEarlier adds what a histogram had gained before its newest sample was added.
+func (g *Gains) AddEarlier(h *Histogram) {
+	switch {
+	case h.before.Bounds == nil:
+	case len(h.steps) == 0 && h.earlier.Time.Equal(h.before.Time):
+		// Samples are as far apart as the window is long: what was gained then has just left it.
+		g.add(h, []step{h.dropped}, h.before)
+	default:
+		g.add(h, h.steps, h.earlier)
+	}
+}
+
+// add adds the steps of a histogram, and what it gained since up to a sample.
+func (g *Gains) add(h *Histogram, steps []step, to Sample) {
 	buckets := make([]float64, len(h.newest.Bounds)+1) // below 0 where fewer fell into a bucket than before
-	for _, s := range h.steps {
+	for _, s := range steps {
 		for i, gain := range s.gains {
 			buckets[s.first+i] += float64(gain)
 		}
 	}
 	below := 0.0
 	for i := range buckets {
-		gain := h.newest.upTo(i) - h.before.upTo(i)
+		gain := to.upTo(i) - h.before.upTo(i)
 		buckets[i] += gain - below
 		below = gain
 	}
