@@ -47,7 +47,7 @@ type Options struct {
 	Knative corev1listers.PodLister
 	// Observed reports whether a revision is collected already, by its autoscaler.
 	Observed func(r collector.Key) bool
-	// Spec says where the page of a revision is that nobody observes; false when it is not known.
+	// Spec says where to read a revision that no autoscaler observes; false when that is not known.
 	Spec func(r collector.Key) (collector.Spec, bool)
 }
 
