@@ -35,6 +35,18 @@ func latencyWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Ta
 	return w, ts
 }
 
+// confirmed is the smaller of the last two percentiles; unknown without two.
+func (l Latency) confirmed() Reading {
+	last := l.P95.Within(maxLatency)
+	if !l.Previous.Kept {
+		return last
+	}
+	if before := l.Previous.P95.Within(maxLatency); before.Known() {
+		return min(last, before) // unknown if the last one is
+	}
+	return Unknown()
+}
+
 // latencyCount is the count for a ratio of latency to target. It does not grow
 // while pods come, nor until the window covers them.
 func latencyCount(spec Spec, ratio float64, obs Observation) int32 {

@@ -43,18 +43,6 @@ type PreviousLatency struct {
 	P95 Reading
 }
 
-// confirmed is the smaller of the last two percentiles; unknown without two.
-func (l Latency) confirmed() Reading {
-	last := l.P95.Within(maxLatency)
-	if !l.Previous.Kept {
-		return last
-	}
-	if before := l.Previous.P95.Within(maxLatency); before.Known() {
-		return min(last, before) // unknown if the last one is
-	}
-	return Unknown()
-}
-
 // UnknownLatency returns a latency that could not be measured.
 func UnknownLatency() Latency { return Latency{Count: Unknown(), P95: Unknown()} }
 

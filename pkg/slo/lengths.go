@@ -17,13 +17,6 @@ type lengths struct {
 	Ended float64 `json:"ended,omitempty"`
 }
 
-// hangUps is which requests' clients hung up, and after how much of the answer.
-type hangUps struct {
-	// share is the share of these requests, 0 while nearly all finish. whole is the tokens of an answer
-	// that is not cut, cut the mean tokens of one that is; both are 0 without a share.
-	share, whole, cut float64
-}
-
 func newLengths() lengths {
 	return lengths{request: request{Prompt: assumedPrompt, Output: assumedOutput, Computed: 1}}
 }
@@ -95,12 +88,6 @@ func (l *lengths) hangUps() hangUps {
 	cut := min(max((mean-(1-share)*whole)/share, 1), whole)
 	doubt := wholeError * (1 - share) / share
 	return hangUps{share, whole, whole/2 + (cut-whole/2)/(1+doubt*doubt)}
-}
-
-// at is the tokens of the answer that is shorter than all but a share of the cut ones: they are spread
-// evenly around their mean, as widely as answers allow.
-func (h hangUps) at(share float64) float64 {
-	return h.cut + min(h.cut, h.whole-h.cut)*(2*share-1)
 }
 
 func (l *lengths) valid() bool {
