@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -48,8 +49,18 @@ const (
 	path = "/health"
 )
 
+// otherPaths are those of engines without path: Triton and Ray Serve.
+var otherPaths = [...]string{"/v2/health/live", "/-/healthz"}
+
 // Pod is a pod that is being deleted.
-type Pod struct{ Namespace, Name, IP string }
+type Pod struct {
+	Namespace, Name, IP string
+	// Orphan is set where no PodAutoscaler of our class is there for the pod's revision: it or
+	// its Service was deleted, or has another class. Such a pod is kept only if its container
+	// answers the path of an inference engine. Another server, such as one whose clients keep a
+	// WebSocket for ever, ends as with Knative alone.
+	Orphan bool
+}
 
 // Keeper keeps pods. The zero value asks queue-proxies at their own ports.
 type Keeper struct {
@@ -59,6 +70,8 @@ type Keeper struct {
 	Client *http.Client
 
 	kept map[Pod]bool
+	// strangers are the orphans whose container is no inference engine.
+	strangers map[Pod]bool
 }
 
 // Run keeps the pods that list returns, until ctx ends. It runs once for a Keeper.
@@ -69,7 +82,7 @@ func (k *Keeper) Run(ctx context.Context, list func() []Pod) {
 // turn sends a request to each pod that has open requests, and to each pod that cannot be read.
 func (k *Keeper) turn(ctx context.Context, pods []Pod) {
 	var mu sync.Mutex
-	keeps := map[Pod]bool{}
+	keeps, strangers := map[Pod]bool{}, map[Pod]bool{}
 	var group errgroup.Group
 	group.SetLimit(together)
 	for _, p := range pods {
@@ -78,18 +91,42 @@ func (k *Keeper) turn(ctx context.Context, pods []Pod) {
 			if err == nil && open == 0 {
 				return nil
 			}
-			if k.touch(ctx, p) != nil {
-				return nil // it is gone, or nobody can reach it
+			isStranger := k.strangers[p]
+			if !isStranger {
+				status, err := k.touch(ctx, p, path)
+				if err != nil {
+					return nil // it is gone, or nobody can reach it
+				}
+				isStranger = p.Orphan && unlikeEngine(status) && !k.answersOther(ctx, p)
 			}
-			k.report(p, open, err)
 			mu.Lock()
 			defer mu.Unlock()
+			if isStranger {
+				strangers[p] = true
+				return nil
+			}
+			k.report(p, open, err)
 			keeps[p] = true
 			return nil
 		})
 	}
 	_ = group.Wait() // no function fails
-	k.kept = keeps
+	k.kept, k.strangers = keeps, strangers
+}
+
+// answersOther reports whether the container answers another engine's path.
+func (k *Keeper) answersOther(ctx context.Context, p Pod) bool {
+	return slices.ContainsFunc(otherPaths[:], func(path string) bool {
+		status, err := k.touch(ctx, p, path)
+		return err == nil && !unlikeEngine(status)
+	})
+}
+
+// unlikeEngine reports a status that an inference engine does not give for its path. It may be too
+// busy, starting, or ask for a token; 0 is no answer in time.
+func unlikeEngine(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusMethodNotAllowed ||
+		status == http.StatusUpgradeRequired || status == http.StatusNotImplemented
 }
 
 // report logs that a pod is kept, when it was not before.
@@ -119,18 +156,24 @@ func (k *Keeper) open(ctx context.Context, p Pod) (float64, error) {
 	return report.AverageConcurrentRequests, nil
 }
 
-// touch begins a request at the pod's queue-proxy. What it is answered does not matter.
-func (k *Keeper) touch(ctx context.Context, p Pod) error {
-	_, err := k.get(ctx, p, networking.BackendHTTPPort, path)
+// touch begins a request at the pod's queue-proxy, and returns the status that it is answered
+// with, 0 when it is not answered in time.
+func (k *Keeper) touch(ctx context.Context, p Pod, path string) (status int, err error) {
+	_, err = k.get(ctx, p, networking.BackendHTTPPort, path)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		_, err = k.get(ctx, p, networking.BackendHTTP2Port, path)
 	}
-	var status statusError
+	var other statusError
 	var late net.Error
-	if errors.As(err, &status) || errors.As(err, &late) && late.Timeout() {
-		return nil
+	switch {
+	case err == nil:
+		return http.StatusOK, nil
+	case errors.As(err, &other):
+		return int(other), nil
+	case errors.As(err, &late) && late.Timeout():
+		return 0, nil
 	}
-	return err
+	return 0, err
 }
 
 // statusError is an answer other than 200.

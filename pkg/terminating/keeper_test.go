@@ -20,9 +20,10 @@ type pod struct {
 	drainer *handlers.Drainer
 	name    string
 	// open is the requests in flight; negative when the report cannot be read.
-	open func() float64
-	h2c  bool
-	seen int
+	open   func() float64
+	h2c    bool
+	orphan bool
+	seen   int
 }
 
 func newPod(open func() float64) *pod {
@@ -55,7 +56,7 @@ func (p *pod) RoundTrip(r *http.Request) (*http.Response, error) {
 func drained(t *testing.T, p *pod) (took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		k := Keeper{Client: &http.Client{Transport: p}}
-		go k.Run(t.Context(), func() []Pod { return []Pod{{"prod", "llama", "10.0.0.1"}} })
+		go k.Run(t.Context(), func() []Pod { return []Pod{{"prod", "llama", "10.0.0.1", p.orphan}} })
 		begin := time.Now()
 		p.drainer.Drain()
 		took = time.Since(begin)
@@ -98,6 +99,51 @@ func TestKeeper_holdsKnativesDrainerWhileRequestsAreOpen(t *testing.T) {
 	}
 }
 
+// A pod whose Service was deleted is kept like others if it is an inference engine. A server of
+// another kind is asked once, and ends as with Knative alone.
+func TestKeeper_orphans(t *testing.T) {
+	const lasts, alone = 200 * time.Second, 35 * time.Second
+	for status, kept := range map[int]bool{
+		http.StatusOK: true, http.StatusServiceUnavailable: true, http.StatusUnauthorized: true, http.StatusTooManyRequests: true,
+		http.StatusNotFound: false, http.StatusBadRequest: false, http.StatusMethodNotAllowed: false, http.StatusUpgradeRequired: false,
+	} {
+		for _, orphan := range []bool{true, false} {
+			var begin time.Time
+			p := newPod(func() float64 {
+				if begin.IsZero() {
+					begin = time.Now()
+				}
+				if time.Since(begin) < lasts {
+					return 1
+				}
+				return 0
+			})
+			p.orphan = orphan
+			p.drainer.Inner = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+			got := drained(t, p)
+			if want := kept || !orphan; (got > lasts) != want || !want && (got > alone || p.seen != 1+len(otherPaths)) {
+				t.Errorf("status %d, orphan %t: drained after %v and %d requests, want it kept: %t", status, orphan, got, p.seen, want)
+			}
+		}
+	}
+}
+
+// Triton and Ray Serve have other paths.
+func TestAnswersOther(t *testing.T) {
+	for path, want := range map[string]bool{"/v2/health/live": true, "/-/healthz": true, "/": false} {
+		p := newPod(func() float64 { return 1 })
+		p.drainer.Inner = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != path {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+		})
+		k := Keeper{Client: &http.Client{Transport: p}}
+		if got := k.answersOther(t.Context(), Pod{Namespace: "prod", Name: "llama", IP: "10.0.0.1"}); got != want {
+			t.Errorf("a server with %s: %t, want %t", path, got, want)
+		}
+	}
+}
+
 func TestKeeper_leavesAnotherPodAtTheAddressAlone(t *testing.T) {
 	p := newPod(func() float64 { return 5 })
 	p.name = "mistral"
@@ -117,7 +163,7 @@ func TestOpen_refusesWhatIsNoReport(t *testing.T) {
 
 func TestTouch_failsWhereNobodyListens(t *testing.T) {
 	k := Keeper{Client: &http.Client{Transport: refused{}}}
-	if err := k.touch(t.Context(), Pod{IP: "fd00::1"}); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := k.touch(t.Context(), Pod{IP: "fd00::1"}, path); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("error %v, want that the connection was refused", err)
 	}
 }

@@ -26,8 +26,9 @@ func (r *Reconciler) terminating(leads func(collector.Key) bool) (pods []termina
 		}
 		rev := collector.Key{Namespace: pod.Namespace, Name: pod.Labels[serving.RevisionLabelKey]}
 		gate, closedAt := gateOf(pod)
-		if leads(rev) && (gate != drain.None || r.isOurs(rev)) && !r.timedOut(rev, pod, closedAt) {
-			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP})
+		ours := r.isOurs(rev)
+		if leads(rev) && (gate != drain.None || ours) && !r.timedOut(rev, pod, closedAt) {
+			pods = append(pods, terminating.Pod{Namespace: pod.Namespace, Name: pod.Name, IP: pod.Status.PodIP, Orphan: !ours})
 		}
 	}
 	return pods

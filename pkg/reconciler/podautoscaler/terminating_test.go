@@ -29,16 +29,17 @@ func TestTerminating(t *testing.T) {
 		return p
 	}
 	for name, tt := range map[string]struct {
-		pa    *v1alpha1.PodAutoscaler
-		leads bool
-		want  []string
+		pa      *v1alpha1.PodAutoscaler
+		leads   bool
+		orphans bool
+		want    []string
 	}{
-		"ours":                 {autoscaler("llm-1", 1), true, []string{"a", "drains", "with gate"}},
-		"of a short drain":     {autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "1m"), true, []string{"a", "drains", "with gate"}},
-		"after a long one":     {autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "30s"), true, []string{"a", "with gate"}},
-		"another class":        {autoscaler("llm-1", 1, knautoscaling.ClassAnnotationKey, knautoscaling.KPA), true, []string{"drains", "with gate"}},
-		"another replica acts": {autoscaler("llm-1", 1), false, nil},
-		"no PodAutoscaler":     {autoscaler("llm-2", 1), true, []string{"drains", "with gate"}},
+		"ours":                 {autoscaler("llm-1", 1), true, false, []string{"a", "drains", "with gate"}},
+		"of a short drain":     {autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "1m"), true, false, []string{"a", "drains", "with gate"}},
+		"after a long one":     {autoscaler("llm-1", 1, autoscaling.DrainTimeoutKey, "30s"), true, false, []string{"a", "with gate"}},
+		"another class":        {autoscaler("llm-1", 1, knautoscaling.ClassAnnotationKey, knautoscaling.KPA), true, true, []string{"drains", "with gate"}},
+		"another replica acts": {autoscaler("llm-1", 1), false, false, nil},
+		"no PodAutoscaler":     {autoscaler("llm-2", 1), true, true, []string{"drains", "with gate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, 1, tt.pa, pod("llm-1", "stays", ready()),
@@ -47,7 +48,7 @@ func TestTerminating(t *testing.T) {
 			var got []string
 			for _, p := range b.terminating(func(collector.Key) bool { return tt.leads }) {
 				got = append(got, p.Name)
-				if want := (terminating.Pod{Namespace: "default", Name: p.Name, IP: "10.0.0.1"}); p != want {
+				if want := (terminating.Pod{Namespace: "default", Name: p.Name, IP: "10.0.0.1", Orphan: tt.orphans}); p != want {
 					t.Errorf("pod %+v, want %+v", p, want)
 				}
 			}
