@@ -123,7 +123,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.QueueProxyPort, o.ActivatorPort = cmp.Or(o.QueueProxyPort, networking.AutoscalingQueueMetricsPort), cmp.Or(o.ActivatorPort, activatorPort)
+	o.QueueProxyPort = cmp.Or(o.QueueProxyPort, networking.AutoscalingQueueMetricsPort)
+	o.ActivatorPort = cmp.Or(o.ActivatorPort, activatorPort)
 	setDuration(&o.QueueProxyInterval, DefaultQueueProxyInterval)
 	setDuration(&o.EngineInterval, DefaultEngineInterval)
 	setDuration(&o.MaxQueueProxyInterval, time.Second)

@@ -20,14 +20,20 @@ var engineMetrics = map[decider.Metric]engineMetric{
 	decider.Running: gauge(func(e *engineSample) float64 { return e.running }),
 	decider.Waiting: gauge(func(e *engineSample) float64 { return e.waiting }),
 	decider.KVCache: gauge(func(e *engineSample) float64 { return 100 * e.kvUsage }),
-	decider.PromptTokens: {func(e *engineSample) float64 { return e.promptTokens }, func(p *pod) (float64, time.Duration) {
-		prompt, _, window := p.rates.perSecond()
-		return prompt, window
-	}},
-	decider.GenerationTokens: {func(e *engineSample) float64 { return e.generationTokens }, func(p *pod) (float64, time.Duration) {
-		_, generation, window := p.rates.perSecond()
-		return generation, window
-	}},
+	decider.PromptTokens: {
+		func(e *engineSample) float64 { return e.promptTokens },
+		func(p *pod) (float64, time.Duration) {
+			prompt, _, window := p.rates.perSecond()
+			return prompt, window
+		},
+	},
+	decider.GenerationTokens: {
+		func(e *engineSample) float64 { return e.generationTokens },
+		func(p *pod) (float64, time.Duration) {
+			_, generation, window := p.rates.perSecond()
+			return generation, window
+		},
+	},
 }
 
 // gauge is a metric that the last page has as it is.

@@ -27,7 +27,8 @@ const (
 func DefaultSpec() Spec {
 	return Spec{
 		Targets: []Target{{Metric: SLO}}, Reachable: true,
-		PanicThreshold: KnativePanicThreshold, MaxScaleUpRate: KnativeMaxScaleUpRate, MaxScaleDownRate: KnativeMaxScaleDownRate,
+		PanicThreshold: KnativePanicThreshold,
+		MaxScaleUpRate: KnativeMaxScaleUpRate, MaxScaleDownRate: KnativeMaxScaleDownRate,
 		Tolerance: DefaultTolerance, StartupDeadline: DefaultStartupDeadline, EarlyPanic: true,
 	}
 }

@@ -6,8 +6,9 @@ var _ = register(rayServeLLM())
 
 // rayServeLLM reads Ray Serve LLM, whose engine is vLLM: Ray publishes vLLM's metrics
 // under names of its own, with the labels ReplicaId and WorkerId, on the metrics port
-// of the Ray node: each replica of the node has ranks of its own. Names follow vLLM's vllm/v1/metrics/ray_wrappers.py, which replaces
-// the colon; Ray of 2025 kept it. No page of a real one was at hand.
+// of the Ray node: each replica of the node has ranks of its own. Names follow vLLM's
+// vllm/v1/metrics/ray_wrappers.py, which replaces the colon; Ray of 2025 kept it. No page of
+// a real one was at hand.
 func rayServeLLM() Engine {
 	const prefix = "ray_vllm"
 	return Engine{

@@ -185,7 +185,8 @@ func TestRead_lines(t *testing.T) {
 	}
 }
 
-// Replay describes the first decision that came out differently, counts the others, and stops at one that cannot be made.
+// Replay describes the first decision that came out differently, counts the others, and stops at
+// one that cannot be made.
 func TestReplay_differs(t *testing.T) {
 	s, broken := spec(), spec()
 	broken.MinReplicas = -1

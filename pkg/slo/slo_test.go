@@ -664,8 +664,8 @@ func TestRequestRatio(t *testing.T) {
 	}
 }
 
-// TestRequestRatio_bursts: HTTP requests that come to no engine and in bursts are others for an hour, though few in all;
-// a queue that comes and goes is none.
+// TestRequestRatio_bursts: HTTP requests that come to no engine and in bursts are others for an
+// hour, though few in all; a queue that comes and goes is none.
 func TestRequestRatio_bursts(t *testing.T) {
 	var others, queue requestRatio
 	for i := range 120 {
@@ -692,7 +692,8 @@ func TestRequestRatio_bursts(t *testing.T) {
 	about(t, "later", others.estimate(), 1, 0)
 }
 
-// TestArrivals_burstsOfOthers: the bins of before others were known are corrected by the engines' count, where there is one.
+// TestArrivals_burstsOfOthers: the bins of before others were known are corrected by the
+// engines' count, where there is one.
 func TestArrivals_burstsOfOthers(t *testing.T) {
 	var a arrivals
 	observe := func(http float32, ratio float64, read bool) {

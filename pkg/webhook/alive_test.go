@@ -29,15 +29,15 @@ func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // probes checks once a second, and returns the first error and when it came.
-func probes(alive *liveness.Monitor, during time.Duration) (error, time.Duration) { //nolint:revive the time belongs to the error
+func probes(alive *liveness.Monitor, during time.Duration) (after time.Duration, err error) {
 	begun := time.Now()
 	for time.Since(begun) < during {
 		time.Sleep(time.Second)
 		if err := alive.Check(standstill); err != nil {
-			return err, time.Since(begun)
+			return time.Since(begun), err
 		}
 	}
-	return nil, during
+	return during, nil
 }
 
 // The CA bundles are written by a queue that never hangs on a silent API server, and whose
@@ -59,12 +59,12 @@ func TestBundles_standstill(t *testing.T) {
 		c.queue.Follow(s.impl.WorkQueue().Len)
 		go s.enqueueRegularly(ctx)
 		go func() { _ = s.impl.Run(ctx) }()
-		if err, after := probes(alive, time.Hour); err != nil || api.asked < 10 {
+		if after, err := probes(alive, time.Hour); err != nil || api.asked < 10 {
 			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.asked)
 		}
 		hang := make(chan struct{})
 		c.authority = hangingAuthority{fakeAuthority("ca"), hang}
-		err, after := probes(alive, time.Hour)
+		after, err := probes(alive, time.Hour)
 		if err == nil || !strings.Contains(err.Error(), "the work on ours/"+Name+" of the queue "+bundlesQueue) {
 			t.Errorf("a reconciliation that hangs: %v after %v, want the key", err, after)
 		}
@@ -101,13 +101,13 @@ func TestHandler_standstill(t *testing.T) {
 			t.Fatal(err)
 		}
 		go ask(h, "/x", `{"request": {"uid": "u1", "operation": "CREATE", "object": {}}}`)
-		err, after := probes(alive, time.Minute)
+		after, err := probes(alive, time.Minute)
 		if err == nil || !strings.Contains(err.Error(), "a review of /x has not ended") || after != standstill+time.Second {
 			t.Errorf("%v after %v, want the review after 31s", err, after)
 		}
 		close(hang)
 		synctest.Wait()
-		if err, _ := probes(alive, time.Hour); err != nil {
+		if _, err := probes(alive, time.Hour); err != nil {
 			t.Errorf("after its end: %v", err)
 		}
 	})

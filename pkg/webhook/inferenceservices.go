@@ -28,7 +28,8 @@ func kserveClass(own func() *config.Config) admit {
 			return allow()
 		}
 		var head, old inferenceServiceHead
-		if err := decode(r.Object.Raw, &head); err != nil || deleted(head.Metadata) || head.namesClass() || !head.byKnative() {
+		err := decode(r.Object.Raw, &head)
+		if err != nil || deleted(head.Metadata) || head.namesClass() || !head.byKnative() {
 			return allow()
 		}
 		if r.Operation == admissionv1.Update {
@@ -78,7 +79,9 @@ func (i *inferenceServiceHead) annotations() map[string]string {
 
 // namesClass reports whether the InferenceService or one of its components names a class.
 func (i *inferenceServiceHead) namesClass() bool {
-	all := []map[string]string{i.annotations(), i.Spec.Predictor.Annotations, i.Spec.Transformer.Annotations, i.Spec.Explainer.Annotations}
+	all := []map[string]string{
+		i.annotations(), i.Spec.Predictor.Annotations, i.Spec.Transformer.Annotations, i.Spec.Explainer.Annotations,
+	}
 	return slices.ContainsFunc(all, func(of map[string]string) bool { return of[classKey] != "" })
 }
 

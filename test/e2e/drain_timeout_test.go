@@ -41,7 +41,8 @@ func TestDrainRolloutOneByOne(t *testing.T) {
 }
 
 // A pod that is given up and still holds requests after drain-timeout is deleted with them: they
-// are cut when its queue-proxy ends, about a minute later. Answers that end before the timeout are whole, and so are all of the pod that stays.
+// are cut when its queue-proxy ends, about a minute later. Answers that end before the timeout
+// are whole, and so are all of the pod that stays.
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	s := drainableService(t, "timeout")

@@ -63,7 +63,8 @@ func (h *histogram) addBucket(le, v float64) error {
 	i := len(h.buckets)
 	if i > 0 && le <= h.buckets[i-1].bound {
 		var found bool
-		i, found = slices.BinarySearchFunc(h.buckets, le, func(b bucketTotal, le float64) int { return cmp.Compare(b.bound, le) })
+		byBound := func(b bucketTotal, le float64) int { return cmp.Compare(b.bound, le) }
+		i, found = slices.BinarySearchFunc(h.buckets, le, byBound)
 		if found {
 			b := &h.buckets[i]
 			b.count, b.series = b.count+v, b.series+1

@@ -93,7 +93,8 @@ func NewController(ctx context.Context, o Options) (*Controller, error) {
 			c.EnqueueKey(key)
 		}
 	}
-	r.watches = &watches{client: r.client, log: o.Log, alive: o.Alive, resources: resources(), served: c.Resync, changed: c.objectChanged}
+	r.watches = &watches{client: r.client, log: o.Log, alive: o.Alive, resources: resources(),
+		served: c.Resync, changed: c.objectChanged}
 	return c, c.handleEvents(map[cache.SharedIndexInformer]func(any){
 		ingresses.Informer(): c.ingressChanged,
 		revisions.Informer(): func(obj any) { c.enqueueNamed(obj, serving.ServiceLabelKey) },

@@ -94,7 +94,8 @@ func (r *Reconciler) floor(pa *v1alpha1.PodAutoscaler, s config.Settings, d *app
 		r.starts.set(pa.UID, start{until: now})
 		return 0
 	// routed to again
-	case (began.unrouted || r.pods.serving(revisionOf(pa), d) == 0) && pa.Spec.Reachability == v1alpha1.ReachabilityReachable:
+	case pa.Spec.Reachability == v1alpha1.ReachabilityReachable &&
+		(began.unrouted || r.pods.serving(revisionOf(pa), d) == 0):
 		if !known || now.After(began.until) {
 			began = start{replicas: max(1, r.inherited(pa, s)), until: now.Add(window)}
 			r.starts.set(pa.UID, began)

@@ -16,7 +16,8 @@ func coefficientsOf(p engine.Profile) []float64 {
 	return []float64{p.StepBase, p.PerSequence, p.ComputeBase, p.PerToken, p.PerTokenPair, p.PerKVToken, p.MixedKV}
 }
 
-// A point of the search moves each coefficient by its own factor; the cost of a pair of tokens goes with that of a token.
+// A point of the search moves each coefficient by its own factor; the cost of a pair of tokens
+// goes with that of a token.
 func TestStart_at(t *testing.T) {
 	p := engine.Profile{StepBase: 1000, PerSequence: 10, ComputeBase: 400, PerToken: 50, PerTokenPair: .002, PerKVToken: .1, MixedKV: 2}
 	bare, tenfold := p, math.Log(10)
@@ -144,7 +145,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// Least squares find the coefficients of steps that are a sum, with a known profile that agrees and one that is far off.
+// Least squares find the coefficients of steps that are a sum, with a known profile that agrees
+// and one that is far off.
 func TestSolve(t *testing.T) {
 	truth := engine.Profile{StepBase: 5000, PerSequence: 300, PerKVToken: .2, PerToken: 40}
 	var windows []window

@@ -32,7 +32,8 @@ type kpaSettings struct {
 func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 	s := kpaSettings{
 		metric: string(decider.Concurrency), utilization: 100 * slo.KnativeUtilization,
-		panicThreshold: 100 * decider.KnativePanicThreshold, upRate: decider.KnativeMaxScaleUpRate, downRate: decider.KnativeMaxScaleDownRate,
+		panicThreshold: 100 * decider.KnativePanicThreshold,
+		upRate:         decider.KnativeMaxScaleUpRate, downRate: decider.KnativeMaxScaleDownRate,
 		activationScale: 1, grace: zero.DefaultGrace,
 	}
 	options.Var(choice{&s.metric, []string{string(decider.Concurrency), string(decider.RPS)}}, "metric", "what is scaled on")
@@ -53,7 +54,9 @@ func defineKPA(options *flag.FlagSet) simulator.NewPolicy {
 func (s kpaSettings) spec() *scaling.DeciderSpec {
 	total := s.target
 	if total == 0 {
-		total = map[string]float64{string(decider.Concurrency): slo.KnativeConcurrency, string(decider.RPS): decider.KnativeRPS}[s.metric]
+		total = map[string]float64{
+			string(decider.Concurrency): slo.KnativeConcurrency, string(decider.RPS): decider.KnativeRPS,
+		}[s.metric]
 	}
 	return &scaling.DeciderSpec{
 		ScalingMetric: s.metric, TotalValue: total, TargetValue: max(total*s.utilization/100, 0.01),

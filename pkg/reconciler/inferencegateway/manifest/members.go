@@ -34,7 +34,8 @@ type traits struct {
 
 func traitsOf(m member) traits {
 	port, path := metricsEndpoint(m.intent, m.revision)
-	return traits{targetPort(m.intent.PoolPort, m.revision), int32(port), m.revision.H2C, engineOf(m.intent, m.revision), path}
+	target, engine := targetPort(m.intent.PoolPort, m.revision), engineOf(m.intent, m.revision)
+	return traits{target, int32(port), m.revision.H2C, engine, path}
 }
 
 // routed is true when a revision takes traffic of the Service's own hosts.
