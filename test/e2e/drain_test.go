@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -351,6 +352,27 @@ func TestDrainOverAKilledLeader(t *testing.T) {
 		t.Logf("pod %s was given up at %s", name, since.Format(time.TimeOnly))
 	}
 	waitBothReplicas(t)
+}
+
+// The activator carries streams and is restarted in the middle of a drain.
+func TestDrainOverARestartedActivator(t *testing.T) {
+	onlyInFull(t)
+	s := drainableService(t, "carried")
+	s.annotations[autoscalingPrefix+"target-burst-capacity"] = "-1"
+	r := s.startDrainable()
+	var old streams
+	old.begin(s)
+	time.Sleep(3 * time.Second)
+	r.setMinScale(1)
+	r.waitThreeDraining()
+	ctx, cancel := context.WithTimeout(t.Context(), served)
+	defer cancel()
+	replaceActivators(ctx, t)
+	var fresh streams
+	fresh.open(s, 5)
+	old.expectWhole(t, 40)
+	fresh.expectWhole(t, 5)
+	r.waitReplicas(2*settle, "given back when the streams had ended", exactly(1))
 }
 
 // A new revision takes the traffic: the streams of the old one end whole.

@@ -46,6 +46,13 @@ func setActivatorMetrics(t *testing.T, protocol string) {
 	if _, err := cluster.kube.CoreV1().ConfigMaps("knative-serving").Patch(ctx, "config-observability", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	replaceActivators(ctx, t)
+}
+
+// replaceActivators deletes the activators, and returns when a new one is Ready. The old ones
+// end the requests that they carry.
+func replaceActivators(ctx context.Context, t *testing.T) {
+	t.Helper()
 	activators := metav1.ListOptions{LabelSelector: "app=activator"}
 	if err := cluster.kube.CoreV1().Pods("knative-serving").DeleteCollection(ctx, metav1.DeleteOptions{}, activators); err != nil {
 		t.Fatal(err)
