@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,10 @@ import (
 const standstill = 30 * time.Second
 
 // silent is an API server that keeps the connection and does not answer.
-type silent struct{ asked int }
+type silent struct{ asked atomic.Int32 }
 
 func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.asked++
+	s.asked.Add(1)
 	<-r.Context().Done()
 	return nil, r.Context().Err()
 }
@@ -52,23 +53,23 @@ func TestBundles_standstill(t *testing.T) {
 		c := newCluster(t, fakeAuthority("ca"), mutatingConfig("old"))
 		c.lead(t)
 		alive := liveness.New()
-		c.kube, c.queue = kube, alive.Queue(bundlesQueue)
+		authority := &hangingAuthority{fakeAuthority: "ca", end: make(chan struct{})}
+		c.kube, c.queue, c.authority = kube, alive.Queue(bundlesQueue), authority
 		s := &Server{bundles: c.bundles, alive: alive}
 		s.impl = controller.NewContext(t.Context(), notLeading{c.bundles}, controller.ControllerOptions{WorkQueueName: bundlesQueue, Logger: logging.FromContext(t.Context())})
 		ctx, cancel := context.WithCancel(t.Context())
 		c.queue.Follow(s.impl.WorkQueue().Len)
 		go s.enqueueRegularly(ctx)
 		go func() { _ = s.impl.Run(ctx) }()
-		if after, err := probes(alive, time.Hour); err != nil || api.asked < 10 {
-			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.asked)
+		if after, err := probes(alive, time.Hour); err != nil || api.asked.Load() < 10 {
+			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.asked.Load())
 		}
-		hang := make(chan struct{})
-		c.authority = hangingAuthority{fakeAuthority("ca"), hang}
+		authority.hangs.Store(true)
 		after, err := probes(alive, time.Hour)
 		if err == nil || !strings.Contains(err.Error(), "the work on ours/"+Name+" of the queue "+bundlesQueue) {
 			t.Errorf("a reconciliation that hangs: %v after %v, want the key", err, after)
 		}
-		close(hang)
+		close(authority.end)
 		cancel()
 		time.Sleep(2 * time.Minute)
 	})
@@ -79,14 +80,19 @@ type notLeading struct{ of controller.Reconciler }
 
 func (n notLeading) Reconcile(ctx context.Context, key string) error { return n.of.Reconcile(ctx, key) }
 
+// hangingAuthority is an authority that can hang until its end.
 type hangingAuthority struct {
 	fakeAuthority
-	until chan struct{}
+	hangs atomic.Bool
+	end   chan struct{}
 }
 
-func (a hangingAuthority) Bundle() []byte {
-	<-a.until
-	return nil
+func (a *hangingAuthority) Bundle() []byte {
+	if a.hangs.Load() {
+		<-a.end
+		return nil
+	}
+	return a.fakeAuthority.Bundle()
 }
 
 // A review that hangs is seen; one whose client is slow is the client's.

@@ -65,6 +65,7 @@ func TestReconcile_standstill(t *testing.T) {
 			t.Errorf("a silent API server: %s after %v, want no error", why, after)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 
 		hang := make(chan struct{})
 		c.r.client, c.r.build = answering, func(in binding.Intent, w manifest.World) manifest.Plan {
