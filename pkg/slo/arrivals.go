@@ -176,7 +176,8 @@ func (b *bin) engineCounts() []float32 {
 
 // demand is the engine requests of each bin that ended. Where HTTP requests are other
 // requests, the engines' own count is used: a ratio would take a burst of one kind
-// for one of both.
+// for one of both. Requests that give up in a queue never begin, so while something waits
+// the ratio's share of the HTTP requests is the least.
 func (b *bin) demand() []float32 {
 	if math.IsNaN(b.requestRatio) || b.requestRatio == 1 {
 		return b.arrivals
@@ -188,10 +189,21 @@ func (b *bin) demand() []float32 {
 		return demand
 	}
 	perBin := max(engine+b.queuedGain*b.requestRatio, 0) / float64(len(demand))
+	if b.others && !b.calm() {
+		perBin = max(perBin, b.seen()*min(b.requestRatio, 1)/float64(len(demand)))
+	}
 	for i := range demand {
 		demand[i] = float32(perBin)
 	}
 	return demand
+}
+
+// seen is the HTTP requests of the bins that ended, as far as they are known.
+func (b *bin) seen() (n float64) {
+	for _, of := range b.arrivals {
+		n += max(float64(of), 0)
+	}
+	return n
 }
 
 // arrivedLast is the engine requests of the last closed bin; last is the history's value. Before the ratio is known

@@ -37,7 +37,7 @@ func (l *lengths) add(d sample) {
 		l.Generated += d.generated
 	}
 	if tokens := d.wholeAnswers(); tokens > 0 {
-		l.Whole += tokens
+		l.Whole += min(tokens, d.ended*maxTokens)
 		l.Ended += d.ended
 	}
 	begun := d.begun()
@@ -81,10 +81,10 @@ func (l *lengths) hangUps() hangUps {
 	}
 	mean := min(l.Generated/l.Left, maxTokens)
 	if l.Ended <= assumedRequests || l.Ended > l.Finished/mostFinish {
-		whole := mean / (1 - share/2)
+		whole := max(mean/(1-share/2), 1)
 		return hangUps{share, whole, whole / 2}
 	}
-	whole := max(l.Whole/l.Ended, 1)
+	whole := min(max(l.Whole/l.Ended, 1), maxTokens)
 	cut := min(max((mean-(1-share)*whole)/share, 1), whole)
 	doubt := wholeError * (1 - share) / share
 	return hangUps{share, whole, whole/2 + (cut-whole/2)/(1+doubt*doubt)}

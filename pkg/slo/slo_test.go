@@ -871,6 +871,36 @@ func TestLengths_hangUps(t *testing.T) {
 	}
 }
 
+// TestLengths_hostile: a page whose gaps took no time, and one whose tokens stand still, leave
+// lengths that are numbers.
+func TestLengths_hostile(t *testing.T) {
+	for name, d := range map[string]sample{
+		"gaps in no time": {firsts: 100, finished: 20, firstSum: 100, prompt: 30_000, generated: 12_000, running: 40, runningBefore: 40,
+			gaps: 11_900, gapSum: 1e-305, ended: 20, endedSum: 140},
+		"no tokens": {firsts: 100, finished: 20, firstSum: 100, prompt: 30_000, generated: 0, running: 40, runningBefore: 40,
+			gaps: 11_900, gapSum: 350, ended: unknownCount, endedSum: unknownCount},
+	} {
+		l := newLengths()
+		for range 50 {
+			l.observe(&bin{samples: []sample{d}})
+		}
+		if h := l.hangUps(); !l.valid() || !(h.whole >= 1 && h.whole <= maxTokens && h.cut >= 0 && h.cut <= h.whole) {
+			t.Errorf("%s: %+v, valid %t: %+v", name, h, l.valid(), l)
+		}
+	}
+}
+
+// TestBin_demandOfAQueue: requests that give up in a queue never begin, and are demand all the same.
+func TestBin_demandOfAQueue(t *testing.T) {
+	b := closed(1000, 200, 0)
+	b.requestRatio, b.others = .95, true
+	calm := b.demand()[0]
+	b.queuedGain = 1
+	if got := b.demand()[0]; calm != 400 || got < 949 || got > 951 {
+		t.Errorf("%v engine requests in calm and %v with a queue, want 400 and 950", calm, got)
+	}
+}
+
 // TestLengths_ofRequestsThatBegan: the tokens of clients that hang up belong to requests, too.
 func TestLengths_ofRequestsThatBegan(t *testing.T) {
 	l := newLengths()
