@@ -26,10 +26,11 @@ func (st State) observeBegun(spec Spec, obs Observation) State {
 	return st
 }
 
-// firstTokens is the first tokens that the engines have counted, as far as they are known.
+// firstTokens is the first tokens that the engines have counted, as far as they are known; of an
+// engine that does not count them the requests that it has finished.
 func firstTokens(obs Observation) (sum Reading) {
 	for _, p := range obs.Pods {
-		if n := p.Totals.TTFT.Count.Within(slo.MaxTotal); p.Totals.Known && n.Known() {
+		if n := begun(p.Totals).Within(slo.MaxTotal); n.Known() {
 			sum += n
 		}
 	}

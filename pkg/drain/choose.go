@@ -31,7 +31,8 @@ func choose(pods []Pod, n int) (kept, victims []Pod) {
 
 // cheapest returns the index of the serving pod to give up first. Pods come in this order:
 // those that were released before; those with a gate, because the requests of a pod without
-// one are cut; those that are not the only one of their zone; then by the fewest open
+// one are cut; those whose open requests are known, because what nobody sees would be cut after
+// the time of a drain; those that are not the only one of their zone; then by the fewest open
 // requests, the fewest hits of the prefix cache, and the youngest.
 func cheapest(pods []Pod) int {
 	zones := map[string]int{}
@@ -45,8 +46,9 @@ func cheapest(pods []Pod) int {
 		if cmp.Or(
 			-cmp.Compare(number(a.Cost == ReleaseCost), number(b.Cost == ReleaseCost)),
 			cmp.Compare(number(a.Gate == None), number(b.Gate == None)),
+			cmp.Compare(number(math.IsNaN(a.Open)), number(math.IsNaN(b.Open))),
 			cmp.Compare(number(aloneInZone(a)), number(aloneInZone(b))),
-			cmp.Compare(unknownLast(a.Open), unknownLast(b.Open)),
+			cmp.Compare(a.Open, b.Open),
 			cmp.Compare(unknownLast(a.Hits), unknownLast(b.Hits)),
 			b.Created.Compare(a.Created),
 			cmp.Compare(a.Name, b.Name),
