@@ -100,6 +100,9 @@ func means(completions []engine.Completion) [3]float64 {
 
 func compare(run string, measured, simulated [3]float64) (rows []Row) {
 	for i, metric := range []string{"ttft", "tpot", "e2e"} {
+		if !(measured[i] > 0) { // a run of answers of one token has no tpot
+			continue
+		}
 		rows = append(rows, Row{run, metric, measured[i], simulated[i], simulated[i]/measured[i] - 1})
 	}
 	return rows

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
@@ -83,30 +84,52 @@ func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 		}
 	}
 	if perToken := meanPerToken(completions); perToken > slowestToken {
-		return nil, fmt.Errorf("%s: a token takes %v in the mean; the times of a run are seconds: divide them if these are milliseconds",
-			file, perToken.Round(time.Second))
+		return nil, fmt.Errorf("%s: a token takes %v on average; the times of a run are seconds: divide these by 1000 if they are milliseconds",
+			file, perToken.Round(100*time.Millisecond))
 	}
 	return completions, nil
 }
 
-// slowestToken is the mean time of a token that no engine takes.
-const slowestToken = 2 * time.Second
+// slowestToken is the mean time of a token above which the times of a run are not taken for
+// seconds: a model on CPUs takes about 1 s, and 5 ms of a quick GPU would be 5.
+const slowestToken = 4 * time.Second
 
 // meanPerToken is the mean time of a token after the first, 0 where no request has one.
 func meanPerToken(completions []engine.Completion) time.Duration {
 	took, tokens := 0.0, 0.0
 	for _, c := range completions {
-		took, tokens = took+float64(c.LastToken-c.FirstToken), tokens+float64(c.Output-1)
+		if c.Output > 1 {
+			took, tokens = took+float64(c.LastToken-c.FirstToken), tokens+float64(c.Output-1)
+		}
 	}
-	return time.Duration(took / max(tokens, 1))
+	if tokens == 0 {
+		return 0
+	}
+	return time.Duration(took / tokens)
 }
 
 // inWords says which field of JSON has a value of another kind.
 func inWords(err error) error {
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Field != "" {
-		return fmt.Errorf("%s is a %s; it must be a number, of tokens and sizes a whole one", wrong.Field, wrong.Value)
+		return fmt.Errorf("%s is a %s; it must be a %s", wrong.Field, wrong.Value, kindInWords(wrong.Type))
 	}
 	return err
+}
+
+// kindInWords names what a field of JSON takes.
+func kindInWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Float64:
+		return "number"
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Slice, reflect.Map, reflect.Struct:
+		return "list or object"
+	default:
+		return "whole number"
+	}
 }
 
 // longestRun is what an engine can simulate.

@@ -16,7 +16,7 @@ func TestReadRecordings_strangeFiles(t *testing.T) {
 		{"CRLF", strings.ReplaceAll(good, "\n", "\r\n"), "{}\r\n", ""},
 		{"empty", "", "", "run.jsonl: no requests"},
 		{"a string", good + strings.Replace(good, "300", `"300"`, 1), "", "run.jsonl:2: input_toks is a string; it must be a number"},
-		{"half a token", strings.Replace(good, "21", "21.5", 1), "", "run.jsonl:1: output_toks is a number 21.5; it must be a number, of tokens and sizes a whole one"},
+		{"half a token", strings.Replace(good, "21", "21.5", 1), "", "run.jsonl:1: output_toks is a number 21.5; it must be a whole number"},
 		{"NaN", strings.Replace(good, "50.1", "NaN", 1), "", "run.jsonl:1: invalid character 'N'"},
 		{"no time", strings.Replace(good, "50.1", "null", 1), "", "run.jsonl:1: first_token_ts is missing or out of range"},
 		{"the last token before the first", strings.Replace(good, "50.5", "50", 1), "", "run.jsonl:1: first_token_ts must not be before queued_ts"},

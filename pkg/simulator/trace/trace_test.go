@@ -116,7 +116,7 @@ func TestRead_refuses(t *testing.T) {
 		{"t_s,rpm,rpm\n1,2,3\n2,2,3\n", Options{}, `f: line 1: two columns are named "rpm"`},
 		{"[{\"timestamp\": 1}]", Options{}, "f: line 1: a JSON array; write one object a line: jq -c '.[]' FILE"},
 		{`{"timestamp": "1", "input_length": 1, "output_length": 1}`, Options{}, "f: line 1, timestamp: it is a string; it must be a number"},
-		{`{"timestamp": 1, "input_length": 1.5, "output_length": 1}`, Options{}, "f: line 1, input_length: it is a number 1.5; it must be a number, of tokens a whole one"},
+		{`{"timestamp": 1, "input_length": 1.5, "output_length": 1}`, Options{}, "f: line 1, input_length: it is a number 1.5; it must be a whole number"},
 		{`{"timestamp": 1, "input_length": 1, "output_length": null}`, Options{}, "f: line 1, output_length: missing"},
 		{`{"timestamp": 1, "input_length": 1073741825, "output_length": 1}`, Options{}, "f: line 1, input_length: missing or out of range"},
 		{azure + "1700000000000,1,1\n", Options{}, `f: line 4, TIMESTAMP: "1700000000000"; it must be seconds, or a date like 2023-11-16 18:15:46.68; a number as large as this is milliseconds or less`},
