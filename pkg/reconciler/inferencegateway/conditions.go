@@ -144,7 +144,8 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		}
 		if !r.available(o.GetNamespace(), o.GetName()) {
 			return condition(kind, metav1.ConditionUnknown, "Deploying",
-				fmt.Sprintf("Deployment %s is not available: %s %s", o.GetName(), r.whyNot(o.GetNamespace(), o.GetName()), withoutPicker(plan)))
+				fmt.Sprintf("Deployment %s is not available: %s. %s", o.GetName(),
+					strings.TrimSuffix(r.whyNot(o.GetNamespace(), o.GetName()), "."), r.meanwhile(plan, o)))
 		}
 		names = append(names, o.GetName())
 	}
@@ -155,6 +156,23 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 		return condition(kind, metav1.ConditionUnknown, "NoEndpointPicker", "No endpoint picker is deployed; see the other conditions.")
 	}
 	return condition(kind, metav1.ConditionTrue, "Available", "Available: "+strings.Join(names, ", ")+".")
+}
+
+// meanwhile says what clients see while a Deployment of the plan is not available.
+func (r *Reconciler) meanwhile(plan manifest.Plan, away manifest.Object) string {
+	isOf := func(o manifest.Object) bool { return o.Unstructured == away.Unstructured }
+	isLive := func(o manifest.Object) bool {
+		res, ok := resourceOf(o.GroupVersionKind())
+		return ok && o.Stage == manifest.StageRoute && r.watches.get(res.GroupVersionResource, o.GetNamespace(), o.GetName()) != nil
+	}
+	switch {
+	case !slices.ContainsFunc(plan.Objects, isLive):
+		return "The route waits for it."
+	case slices.ContainsFunc(plan.Gateway, isOf):
+		return "Without it the gateway answers requests that are routed by model with an error, 5xx."
+	default:
+		return withoutPicker(plan)
+	}
 }
 
 // withoutPicker says what clients see of a route that serves while no picker answers.
