@@ -387,7 +387,7 @@ func TestDrainRollout(t *testing.T) {
 func TestDrainRolloutOfEight(t *testing.T) {
 	onlyInFull(t)
 	s := drainableService(t, "eight")
-	s.annotations[autoscalingPrefix+"min-scale"] = "8"
+	s.annotations[autoscalingPrefix+"min-scale"], s.annotations[autoscalingPrefix+"max-scale"] = "8", "16"
 	s.rollOut(s.startDrainable(), &streams{atLeast: 40 * time.Second})
 }
 
