@@ -163,7 +163,8 @@ func (r *Reconciler) meanwhile(plan manifest.Plan, away manifest.Object) string 
 	isOf := func(o manifest.Object) bool { return o.Unstructured == away.Unstructured }
 	isLive := func(o manifest.Object) bool {
 		res, ok := resourceOf(o.GroupVersionKind())
-		return ok && o.Stage == manifest.StageRoute && r.watches.get(res.GroupVersionResource, o.GetNamespace(), o.GetName()) != nil
+		return ok && o.Stage == manifest.StageRoute &&
+			r.watches.get(res.GroupVersionResource, o.GetNamespace(), o.GetName()) != nil
 	}
 	switch {
 	case !slices.ContainsFunc(plan.Objects, isLive):
