@@ -168,10 +168,17 @@ func (a *arrivals) engineBins(b *bin, bins []float32) []float32 {
 // engineCounts is the engine requests of each bin that ended, by the engines' own count.
 func (b *bin) engineCounts() []float32 {
 	perBin := float32(unknownCount)
-	if engine, known := b.engineRequests(); known {
-		perBin = float32(max(engine+b.queuedGain, 0) / float64(len(b.arrivals)))
+	if n, known := b.enginePerBin(1); known {
+		perBin = float32(n)
 	}
 	return slices.Repeat([]float32{perBin}, min(len(b.arrivals), keptEngineBins))
+}
+
+// enginePerBin is the engines' own count of requests for one of the bins that ended, with ratio engine
+// requests for each HTTP request by which the queues outside grew.
+func (b *bin) enginePerBin(ratio float64) (requests float64, known bool) {
+	engine, known := b.engineRequests()
+	return max(engine+b.queuedGain*ratio, 0) / float64(len(b.arrivals)), known
 }
 
 // demand is the engine requests of each bin that ended. Where HTTP requests are other
@@ -183,12 +190,11 @@ func (b *bin) demand() []float32 {
 		return b.arrivals
 	}
 	demand := slices.Clone(b.arrivals)
-	engine, known := b.engineRequests()
+	perBin, known := b.enginePerBin(b.requestRatio)
 	if !known {
 		convert(demand, b.requestRatio)
 		return demand
 	}
-	perBin := max(engine+b.queuedGain*b.requestRatio, 0) / float64(len(demand))
 	if b.others && !b.calm() {
 		perBin = max(perBin, b.seen()*min(b.requestRatio, 1)/float64(len(demand)))
 	}
@@ -210,11 +216,11 @@ func (b *bin) seen() (n float64) {
 // it is the smaller of the history's HTTP requests and the engines' own count: a load set too high
 // would overstate the capacity for half an hour.
 func (b *bin) arrivedLast(last float64) float64 {
-	engine, known := b.engineRequests()
+	perBin, known := b.enginePerBin(1)
 	if !known || !math.IsNaN(b.requestRatio) {
 		return last
 	}
-	return min(last, max(engine+b.queuedGain, 0)/float64(len(b.arrivals)))
+	return min(last, perBin)
 }
 
 // convert makes engine requests of HTTP requests.
