@@ -160,16 +160,11 @@ func (r *Reconciler) pickerCondition(b bound, plan manifest.Plan) metav1.Conditi
 
 // meanwhile says what clients see while a Deployment of the plan is not available.
 func (r *Reconciler) meanwhile(plan manifest.Plan, away manifest.Object) string {
-	isOf := func(o manifest.Object) bool { return o.Unstructured == away.Unstructured }
-	isLive := func(o manifest.Object) bool {
-		res, ok := resourceOf(o.GroupVersionKind())
-		return ok && o.Stage == manifest.StageRoute &&
-			r.watches.get(res.GroupVersionResource, o.GetNamespace(), o.GetName()) != nil
-	}
+	isLiveRoute := func(o manifest.Object) bool { return o.Stage == manifest.StageRoute && r.cached(o) != nil }
 	switch {
-	case !slices.ContainsFunc(plan.Objects, isLive):
+	case !slices.ContainsFunc(plan.Objects, isLiveRoute):
 		return "The route waits for it."
-	case slices.ContainsFunc(plan.Gateway, isOf):
+	case away.Ownership == manifest.GatewayWide: // the body-based router
 		return "Without it the gateway answers requests that are routed by model with an error, 5xx."
 	default:
 		return withoutPicker(plan)

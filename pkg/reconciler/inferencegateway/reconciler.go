@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -333,10 +334,18 @@ func (r *Reconciler) notYet(b bound, plan manifest.Plan, obj manifest.Object) *m
 
 // current is true for an object that is as it should be.
 func (r *Reconciler) current(b bound, obj manifest.Object) bool {
-	res, ok := resourceOf(obj.GroupVersionKind())
-	live := r.watches.get(res.GroupVersionResource, obj.GetNamespace(), obj.GetName())
+	live := r.cached(obj)
 	want, err := b.decorate(obj)
-	return ok && err == nil && live != nil && upToDate(want, live)
+	return err == nil && live != nil && upToDate(want, live)
+}
+
+// cached is an object of a plan as the cluster has it, by the watches; nil where it is not there.
+func (r *Reconciler) cached(obj manifest.Object) *unstructured.Unstructured {
+	res, ok := resourceOf(obj.GroupVersionKind())
+	if !ok {
+		return nil
+	}
+	return r.watches.get(res.GroupVersionResource, obj.GetNamespace(), obj.GetName())
 }
 
 // pickerService reports whether the Service of an external picker exists.

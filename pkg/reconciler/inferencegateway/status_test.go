@@ -9,6 +9,7 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
+	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 )
 
 // A message that the CRD would refuse is cut: the status is written all the same.
@@ -20,6 +21,33 @@ func TestDated_messageFitsTheCRD(t *testing.T) {
 		if len(got) < maxMessage-utf8.UTFMax || len(got) > maxMessage || !utf8.ValidString(got) {
 			t.Errorf("%d bytes, valid %t", len(got), utf8.ValidString(got))
 		}
+	})
+}
+
+// Before the first route, and while only the body-based router is away, EndpointPickerReady says so.
+func TestReconcile_whatWaitsForADeployment(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		d, err := binding.ParseDefaults(map[string]string{"body-based-router": "managed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.r.defaults = func() *binding.Defaults { return &d }
+		c.service("qwen", with(map[string]string{inference.ModelKey: "qwen"}))
+		expect := func(want string) {
+			t.Helper()
+			c.reconcile("qwen")
+			if got := c.condition("qwen", inference.ConditionEndpointPickerReady).Message; !strings.Contains(got, want) || strings.Contains(got, "FailOpen") {
+				t.Errorf("EndpointPickerReady: %s; want %q", got, want)
+			}
+		}
+		expect("The route waits for it.")
+		c.settle("qwen")
+		for _, o := range c.list(deployments) {
+			if strings.HasSuffix(o.GetName(), "-bbr") {
+				c.set(deployments, o.GetName(), func(o map[string]any) { delete(o, "status") })
+			}
+		}
+		expect("routed by model with an error")
 	})
 }
 
