@@ -22,7 +22,7 @@ func setClass(r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	if err := decode(r.Object.Raw, &service); err != nil {
 		return broken(fmt.Errorf("a Knative Service: %w", err))
 	}
-	if deleted(service.Metadata) || !binding.Asked(service.annotations()) || service.class() != "" {
+	if deleted(service.Metadata) || !binding.Asked(service.Metadata.annotations()) || service.class() != "" {
 		return allow()
 	}
 	if r.Operation == admissionv1.Update {

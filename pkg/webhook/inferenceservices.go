@@ -33,7 +33,7 @@ func kserveClass(own func() *config.Config) admit {
 			return allow()
 		}
 		if r.Operation == admissionv1.Update {
-			if err := decode(r.OldObject.Raw, &old); err != nil || old.annotations()[classKey] != autoscaling.Class {
+			if err := decode(r.OldObject.Raw, &old); err != nil || old.Metadata.annotations()[classKey] != autoscaling.Class {
 				return allow()
 			}
 		}
@@ -70,22 +70,15 @@ func (n *notes) UnmarshalJSON(raw []byte) error {
 	return bounded(raw, (*map[string]string)(n))
 }
 
-func (i *inferenceServiceHead) annotations() map[string]string {
-	if i.Metadata == nil {
-		return nil
-	}
-	return i.Metadata.Annotations
-}
-
 // namesClass reports whether the InferenceService or one of its components names a class.
 func (i *inferenceServiceHead) namesClass() bool {
 	all := []map[string]string{
-		i.annotations(), i.Spec.Predictor.Annotations, i.Spec.Transformer.Annotations, i.Spec.Explainer.Annotations,
+		i.Metadata.annotations(), i.Spec.Predictor.Annotations, i.Spec.Transformer.Annotations, i.Spec.Explainer.Annotations,
 	}
 	return slices.ContainsFunc(all, func(of map[string]string) bool { return of[classKey] != "" })
 }
 
 // byKnative reports whether KServe may make a Knative Service of the InferenceService.
 func (i *inferenceServiceHead) byKnative() bool {
-	return slices.Contains([]string{"", "Knative", "Serverless"}, i.annotations()[deploymentModeKey])
+	return slices.Contains([]string{"", "Knative", "Serverless"}, i.Metadata.annotations()[deploymentModeKey])
 }

@@ -87,6 +87,14 @@ func (m *metadata) UnmarshalJSON(raw []byte) error {
 	return bounded(raw, (*plain)(m))
 }
 
+// annotations returns the annotations of an object that may have no metadata.
+func (m *metadata) annotations() map[string]string {
+	if m == nil {
+		return nil
+	}
+	return m.Annotations
+}
+
 // tree returns the part of the object that patches change, null where it is absent.
 func (m *metadata) tree() map[string]any {
 	tree := map[string]any{}
@@ -143,13 +151,6 @@ type serviceHead struct {
 	} `json:"spec"`
 }
 
-func (s *serviceHead) annotations() map[string]string {
-	if s.Metadata == nil {
-		return nil
-	}
-	return s.Metadata.Annotations
-}
-
 func (s *serviceHead) template() *metadata {
 	if s.Spec == nil || s.Spec.Template == nil || s.Spec.Template.Metadata == nil {
 		return nil
@@ -158,10 +159,7 @@ func (s *serviceHead) template() *metadata {
 }
 
 func (s *serviceHead) class() string {
-	if t := s.template(); t != nil {
-		return t.Annotations[classKey]
-	}
-	return ""
+	return s.template().annotations()[classKey]
 }
 
 // tree returns the part of the Service that patches change.
