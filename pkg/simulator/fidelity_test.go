@@ -191,3 +191,11 @@ func FuzzRecorded(f *testing.F) {
 		}
 	})
 }
+
+// A run whose answers have one token has no time per further token, and no row for one: JSON has no NaN.
+func TestCompare_withoutFurtherTokens(t *testing.T) {
+	rows := compare("run", [3]float64{0.5, 0, 0.5}, [3]float64{1, 0, 1})
+	if len(rows) != 2 || rows[0] != (Row{"run", "ttft", 0.5, 1, 1}) || rows[1] != (Row{"run", "e2e", 0.5, 1, 1}) {
+		t.Errorf("%+v, want ttft and e2e alone", rows)
+	}
+}

@@ -10,11 +10,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"reflect"
 	"slices"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/trace"
 )
 
 // recordedRequest is a line of real_*.jsonl. ArrivalTime is on the client's
@@ -58,7 +58,7 @@ func readRecorded(file string) ([]engine.Completion, error) {
 
 func parseRecorded(file string, raw []byte) ([]engine.Completion, error) {
 	var requests []recordedRequest
-	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))))
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(raw, []byte(trace.ByteOrderMark))))
 	lines.Buffer(nil, 16<<20) // some recorders write every token
 	for n := 1; lines.Scan(); n++ {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
@@ -111,25 +111,9 @@ func meanPerToken(completions []engine.Completion) time.Duration {
 // inWords says which field of JSON has a value of another kind.
 func inWords(err error) error {
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Field != "" {
-		return fmt.Errorf("%s is a %s; it must be a %s", wrong.Field, wrong.Value, kindInWords(wrong.Type))
+		return fmt.Errorf("%s is a %s; it must be a %s", wrong.Field, wrong.Value, trace.KindInWords(wrong.Type))
 	}
 	return err
-}
-
-// kindInWords names what a field of JSON takes.
-func kindInWords(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Float64:
-		return "number"
-	case reflect.String:
-		return "text"
-	case reflect.Bool:
-		return "boolean"
-	case reflect.Slice, reflect.Map, reflect.Struct:
-		return "list or object"
-	default:
-		return "whole number"
-	}
 }
 
 // longestRun is what an engine can simulate.
@@ -209,7 +193,7 @@ func readMeta(file string) (m meta, err error) {
 		return meta{}, nil
 	}
 	if err == nil {
-		err = inWords(json.Unmarshal(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), &m))
+		err = inWords(json.Unmarshal(bytes.TrimPrefix(raw, []byte(trace.ByteOrderMark)), &m))
 	}
 	if err == nil {
 		err = m.validate()

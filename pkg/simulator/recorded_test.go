@@ -20,6 +20,8 @@ func TestReadRecordings_strangeFiles(t *testing.T) {
 		{"NaN", strings.Replace(good, "50.1", "NaN", 1), "", "run.jsonl:1: invalid character 'N'"},
 		{"no time", strings.Replace(good, "50.1", "null", 1), "", "run.jsonl:1: first_token_ts is missing or out of range"},
 		{"the last token before the first", strings.Replace(good, "50.5", "50", 1), "", "run.jsonl:1: first_token_ts must not be before queued_ts"},
+		{"answers of one token", strings.Repeat(strings.NewReplacer("21", "1", "50.5", "50.105").Replace(good), 600), "", ""},
+		{"an engine of 3 s a token", strings.Replace(good, "50.5", "110.1", 1), "", ""},
 		{"milliseconds", strings.NewReplacer("1000", "1000000", "50.1", "50100", "50.5", "50500", ":50,", ":50000,").Replace(good), "",
 			"run.jsonl: a token takes 20s on average; the times of a run are seconds"},
 		{"a meta file that is cut", good, "{", "run.meta.json: unexpected end of JSON input"},

@@ -29,7 +29,7 @@ func tables() map[string]table {
 
 // detect returns the format by the first line, without consuming it.
 func detect(in *bufio.Reader, o Options) (string, error) {
-	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
+	if bom, _ := in.Peek(3); string(bom) == ByteOrderMark {
 		in.Discard(3) // cannot fail: they are in the buffer
 	}
 	if err := packed(in); err != nil {

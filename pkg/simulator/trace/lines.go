@@ -55,23 +55,11 @@ func readLines(in *bufio.Reader) Requests {
 	}
 }
 
-// wants is what a field takes.
-func wants(field string) string {
-	switch field {
-	case "timestamp":
-		return "number"
-	case "hash_ids":
-		return "list of whole numbers"
-	default:
-		return "whole number"
-	}
-}
-
 func parseLine(raw []byte) (Request, error) {
 	var l line
 	err := json.Unmarshal(raw, &l)
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && wrong.Field != "" {
-		return Request{}, fmt.Errorf("%s: it is a %s; it must be a %s", wrong.Field, wrong.Value, wants(wrong.Field))
+		return Request{}, fmt.Errorf("%s: it is a %s; it must be a %s", wrong.Field, wrong.Value, KindInWords(wrong.Type))
 	}
 	if err != nil {
 		return Request{}, fmt.Errorf("not a JSON object of a request: %w", err)
