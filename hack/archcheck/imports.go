@@ -65,6 +65,7 @@ func architecture() []rule {
 		{pkg: "pkg/terminating", never: []string{"k8s.io/api/", "k8s.io/client-go"}, why: "it asks queue-proxies and knows no cluster"},
 		{pkg: "pkg/handover", pure: true, why: "values in, decision out"},
 		{pkg: "pkg/liveness", pure: true, why: "beats in, standstills out"},
+		{pkg: "pkg/liveness/livenesstest", repo: []string{"pkg/liveness"}, never: kubernetes, why: "for tests alone"},
 		{pkg: "pkg/servingcert", repo: []string{"pkg/liveness"}, why: "a certificate in a Secret"},
 		{pkg: "pkg/metricsapi", repo: []string{"pkg/decider", "pkg/liveness", "pkg/servingcert"}, why: "it serves a view and knows no collector"},
 		{pkg: "pkg/metricsapi/samples", repo: []string{"pkg/collector", "pkg/decider", "pkg/metricsapi"}, never: kubernetes, why: "names and units of what is published"},

@@ -22,7 +22,7 @@ type Monitor struct {
 	queues []*Queue
 }
 
-// span is the time that a loop has: it stands still when it takes longer.
+// span is when a round of a loop began and how long it may take.
 type span struct {
 	began   time.Time
 	allowed time.Duration

@@ -47,7 +47,7 @@ func TestBegin(t *testing.T) {
 	})
 }
 
-// Every loop that stands still is named, and nobody needs a Monitor.
+// The error of Check names every loop that hangs. A nil Monitor reports none.
 func TestCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New()

@@ -14,6 +14,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness/livenesstest"
 )
 
 // silentSecrets are those of an API server that keeps the connection and does not answer; a
@@ -47,13 +48,7 @@ func TestRun_standstill(t *testing.T) {
 			secrets := silentSecrets{fake.NewClientset().CoreV1().Secrets(testNamespace), tt.deaf}
 			alive := liveness.New()
 			go New(secrets, testSecret, testHost, slog.New(slog.DiscardHandler)).Run(ctx, alive)
-			for range 10 * 60 { // ten minutes of probes
-				if err := alive.Check(30 * time.Second); err != nil && tt.want == "" {
-					t.Fatalf("%s: %v, want no error", tt.name, err)
-				}
-				time.Sleep(time.Second)
-			}
-			if err := alive.Check(30 * time.Second); tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			if _, err := livenesstest.Probe(alive, 30*time.Second, 10*time.Minute); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 			}
 			cancel()

@@ -16,36 +16,16 @@ import (
 	"knative.dev/pkg/logging"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness/livenesstest"
 )
 
 const standstill = 30 * time.Second
-
-// silent is an API server that keeps the connection and does not answer.
-type silent struct{ asked atomic.Int32 }
-
-func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.asked.Add(1)
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
-// probes checks once a second, and returns the first error and when it came.
-func probes(alive *liveness.Monitor, during time.Duration) (after time.Duration, err error) {
-	begun := time.Now()
-	for time.Since(begun) < during {
-		time.Sleep(time.Second)
-		if err := alive.Check(standstill); err != nil {
-			return time.Since(begun), err
-		}
-	}
-	return during, nil
-}
 
 // The CA bundles are written by a queue that never hangs on a silent API server, and whose
 // reconciliation is seen when it hangs on anything else.
 func TestBundles_standstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &silent{}
+		api := &livenesstest.SilentServer{}
 		kube, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: "http://cluster"}, &http.Client{Transport: api})
 		if err != nil {
 			t.Fatal(err)
@@ -61,11 +41,11 @@ func TestBundles_standstill(t *testing.T) {
 		c.queue.Follow(s.impl.WorkQueue().Len)
 		go s.enqueueRegularly(ctx)
 		go func() { _ = s.impl.Run(ctx) }()
-		if after, err := probes(alive, time.Hour); err != nil || api.asked.Load() < 10 {
-			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.asked.Load())
+		if after, err := livenesstest.Probe(alive, standstill, time.Hour); err != nil || api.Asked.Load() < 10 {
+			t.Errorf("a silent API server: %v after %v and %d requests, want no error", err, after, api.Asked.Load())
 		}
 		authority.hangs.Store(true)
-		after, err := probes(alive, time.Hour)
+		after, err := livenesstest.Probe(alive, standstill, time.Hour)
 		if err == nil || !strings.Contains(err.Error(), "the work on ours/"+Name+" of the queue "+bundlesQueue) {
 			t.Errorf("a reconciliation that hangs: %v after %v, want the key", err, after)
 		}
@@ -107,13 +87,13 @@ func TestHandler_standstill(t *testing.T) {
 			t.Fatal(err)
 		}
 		go ask(h, "/x", `{"request": {"uid": "u1", "operation": "CREATE", "object": {}}}`)
-		after, err := probes(alive, time.Minute)
+		after, err := livenesstest.Probe(alive, standstill, time.Minute)
 		if err == nil || !strings.Contains(err.Error(), "a review of /x has not ended") || after != standstill+time.Second {
 			t.Errorf("%v after %v, want the review after 31s", err, after)
 		}
 		close(hang)
 		synctest.Wait()
-		if _, err := probes(alive, time.Hour); err != nil {
+		if _, err := livenesstest.Probe(alive, standstill, time.Hour); err != nil {
 			t.Errorf("after its end: %v", err)
 		}
 	})

@@ -15,29 +15,19 @@ import (
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/binding"
 	"github.com/knative-inference/autoscaler-adapter/pkg/liveness"
+	"github.com/knative-inference/autoscaler-adapter/pkg/liveness/livenesstest"
 	"github.com/knative-inference/autoscaler-adapter/pkg/reconciler/inferencegateway/manifest"
 )
 
 const standstill = 30 * time.Second
 
-// silent is an API server that keeps the connection and does not answer.
-type silent struct{}
-
-func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
-// stuck probes once a second, and returns the first error and after which time.
+// stuck is the first error of a Monitor in words, and the time until then.
 func stuck(alive *liveness.Monitor, during time.Duration) (why string, after time.Duration) {
-	begun := time.Now()
-	for time.Since(begun) < during {
-		time.Sleep(time.Second)
-		if err := alive.Check(standstill); err != nil {
-			return err.Error(), time.Since(begun)
-		}
+	after, err := livenesstest.Probe(alive, standstill, during)
+	if err != nil {
+		why = err.Error()
 	}
-	return "", during
+	return why, after
 }
 
 // Work on a Service that waits for a silent API server ends at its own deadline; work that hangs
@@ -47,7 +37,7 @@ func TestReconcile_standstill(t *testing.T) {
 		alive := liveness.New()
 		c.r.queue = alive.Queue(queueName)
 		c.r.queue.Follow(func() int { return 1 })
-		client, err := dynamic.NewForConfigAndClient(&rest.Config{Host: "http://cluster"}, &http.Client{Transport: silent{}})
+		client, err := dynamic.NewForConfigAndClient(&rest.Config{Host: "http://cluster"}, &http.Client{Transport: &livenesstest.SilentServer{}})
 		if err != nil {
 			t.Fatal(err)
 		}
