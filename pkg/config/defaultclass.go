@@ -26,8 +26,8 @@ func (c *Config) ClassIn(namespace string) string {
 	return c.Class
 }
 
-// parseClass reads both keys. A pattern is one of path.Match; a namespace has no slash, so
-// a star stands for any text.
+// parseClass reads both keys. Patterns are those of path.Match. A namespace has no slash, so *
+// matches any text.
 func (c *Config) parseClass(data map[string]string) error {
 	if v, given := data[classKey]; given {
 		c.Class = strings.TrimSpace(v)

@@ -15,9 +15,9 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// carried is what each entry of a file carries: spec20+state, its spec with the largest number of replicas and its
-// state; 0 is neither.
-func carried(t *testing.T, path string) (text string) {
+// contents describes each entry of a file: spec20+state for an entry with a spec of max-scale 20 and
+// a state, 0 for an entry with neither.
+func contents(t *testing.T, path string) (text string) {
 	t.Helper()
 	for e, err := range Open(path) {
 		if err != nil {
@@ -39,7 +39,7 @@ func carried(t *testing.T, path string) (text string) {
 
 // The first entry of a revision has its spec and state; later ones have a spec only where it changed.
 // What JSON cannot hold is left out, and the revision begins anew after it, as it does after Forget.
-func TestWriter_whatEntriesCarry(t *testing.T) {
+func TestWriter_entries(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.gz")
 	w, err := Create(path, "test", 1<<30)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestWriter_whatEntriesCarry(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "spec20+state 0 spec20+state spec12 spec12+state 0 spec20+state 0"
-	if got := carried(t, path); got != want {
+	if got := contents(t, path); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

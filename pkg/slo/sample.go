@@ -56,8 +56,9 @@ func (d sample) lateFirstTokens(bound float64) float64 {
 	return above(d.firsts, d.firstTokensBelowLower, d.firstTokensBelowUpper, d.bucketPosition)
 }
 
-// above is the share of n observations above a bound, of which so many are not above the edges of the
-// bucket that has the bound at a position.
+// above is the share of n observations that are above a bound. belowLower and belowUpper are the
+// cumulative counts at the two edges of the bucket with the bound, position is where in this bucket the
+// bound lies, 0 at the lower edge and 1 at the upper.
 func above(n, belowLower, belowUpper, position float64) float64 {
 	aboveLower, aboveUpper := max(1-belowLower/n, 0), max(1-belowUpper/n, 0)
 	aboveUpper = max(aboveUpper, aboveLower*minAboveUpper)

@@ -354,7 +354,7 @@ func TestDrainOverAKilledLeader(t *testing.T) {
 	waitBothReplicas(t)
 }
 
-// The activator carries streams and is restarted in the middle of a drain.
+// Streams go through the activator, and the activator is restarted while pods drain: no stream ends.
 func TestDrainOverARestartedActivator(t *testing.T) {
 	onlyInFull(t)
 	s := drainableService(t, "carried")

@@ -20,8 +20,8 @@ type drained struct {
 	used time.Duration
 }
 
-// drainUnused is how long a drain is remembered that nobody asks for; while pods drain they
-// are looked at every second.
+// drainUnused is how long a drain is remembered that nobody asks for. The reconciler asks every
+// second while a pod drains.
 const drainUnused = time.Minute
 
 // lasting is for how long a pod has been draining whose gate was closed at the wall clock's

@@ -31,7 +31,7 @@ type start struct {
 	// asleep is true for a routed revision that went to zero, where it stays until a
 	// request comes.
 	asleep bool
-	// unrouted is true for a revision that had no route when it was last looked at. Some of
+	// unrouted is true for a revision that had no route at the last reconciliation. Some of
 	// its pods may be given up already.
 	unrouted bool
 }
