@@ -442,10 +442,13 @@ func TestDrainEvictedPods(t *testing.T) {
 	r.waitPods(settle, 4)
 }
 
+// evict evicts a pod. Once more is as good as once: Kubernetes lets a pod that ends be evicted again.
 func evict(t *testing.T, p corev1.Pod) error {
 	t.Helper()
-	return cluster.kube.PolicyV1().Evictions(p.Namespace).Evict(t.Context(),
-		&policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}})
+	return againIfSlow(t, func() error {
+		return cluster.kube.PolicyV1().Evictions(p.Namespace).Evict(t.Context(),
+			&policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}})
+	})
 }
 
 // waitEvictable waits until Kubernetes lets n pods of the revision be evicted.
