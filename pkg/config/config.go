@@ -159,15 +159,22 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%s: max-scale-default = %d, must be 0 (no bound) or more", Name, c.MaxScale)
 	}
 	for _, d := range configured() {
-		maxValue := cmp.Or(d.Target.Max, decider.MaxTarget)
-		if v := c.Targets[d.Metric]; !(v > 0 && v <= maxValue) {
-			return fmt.Errorf("%s: %s = %v, must be in (0, %g]", Name, d.ConfigKey(), v, maxValue)
+		if v, r := c.Targets[d.Metric], d.Target; !(v > 0 && v >= r.Min && v <= cmp.Or(r.Max, decider.MaxTarget)) {
+			return fmt.Errorf("%s: %s = %v, must be in %s%s", Name, d.ConfigKey(), v, rangeOf(r), anotherUnit(v, r))
 		}
 	}
 	if err := checkDefaultMetric(c.Metric); err != nil {
 		return err
 	}
 	return c.validateSLO()
+}
+
+// rangeOf is where the default target of a metric may lie.
+func rangeOf(r decider.TargetRule) string {
+	if r.Min == 0 {
+		return fmt.Sprintf("(0, %g]", cmp.Or(r.Max, decider.MaxTarget))
+	}
+	return fmt.Sprintf("[%g, %g] %s", r.Min, r.Max, r.Unit)
 }
 
 func (c *Config) validateSLO() error {

@@ -45,6 +45,15 @@ func TestFromMap_everyKey(t *testing.T) {
 	}
 }
 
+// A share of 1 as the cluster's default would ask for a hundred times the replicas, as it
+// would in the annotation.
+func TestFromMap_unitMistake(t *testing.T) {
+	_, err := FromMap(map[string]string{"kv-cache-usage-percent-target-default": "0.7"})
+	if err == nil || !strings.Contains(err.Error(), "[2, 100] percent; 0.7 looks like a share of 1") {
+		t.Errorf("error %v does not name the unit", err)
+	}
+}
+
 func TestFromMap_refused(t *testing.T) {
 	f := func(key, value string) {
 		t.Helper()
@@ -70,7 +79,7 @@ func TestFromMap_refused(t *testing.T) {
 	for _, value := range []string{"", "0s", "-5m", "15"} {
 		f("startup-deadline", value)
 	}
-	for _, value := range []string{"0", "-1", "100.1", "NaN", "Inf", "70%"} {
+	for _, value := range []string{"0", "-1", "0.7", "1.99", "100.1", "NaN", "Inf", "70%"} {
 		f("kv-cache-usage-percent-target-default", value)
 	}
 	for _, value := range []string{"0", "-1", "1e10", "NaN", "Inf", "five"} {
@@ -110,7 +119,7 @@ func TestExample_isTheDefaults(t *testing.T) {
 		changed := map[string]string{key: map[string]string{"early-panic": "false", "startup-deadline": "1m",
 			"slo-ttft-default": "1m", "slo-itl-default": "1m", "startup-time-default": "1m", "max-scale-default": "3",
 			"default-class": autoscaling.Class, "default-class-namespaces": "team-*",
-			"default-metric": "concurrency", "register-metrics-api": "false"}[key]}
+			"default-metric": "concurrency", "register-metrics-api": "false", "kv-cache-usage-percent-target-default": "50"}[key]}
 		if changed[key] == "" {
 			changed[key] = "0.5"
 		}

@@ -83,10 +83,15 @@ func checkTarget(key string, t target) error {
 	if r.Unit != "" {
 		text += " " + r.Unit
 	}
-	if t.Value > 0 && t.Value < minValue && r.SmallerIs != "" {
-		text += fmt.Sprintf("; %v looks like %s", t.Value, r.SmallerIs)
+	return errors.New(text + anotherUnit(t.Value, r))
+}
+
+// anotherUnit says what a target below the metric's range most likely is.
+func anotherUnit(v float64, r decider.TargetRule) string {
+	if v > 0 && v < r.Min && r.SmallerIs != "" {
+		return fmt.Sprintf("; %v looks like %s", v, r.SmallerIs)
 	}
-	return errors.New(text)
+	return ""
 }
 
 func metricNames() (names []string) {
