@@ -25,7 +25,7 @@ func TestRun_dirty(t *testing.T) {
 	for seed := range uint64(20) {
 		var text [2]string
 		for i := range text {
-			r, err := Run(dirty(seed), trace.Aborted(conversations(2000, seed), .3, seed), newWalk(t, seed))
+			r, err := Run(dirty(seed), trace.Aborted(conversations(2000, seed), .3, 1, seed), newWalk(t, seed))
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
@@ -58,7 +58,7 @@ func TestRun_dirtIsForEveryPolicyAlike(t *testing.T) {
 		cfg := dirty(11)
 		cfg.Hide = []string{"gaps"}
 		var b strings.Builder
-		if _, err := Run(cfg, trace.Aborted(conversations(500, 1), .3, 1), p(&b)); err != nil {
+		if _, err := Run(cfg, trace.Aborted(conversations(500, 1), .3, 1, 1), p(&b)); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
@@ -75,7 +75,7 @@ func TestRun_aborted(t *testing.T) {
 	run := func(share float64) Result {
 		cfg := NewConfig()
 		cfg.Warmup = 0
-		r, err := Run(cfg, trace.Aborted(synthetic(t, "ramp", trace.Options{Seed: 1, To: 20 * time.Minute}), share, 1), staticPolicy(8))
+		r, err := Run(cfg, trace.Aborted(synthetic(t, "ramp", trace.Options{Seed: 1, To: 20 * time.Minute}), share, 1, 1), staticPolicy(8))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,6 +112,22 @@ func TestFleet_otherRequests(t *testing.T) {
 	}
 	if p := o.Pods[0]; p.Running != 0 || p.Totals.Finished != 0 || p.Totals.PromptTokens != 0 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestFleet_otherRequestsInBursts: they come for the first 20 s of every five minutes, and not between.
+func TestFleet_otherRequestsInBursts(t *testing.T) {
+	f := fleetOf(t, 1, func(c *Config) { c.OtherRequests, c.OtherRequestsFor = 50, 20*time.Second })
+	before := 0.0
+	for _, s := range []struct {
+		at       time.Duration
+		min, max float64 // of the requests since the line before
+	}{{10 * time.Second, 410, 590}, {20 * time.Second, 410, 590}, {299 * time.Second, 0, 0}, {310 * time.Second, 410, 590}, {600 * time.Second, 410, 590}} {
+		all := float64(observe(t, f, s.at).Arrivals)
+		if n := all - before; n < s.min || n > s.max {
+			t.Errorf("until %v %v came, want %v to %v", s.at, n, s.min, s.max)
+		}
+		before = all
 	}
 }
 
@@ -205,10 +221,11 @@ func TestHideables(t *testing.T) {
 // TestConfig_dirt: values out of range name their field.
 func TestConfig_dirt(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"PromptsPerRequest 0":  func(c *Config) { c.PromptsPerRequest = 0 },
-		"Ranks -1":             func(c *Config) { c.Ranks = -1 },
-		"OtherRequests is NaN": func(c *Config) { c.OtherRequests = math.NaN() },
-		"MetricsDelay is -1s":  func(c *Config) { c.MetricsDelay = -second },
+		"PromptsPerRequest 0":    func(c *Config) { c.PromptsPerRequest = 0 },
+		"Ranks -1":               func(c *Config) { c.Ranks = -1 },
+		"OtherRequests is NaN":   func(c *Config) { c.OtherRequests = math.NaN() },
+		"OtherRequestsFor is 6m": func(c *Config) { c.OtherRequestsFor = 6 * time.Minute },
+		"MetricsDelay is -1s":    func(c *Config) { c.MetricsDelay = -second },
 		"tokens_per_step is 65": func(c *Config) {
 			c.Engine.TokensPerStep = 65
 		},

@@ -14,12 +14,17 @@ type httpRequests struct {
 	// request is as long in flight as one of its prompts: of n prompts in flight a
 	// queue-proxy counts n/prompts.
 	prompts int
-	// others is the requests that never reached an engine so far, the next at next, every second rate of them.
-	others int64
-	rate   float64
-	next   time.Duration
-	draw   *rand.Rand
+	// others is the requests that never reached an engine so far, the next at next, every second rate of
+	// them. They come in the first burst of every burstPeriod; 0 is always. come is for how long they came.
+	others     int64
+	rate       float64
+	burst      time.Duration
+	come, next time.Duration
+	draw       *rand.Rand
 }
+
+// burstPeriod is the time between the beginnings of two bursts of other requests.
+const burstPeriod = 5 * time.Minute
 
 // otherTakes is how long a request takes that no engine sees: a list of models
 // or a 404 is answered by the API server. Not measured; at 100 requests/s they
@@ -27,24 +32,28 @@ type httpRequests struct {
 const otherTakes = 5 * time.Millisecond
 
 func newHTTPRequests(cfg Config) httpRequests {
-	h := httpRequests{prompts: max(cfg.PromptsPerRequest, 1), rate: cfg.OtherRequests, next: forever,
-		draw: trace.Stream(cfg.Seed, "other")}
+	h := httpRequests{prompts: max(cfg.PromptsPerRequest, 1), rate: cfg.OtherRequests, burst: cfg.OtherRequestsFor,
+		next: forever, draw: trace.Stream(cfg.Seed, "other")}
 	if h.rate > 0 {
-		h.next = h.gap()
+		h.drawNext()
 	}
 	return h
 }
 
-// gap is the time between two other requests.
-func (h *httpRequests) gap() time.Duration {
-	return time.Duration(h.draw.ExpFloat64() / h.rate * float64(second))
+// drawNext draws when the next of the other requests comes.
+func (h *httpRequests) drawNext() {
+	h.come += time.Duration(h.draw.ExpFloat64() / h.rate * float64(second))
+	h.next = h.come
+	if h.burst > 0 {
+		h.next = h.come/h.burst*burstPeriod + h.come%h.burst
+	}
 }
 
 // until draws the other requests up to a time.
 func (h *httpRequests) until(at time.Duration) {
 	for h.next <= at {
 		h.others++
-		h.next += h.gap()
+		h.drawNext()
 	}
 }
 

@@ -12,8 +12,11 @@ import (
 // dirtyFlags is every flag of this kind, with what the settings of the JSON say of it.
 func dirtyFlags() map[string]string {
 	return map[string]string{
-		"--tokens-per-step=3": "tokens per step: 3", "--abort=0.3": "clients that hang up: 30 %", "--prompts-per-request=16": "prompts per HTTP request: 16",
-		"--other-requests=30": "other HTTP requests: 30/s", "--ranks=2": "ranks of a pod: 2",
+		"--tokens-per-step=3": "tokens per step: 3", "--abort=0.3": "clients that hang up: 30 %",
+		"--abort=0.3 --abort-within=0.1":               "clients that hang up: 30 %, within the first 10 % of the answer",
+		"--other-requests=30 --other-requests-for=20s": "other HTTP requests: 30/s for 20s of every 5m",
+		"--prompts-per-request=16":                     "prompts per HTTP request: 16",
+		"--other-requests=30":                          "other HTTP requests: 30/s", "--ranks=2": "ranks of a pod: 2",
 		"--metrics-delay=1300ms": "metrics endpoints answer under load after: 1.3s", "--hide=gaps,kv": "hidden: gaps, kv",
 	}
 }
@@ -43,7 +46,7 @@ func TestRun_dirt(t *testing.T) {
 		return settings, string(raw)
 	}
 	tidySettings, tidy := report()
-	sameSettings, same := report("--tokens-per-step", "1", "--abort", "0", "--prompts-per-request", "1", "--other-requests", "0", "--ranks", "1", "--metrics-delay", "0s", "--hide", "")
+	sameSettings, same := report("--tokens-per-step", "1", "--abort", "0", "--abort-within", "1", "--other-requests-for", "0s", "--prompts-per-request", "1", "--other-requests", "0", "--ranks", "1", "--metrics-delay", "0s", "--hide", "")
 	if tidy != same || !slices.Equal(tidySettings, sameSettings) {
 		t.Errorf("the defaults change something:\n%s\n%s", tidy, same)
 	}
@@ -53,7 +56,7 @@ func TestRun_dirt(t *testing.T) {
 		t.Error("--tokens-per-step=3 changes nothing where slo sees steps only")
 	}
 	for flag, setting := range dirtyFlags() {
-		settings, run := report(flag)
+		settings, run := report(strings.Fields(flag)...)
 		if !slices.Contains(settings, setting) {
 			t.Errorf("%s: the settings are %q", flag, settings)
 		}
@@ -74,7 +77,9 @@ func TestRun_refusesDirt(t *testing.T) {
 		"--prompts-per-request=0": "--prompts-per-request 0; it must be between 1 and 10000", "--other-requests=-1": "--other-requests -1; it must be between 0 and 100000",
 		"--ranks=0": "--ranks 0; it must be between 1 and 256", "--metrics-delay=1": "--metrics-delay", "--metrics-delay=-1s": "write a duration of 0 or more",
 		"--metrics-delay=2d": "--metrics-delay 48h0m0s; it must be between 0s and 24h0m0s",
-		"--hide=gap":         `--hide "gap"; it must be of running, queue, kv`, "--hide=queue,first-token": "did you mean first-tokens?",
+		"--abort-within=1.1": "--abort-within 1.1; it must be between 0 and 1", "--abort-within=0.5": "--abort-within changes nothing without --abort",
+		"--other-requests-for=6m": "--other-requests-for 6m0s; it must be between 0s and 5m0s", "--other-requests-for=20s": "--other-requests-for changes nothing without --other-requests",
+		"--hide=gap": `--hide "gap"; it must be of running, queue, kv`, "--hide=queue,first-token": "did you mean first-tokens?",
 	} {
 		code, stdout, stderr := call(t, "--synthetic", "step", "--to", "1m", flag)
 		if code != exitUsage || !strings.Contains(stderr, want) || stdout != "" {

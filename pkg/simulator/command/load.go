@@ -23,7 +23,7 @@ type load struct {
 // newLoad is the load that the flags name, with the clients that hang up.
 func newLoad(o options, stdin io.Reader) (load, error) {
 	l, err := tidyLoad(o, stdin)
-	return l.aborted(o.abort), err
+	return l.aborted(o.abort, o.abortWithin), err
 }
 
 // tidyLoad looks at the flags. Stdin and pipes are read whole, for they can be read only once.

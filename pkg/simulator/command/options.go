@@ -33,7 +33,7 @@ type options struct {
 	from, to time.Duration
 	scale    float64
 
-	tokensPerStep, abort float64
+	tokensPerStep, abort, abortWithin float64
 
 	config simulator.Config
 	// changed reports which flags were given.

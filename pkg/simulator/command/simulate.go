@@ -39,15 +39,17 @@ type comparison struct {
 	sweep    []candidate
 	seeds    []uint64
 	parallel int
-	// abort is the share of requests whose clients hang up.
-	abort    float64
+	// abort is the share of requests whose clients hang up, within the first abortWithin of the answer.
+	abort, abortWithin float64
+
 	recorded *report.Recorded
 	// details keeps the course of the first seed's runs.
 	details bool
 }
 
 func newComparison(ctx context.Context, o options, out *output) (*comparison, error) {
-	c := &comparison{config: o.config, parallel: o.parallel, abort: o.abort, details: o.html != ""}
+	c := &comparison{config: o.config, parallel: o.parallel, details: o.html != "",
+		abort: o.abort, abortWithin: o.abortWithin}
 	specs, err := policies(o.policies)
 	if err != nil {
 		return nil, err
