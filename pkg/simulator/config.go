@@ -80,6 +80,9 @@ const (
 	PrefixAware  Routing = "prefix-aware"
 )
 
+// Longest is the longest run: an engine takes no later request, and what a run keeps grows with its length.
+const Longest = engine.Latest
+
 // NewConfig returns the defaults with the default engine.
 func NewConfig() Config {
 	return Config{
@@ -101,7 +104,7 @@ func (c Config) validate() error {
 	if err := c.Engine.Validate(); err != nil {
 		return err
 	}
-	const day, longest = 24 * time.Hour, 3660 * 24 * time.Hour
+	const day = 24 * time.Hour
 	for _, d := range []struct {
 		name        string
 		value       time.Duration
@@ -111,7 +114,7 @@ func (c Config) validate() error {
 		{"Scrape", c.Scrape, 100 * time.Millisecond, day}, {"SLO.TTFT", c.SLO.TTFT, 0, day}, {"SLO.ITL", c.SLO.ITL, 0, day},
 		{"SLO.TTFTPerToken", c.SLO.TTFTPerToken, 0, second}, {"FailureEvery", c.FailureEvery, 0, forever},
 		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"MetricsDelay", c.MetricsDelay, 0, day},
-		{"OtherRequestsFor", c.OtherRequestsFor, 0, burstPeriod}, {"Warmup", c.Warmup, 0, forever}, {"Length", c.Length, 0, longest}, {"Sample", c.Sample, 0, forever},
+		{"OtherRequestsFor", c.OtherRequestsFor, 0, burstPeriod}, {"Warmup", c.Warmup, 0, forever}, {"Length", c.Length, 0, Longest}, {"Sample", c.Sample, 0, forever},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return fmt.Errorf("config: %s is %v; it must be between %v and %v", d.name, d.value, d.least, d.most)

@@ -26,6 +26,26 @@ func TestRun_remarks(t *testing.T) {
 	}
 }
 
+// A load in another unit of time, or a length that ends before it, gives figures of something else.
+func TestRun_remarksOnTime(t *testing.T) {
+	days := "t,i,o\n" // a second in days
+	for i := range 200 {
+		days += fmt.Sprintf("%.9f,10,1\n", 45000+float64(i)/200/86400)
+	}
+	file := filepath.Join(t.TempDir(), "days.csv")
+	if err := os.WriteFile(file, []byte(days), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"200 requests in 0s: is its time in seconds?":                                       {"--trace", file, "--columns", "time=t,input=i,output=o"},
+		"--length 1m is before the last request, at 5m0s: it changes nothing; --to 1m leav": {"--synthetic", "step", "--to", "5m", "--length", "1m"},
+	} {
+		if code, _, stderr := call(t, append(args, "--policy", "static:replicas=1")...); code != 0 || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d, %q lacks %q", code, stderr, want)
+		}
+	}
+}
+
 // TestRun_settings: what changes the fleet stands above the figures.
 func TestRun_settings(t *testing.T) {
 	code, stdout, stderr := call(t, "--synthetic", "step", "--to", "5m", "--policy", "static:replicas=3", "--min", "2", "--max", "9",

@@ -190,14 +190,22 @@ func (o options) validateFleet() error {
 	switch {
 	case o.to != 0 && o.to <= o.from:
 		return fmt.Errorf("--to %v is not after --from %v; both are times since the trace began", o.to, o.from)
-	case c.Min > c.Max:
-		return fmt.Errorf("--min %d is above --max %d", c.Min, c.Max)
+	case o.revision != "" && o.recorded == "":
+		return fmt.Errorf("--revision belongs to --recorded FILE; leave it out")
+	case (o.columns != "" || o.changed("format")) && o.trace == "":
+		return fmt.Errorf("--columns and --format belong to --trace FILE; leave them out")
 	case c.SLO.TTFT == 0 || c.SLO.ITL == 0:
 		return fmt.Errorf("--slo-ttft and --slo-itl must be above 0")
 	case c.Scrape < 100*time.Millisecond:
 		return fmt.Errorf("--scrape %v; it must be at least 100ms", c.Scrape)
 	case c.Routing != simulator.LeastRequest && c.Routing != simulator.PrefixAware:
 		return fmt.Errorf("--routing %q; it must be %s or %s", c.Routing, simulator.LeastRequest, simulator.PrefixAware)
+	}
+	if err := o.validateCounts(); err != nil {
+		return err
+	}
+	if err := o.validateSpans(); err != nil {
+		return err
 	}
 	for _, f := range []struct{ flag, file string }{{"json", o.json}, {"html", o.html}, {"out", o.out}} {
 		if err := writable(f.file); err != nil {
@@ -210,6 +218,40 @@ func (o options) validateFleet() error {
 	_, err := columns(o.columns)
 	return err
 }
+
+// validateCounts refuses numbers of replicas that contradict each other.
+func (o options) validateCounts() error {
+	c := o.config
+	for _, pair := range []struct {
+		lower, upper string
+		least, most  int32
+	}{{"min", "max", c.Min, c.Max}, {"initial", "max", c.Initial, c.Max}, {"min", "gpus", c.Min, c.GPUs}, {"initial", "gpus", c.Initial, c.GPUs}} {
+		if pair.most > 0 && pair.least > pair.most { // --gpus 0 is no limit
+			return fmt.Errorf("--%s %d is above --%s %d", pair.lower, pair.least, pair.upper, pair.most)
+		}
+	}
+	return nil
+}
+
+// validateSpans refuses times that no run can have, by the names of their flags.
+func (o options) validateSpans() error {
+	c := o.config
+	for _, s := range []struct {
+		flag        string
+		value, most time.Duration
+	}{
+		{"lead", c.Lead, day}, {"slo-ttft", c.SLO.TTFT, day}, {"slo-itl", c.SLO.ITL, day}, {"slo-ttft-per-token", c.SLO.TTFTPerToken, time.Second},
+		{"scrape", c.Scrape, day}, {"length", c.Length, simulator.Longest},
+	} {
+		if s.value > s.most {
+			return fmt.Errorf("--%s %v; it must be at most %v", s.flag, (*span)(&s.value), (*span)(&s.most))
+		}
+	}
+	return nil
+}
+
+// day is the longest of most times of a run, as simulator.Config has it.
+const day = 24 * time.Hour
 
 // writable finds before hours of simulation what would only be found after. A
 // file that is there stays as it is.

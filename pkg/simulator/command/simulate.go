@@ -84,6 +84,9 @@ func newComparison(ctx context.Context, o options, out *output) (*comparison, er
 	if err != nil {
 		return nil, err
 	}
+	if c.size.span > simulator.Longest {
+		return nil, fmt.Errorf("the load lasts %d days, and a run at most %d: take a part of it with --from and --to, or is its time in seconds?", int(c.size.span.Hours()/24), int(simulator.Longest.Hours()/24))
+	}
 	if c.size.requests*int64(o.seeds) <= heldRequests {
 		c.load = c.load.inMemory(c.size)
 	}

@@ -18,9 +18,10 @@ const (
 	perNano  = 1000
 	// never is a time that is not reached.
 	never = picos(math.MaxInt64)
-	// latest is the last arrival that is taken: 90 days, so that what is queued can still end.
-	latest = 90 * 24 * time.Hour
 )
+
+// Latest is the last arrival that is taken: 90 days, so that what is queued can still end.
+const Latest = 90 * 24 * time.Hour
 
 func fromDuration(d time.Duration) picos { return picos(d) * perNano }
 

@@ -36,7 +36,7 @@ type Counters struct {
 // tokens are not made yet.
 func (e *Engine) Counters(at time.Duration) Counters {
 	e.Advance(at)
-	until := fromDuration(min(at, latest))
+	until := fromDuration(min(at, Latest))
 	e.catchUp(until)
 	c := e.counters
 	c.Running, c.Steps = e.running, e.steps

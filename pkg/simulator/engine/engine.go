@@ -140,8 +140,8 @@ func New(p Profile, done func(Completion)) (*Engine, error) {
 // before the time of the last Advance. A request whose tokens do not fit in
 // the KV cache is refused, as vLLM refuses a prompt above its max_model_len.
 func (e *Engine) Submit(r Request) error {
-	if r.Arrival < e.lastArrival || r.Arrival > latest {
-		return fmt.Errorf("request %d: Arrival %v; it must be between the last one's %v and %v", r.ID, r.Arrival, e.lastArrival, latest)
+	if r.Arrival < e.lastArrival || r.Arrival > Latest {
+		return fmt.Errorf("request %d: Arrival %v; it must be between the last one's %v and %v", r.ID, r.Arrival, e.lastArrival, Latest)
 	}
 	r.Prompt, r.Output = max(r.Prompt, 1), max(r.Output, 1)
 	if !e.profile.Holds(r.Prompt, r.Output) {
@@ -244,7 +244,7 @@ func (e *Engine) hasExpired(limit time.Duration) bool {
 
 // Advance moves the engine to a time and reports what has ended by then. The
 // requests that arrive before that time must have been submitted.
-func (e *Engine) Advance(to time.Duration) { e.advance(fromDuration(min(to, latest))) }
+func (e *Engine) Advance(to time.Duration) { e.advance(fromDuration(min(to, Latest))) }
 
 // Drain runs until nothing is left.
 func (e *Engine) Drain() { e.advance(never) }

@@ -84,7 +84,7 @@ func TestEngine_reference(t *testing.T) {
 			}
 			t.Fatalf("seed %d: %d ended, want %d", seed, len(got), len(want.ended))
 		}
-		c := e.Counters(latest)
+		c := e.Counters(Latest)
 		if c.Steps != want.steps || c.GenerationTokens != want.generated || c.Preemptions != want.preemptions || c.CachedTokens != want.cachedTokens || c.TokenGap != want.gaps.duration() {
 			t.Fatalf("seed %d: %+v, want %d steps, %d tokens, %d preemptions, %d cached, gaps of %v", seed, c, want.steps, want.generated, want.preemptions, want.cachedTokens, want.gaps.duration())
 		}

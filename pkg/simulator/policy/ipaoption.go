@@ -63,6 +63,9 @@ func parseTarget(item string) (decider.Target, error) {
 	case err != nil || !(value > 0 && value <= decider.MaxTarget): // NaN fails too
 		return decider.Target{}, fmt.Errorf("%s needs a target per replica, above 0; write %s=70", name, name)
 	}
+	if d, _ := decider.Metric(name).Describe(); d.Target.Max > 0 && (value < d.Target.Min || value > d.Target.Max) {
+		return decider.Target{}, fmt.Errorf("the target of %s must be between %v and %v %s, as in the annotation", name, d.Target.Min, d.Target.Max, d.Target.Unit)
+	}
 	return decider.Target{Metric: decider.Metric(name), Value: value}, nil
 }
 

@@ -110,7 +110,7 @@ func (r *rows) line(column int) int {
 }
 
 func (r *rows) wrong(column int, want string) error {
-	return fmt.Errorf("line %d, %s: %q; it must be %s", r.line(column), r.header[column], r.record[column], want)
+	return fmt.Errorf("line %d, %s: %.60q; it must be %s", r.line(column), r.header[column], r.record[column], want)
 }
 
 // maxTokens bounds a length, so that sums of them fit anywhere.
