@@ -29,7 +29,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	d.move("partial data", partialData(d, obs))
 	d.moveWhy("unreachable", unreachable(spec, next, obs, d))
 	d.move("idle", idleToZero(spec, next, obs, d))
-	d.move("requests wait", wake(spec, obs, d))
+	d.wakeUp(spec, obs)
 	d.move("blind at zero", wakeBlind(spec, next, obs, d))
 	delayed, window := scaleDownDelay(spec, next.Delay, obs.Time, d)
 	d.move("scale-down delay", delayed)

@@ -83,12 +83,14 @@ func attainmentSentence(p slo.Parts, o Objective) string {
 	return percent(p.Attainment) + " of recent requests met " + objective
 }
 
+const nothingWaits = "Nothing waits."
+
 func backlogSentence(p slo.Parts) string {
 	switch n := float64(p.Backlog); {
 	case math.IsNaN(n):
 		return "How many requests wait is unknown."
 	case math.Round(n) == 0:
-		return "Nothing waits."
+		return nothingWaits
 	case math.Round(n) == 1:
 		return "1 request waits."
 	default:

@@ -2,6 +2,7 @@ package decider
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,6 +31,9 @@ func (d Decision) Why() string {
 	for _, w := range d.Wants {
 		if w.Metric == SLO && d.SLO != nil {
 			sentences = append(sentences, sloSentences(*d.SLO, d.Objective)...)
+			if d.movedBy(RequestsWait) { // seen now, and not by the engines
+				sentences = slices.DeleteFunc(sentences, func(s string) bool { return s == nothingWaits })
+			}
 			if text := d.OutOfReach(false); text != "" {
 				sentences = append(sentences, text)
 			}
@@ -49,13 +53,11 @@ func (d Decision) Why() string {
 }
 
 // bounded reports whether min-scale or max-scale changed the count.
-func (d Decision) bounded() bool {
-	for _, s := range d.Trace {
-		if s.Reason == TooFewReplicas || s.Reason == TooManyReplicas {
-			return true
-		}
-	}
-	return false
+func (d Decision) bounded() bool { return d.movedBy(TooFewReplicas) || d.movedBy(TooManyReplicas) }
+
+// movedBy reports whether a rule changed or kept the count for this reason.
+func (d Decision) movedBy(why Reason) bool {
+	return slices.ContainsFunc(d.Trace, func(s Step) bool { return s.Reason == why })
 }
 
 // String is the want as one sentence: "num_requests_waiting is 1 (target 4 per

@@ -303,7 +303,8 @@ func brokenTrace(obs Observation, d Decision, largest int32) string {
 		}
 	}
 	for _, s := range d.Trace {
-		stays := s.After == n && s.Rule != "unreachable" // which says why it holds
+		saysWhy := s.Rule == "unreachable" || s.Rule == "requests wait" && obs.Replicas == 0
+		stays := s.After == n && !saysWhy
 		if s.Before != n || stays || s.Rule == "" || s.Reason == "" {
 			return "the trace has a hole"
 		}

@@ -8,15 +8,15 @@ import (
 // idleToZero removes the last replica of a reachable revision without min-scale when
 // nothing was open anywhere for a stable window, and leaves one at zero there until a
 // request comes. What some metrics remember (slo the load of an hour) is a reason to keep
-// several replicas, and none to pay for one that nobody asks. Knative's own metrics
-// decide alone.
+// several replicas, and none to pay for one that nobody asks; what max-scale does not allow
+// keeps none either. Knative's own metrics decide alone.
 func idleToZero(spec Spec, st State, obs Observation, d Decision) outcome {
 	stay := outcome{replicas: d.Replicas}
 	if !spec.Reachable || spec.MinReplicas > 0 || d.Replicas == 0 || !noDemand(d) || obs.Open != 0 ||
 		minOneIfBusy(obs) > 0 {
 		return stay
 	}
-	last := d.Replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs) && st.idleFor(spec.StableWindow, obs.Time)
+	last := bounds(spec, d).replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs) && st.idleFor(spec.StableWindow, obs.Time)
 	if !last && obs.Replicas > 0 {
 		return stay
 	}
@@ -53,6 +53,17 @@ func keepLast(spec Spec, obs Observation, d Decision) outcome {
 		return outcome{1, InFlightRequests}
 	}
 	return outcome{1, OpenUnknown}
+}
+
+// wakeUp applies wake. At zero its reason counts even if the memory of a metric wants the
+// replica already: without a request that replica would not have come.
+func (d *Decision) wakeUp(spec Spec, obs Observation) {
+	const rule = "requests wait"
+	if obs.Replicas == 0 && noDemand(*d) {
+		d.moveWhy(rule, wake(spec, obs, *d))
+		return
+	}
+	d.move(rule, wake(spec, obs, *d))
 }
 
 // wake raises the count for the requests that wait, or are open in pods that drain, while
