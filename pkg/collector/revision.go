@@ -179,7 +179,7 @@ func (r *revision) store(t *target, s *scratch, o outcome) (n news) {
 		return news{changed: r.miss(t, at, err)}
 	}
 	if t.misses >= r.c.o.StaleAfter {
-		r.c.o.Log.Info("target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
+		r.c.o.Log.Info("scrape target is readable again", "revision", r.key, "pod", t.podName, "source", t.source.String())
 	}
 	t.misses, t.good, t.trouble = 0, at, nil
 	t.noteResponse(o)
@@ -230,7 +230,7 @@ func (r *revision) miss(t *target, at time.Time, err error) bool {
 		}
 	}
 	if t.misses == r.c.o.StaleAfter {
-		r.c.o.Log.Warn("target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
+		r.c.o.Log.Warn("scrape target is stale", "revision", r.key, "pod", t.podName, "source", t.source.String(), "error", err)
 	}
 	return r.noteKnown(t, at)
 }

@@ -45,7 +45,7 @@ type Connection struct {
 }
 
 // New returns a connection to an address, a host with a port, that is dialled when it is
-// first needed. uri is the target of the request line, with its query, and header
+// first needed. uri is the path with its query, as the request line has it, and header
 // the lines after Host, each ended by "\r\n".
 func New(dial Dial, address, uri, header string) *Connection {
 	c := &Connection{dial: dial, address: address, header: header}
@@ -53,7 +53,7 @@ func New(dial Dial, address, uri, header string) *Connection {
 	return c
 }
 
-// Ask makes uri the target of the next requests. It is for the goroutine that calls Get.
+// Ask makes uri what the next requests ask for. It is for the goroutine that calls Get.
 func (c *Connection) Ask(uri string) {
 	c.uri = uri
 	c.prepareRequest()
