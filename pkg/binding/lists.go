@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 )
 
 const (
@@ -26,17 +28,11 @@ var pathForm = regexp.MustCompile(`^/(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-
 // headerForm is a header's name, as RFC 7230 has it.
 var headerForm = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+\\-.^_`|~]{1,256}$")
 
-// entries splits at commas; spaces around an entry do not count.
+// entries is a list of at most maxEntries.
 func entries(v string) ([]string, error) {
-	list := strings.Split(v, ",")
-	for i, e := range list {
-		list[i] = strings.TrimSpace(e)
-		if list[i] == "" {
-			return nil, fmt.Errorf("%q has an empty entry; separate entries by one comma", v)
-		}
-		if slices.Contains(list[:i], list[i]) {
-			return nil, fmt.Errorf("%q names %q twice; remove one", v, list[i])
-		}
+	list, err := annotations.List(v)
+	if err != nil {
+		return nil, err
 	}
 	if len(list) > maxEntries {
 		return nil, fmt.Errorf("%q has %d entries; at most %d are possible", v, len(list), maxEntries)

@@ -43,8 +43,9 @@ func counted(metrics string) bool {
 	if metrics == "" {
 		return true
 	}
-	for entry := range strings.SplitSeq(metrics, ",") {
-		name, _, _ := strings.Cut(strings.TrimSpace(entry), "=")
+	list, _ := annotations.List(metrics) // config refuses a malformed one
+	for _, entry := range list {
+		name, _, _ := strings.Cut(entry, "=")
 		if d, _ := decider.Metric(name).Describe(); d.Kind == decider.Demand {
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/knative-inference/autoscaler-adapter/pkg/annotations"
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
 )
 
@@ -39,15 +40,15 @@ func (c *Config) parseClass(data map[string]string) error {
 	if !given {
 		return nil
 	}
-	c.ClassNamespaces = nil
-	for _, pattern := range strings.Split(v, ",") {
-		if pattern = strings.TrimSpace(pattern); pattern == "" {
-			return fmt.Errorf("%s = %q, must be names or patterns of namespaces, such as team-*, separated by commas", classNamespacesKey, v)
-		}
+	patterns, err := annotations.List(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w; write names or patterns of namespaces, such as team-*", classNamespacesKey, err)
+	}
+	for _, pattern := range patterns {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return fmt.Errorf("%s = %q: the pattern %q is malformed", classNamespacesKey, v, pattern)
 		}
-		c.ClassNamespaces = append(c.ClassNamespaces, pattern)
 	}
+	c.ClassNamespaces = patterns
 	return nil
 }

@@ -40,7 +40,7 @@ func TestClassIn(t *testing.T) {
 func TestFromMap_defaultClassRefused(t *testing.T) {
 	for key, values := range map[string][]string{
 		classKey:           {"ipa", "kpa.autoscaling.knative.dev", "hpa.autoscaling.knative.dev", autoscaling.Class + ",x"},
-		classNamespacesKey: {"", ",", "demo,", "[", "a,[b"},
+		classNamespacesKey: {"", ",", "demo,", "demo, demo", "[", "a,[b"},
 	} {
 		for _, v := range values {
 			c, err := FromMap(map[string]string{key: v})

@@ -26,8 +26,12 @@ func parseMetrics(value string, otherwise decider.Metric) ([]target, error) {
 	if strings.TrimSpace(value) == "" {
 		return []target{{Metric: otherwise}}, nil
 	}
+	list, err := annotations.List(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", knautoscaling.MetricAnnotationKey, err)
+	}
 	var targets []target
-	for entry := range strings.SplitSeq(value, ",") {
+	for _, entry := range list {
 		t, err := parseMetric(entry)
 		if err != nil {
 			return nil, err
