@@ -14,6 +14,18 @@ func Nearest(word string, known []string) string {
 	return fmt.Sprintf("; one of %s", strings.Join(known, ", "))
 }
 
+// Elsewhere is the annotation of spec.template that has the name of an unknown key and
+// another domain, as of knative-inference.dev/max-scale; "" if there is none.
+func Elsewhere(key string) string {
+	name := folded(key[strings.LastIndexByte(key, '/')+1:])
+	for _, k := range Keys(Where(func(a Annotation) bool { return a.Place == Template })) {
+		if _, known, _ := strings.Cut(k, "/"); k != key && folded(known) == name {
+			return k
+		}
+	}
+	return ""
+}
+
 // maxTypos is the number of typing errors up to which a word is a misspelled
 // known one; of a short word at most a third of the letters. Not measured.
 const maxTypos = 3
@@ -23,11 +35,16 @@ const maxTypos = 3
 func closest(word string, known []string) string {
 	best, fewest := "", min(maxTypos, max(len(word)/3, 1))+1
 	for _, k := range known {
-		if d := distance(word, k); d < fewest {
+		if d := distance(folded(word), folded(k)); d < fewest {
 			best, fewest = k, d
 		}
 	}
 	return best
+}
+
+// folded is a word without what is a spelling and no typing error: vLLM, maxScale, kv-cache.
+func folded(word string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(word))
 }
 
 // distance is Levenshtein's, in bytes.

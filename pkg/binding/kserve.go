@@ -51,12 +51,12 @@ func Annotations(s *servingv1.Service) map[string]string {
 // Misplaced finds annotations of a Service under its template, where they are not read
 // and where a change would make a new revision.
 func Misplaced(s *servingv1.Service) (problems []Problem) {
-	if KServeOwner(s) != "" {
-		return nil
-	}
 	given := s.Spec.Template.Annotations
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if a, known := annotations.ByKey(key); known && a.Place == annotations.Service {
+		switch a, known := annotations.ByKey(key); {
+		case known && a.Place == annotations.Ours: // Knative would write it over the program's, again and again
+			problems = append(problems, Problem{Path: templatePath(key), Message: "is written by the autoscaler, on PodAutoscalers only; remove it"})
+		case known && a.Place == annotations.Service && KServeOwner(s) == "":
 			problems = append(problems, Problem{Path: templatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"knative.dev/pkg/apis"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
@@ -32,10 +33,40 @@ func checkAnnotations(given map[string]string, kn *autoscalerconfig.Config) erro
 			knautoscaling.MetricAggregationAlgorithmWeightedExponential)
 	}
 	if errs := knautoscaling.ValidateAnnotations(context.Background(), kn, given); errs != nil {
-		return fmt.Errorf("%w", errs)
+		return withFix(errs, given)
 	}
 	return checkNumbers(given)
 }
+
+// withFix says of a refusal by Knative's own code which annotation it is about, and of an
+// "invalid value" how one is written.
+func withFix(errs *apis.FieldError, given map[string]string) error {
+	all := errs.WrappedErrors()
+	if len(all) != 1 || len(all[0].Paths) != 1 {
+		return fmt.Errorf("%w", errs)
+	}
+	key, e := all[0].Paths[0], all[0]
+	value, ok := given[key]
+	if !ok {
+		return fmt.Errorf("%w", errs)
+	}
+	if e.Message != apis.ErrInvalidValue(value, key).Message {
+		return fmt.Errorf("%s: %q: %s", key, value, e.Message)
+	}
+	form := "a number, such as \"10\""
+	switch {
+	case strings.HasSuffix(key, "cale"): // min-scale, minScale
+		form = "a whole number of replicas from 0, such as \"3\""
+	case slices.Contains(timeKeys, key):
+		form = "a duration with its unit, such as \"60s\""
+	case slices.Contains(knautoscaling.TargetBurstCapacityAnnotation, key):
+		form = "-1, nor a number of requests from 0"
+	}
+	return fmt.Errorf("%s: %q is not %s", key, value, form)
+}
+
+// timeKeys are Knative's annotations that are durations.
+var timeKeys = slices.Concat(knautoscaling.WindowAnnotation, knautoscaling.ScaleDownDelayAnnotation, knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation)
 
 // checkKeys refuses keys of Knative's and of our group that mean nothing, so
 // that a misspelled one is noticed. One that belongs on the Service does
@@ -46,7 +77,11 @@ func checkKeys(given map[string]string) error {
 			if _, known := annotations.ByKey(key); known || !strings.HasPrefix(key, domain+"/") {
 				continue
 			}
-			return fmt.Errorf("%s: %q: unknown annotation of the class %s%s", key, given[key], autoscaling.Class, annotations.Nearest(key, keysOf(domain)))
+			meant := annotations.Nearest(key, keysOf(domain))
+			if other := annotations.Elsewhere(key); other != "" {
+				meant = fmt.Sprintf("; did you mean %s?", other)
+			}
+			return fmt.Errorf("%s: %q: unknown annotation of the class %s%s", key, given[key], autoscaling.Class, meant)
 		}
 	}
 	return nil
@@ -55,7 +90,7 @@ func checkKeys(given map[string]string) error {
 // keysOf lists the annotations of a revision with a domain.
 func keysOf(domain string) []string {
 	return annotations.Keys(annotations.Where(func(a annotations.Annotation) bool {
-		return a.Domain() == domain && a.Place != annotations.Service
+		return a.Domain() == domain && a.Place == annotations.Template
 	}))
 }
 

@@ -61,7 +61,7 @@ func (j judgement) problems(s, old *servingv1.Service) []binding.Problem {
 	}
 	w := warner{service: s, intent: in, engine: e, cluster: j.cluster}
 	if isOurs {
-		problems = append(problems, slices.Concat(w.token(), w.units())...)
+		problems = append(problems, slices.Concat(w.token(), w.units(), w.spellings(), w.unread())...)
 	} else {
 		problems = append(problems, slices.Concat(w.misspelt(), w.otherClass())...)
 	}

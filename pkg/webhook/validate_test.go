@@ -51,6 +51,8 @@ func TestValidate_refused(t *testing.T) {
 			[]string{"spec.template.metadata.annotations[knative-inference.dev/metrics-scheme]", "https"}},
 		{"the queue-proxy's port for metrics", ksvc(``, ourClass+`, knative-inference.dev/metrics-port: "8012"`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-port]", "queue-proxy"}},
 		{"a Secret of another namespace", ksvc(``, ourClass+`, knative-inference.dev/metrics-token-secret: kube-system/admin/token`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/metrics-token-secret]", "kube-system/admin/token"}},
+		{"what the program writes", ksvc(``, ourClass+`, knative-inference.dev/accepted-annotations: "{}"`, calm), []string{"spec.template.metadata.annotations[knative-inference.dev/accepted-annotations]", "remove it"}},
+		{"no duration", ksvc(``, ourClass+`, autoscaling.knative.dev/window: "60"`, calm), []string{"spec.template.metadata.annotations[autoscaling.knative.dev/window]", `"60" is not a duration with its unit, such as "60s"`}},
 		{"our class, no gateway", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: speed`, calm), []string{"spec.template.metadata.annotations[autoscaling.knative.dev/metric]", "concurrency"}},
 		{"Knative's own check", ksvc(``, ourClass+`, autoscaling.knative.dev/min-scale: "-1"`, calm), []string{"spec.template.metadata.annotations", "autoscaling.knative.dev/min-scale"}},
 		{"KServe's scaleMetric in place of slo", ofInferenceService(ksvc(``, ourClass+`, autoscaling.knative.dev/metric: rps, knative-inference.dev/slo-ttft: 2s`, calm)), []string{"slo-ttft", "InferenceService chat", "spec.predictor.scaleMetric", "scaleTarget"}},
@@ -95,6 +97,12 @@ func TestValidate_warnings(t *testing.T) {
 			"spec.template.metadata.annotations[knative-inference.dev/slo-ttft]: 2000s is so long",
 			"spec.template.metadata.annotations[knative-inference.dev/slo-itl]: 100s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is 100ms"}},
 		{"an objective of a batch", ksvc(``, ourClass+`, knative-inference.dev/slo-ttft: 10m, knative-inference.dev/slo-itl: 5s`, calm), nil},
+		{"two spellings, two values", ksvc(``, ourClass+`, autoscaling.knative.dev/max-scale: "100", autoscaling.knative.dev/maxScale: "5"`, calm), []string{
+			`spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]: "5" is not read, because autoscaling.knative.dev/max-scale is "100"; remove one`}},
+		{"two spellings, one value", ksvc(``, ourClass+`, autoscaling.knative.dev/max-scale: "5", autoscaling.knative.dev/maxScale: "5"`, calm), nil},
+		{"names without their domain, or with another", ksvc(``, ourClass+`, max-scale: "3", Knative-Inference.dev/slo-ttft: 1s, example.com/max-scale: "3", engine: v8`, calm), []string{
+			"spec.template.metadata.annotations[Knative-Inference.dev/slo-ttft]: is not read; did you mean knative-inference.dev/slo-ttft?",
+			"spec.template.metadata.annotations[max-scale]: is not read; did you mean autoscaling.knative.dev/max-scale?"}},
 		{"a percentile in seconds", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: "concurrency=2, ttft_p95_ms=2"`, calm), []string{
 			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2 milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write 2000"}},
 		{"a percentile in seconds, as target", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: ttft_p95_ms, autoscaling.knative.dev/target: "5"`, calm), []string{

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	knautoscaling "knative.dev/serving/pkg/apis/autoscaling"
@@ -51,6 +52,43 @@ func (w warner) otherClass() (problems []binding.Problem) {
 	}
 	return problems
 }
+
+// spellings warns of an annotation that is given in two spellings with two values: only one is read.
+func (w warner) spellings() (problems []binding.Problem) {
+	given := w.service.Spec.Template.Annotations
+	for _, a := range annotations.All() {
+		key, value, _ := a.Get(given)
+		for _, other := range a.Keys() {
+			if v, ok := given[other]; ok && v != value {
+				problems = append(problems, warn(templatePath(other), "%.20q is not read, because %s is %.20q; remove one of the two", v, key, value)...)
+			}
+		}
+	}
+	return problems
+}
+
+// unread warns of a key that has the name of an annotation and a domain that nobody reads, or
+// none: a max-scale without its domain bounds nothing.
+func (w warner) unread() (problems []binding.Problem) {
+	given := w.service.Spec.Template.Annotations
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		domain, _, hasDomain := strings.Cut(key, "/")
+		_, known := annotations.ByKey(key)
+		if known || domain == knautoscaling.GroupName || domain == autoscaling.Domain { // unknown ones of these are refused
+			continue
+		}
+		likeOurs := strings.Contains(strings.ToLower(domain), "knative")
+		if !hasDomain {
+			likeOurs = strings.Contains(key, "-") // a plain "engine" may be of anybody
+		}
+		if meant := annotations.Elsewhere(key); likeOurs && meant != "" {
+			problems = append(problems, warn(templatePath(key), "is not read; did you mean %s?", meant)...)
+		}
+	}
+	return problems
+}
+
+func templatePath(key string) string { return "spec.template.metadata.annotations[" + key + "]" }
 
 // token: over http everybody on the way reads the bearer token.
 func (w warner) token() []binding.Problem {
