@@ -32,23 +32,27 @@ func (w warner) units() (problems []binding.Problem) {
 }
 
 // shortestTTFT is in milliseconds: an engine that generates text takes longer for a first token.
-const ttftP95, shortestTTFT = "ttft_p95_ms", 10
+const ttftP95, itlP95, shortestTTFT = "ttft_p95_ms", "itl_p95_ms", 10
 
-// seconds95 warns of a target of ttft_p95_ms that is most likely a number of seconds.
-func (w warner) seconds95() []binding.Problem {
+// seconds95 warns of a target of a percentile that is most likely in seconds, or in microseconds.
+func (w warner) seconds95() (problems []binding.Problem) {
 	given := w.service.Spec.Template.Annotations
+	longest := map[string]time.Duration{ttftP95: longestTTFT, itlP95: longestITL}
 	for entry := range strings.SplitSeq(given[knautoscaling.MetricAnnotationKey], ",") {
 		name, target, _ := strings.Cut(entry, "=")
-		if strings.TrimSpace(name) != ttftP95 {
-			continue
-		}
+		name = strings.TrimSpace(name)
 		target = strings.TrimSpace(cmp.Or(target, given[knautoscaling.TargetAnnotationKey]))
-		if ms, err := strconv.ParseFloat(target, 64); err == nil && ms < shortestTTFT {
-			return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
-				"the target of %s is %s milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)
+		ms, err := strconv.ParseFloat(target, 64)
+		most, isPercentile := longest[name]
+		switch path := templatePath(knautoscaling.MetricAnnotationKey); {
+		case err != nil || !isPercentile:
+		case name == ttftP95 && ms < shortestTTFT:
+			problems = append(problems, warn(path, "the target of %s is %s milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)...)
+		case ms > 1000*most.Seconds():
+			problems = append(problems, warn(path, "the target of %s is %.20s milliseconds, so long that hardly a request misses it, and the replicas will not grow for it", name, target)...)
 		}
 	}
-	return nil
+	return problems
 }
 
 // misspelt warns of a class that looks like ours and is not: no autoscaler acts upon it, and

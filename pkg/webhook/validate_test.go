@@ -105,6 +105,9 @@ func TestValidate_warnings(t *testing.T) {
 			"spec.template.metadata.annotations[max-scale]: is not read; did you mean autoscaling.knative.dev/max-scale?"}},
 		{"a percentile in seconds", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: "concurrency=2, ttft_p95_ms=2"`, calm), []string{
 			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2 milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write 2000"}},
+		{"percentiles in microseconds", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: "ttft_p95_ms=2000000,itl_p95_ms=100000"`, calm), []string{
+			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 2000000 milliseconds, so long that",
+			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of itl_p95_ms is 100000 milliseconds, so long that"}},
 		{"a percentile in seconds, as target", ksvc(``, ourClass+`, autoscaling.knative.dev/metric: ttft_p95_ms, autoscaling.knative.dev/target: "5"`, calm), []string{
 			"spec.template.metadata.annotations[autoscaling.knative.dev/metric]: the target of ttft_p95_ms is 5"}},
 		{"our class by its short name", ksvc(``, `autoscaling.knative.dev/class: ipa`, calm),
