@@ -66,7 +66,8 @@ func withFix(errs *apis.FieldError, given map[string]string) error {
 }
 
 // timeKeys are Knative's annotations that are durations.
-var timeKeys = slices.Concat(knautoscaling.WindowAnnotation, knautoscaling.ScaleDownDelayAnnotation, knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation)
+var timeKeys = slices.Concat(knautoscaling.WindowAnnotation, knautoscaling.ScaleDownDelayAnnotation,
+	knautoscaling.ScaleToZeroPodRetentionPeriodAnnotation)
 
 // checkKeys refuses keys of Knative's and of our group that mean nothing, so
 // that a misspelled one is noticed. One that belongs on the Service does
