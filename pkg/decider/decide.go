@@ -65,22 +65,3 @@ func (d *Decision) largestWant(obs Observation) {
 		}
 	}
 }
-
-// moveWhy is move for a rule whose reason counts even if it does not change the count:
-// that the pods of a revision were removed matters more than why it was idle.
-func (d *Decision) moveWhy(rule string, o outcome) {
-	if o.why == "" {
-		return
-	}
-	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
-	d.Replicas, d.Reason = o.replicas, o.why
-}
-
-// move applies a rule's outcome and adds a step to the trace if the count changes.
-func (d *Decision) move(rule string, o outcome) {
-	if o.replicas == d.Replicas {
-		return
-	}
-	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
-	d.Replicas, d.Reason = o.replicas, o.why
-}

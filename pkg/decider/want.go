@@ -8,6 +8,25 @@ type outcome struct {
 	why      Reason
 }
 
+// move applies a rule's outcome and adds a step to the trace if the count changes.
+func (d *Decision) move(rule string, o outcome) {
+	if o.replicas == d.Replicas {
+		return
+	}
+	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
+	d.Replicas, d.Reason = o.replicas, o.why
+}
+
+// moveWhy is move for a rule whose reason counts even if it does not change the count:
+// that the pods of a revision were removed matters more than why it was idle.
+func (d *Decision) moveWhy(rule string, o outcome) {
+	if o.why == "" {
+		return
+	}
+	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
+	d.Replicas, d.Reason = o.replicas, o.why
+}
+
 // newWant is the need of a metric before any rule.
 func newWant(t Target, observed Reading, n int32) Want {
 	return Want{Metric: t.Metric, Observed: observed, Target: t.Value, Asked: n, Replicas: n, Reason: DesiredWithinRange}

@@ -56,10 +56,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	if err != nil {
 		return part{}, fmt.Errorf("building the metrics API: %w", err)
 	}
-	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), func() handover.View {
-		targets, readable := col.Readable()
-		return handover.View{Endpoints: targets, Readable: readable}
-	}, ctrl.LeadsAny, b.log)
+	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), readable(col), ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
 	alive := loopsAlive(col.Ticked, ctrl.Scaler)
@@ -83,6 +80,14 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			api.Run,
 		)
 	}}, nil
+}
+
+// readable is how many of the endpoints of pods this replica can read.
+func readable(col *collector.Collector) func() handover.View {
+	return func() handover.View {
+		targets, readable := col.Readable()
+		return handover.View{Endpoints: targets, Readable: readable}
+	}
 }
 
 // newView is what the metrics API serves.
