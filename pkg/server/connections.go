@@ -9,7 +9,7 @@ import (
 // is safe for concurrent use.
 type limitedListener struct {
 	net.Listener
-	most, mostOfAddress int
+	maxOpen, maxPerAddress int
 
 	mu        sync.Mutex
 	open      int
@@ -18,7 +18,7 @@ type limitedListener struct {
 
 // limitConnections bounds the connections of a port to maxConnections and maxOfAddress.
 func limitConnections(l net.Listener) net.Listener {
-	return &limitedListener{Listener: l, most: maxConnections, mostOfAddress: maxOfAddress, ofAddress: map[string]int{}}
+	return &limitedListener{Listener: l, maxOpen: maxConnections, maxPerAddress: maxOfAddress, ofAddress: map[string]int{}}
 }
 
 // Accept returns the next connection that is within the limits.
@@ -40,7 +40,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 func (l *limitedListener) add(address string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open >= l.most || l.ofAddress[address] >= l.mostOfAddress {
+	if l.open >= l.maxOpen || l.ofAddress[address] >= l.maxPerAddress {
 		return false
 	}
 	l.open++

@@ -38,7 +38,7 @@ func (f from) RemoteAddr() net.Addr { return f.address }
 // that ends makes room for one more.
 func TestLimitConnections(t *testing.T) {
 	in := &pipeListener{conns: make(chan net.Conn, 16)}
-	l := &limitedListener{Listener: in, most: 5, mostOfAddress: 3, ofAddress: map[string]int{}}
+	l := &limitedListener{Listener: in, maxOpen: 5, maxPerAddress: 3, ofAddress: map[string]int{}}
 	accepted := make(chan net.Conn, 16)
 	go func() {
 		defer close(accepted)

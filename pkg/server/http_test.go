@@ -61,7 +61,7 @@ func TestServeOn_cutsOffIdleClients(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = w.Write(make([]byte, 1<<20))
 		})
-		l := &limitedListener{Listener: p, most: 3, mostOfAddress: 3, ofAddress: map[string]int{}}
+		l := &limitedListener{Listener: p, maxOpen: 3, maxPerAddress: 3, ofAddress: map[string]int{}}
 		go func() { done <- serveOn(ctx, l, ok, nil) }()
 		for _, sent := range []string{"", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
 			c, accepted := p.dial(t)

@@ -65,7 +65,7 @@ func (l *lengths) estimate() request {
 
 // hungUp is the share of the requests whose clients hung up, 0 while nearly all finish.
 func (l *lengths) hungUp() float64 {
-	if l.Left > assumedRequests && l.Finished < mostFinish*l.Left {
+	if l.Left > assumedRequests && l.Finished < finishedThreshold*l.Left {
 		return 1 - l.Finished/l.Left
 	}
 	return 0
@@ -80,7 +80,7 @@ func (l *lengths) hangUps() hangUps {
 		return hangUps{}
 	}
 	mean := min(l.Generated/l.Left, maxTokens)
-	if l.Ended <= assumedRequests || l.Ended > l.Finished/mostFinish {
+	if l.Ended <= assumedRequests || l.Ended > l.Finished/finishedThreshold {
 		whole := max(mean/(1-share/2), 1)
 		return hangUps{share, whole, whole / 2}
 	}

@@ -223,9 +223,9 @@ const (
 	// assumedRequests is how many requests the assumption is worth. Origin: not measured; the study waits
 	// for 20 (2.3 A). Half and twice: matters (10: long prompts +0.1 pt, +4.0 %).
 	assumedRequests = 5
-	// mostFinish is the share of the requests that leave engines from which those that finished stand for
+	// finishedThreshold is the share of the requests that leave engines from which those that finished stand for
 	// all. Origin: not measured. Half and twice: matters (0.8: hang-ups +0.0 pt, +5.6 %).
-	mostFinish = 0.9
+	finishedThreshold = 0.9
 	// hangUpPoints is the lengths, evenly spread over an answer, at which clients are taken to hang up:
 	// 12, 38, 62 and 88 % of it. Origin: more lengths see more of the very short answers, which miss at
 	// any load. With 50 and 80 % of hang-ups conv x8 (means of 5 seeds) has 99.24 at 8.71 and 99.22 at

@@ -131,9 +131,9 @@ func (c *comparison) demand(ctx context.Context, config simulator.Config,
 func (c *comparison) one(ctx context.Context, j job, b oracle.Bound, at func(time.Duration)) (simulator.Result, error) {
 	switch j.candidate.label {
 	case staticName:
-		return c.leastStatic(ctx, j, b, at)
+		return c.cheapestStatic(ctx, j, b, at)
 	case oracleName:
-		return c.leastSchedule(ctx, j, at)
+		return c.cheapestSchedule(ctx, j, at)
 	}
 	requests, err := c.load.requests(j.config.Seed)
 	if err != nil {

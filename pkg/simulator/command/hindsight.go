@@ -55,9 +55,9 @@ func (t trial) least(from, most int32, goal float64) (simulator.Result, error) {
 	return best, nil
 }
 
-// leastStatic is the row static. Of a long load it is the fleet that the
+// cheapestStatic is the row static. Of a long load it is the fleet that the
 // oracle needs at its peak.
-func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound,
+func (c *comparison) cheapestStatic(ctx context.Context, j job, b oracle.Bound,
 	at func(time.Duration)) (simulator.Result, error) {
 	run := trial(func(n int32) (simulator.Result, error) {
 		made, err := policy.New(fmt.Sprintf("static:replicas=%d", n))
@@ -78,13 +78,13 @@ func (c *comparison) leastStatic(ctx context.Context, j job, b oracle.Bound,
 
 // The schedules that are tried are for 1.08^n times the work, four times at most.
 const (
-	moreWork  = 1.08
-	mostTimes = 18
+	moreWork = 1.08
+	maxTimes = 18
 )
 
-// leastSchedule is the row oracle: the schedule for the least more work that
+// cheapestSchedule is the row oracle: the schedule for the least more work that
 // holds the goal. Of a long load it is the one for a quarter more.
-func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Duration)) (simulator.Result, error) {
+func (c *comparison) cheapestSchedule(ctx context.Context, j job, at func(time.Duration)) (simulator.Result, error) {
 	run := trial(func(n int32) (simulator.Result, error) {
 		replicas, err := c.schedule(ctx, j.config, math.Pow(moreWork, float64(n)), at)
 		if err != nil {
@@ -98,7 +98,7 @@ func (c *comparison) leastSchedule(ctx context.Context, j job, at func(time.Dura
 	if c.size.requests > longLoad {
 		return run(3)
 	}
-	return run.least(0, mostTimes, j.config.SLO.Goal)
+	return run.least(0, maxTimes, j.config.SLO.Goal)
 }
 
 // divisible is how many requests a pod has to let in for a little fewer to be

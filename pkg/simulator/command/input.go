@@ -73,8 +73,8 @@ func counted(requests trace.Requests, say func(n int64, at time.Duration)) trace
 	}
 }
 
-// mostRequests is a second's number of requests beyond which a load is most likely in another unit of time.
-const mostRequests = 10_000
+// maxRate is a second's number of requests beyond which a load is most likely in another unit of time.
+const maxRate = 10_000
 
 // remarks returns what a reader of the figures should know of the load.
 func (c *comparison) remarks(out *output) {
@@ -84,7 +84,7 @@ func (c *comparison) remarks(out *output) {
 	if (c.config.PrefixCache || c.config.Routing == simulator.PrefixAware) && !c.size.prefixes {
 		out.say("the load does not say which prompts share a prefix (block hashes, as Mooncake's traces have): --prefix-cache and --routing prefix-aware change nothing")
 	}
-	if rate := float64(c.size.requests) / c.size.span.Seconds(); rate > mostRequests && c.size.requests > mostRequests/100 {
+	if rate := float64(c.size.requests) / c.size.span.Seconds(); rate > maxRate && c.size.requests > maxRate/100 {
 		out.say("the load has %d requests in %v: is its time in seconds?", c.size.requests, c.size.span.Round(time.Millisecond))
 	}
 	if l := c.config.Length; l > 0 && l < c.size.span {

@@ -14,8 +14,8 @@ import (
 // fewestFirsts is the windows from which on first tokens are learned from.
 const fewestFirsts = 5
 
-// mostOverhead is a minute in microseconds, the longest that a profile may have.
-const mostOverhead = 60e6
+// maxOverhead is a minute in microseconds, the longest that a profile may have.
+const maxOverhead = 60e6
 
 // firstToken is the mean time in microseconds from the engine's taking a request
 // to its first token: the rest of the step that it comes in, and the step that
@@ -53,7 +53,7 @@ func overhead(windows []window, p engine.Profile) (micros float64, ok bool) {
 		return 0, false
 	}
 	slices.Sort(rest)
-	return min(max(rest[len(rest)/2], 0), mostOverhead), true
+	return min(max(rest[len(rest)/2], 0), maxOverhead), true
 }
 
 // firstTokenCost is the difference between a profile and the measured times to first

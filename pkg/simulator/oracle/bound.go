@@ -26,8 +26,8 @@ type Bound struct {
 	Requests, Dropped int64
 }
 
-// mostStates bounds the dynamic program's time: a few seconds.
-const mostStates = 1.5e9
+// maxStates bounds the dynamic program's time: a few seconds.
+const maxStates = 1.5e9
 
 // Bound computes the bound; nothing is to be added to the Demand after. It is
 // an error when nothing came after the warm-up.

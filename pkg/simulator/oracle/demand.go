@@ -62,7 +62,7 @@ func NewDemand(c simulator.Config) (*Demand, error) {
 
 func newDemand(c simulator.Config, all []limit) *Demand {
 	return &Demand{
-		config: c, limits: all, seen: map[int64]struct{}{}, dropped: -1, finest: 1, states: mostStates,
+		config: c, limits: all, seen: map[int64]struct{}{}, dropped: -1, finest: 1, states: maxStates,
 		ledgers: make([]ledger, len(all)), warmup: make([]ledger, len(all)),
 		served: make([]float64, len(all)), asked: make([]float64, len(all)),
 	}
@@ -70,7 +70,7 @@ func newDemand(c simulator.Config, all []limit) *Demand {
 
 // Rough makes Bound quick: a schedule to be replayed, in bins of 10 s and wider,
 // whose cost is no bound to compare with.
-func (d *Demand) Rough() { d.finest, d.states = 10, mostStates/30 }
+func (d *Demand) Rough() { d.finest, d.states = 10, maxStates/30 }
 
 // Of reads a whole trace.
 func Of(requests trace.Requests, c simulator.Config) (*Demand, error) {
