@@ -10,7 +10,7 @@ func Decide(spec Spec, st State, obs Observation) (Decision, State, error) {
 	if err := validate(spec, obs); err != nil {
 		return Decision{}, st, err
 	}
-	next := st.forTargets(spec, obs).observeWork(obs).observePods(obs).observeBlind(obs).observeBegun(spec, obs)
+	next := st.forTargets(spec, obs).observeWork(obs).observePods(spec, obs).observeBlind(obs).observeBegun(spec, obs)
 	d := Decision{Wants: make([]Want, len(spec.Targets))}
 	for i, t := range spec.Targets {
 		if t.Metric == SLO {

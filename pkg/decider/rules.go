@@ -17,24 +17,32 @@ func partialData(d Decision, obs Observation) outcome {
 	return outcome{replicas: d.Replicas}
 }
 
-// observePods notes when Ready pods are lost: fewer are Ready than before and than asked
-// for, so no scale-down took them.
-func (st State) observePods(obs Observation) State {
-	if obs.Ready < st.Ready && obs.Ready < obs.Replicas {
-		st.LostAt = obs.Time
+// observePods notes when Ready pods are lost, and how many are missing then: fewer are Ready
+// than before and than asked for, so no scale-down took them.
+func (st State) observePods(spec Spec, obs Observation) State {
+	if missing := obs.Replicas - obs.Ready; obs.Ready < st.Ready && missing > 0 {
+		if st.lostLately(spec, obs.Time) {
+			missing = max(missing, st.Missing)
+		}
+		st.LostAt, st.Missing = obs.Time, missing
 	}
 	st.Ready = obs.Ready
 	return st
 }
 
-// lostPod does not lower the count for a while after a Ready pod was lost: its requests
-// failed or were not measured, and they come again.
+func (st State) lostLately(spec Spec, now time.Time) bool {
+	return !st.LostAt.IsZero() && now.Sub(st.LostAt).Abs() < lostFor*spec.StableWindow
+}
+
+// lostPod keeps as many replicas as were missing on top of the want for a while after a Ready
+// pod was lost: its requests failed or were not measured, and they come again. The load of the
+// other pods was measured, so that one pod that fails again and again keeps one replica.
 func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
-	kept := !st.LostAt.IsZero() && obs.Time.Sub(st.LostAt).Abs() < lostFor*spec.StableWindow
-	if !spec.Reachable || !kept {
+	if !spec.Reachable || !st.lostLately(spec, obs.Time) {
 		return outcome{replicas: d.Replicas}
 	}
-	return outcome{max(d.Replicas, obs.Replicas), PodLost}
+	floor := min(int64(obs.Replicas), int64(d.Replicas)+int64(st.Missing))
+	return outcome{max(d.Replicas, int32(floor)), PodLost}
 }
 
 // scaleDownDelay keeps the largest count of the past delay, as Knative does: in buckets

@@ -30,6 +30,8 @@ type State struct {
 	// last lost; zero if none was.
 	Ready  int32     `json:"ready,omitempty"`
 	LostAt time.Time `json:"lostAt,omitzero"`
+	// Missing is the largest number of replicas that were not Ready when pods were lost lately.
+	Missing int32 `json:"missing,omitempty"`
 	// BlindSince is since when it is not known whether a request waits for a revision at
 	// zero; zero while it is known, or the revision has replicas.
 	BlindSince time.Time `json:"blindSince,omitzero"`
