@@ -48,6 +48,8 @@ type Config struct {
 	OtherRequestsFor time.Duration
 	// Ranks is the data-parallel ranks of a pod: engines with the GPUs of the profile each.
 	Ranks int
+	// RankSkew is the share of a pod's requests that go to its first rank, whatever its load; 0 leaves all to the balancer.
+	RankSkew float64
 	// MetricsDelay is how long the metrics endpoint of a pod takes to answer while requests wait in its engine.
 	// An answer that takes longer than a second is none.
 	MetricsDelay time.Duration
@@ -131,6 +133,8 @@ func (c Config) validateNumbers() error {
 		return fmt.Errorf("config: Initial %d, GPUs %d, ContainerConcurrency %d; none may be negative", c.Initial, c.GPUs, c.ContainerConcurrency)
 	case c.PromptsPerRequest < 1 || c.Ranks < 1:
 		return fmt.Errorf("config: PromptsPerRequest %d, Ranks %d; both must be at least 1", c.PromptsPerRequest, c.Ranks)
+	case !(c.RankSkew >= 0 && c.RankSkew <= 1):
+		return fmt.Errorf("config: RankSkew is %v; it must be between 0 and 1", c.RankSkew)
 	case !(c.OtherRequests >= 0 && c.OtherRequests <= 1e6):
 		return fmt.Errorf("config: OtherRequests is %v; it must be between 0 and 1e6 a second", c.OtherRequests)
 	case !(c.LeadCV >= 0 && c.LeadCV <= 5): // NaN fails too

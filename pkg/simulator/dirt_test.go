@@ -159,6 +159,21 @@ func TestFleet_ranks(t *testing.T) {
 	}
 }
 
+// TestFleet_rankSkew: the first rank of a pod gets its share of the requests, and the balancer spreads the others.
+func TestFleet_rankSkew(t *testing.T) {
+	for skew, want := range map[float64][3]int{0: {100, 100, 100}, 1: {300, 0, 0}, 0.5: {150, 75, 75}} {
+		f := fleetOf(t, 1, func(c *Config) { c.Ranks, c.RankSkew, c.Engine.MaxNumSeqs = 3, skew, 1000 })
+		submit(t, f, 0, 300, 3000)
+		observe(t, f, 2*time.Second)
+		for i := range 3 {
+			l := f.pods[0].engine.rank(i).Load()
+			if n := l.Running + l.Waiting; math.Abs(float64(n-want[i])) > 30*skew*(1-skew)*4+1 {
+				t.Errorf("skew %v: rank %d has %d requests, want about %d", skew, i, n, want[i])
+			}
+		}
+	}
+}
+
 // TestFleet_metricsDelay: while requests wait, pages come late, or not at all above the collector's time limit.
 func TestFleet_metricsDelay(t *testing.T) {
 	for _, c := range []struct {
@@ -223,6 +238,7 @@ func TestConfig_dirt(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"PromptsPerRequest 0":    func(c *Config) { c.PromptsPerRequest = 0 },
 		"Ranks -1":               func(c *Config) { c.Ranks = -1 },
+		"RankSkew is NaN":        func(c *Config) { c.RankSkew = math.NaN() },
 		"OtherRequests is NaN":   func(c *Config) { c.OtherRequests = math.NaN() },
 		"OtherRequestsFor is 6m": func(c *Config) { c.OtherRequestsFor = 6 * time.Minute },
 		"MetricsDelay is -1s":    func(c *Config) { c.MetricsDelay = -second },

@@ -51,7 +51,7 @@ type Fleet struct {
 	sent    sent
 	score   score
 
-	leads, failures, losses *rand.Rand
+	leads, failures, losses, ranks *rand.Rand
 	// err is what went wrong where an error could not be returned.
 	err error
 
@@ -70,6 +70,7 @@ func NewFleet(cfg Config) (*Fleet, error) {
 		cfg: cfg, tick: second, demand: newDemand(cfg), score: newScore(cfg), observed: newObserved(cfg),
 		scrapes: scrapes{every: cfg.Scrape},
 		leads:   trace.Stream(cfg.Seed, "lead"), failures: trace.Stream(cfg.Seed, "failure"), losses: trace.Stream(cfg.Seed, "scrape"),
+		ranks: trace.Stream(cfg.Seed, "rank"),
 	}
 	f.http = newHTTPRequests(cfg)
 	var err error

@@ -63,6 +63,7 @@ func (f *Fleet) create() error {
 	if err != nil {
 		return err
 	}
+	p.engine.skew, p.engine.draws = f.cfg.RankSkew, f.ranks
 	f.pods = append(f.pods, p)
 	if f.cfg.GPUs == 0 || f.billed.value < int64(f.cfg.GPUs) {
 		f.schedule(p, f.now)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/simulator/engine"
@@ -14,6 +15,9 @@ type ranks struct {
 	more []*engine.Engine
 	// turn is the rank that goes first among equals.
 	turn int
+	// skew is the share of the requests that go to the first rank whatever its load, by draws; 0 is none.
+	skew  float64
+	draws *rand.Rand
 }
 
 // newRanks returns n idle engines.
@@ -57,23 +61,34 @@ func (r *ranks) Next() time.Duration {
 	return next
 }
 
-// Submit gives a request to the rank with the least load, as vLLM's balancer
-// weighs the load: a waiting request counts as four that run.
+// Submit gives a request to the first rank with the probability skew, and otherwise to the rank with
+// the least load, the first one left out if there is a skew.
 func (r *ranks) Submit(q engine.Request) error {
-	if r.more == nil {
+	switch {
+	case r.more == nil:
+		return r.first.Submit(q)
+	case r.skew == 0:
+		return r.leastLoaded(0).Submit(q)
+	case r.draws.Float64() < r.skew:
 		return r.first.Submit(q)
 	}
-	n := len(r.more) + 1
+	return r.leastLoaded(1).Submit(q)
+}
+
+// leastLoaded is the rank with the least load of those from a number on, as vLLM's balancer
+// weighs the load: a waiting request counts as four that run.
+func (r *ranks) leastLoaded(from int) *engine.Engine {
+	n := len(r.more) + 1 - from
 	best, least := 0, 0
 	for i := range n {
-		k := (r.turn + i) % n
+		k := from + (r.turn+i)%n
 		l := r.rank(k).Load()
 		if load := 4*l.Waiting + l.Running; i == 0 || load < least {
 			best, least = k, load
 		}
 	}
-	r.turn = (best + 1) % n
-	return r.rank(best).Submit(q)
+	r.turn = (best - from + 1) % n
+	return r.rank(best)
 }
 
 func (r *ranks) rank(i int) *engine.Engine {

@@ -28,6 +28,7 @@ func (o *options) dirtFlags(f *pflag.FlagSet) {
 	f.Float64Var(&c.OtherRequests, "other-requests", c.OtherRequests, "HTTP requests a second that never reach an engine")
 	f.Var((*span)(&c.OtherRequestsFor), "other-requests-for", "time of every 5m in which these requests come; 0s is always")
 	f.IntVar(&c.Ranks, "ranks", c.Ranks, "data-parallel ranks of a pod: engines with the GPUs of the profile each")
+	f.Float64Var(&c.RankSkew, "rank-skew", 0, "share of a pod's requests, 0..1, that go to its first rank whatever its load")
 	f.Var((*span)(&c.MetricsDelay), "metrics-delay", "time that a metrics endpoint takes to answer while requests wait; more than 5s is no answer")
 	f.StringSliceVar(&c.Hide, "hide", c.Hide, "`NAMES` of what metrics endpoints do not report, with commas between; list prints them")
 }
@@ -38,6 +39,7 @@ func (o options) dirtRanges() []bounds {
 	return []bounds{
 		{"tokens-per-step", o.tokensPerStep, 1, engine.MaxTokensPerStep}, {"abort", o.abort, 0, 1}, {"abort-within", o.abortWithin, 0, 1},
 		{"prompts-per-request", float64(c.PromptsPerRequest), 1, 1e4}, {"other-requests", c.OtherRequests, 0, 1e5}, {"ranks", float64(c.Ranks), 1, 256},
+		{"rank-skew", c.RankSkew, 0, 1},
 	}
 }
 
@@ -125,6 +127,7 @@ func (c *comparison) dirt() (s []report.Setting) {
 		{c.config.PromptsPerRequest > 1, "prompts per HTTP request", fmt.Sprint(c.config.PromptsPerRequest)},
 		{c.config.OtherRequests > 0, "other HTTP requests", c.otherRequests()},
 		{c.config.Ranks > 1, "ranks of a pod", fmt.Sprint(c.config.Ranks)},
+		{c.config.RankSkew > 0, "requests for the first rank of a pod", fmt.Sprintf("%g %%", 100*c.config.RankSkew)},
 		{c.config.MetricsDelay > 0, "metrics endpoints answer under load after", text(c.config.MetricsDelay)},
 		{len(c.config.Hide) > 0, "hidden", strings.Join(c.config.Hide, ", ")},
 	} {

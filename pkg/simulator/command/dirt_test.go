@@ -46,7 +46,7 @@ func TestRun_dirt(t *testing.T) {
 		return settings, string(raw)
 	}
 	tidySettings, tidy := report()
-	sameSettings, same := report("--tokens-per-step", "1", "--abort", "0", "--abort-within", "1", "--other-requests-for", "0s", "--prompts-per-request", "1", "--other-requests", "0", "--ranks", "1", "--metrics-delay", "0s", "--hide", "")
+	sameSettings, same := report("--tokens-per-step", "1", "--abort", "0", "--abort-within", "1", "--other-requests-for", "0s", "--prompts-per-request", "1", "--other-requests", "0", "--ranks", "1", "--rank-skew", "0", "--metrics-delay", "0s", "--hide", "")
 	if tidy != same || !slices.Equal(tidySettings, sameSettings) {
 		t.Errorf("the defaults change something:\n%s\n%s", tidy, same)
 	}
@@ -54,6 +54,10 @@ func TestRun_dirt(t *testing.T) {
 	_, oneToken := report("--hide=generation-tokens")
 	if _, three := report("--hide=generation-tokens", "--tokens-per-step=3"); three == oneToken {
 		t.Error("--tokens-per-step=3 changes nothing where slo sees steps only")
+	}
+	_, even := report("--ranks=2", "--rank-skew=0")
+	if settings, skewed := report("--ranks=2", "--rank-skew=0.75"); skewed == even || !slices.Contains(settings, "requests for the first rank of a pod: 75 %") {
+		t.Errorf("--rank-skew=0.75 changes nothing, or the settings %q lack it", settings)
 	}
 	for flag, setting := range dirtyFlags() {
 		settings, run := report(strings.Fields(flag)...)
@@ -75,7 +79,7 @@ func TestRun_refusesDirt(t *testing.T) {
 		"--tokens-per-step=0.5": "--tokens-per-step 0.5; it must be between 1 and 64", "--tokens-per-step=k": `--tokens-per-step "k"; it must be a number, such as 1`,
 		"--abort=30": "--abort 30; it must be between 0 and 1", "--abort=NaN": "--abort NaN; it must be between 0 and 1",
 		"--prompts-per-request=0": "--prompts-per-request 0; it must be between 1 and 10000", "--other-requests=-1": "--other-requests -1; it must be between 0 and 100000",
-		"--ranks=0": "--ranks 0; it must be between 1 and 256", "--metrics-delay=1": "--metrics-delay", "--metrics-delay=-1s": "write a duration of 0 or more",
+		"--ranks=0": "--ranks 0; it must be between 1 and 256", "--rank-skew=1.5": "--rank-skew 1.5; it must be between 0 and 1", "--metrics-delay=1": "--metrics-delay", "--metrics-delay=-1s": "write a duration of 0 or more",
 		"--metrics-delay=2d": "--metrics-delay 48h0m0s; it must be between 0s and 24h0m0s",
 		"--abort-within=1.1": "--abort-within 1.1; it must be between 0 and 1", "--abort-within=0.5": "--abort-within changes nothing without --abort",
 		"--other-requests-for=6m": "--other-requests-for 6m0s; it must be between 0s and 5m0s", "--other-requests-for=20s": "--other-requests-for changes nothing without --other-requests",
