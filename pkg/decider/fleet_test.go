@@ -21,6 +21,10 @@ type fleet struct {
 	kv                         float64
 	// stale is the number of Ready pods whose metrics cannot be read.
 	stale int
+	// frozen is the number of Ready pods whose counters stand still on the pages, and whose gauges do while
+	// gauges is false.
+	frozen int
+	gauges bool
 	// arrivals and rps say whether arrivals and their rate are known, concurrency
 	// whether the queue-proxies report the requests in flight.
 	arrivals, rps, concurrency bool
@@ -58,10 +62,11 @@ type node struct {
 	prompt, gen, gaps, sum float64
 	steps                  float64
 	firstTokens            window.Histogram
+	old                    *Pod // the page of a frozen pod
 }
 
 func newFleet() fleet {
-	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, arrivals: true, counters: true, steps: true, queued: true, replicas: 1}
+	return fleet{base: 0.011, work: 0.1, prompt: 1000, output: 200, lead: time.Minute, kv: 420_000, gauges: true, arrivals: true, counters: true, steps: true, queued: true, replicas: 1}
 }
 
 // set reads the fields of the orders engine and fault.
@@ -100,6 +105,10 @@ func (f *fleet) set(fields []string) (err error) {
 			f.healthy, err = strconv.Atoi(value)
 		case "gpus":
 			f.gpus, err = strconv.Atoi(value)
+		case "frozen":
+			f.frozen, err = strconv.Atoi(value)
+		case "gauges":
+			f.gauges = value == "on"
 		case "arrivals":
 			f.arrivals = value == "on"
 		case "rps":
@@ -230,6 +239,7 @@ func (f *fleet) observe(rate float64) Observation {
 			pod.ReadyAfter = p.ready - p.created
 			if int(o.Ready) > f.stale {
 				f.page(p, &pod)
+				f.freeze(p, &pod, int(o.Ready) <= f.frozen)
 				o.TTFT.Known = o.TTFT.Known || f.follow95(p, pod.Totals.TTFT, o.Time, &first)
 			}
 		}
@@ -270,6 +280,22 @@ func (f *fleet) page(p *node, pod *Pod) {
 		TTFT: Histogram{Bounds: ttftBounds[:], Counts: slices.Clone(p.ttft[:]), Count: Reading(p.firsts), Sum: Unknown()},
 		ITL:  Histogram{Count: whole(p.gaps), Sum: Reading(p.sum)},
 		E2E:  unknownHistogram,
+	}
+}
+
+// freeze shows the counters, or all, of the page that a pod had when it froze.
+func (f *fleet) freeze(p *node, pod *Pod, frozen bool) {
+	if !frozen {
+		p.old = nil
+		return
+	}
+	if p.old == nil {
+		p.old = new(Pod)
+		*p.old = *pod
+	}
+	pod.Totals = p.old.Totals
+	if !f.gauges {
+		pod.Running, pod.Waiting, pod.KVCache = p.old.Running, p.old.Waiting, p.old.KVCache
 	}
 }
 

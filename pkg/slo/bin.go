@@ -21,6 +21,8 @@ type bin struct {
 	// samples is what the pods did; followed are the pods whose counters are followed.
 	samples  []sample
 	followed []float64
+	// frozen is the pods whose counters stand still although requests run; they have no sample.
+	frozen int
 	// startups is the seconds from creation to Ready of pods that became Ready.
 	startups []float64
 

@@ -7,10 +7,10 @@
 //	Input     (what is known now)        ─┘
 //
 // Once per bin of 10 s the policy learns and plans; policy.go lists the steps, and steps.go
-// has each. What each pod's counters gained becomes a sample (podcounters.go, sample.go),
-// and the bin (bin.go) goes to one learner after the other. A learner observes a bin, gives
-// its estimate, and says whether a stored memory is valid; none sees another's memory,
-// only the estimates in the bin:
+// has each. What each pod's counters gained becomes a sample (podcounters.go, sample.go)
+// unless they stand still (frozen.go), and the bin (bin.go) goes to one learner after the
+// other. A learner observes a bin, gives its estimate, and says whether a stored memory is
+// valid; none sees another's memory, only the estimates in the bin:
 //
 //	arrivals.go          requests per bin, an hour of them; history.go answers questions about them
 //	lengths.go           the mean request

@@ -8,6 +8,9 @@ type kvBackoff struct {
 }
 
 func (k *kvBackoff) observe(b *bin) {
+	if len(b.samples) == 0 {
+		return // what is not known has not recovered
+	}
 	preempting := 0
 	for _, d := range b.samples {
 		if d.preempted > 0 {

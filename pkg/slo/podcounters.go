@@ -21,25 +21,27 @@ type podCounters struct {
 	phased, phasedLate float64
 	waiting, running   float64 // requests, not counters
 	at                 float64 // when the pod was read, in Unix seconds
+	// uncounted is how many requests should have been counted since a counter gained last.
+	uncounted float64
 }
 
 // firstCounter and endCounter are the part of fields that only grows.
 const firstCounter, endCounter = 2, 20
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [23]*float64 {
+func (c *podCounters) fields() [24]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
 		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.firstSum,
 		&c.gapsBelowLower, &c.gapsBelowUpper,
 		&c.phased, &c.phasedLate,
-		&c.waiting, &c.running, &c.at,
+		&c.waiting, &c.running, &c.at, &c.uncounted,
 	}
 }
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [23]float64
+	var list [24]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -139,6 +141,30 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 	}, true
 }
 
+// uncountedSince is how many requests an engine that works should have counted since a counter gained last,
+// by Little's law: those that ran, by the time in which one of them is counted. It is 0
+// where a counter has moved, or none is known.
+func (c podCounters) uncountedSince(before podCounters, secondsPerCount float64) float64 {
+	now, was, known := c.fields(), before.fields(), false
+	for i := firstCounter; i < endCounter; i++ {
+		if *now[i] < 0 || *was[i] < 0 {
+			continue
+		}
+		if *now[i] != *was[i] {
+			return 0
+		}
+		known = true
+	}
+	if !known {
+		return 0
+	}
+	ran := (max(before.running, 0) + max(c.running, 0)) / 2 * max(c.at-before.at, 0)
+	return min(before.uncounted+ran/secondsPerCount, MaxTotal)
+}
+
+// frozen reports whether the counters stand still for longer than an engine that works can explain.
+func (c podCounters) frozen() bool { return c.uncounted >= minUncounted }
+
 // steadyWithQueue reports whether a pod ran as many requests as before, and let others
 // wait both times, with kv percent of its KV cache in use.
 func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
@@ -197,7 +223,6 @@ func (s *sampler) read(pods []Pod, b *bin) {
 				b.startups = append(b.startups, p.ReadyAfter.Seconds())
 			}
 		}
-		read = append(read, now)
 		if moved {
 			before.firstTokensBelowLower, before.firstTokensBelowUpper = unknownCount, unknownCount
 		}
@@ -207,12 +232,21 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		if otherShares {
 			before.phased, before.phasedLate = unknownCount, unknownCount
 		}
-		if d, ok := now.gain(before); seen && ok {
+		if seen {
+			now.uncounted = now.uncountedSince(before, secondsPerCount(p.Totals, b.ttft))
+		}
+		read = append(read, now)
+		d, ok := now.gain(before)
+		switch {
+		case !seen || !ok:
+		case now.frozen():
+			b.frozen++
+		default:
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
 			_, _, d.gapPosition = p.Totals.ITL.around(itl)
 			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
 			d.seconds = d.interval
-			b.samples = append(b.samples, d.perRank(p.ranks()))
+			b.samples = append(b.samples, d.believed().perRank(p.ranks()))
 		}
 	}
 	for _, c := range read {

@@ -11,7 +11,7 @@ func Next(o Objective, old *State, in Input) (Need, *State) {
 	if arrived := s.Counter.advance(in); arrived != nil || s.Plan.Limit == "" {
 		s.closeBin(o, in, arrived)
 	}
-	in = s.inEngineRequests(in)
+	in = s.believed(s.inEngineRequests(in))
 	n := Need{Parts: s.Plan, NoEngine: s.NoEngine, StartupTime: s.startupTime()}
 	n.Parts.Backlog = waiting(in)
 	n.Replicas, n.Partial = needNow(o, s.Plan, in, s.unlearned(o, in))
@@ -40,6 +40,30 @@ func (s *State) inEngineRequests(in Input) Input {
 	r := s.ratio()
 	in.Queued *= Reading(r)
 	in.InFlight *= Reading(max(r, 1))
+	return in
+}
+
+// believed is the input in which no more requests wait in a frozen pod than the queue-proxies have open: a
+// gauge that stands still as well does not hold replicas for ever.
+func (s *State) believed(in Input) Input {
+	if !in.InFlight.Known() {
+		return in
+	}
+	copied := false
+	for _, c := range s.Sampler.Pods {
+		if !c.frozen() {
+			continue
+		}
+		for i, p := range in.Pods {
+			if !(p.Waiting > in.InFlight) || PodHash(p.Name) != c.pod {
+				continue
+			}
+			if !copied {
+				in.Pods, copied = append([]Pod(nil), in.Pods...), true
+			}
+			in.Pods[i].Waiting = in.InFlight
+		}
+	}
 	return in
 }
 

@@ -48,8 +48,11 @@ func (r *requestRatio) observe(b *bin) {
 	}
 }
 
-// calm reports whether nothing waited, in engines or outside.
+// calm reports whether it is known that nothing waited, in engines or outside.
 func (b *bin) calm() bool {
+	if b.frozen > 0 {
+		return false
+	}
 	for _, d := range b.samples {
 		if d.waitingThroughout > 0 {
 			return false

@@ -103,6 +103,24 @@ func (d sample) perRank(ranks int) sample {
 	return d
 }
 
+// believed makes unknown what did not move although other counters of the same page show that it must have: a
+// request that finished has begun, had a prompt, and made a token.
+func (d sample) believed() sample {
+	if !(d.finished > 0) {
+		return d
+	}
+	if d.firsts == 0 && d.runningBefore >= 0 && d.finished > d.runningBefore {
+		d.firsts = unknownCount
+	}
+	if d.begun() > 0 && d.prompt == 0 {
+		d.prompt = unknownCount
+	}
+	if d.begun() > 0 && d.generated == 0 {
+		d.generated = unknownCount
+	}
+	return d
+}
+
 // further is the tokens that end a gap: all but first tokens.
 func (d sample) further() float64 { return d.generated - max(d.firsts, d.finished, 0) }
 

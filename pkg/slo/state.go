@@ -9,7 +9,7 @@ import (
 
 // StateVersion changes with the meaning of State. A state of another version
 // is not used: the policy begins anew. Every change of what is stored raises it.
-const StateVersion = 8
+const StateVersion = 9
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below

@@ -171,6 +171,13 @@ const (
 	severalTokens = 1.1
 	// minSeconds is the least time between two readings; it keeps rates defined. Not tuned.
 	minSeconds = 0.1
+	// minUncounted is a number of requests: a pod whose counters stand still while engines would have counted
+	// more of those that run is frozen. Origin: an engine that counts requests at random times misses
+	// five in a row with a probability of exp(-5). Not measured.
+	minUncounted = 5.0
+	// assumedCount is the seconds in which an engine counts a request that runs, where its latencies
+	// are not known. Not measured.
+	assumedCount = 60.0
 	// maxRanks is the most believable ranks of a pod. Not tuned.
 	maxRanks = 1024
 	// alwaysBusy is the mean requests running from which an engine has no idle moment, and maxDrift how
