@@ -185,11 +185,18 @@ func lasting(problems []collector.Problem, now time.Time) (collector.Problem, bo
 
 // expectsEngine reports whether a problem deserves an event whatever it is: a web
 // application that scales on concurrency has no metrics endpoint that could be read.
-func expectsEngine(s config.Settings) bool {
-	return s.Engine.Name != "" || s.Engine.MetricsPort != 0 || s.Engine.MetricsPath != "" ||
-		slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool {
-			return t.Metric != decider.Concurrency && t.Metric != decider.RPS
-		})
+func expectsEngine(s config.Settings) bool { return namesEndpoint(s) || scalesOnEngine(s) }
+
+// namesEndpoint reports whether the annotations name an engine, or where its metrics endpoint is.
+func namesEndpoint(s config.Settings) bool {
+	return s.Engine.Name != "" || s.Engine.MetricsPort != 0 || s.Engine.MetricsPath != ""
+}
+
+// scalesOnEngine reports whether a metric of the settings comes from engines.
+func scalesOnEngine(s config.Settings) bool {
+	return slices.ContainsFunc(s.Spec.Targets, func(t decider.Target) bool {
+		return t.Metric != decider.Concurrency && t.Metric != decider.RPS
+	})
 }
 
 // isRecent reports whether a condition with the same reason was written less than

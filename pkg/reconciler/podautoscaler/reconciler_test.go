@@ -62,6 +62,8 @@ func TestReconcile_oneRequestAtATime(t *testing.T) {
 		{"an engine that is named", 1, "concurrency", autoscaling.EngineKey, "vllm", "example.com/app", 8000},
 		{"an image of an engine", 1, "concurrency", "", "", "vllm/vllm-openai:v0.32.0", 8000},
 		{"a metric of engines", 1, "slo", "", "", "example.com/app", 8000},
+		{"a metric of engines by default", 1, "", "", "", "example.com/app", 0},
+		{"an objective", 1, "", autoscaling.SLOTTFTKey, "1s", "example.com/app", 8000},
 	} {
 		annotations := []string{knautoscaling.MetricAnnotationKey, tt.metric}
 		if tt.key != "" {
