@@ -109,3 +109,20 @@ func TestString(t *testing.T) {
 		"1 replica. rps is unknown (target 8 per replica). The count stays, because no metric has a value. "+
 			"min-scale and max-scale did not change the count.")
 }
+
+// A state that was stored before losses were counted has no number of missing replicas: the
+// whole count stays, as it did then.
+func TestLostPod_ofUnknownSize(t *testing.T) {
+	spec, obs := steady(9, Running)
+	f := func(st State, want int32) {
+		t.Helper()
+		if o := lostPod(spec, st, obs, Decision{Replicas: 5}); o.replicas != want {
+			t.Errorf("%+v: %d replicas, want %d", st, o.replicas, want)
+		}
+	}
+	lostAt := obs.Time.Add(-time.Second)
+	f(State{}, 5)
+	f(State{LostAt: lostAt}, 9)
+	f(State{LostAt: lostAt, Missing: 1, MissingAt: lostAt}, 6)
+	f(State{LostAt: lostAt, Missing: math.MaxInt32, MissingAt: lostAt}, 9)
+}

@@ -18,31 +18,36 @@ func partialData(d Decision, obs Observation) outcome {
 }
 
 // observePods notes when Ready pods are lost, and how many are missing then: fewer are Ready
-// than before and than asked for, so no scale-down took them.
+// than before and than asked for, so no scale-down took them. The largest loss counts for as
+// long as a loss does, and no longer because of smaller ones.
 func (st State) observePods(spec Spec, obs Observation) State {
 	if missing := obs.Replicas - obs.Ready; obs.Ready < st.Ready && missing > 0 {
-		if st.lostLately(spec, obs.Time) {
-			missing = max(missing, st.Missing)
+		if missing >= st.Missing || !countsAsLost(spec, st.MissingAt, obs.Time) {
+			st.Missing, st.MissingAt = missing, obs.Time
 		}
-		st.LostAt, st.Missing = obs.Time, missing
+		st.LostAt = obs.Time
 	}
 	st.Ready = obs.Ready
 	return st
 }
 
-func (st State) lostLately(spec Spec, now time.Time) bool {
-	return !st.LostAt.IsZero() && now.Sub(st.LostAt).Abs() < lostFor*spec.StableWindow
+// countsAsLost reports whether a loss at a time still counts; zero is none.
+func countsAsLost(spec Spec, at, now time.Time) bool {
+	return !at.IsZero() && now.Sub(at).Abs() < lostFor*spec.StableWindow
 }
 
 // lostPod keeps as many replicas as were missing on top of the want for a while after a Ready
 // pod was lost: its requests failed or were not measured, and they come again. The load of the
 // other pods was measured, so that one pod that fails again and again keeps one replica.
 func lostPod(spec Spec, st State, obs Observation, d Decision) outcome {
-	if !spec.Reachable || !st.lostLately(spec, obs.Time) {
+	if !spec.Reachable || !countsAsLost(spec, st.LostAt, obs.Time) {
 		return outcome{replicas: d.Replicas}
 	}
-	floor := min(int64(obs.Replicas), int64(d.Replicas)+int64(st.Missing))
-	return outcome{max(d.Replicas, int32(floor)), PodLost}
+	floor := obs.Replicas
+	if st.Missing > 0 { // 0 is of a state that was stored before losses were counted
+		floor = int32(min(int64(floor), int64(d.Replicas)+int64(st.Missing)))
+	}
+	return outcome{max(d.Replicas, floor), PodLost}
 }
 
 // scaleDownDelay keeps the largest count of the past delay, as Knative does: in buckets

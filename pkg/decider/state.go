@@ -30,8 +30,10 @@ type State struct {
 	// last lost; zero if none was.
 	Ready  int32     `json:"ready,omitempty"`
 	LostAt time.Time `json:"lostAt,omitzero"`
-	// Missing is the largest number of replicas that were not Ready when pods were lost lately.
-	Missing int32 `json:"missing,omitempty"`
+	// Missing is the largest number of replicas that were not Ready when pods were lost lately,
+	// and MissingAt when that many were last.
+	Missing   int32     `json:"missing,omitempty"`
+	MissingAt time.Time `json:"missingAt,omitzero"`
 	// BlindSince is since when it is not known whether a request waits for a revision at
 	// zero; zero while it is known, or the revision has replicas.
 	BlindSince time.Time `json:"blindSince,omitzero"`

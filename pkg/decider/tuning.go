@@ -28,7 +28,7 @@ const (
 
 // Rules of the count.
 const (
-	// lostFor is how many stable windows a lost pod keeps the count: one until another pod has taken
+	// lostFor is how many stable windows a lost pod keeps its replica: one until another pod has taken
 	// its place and clients have come back, one more until no average has that time in it. Origin: with
 	// one, a pod killed under steady load still lowered the count from 3 to 2 (fault run, window 10 s).
 	// Half and twice: matters (1: failures -1.5 pt, -1.9 %; 4: failures +2.5 pt, +3.5 %).
