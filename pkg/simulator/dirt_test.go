@@ -131,6 +131,19 @@ func TestFleet_otherRequestsInBursts(t *testing.T) {
 	}
 }
 
+// TestFleet_rareOtherRequests: times that no integer holds come after every run.
+func TestFleet_rareOtherRequests(t *testing.T) {
+	for _, c := range []struct {
+		rate  float64
+		burst time.Duration
+	}{{1e-15, 0}, {1e-9, 0}, {1e-9, 20 * time.Second}, {1e-3, time.Nanosecond}, {1e5, time.Nanosecond}} {
+		h := newHTTPRequests(Config{OtherRequests: c.rate, OtherRequestsFor: c.burst, Seed: 1})
+		if h.until(time.Hour); h.others != 0 || h.next <= time.Hour {
+			t.Errorf("%v/s for %v: %d within an hour, the next at %v", c.rate, c.burst, h.others, h.next)
+		}
+	}
+}
+
 // TestFleet_ranks: a pod of three ranks is three engines, which share its requests
 // evenly, and has one metrics endpoint.
 func TestFleet_ranks(t *testing.T) {

@@ -40,11 +40,20 @@ func newHTTPRequests(cfg Config) httpRequests {
 	return h
 }
 
-// drawNext draws when the next of the other requests comes.
+// drawNext draws when the next of the other requests comes; forever is after every run.
 func (h *httpRequests) drawNext() {
-	h.come += time.Duration(h.draw.ExpFloat64() / h.rate * float64(second))
-	h.next = h.come
-	if h.burst > 0 {
+	gap := h.draw.ExpFloat64() / h.rate * float64(second)
+	if gap > float64(Longest) {
+		h.next = forever
+		return
+	}
+	h.come += time.Duration(gap)
+	switch {
+	case h.burst == 0:
+		h.next = h.come
+	case h.come/h.burst > Longest/burstPeriod: // the number of bursts before it
+		h.next = forever
+	default:
 		h.next = h.come/h.burst*burstPeriod + h.come%h.burst
 	}
 }
