@@ -21,11 +21,13 @@ type ownConfig struct {
 	current atomic.Pointer[config.Config]
 	// seen is true once config-ipa was there. The watcher calls update from one goroutine.
 	seen bool
-	log  *slog.Logger
+	// inForce says what holds while a config map is refused.
+	inForce string
+	log     *slog.Logger
 }
 
 func newOwnConfig(log *slog.Logger) *ownConfig {
-	o := &ownConfig{log: log}
+	o := &ownConfig{log: log, inForce: "there was no good one since the start, so the defaults are in force"}
 	o.current.Store(config.Default())
 	return o
 }
@@ -66,9 +68,10 @@ func (o *ownConfig) update(cm *corev1.ConfigMap) bool {
 	o.seen = o.seen || cm.UID != "" || cm.ResourceVersion != ""
 	c, err := config.FromConfigMap(cm)
 	if err != nil {
-		o.log.Error("config map refused; the last good one stays in force", "error", err)
+		o.log.Error("config map refused; "+o.inForce, "configmap", config.Name, "error", err)
 		return false
 	}
 	o.current.Store(c)
+	o.inForce = "the last good one stays in force"
 	return true
 }
