@@ -176,7 +176,7 @@ const (
 	// five in a row with a probability of exp(-5). Not measured.
 	minUncounted = 5.0
 	// assumedCount is the seconds in which an engine counts a request that runs, where its latencies
-	// are not known. Not measured.
+	// are not known. Origin: not measured.
 	assumedCount = 60.0
 	// maxRanks is the most believable ranks of a pod. Not tuned.
 	maxRanks = 1024
