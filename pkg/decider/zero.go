@@ -16,8 +16,8 @@ func idleToZero(spec Spec, st State, obs Observation, d Decision) outcome {
 		minOneIfBusy(obs) > 0 {
 		return stay
 	}
-	last := bounds(spec, d).replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs) && st.idleFor(spec.StableWindow, obs.Time)
-	if !last && obs.Replicas > 0 {
+	last := bounds(spec, d).replicas == 1 && obs.Replicas == 1 && !waitsForPods(obs)
+	if obs.Replicas > 0 && !(last && st.idleFor(spec.StableWindow, obs.Time)) {
 		return stay
 	}
 	return outcome{0, Idle}

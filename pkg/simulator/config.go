@@ -48,7 +48,8 @@ type Config struct {
 	OtherRequestsFor time.Duration
 	// Ranks is the data-parallel ranks of a pod: engines with the GPUs of the profile each.
 	Ranks int
-	// RankSkew is the share of a pod's requests that go to its first rank, whatever its load; 0 leaves all to the balancer.
+	// RankSkew is the share of a pod's requests that go to its first rank, whatever its load;
+	// 0 leaves all to the balancer.
 	RankSkew float64
 	// MetricsDelay is how long the metrics endpoint of a pod takes to answer while requests wait in its engine.
 	// An answer that takes longer than a second is none.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// served is a pod with so many requests running and waiting whose engine has made so many steps, of 10 requests each second.
+// served is a pod with so many requests running and waiting. Its engine has served 10 requests
+// in each of so many seconds.
 func served(running, waiting, seconds float64) Pod {
 	n := Reading(10 * seconds)
 	none := Histogram{Count: Unknown(), Sum: Unknown()}
