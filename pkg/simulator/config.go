@@ -44,7 +44,7 @@ type Config struct {
 	PromptsPerRequest int
 	// OtherRequests is how many HTTP requests a second reach a queue-proxy and no engine.
 	OtherRequests float64
-	// OtherRequestsFor is for how long of every 5 minutes they come; 0 is always.
+	// OtherRequestsFor is for how long of every BurstPeriod they come; 0 is always.
 	OtherRequestsFor time.Duration
 	// Ranks is the data-parallel ranks of a pod: engines with the GPUs of the profile each.
 	Ranks int
@@ -117,7 +117,7 @@ func (c Config) validate() error {
 		{"Scrape", c.Scrape, 100 * time.Millisecond, day}, {"SLO.TTFT", c.SLO.TTFT, 0, day}, {"SLO.ITL", c.SLO.ITL, 0, day},
 		{"SLO.TTFTPerToken", c.SLO.TTFTPerToken, 0, second}, {"FailureEvery", c.FailureEvery, 0, forever},
 		{"QueueTimeout", c.QueueTimeout, 0, forever}, {"MetricsDelay", c.MetricsDelay, 0, day},
-		{"OtherRequestsFor", c.OtherRequestsFor, 0, burstPeriod}, {"Warmup", c.Warmup, 0, forever}, {"Length", c.Length, 0, Longest}, {"Sample", c.Sample, 0, forever},
+		{"OtherRequestsFor", c.OtherRequestsFor, 0, BurstPeriod}, {"Warmup", c.Warmup, 0, forever}, {"Length", c.Length, 0, Longest}, {"Sample", c.Sample, 0, forever},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return fmt.Errorf("config: %s is %v; it must be between %v and %v", d.name, d.value, d.least, d.most)

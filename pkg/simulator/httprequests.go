@@ -15,7 +15,7 @@ type httpRequests struct {
 	// queue-proxy counts n/prompts.
 	prompts int
 	// others is the requests that never reached an engine so far, the next at next, every second rate of
-	// them. They come in the first burst of every burstPeriod; 0 is always. come is for how long they came.
+	// them. They come in the first burst of every BurstPeriod; 0 is always. come is for how long they came.
 	others     int64
 	rate       float64
 	burst      time.Duration
@@ -23,8 +23,8 @@ type httpRequests struct {
 	draw       *rand.Rand
 }
 
-// burstPeriod is the time between the beginnings of two bursts of other requests.
-const burstPeriod = 5 * time.Minute
+// BurstPeriod is the time between the beginnings of two bursts of other requests.
+const BurstPeriod = 5 * time.Minute
 
 // otherTakes is how long a request takes that no engine sees: a list of models
 // or a 404 is answered by the API server. Not measured; at 100 requests/s they
@@ -51,10 +51,10 @@ func (h *httpRequests) drawNext() {
 	switch {
 	case h.burst == 0:
 		h.next = h.come
-	case h.come/h.burst > Longest/burstPeriod: // the number of bursts before it
+	case h.come/h.burst > Longest/BurstPeriod: // the number of bursts before it
 		h.next = forever
 	default:
-		h.next = h.come/h.burst*burstPeriod + h.come%h.burst
+		h.next = h.come/h.burst*BurstPeriod + h.come%h.burst
 	}
 }
 

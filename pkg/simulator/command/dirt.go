@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,11 +44,11 @@ func (o options) dirtRanges() []bounds {
 
 // validateDirt checks what is not a number.
 func (o options) validateDirt() error {
-	if d := o.config.MetricsDelay; d > longestDelay {
-		return fmt.Errorf("--metrics-delay %v; it must be between 0s and %v", d, longestDelay)
+	if d := o.config.MetricsDelay; d > day {
+		return fmt.Errorf("--metrics-delay %v; it must be between 0s and %v", d, day)
 	}
-	if d := o.config.OtherRequestsFor; d > otherPeriod {
-		return fmt.Errorf("--other-requests-for %v; it must be between 0s and %v", d, otherPeriod)
+	if d := o.config.OtherRequestsFor; d > simulator.BurstPeriod {
+		return fmt.Errorf("--other-requests-for %v; it must be between 0s and %v", d, simulator.BurstPeriod)
 	}
 	if o.abortWithin < 1 && o.abort == 0 {
 		return errors.New("--abort-within changes nothing without --abort: add --abort 0.5, for example")
@@ -59,12 +58,6 @@ func (o options) validateDirt() error {
 	}
 	return o.validateHide()
 }
-
-// otherPeriod is the time between the beginnings of two bursts of other requests.
-const otherPeriod = 5 * time.Minute
-
-// longestDelay is that of simulator.Config.
-const longestDelay = 24 * time.Hour
 
 // validateHide names the name that is not known, and the one that was meant.
 func (o options) validateHide() error {
@@ -111,7 +104,7 @@ func (c *comparison) hangUps() string {
 func (c *comparison) otherRequests() string {
 	s := fmt.Sprintf("%g/s", c.config.OtherRequests)
 	if d := c.config.OtherRequestsFor; d > 0 {
-		s += fmt.Sprintf(" for %s of every %s", text(d), text(otherPeriod))
+		s += fmt.Sprintf(" for %s of every %s", text(d), text(simulator.BurstPeriod))
 	}
 	return s
 }
