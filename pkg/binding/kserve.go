@@ -55,9 +55,9 @@ func Misplaced(s *servingv1.Service) (problems []Problem) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		switch a, known := annotations.ByKey(key); {
 		case known && a.Place == annotations.Ours: // Knative would write it over the program's, again and again
-			problems = append(problems, Problem{Path: templatePath(key), Message: "is written by the autoscaler, on PodAutoscalers only; remove it"})
+			problems = append(problems, Problem{Path: TemplatePath(key), Message: "is written by the autoscaler, on PodAutoscalers only; remove it"})
 		case known && a.Place == annotations.Service && KServeOwner(s) == "":
-			problems = append(problems, Problem{Path: templatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
+			problems = append(problems, Problem{Path: TemplatePath(key), Message: "belongs under metadata.annotations of the Service: it is not about one revision; move it there"})
 		}
 	}
 	return problems

@@ -55,7 +55,7 @@ func TestAnnotations_ofKServe(t *testing.T) {
 				t.Errorf("misplaced: %v, want %d", problems, tt.misplaced)
 			}
 			for _, p := range problems {
-				if p.Warning || p.Path != templatePath(inference.AIGatewayKey) && p.Path != templatePath(inference.ACKPriorityKey) && p.Path != templatePath(inference.PoolKey) {
+				if p.Warning || p.Path != TemplatePath(inference.AIGatewayKey) && p.Path != TemplatePath(inference.ACKPriorityKey) && p.Path != TemplatePath(inference.PoolKey) {
 					t.Errorf("%+v is no refusal of an annotation of the gateway", p)
 				}
 			}

@@ -16,7 +16,7 @@ import (
 func ParseTemplate(given map[string]string) (e annotations.Engine, problems []Problem) {
 	e, invalid := annotations.ReadEngine(given)
 	for _, i := range invalid {
-		problems = append(problems, Problem{Path: templatePath(i.Key), Message: i.Err.Error() + "; correct it or remove the annotation"})
+		problems = append(problems, Problem{Path: TemplatePath(i.Key), Message: i.Err.Error() + "; correct it or remove the annotation"})
 	}
 	return e, problems
 }
@@ -53,4 +53,5 @@ func counted(metrics string) bool {
 	return false
 }
 
-func templatePath(key string) string { return "spec.template." + path(key) }
+// TemplatePath is where an annotation under the template of a Service stands, for messages.
+func TemplatePath(key string) string { return "spec.template." + path(key) }

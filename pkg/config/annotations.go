@@ -55,8 +55,8 @@ func withFix(errs *apis.FieldError, given map[string]string) error {
 	}
 	form := "a number, such as \"10\""
 	switch {
-	case strings.HasSuffix(key, "cale"): // min-scale, minScale
-		form = "a whole number of replicas from 0, such as \"3\""
+	case strings.HasSuffix(strings.ToLower(key), "scale"): // min-scale, minScale
+		form = "a whole number of replicas, such as \"3\""
 	case slices.Contains(timeKeys, key):
 		form = "a duration with its unit, such as \"60s\""
 	case slices.Contains(knautoscaling.TargetBurstCapacityAnnotation, key):

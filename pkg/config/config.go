@@ -171,10 +171,11 @@ func (c *Config) validate() error {
 
 // rangeOf is where the default target of a metric may lie.
 func rangeOf(r decider.TargetRule) string {
+	maxValue := cmp.Or(r.Max, decider.MaxTarget)
 	if r.Min == 0 {
-		return fmt.Sprintf("(0, %g]", cmp.Or(r.Max, decider.MaxTarget))
+		return fmt.Sprintf("(0, %g]", maxValue)
 	}
-	return fmt.Sprintf("[%g, %g] %s", r.Min, r.Max, r.Unit)
+	return fmt.Sprintf("[%g, %g] %s", r.Min, maxValue, r.Unit)
 }
 
 func (c *Config) validateSLO() error {

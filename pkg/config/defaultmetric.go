@@ -36,6 +36,11 @@ func (r Resolver) defaultMetric(pa *v1alpha1.PodAutoscaler) decider.Metric {
 	}
 }
 
+// NamesMetric reports whether the annotations name a metric, or an objective, which means slo.
+func NamesMetric(pa *v1alpha1.PodAutoscaler) bool {
+	return strings.TrimSpace(pa.Annotations[knautoscaling.MetricAnnotationKey]) != "" || hasAny(pa, only(annotations.SLOOnly))
+}
+
 // hasAny reports whether a PodAutoscaler has one of the annotations.
 func hasAny(pa *v1alpha1.PodAutoscaler, all []annotations.Annotation) bool {
 	return slices.ContainsFunc(all, func(a annotations.Annotation) bool {

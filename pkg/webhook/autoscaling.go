@@ -63,7 +63,7 @@ func (j judgement) replacedByKServe(s *servingv1.Service) []binding.Problem {
 	if owner == "" || named && metric != knautoscaling.Concurrency && metric != knautoscaling.RPS || !named && !target {
 		return nil
 	}
-	return warn("spec.template.metadata.annotations["+knautoscaling.MetricAnnotationKey+"]",
+	return warn(binding.TemplatePath(knautoscaling.MetricAnnotationKey),
 		"is %q, which KServe may have written. %s to scale on the annotation, or on default-metric of config-ipa",
 		cmp.Or(metric, knautoscaling.Concurrency), replacedBy(owner))
 }
@@ -73,8 +73,6 @@ func replacedBy(inferenceService string) string {
 	return fmt.Sprintf("In the InferenceService %s, spec.predictor.scaleMetric replaces the annotation metric, and scaleTarget without it means concurrency: remove both fields", inferenceService)
 }
 
-const maxScalePath = "spec.template.metadata.annotations[" + knautoscaling.MaxScaleAnnotationKey + "]"
-
 // unbounded warns of a Service whose replicas nothing bounds: one wrong reading of its
 // engine may then ask for as many as the rates allow.
 func (j judgement) unbounded(s *servingv1.Service) []binding.Problem {
@@ -82,7 +80,7 @@ func (j judgement) unbounded(s *servingv1.Service) []binding.Problem {
 	if kn := j.cluster.autoscaler.Load(); given || kn.MaxScale > 0 || kn.MaxScaleLimit > 0 || j.own().MaxScale > 0 {
 		return nil
 	}
-	return warn(maxScalePath, "is not set, and the cluster has no default: nothing bounds the replicas. Set it to the pods that there are GPUs for, or max-scale-default in config-ipa")
+	return warn(binding.TemplatePath(knautoscaling.MaxScaleAnnotationKey), "is not set, and the cluster has no default: nothing bounds the replicas. Set it to the pods that there are GPUs for, or max-scale-default in config-ipa")
 }
 
 // placed moves the annotation that an error begins with into the problem's path.

@@ -24,7 +24,7 @@ func (w warner) units() (problems []binding.Problem) {
 	}{{autoscaling.SLOTTFTKey, longestTTFT}, {autoscaling.SLOITLKey, longestITL}} {
 		value := w.service.Spec.Template.Annotations[l.key]
 		if d, err := time.ParseDuration(value); err == nil && d > l.longest {
-			problems = append(problems, warn("spec.template.metadata.annotations["+l.key+"]",
+			problems = append(problems, warn(binding.TemplatePath(l.key),
 				"%s is so long that hardly a request misses it, and the replicas will not grow for it; a usual value is %s", value, annotations.Default[time.Duration](l.key))...)
 		}
 	}
@@ -38,13 +38,14 @@ const ttftP95, itlP95, shortestTTFT = "ttft_p95_ms", "itl_p95_ms", 10
 func (w warner) seconds95() (problems []binding.Problem) {
 	given := w.service.Spec.Template.Annotations
 	longest := map[string]time.Duration{ttftP95: longestTTFT, itlP95: longestITL}
-	for entry := range strings.SplitSeq(given[knautoscaling.MetricAnnotationKey], ",") {
+	list, _ := annotations.List(given[knautoscaling.MetricAnnotationKey]) // config refuses a malformed one
+	for _, entry := range list {
 		name, target, _ := strings.Cut(entry, "=")
 		name = strings.TrimSpace(name)
 		target = strings.TrimSpace(cmp.Or(target, given[knautoscaling.TargetAnnotationKey]))
 		ms, err := strconv.ParseFloat(target, 64)
 		most, isPercentile := longest[name]
-		switch path := templatePath(knautoscaling.MetricAnnotationKey); {
+		switch path := binding.TemplatePath(knautoscaling.MetricAnnotationKey); {
 		case err != nil || !isPercentile:
 		case name == ttftP95 && ms < shortestTTFT:
 			problems = append(problems, warn(path, "the target of %s is %s milliseconds, which hardly any engine reaches: the count grows to max-scale. If these are seconds, write %g", ttftP95, target, 1000*ms)...)
@@ -63,5 +64,5 @@ func (w warner) misspelt() []binding.Problem {
 	if !strings.HasPrefix(like, "ipa") && !strings.Contains(like, "knative-inference") {
 		return nil
 	}
-	return warn("spec.template.metadata.annotations["+classKey+"]", "%.60q is not %s: correct it, unless you run an autoscaler of that class", given, autoscaling.Class)
+	return warn(binding.TemplatePath(classKey), "%.60q is not %s: correct it, unless you run an autoscaler of that class", given, autoscaling.Class)
 }

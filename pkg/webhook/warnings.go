@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	specPath     = "spec.template.spec"
-	everySecond  = 30 // tokens that a slow request gets each second: vLLM under full load, well below a reader's patience
-	minScalePath = "spec.template.metadata.annotations[" + knautoscaling.MinScaleAnnotationKey + "]"
+	specPath    = "spec.template.spec"
+	everySecond = 30 // tokens that a slow request gets each second: vLLM under full load, well below a reader's patience
 )
 
 // warner finds what works and will hurt. kubectl shows at most 256 characters of each.
@@ -46,7 +45,7 @@ func (w warner) ofGateway() []binding.Problem { return slices.Concat(w.zero(), w
 func (w warner) otherClass() (problems []binding.Problem) {
 	for _, key := range slices.Sorted(maps.Keys(w.service.Spec.Template.Annotations)) {
 		if a, _ := annotations.ByKey(key); a.OwnClass {
-			problems = append(problems, warn("spec.template.metadata.annotations["+key+"]",
+			problems = append(problems, warn(binding.TemplatePath(key),
 				"does nothing: the class of this Service is not %s; set %s under spec.template.metadata.annotations, or remove it", autoscaling.Class, knautoscaling.ClassAnnotationKey)...)
 		}
 	}
@@ -60,7 +59,7 @@ func (w warner) spellings() (problems []binding.Problem) {
 		key, value, _ := a.Get(given)
 		for _, other := range a.Keys() {
 			if v, ok := given[other]; ok && v != value {
-				problems = append(problems, warn(templatePath(other), "%.20q is not read, because %s is %.20q; remove one of the two", v, key, value)...)
+				problems = append(problems, warn(binding.TemplatePath(other), "%.20q is not read, because %s is %.20q; remove one of the two", v, key, value)...)
 			}
 		}
 	}
@@ -82,13 +81,11 @@ func (w warner) unread() (problems []binding.Problem) {
 			likeOurs = strings.Contains(key, "-") // a plain "engine" may be of anybody
 		}
 		if meant := annotations.Elsewhere(key); likeOurs && meant != "" {
-			problems = append(problems, warn(templatePath(key), "is not read; did you mean %s?", meant)...)
+			problems = append(problems, warn(binding.TemplatePath(key), "is not read; did you mean %s?", meant)...)
 		}
 	}
 	return problems
 }
-
-func templatePath(key string) string { return "spec.template.metadata.annotations[" + key + "]" }
 
 // token: over http everybody on the way reads the bearer token.
 func (w warner) token() []binding.Problem {
@@ -96,7 +93,7 @@ func (w warner) token() []binding.Problem {
 	if _, ok := given[autoscaling.MetricsTokenSecretKey]; !ok || given[autoscaling.MetricsSchemeKey] == annotations.HTTPS {
 		return nil
 	}
-	return warn("spec.template.metadata.annotations["+autoscaling.MetricsTokenSecretKey+"]",
+	return warn(binding.TemplatePath(autoscaling.MetricsTokenSecretKey),
 		"the token is sent to the pods unencrypted, by http; set %s: https if the engine can serve its metrics so", autoscaling.MetricsSchemeKey)
 }
 
@@ -147,7 +144,7 @@ func (w warner) zero() []binding.Problem {
 	if n, err := strconv.Atoi(value); given && (err != nil || n > 0) {
 		return nil
 	}
-	return warn(minScalePath, "is 0 and no flow control holds requests while no pod is there: the gateway answers them with 503. Set min-scale to 1 or more, or turn flow-control on")
+	return warn(binding.TemplatePath(knautoscaling.MinScaleAnnotationKey), "is 0 and no flow control holds requests while no pod is there: the gateway answers them with 503. Set min-scale to 1 or more, or turn flow-control on")
 }
 
 // batch: what containerConcurrency lets through is less than the engine could batch.

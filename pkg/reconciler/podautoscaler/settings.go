@@ -104,25 +104,12 @@ func collectionSpec(rev collector.Key, s config.Settings, target *appsv1.Deploym
 // command of a container, name one. A metric of engines that is only the default names none.
 func mayBeEngine(pa *v1alpha1.PodAutoscaler, s config.Settings, containers []corev1.Container) bool {
 	read := pa.Status.GetCondition(autoscaling.ConditionEngineReadable)
-	if read != nil && read.IsTrue() || namesEndpoint(s) || namesEngineMetric(pa.Annotations, s) {
+	if read != nil && read.IsTrue() || namesEndpoint(s) || config.NamesMetric(pa) && scalesOnEngine(s) {
 		return true
 	}
 	return slices.ContainsFunc(containers, func(c corev1.Container) bool {
 		return c.Name != queueProxy && engines.Detect(slices.Concat(c.Command, c.Args, []string{c.Image})...) != ""
 	})
-}
-
-// namesEngineMetric reports whether the annotations name a metric of engines, or an objective.
-func namesEngineMetric(named map[string]string, s config.Settings) bool {
-	for _, key := range [...]string{
-		knautoscaling.MetricAnnotationKey, autoscaling.SLOTTFTKey, autoscaling.SLOITLKey,
-		autoscaling.SLOTTFTPerTokenKey, autoscaling.SLOGoalKey, autoscaling.SLOMarginKey,
-	} {
-		if named[key] != "" {
-			return scalesOnEngine(s)
-		}
-	}
-	return false
 }
 
 // MetricsEndpoint says where the engine among the containers of a pod has its metrics
