@@ -13,8 +13,7 @@ func (d *Decision) move(rule string, o outcome) {
 	if o.replicas == d.Replicas {
 		return
 	}
-	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
-	d.Replicas, d.Reason = o.replicas, o.why
+	d.record(rule, o)
 }
 
 // moveWhy is move for a rule whose reason counts even if it does not change the count:
@@ -23,6 +22,10 @@ func (d *Decision) moveWhy(rule string, o outcome) {
 	if o.why == "" {
 		return
 	}
+	d.record(rule, o)
+}
+
+func (d *Decision) record(rule string, o outcome) {
 	d.Trace = append(d.Trace, Step{Rule: rule, Before: d.Replicas, After: o.replicas, Reason: o.why})
 	d.Replicas, d.Reason = o.replicas, o.why
 }
