@@ -1,13 +1,14 @@
 package slo
 
-// A metrics endpoint can be served while its counters stand still: an exporter hangs, or a proxy answers
-// with an old page. Its pod looks like one that no request reaches. What such a pod counts is unknown and
-// not zero: it gives no sample. An engine that is slow, or that counts a request when it ends, has bins without a
-// gain as well, so the requests that the gauges show have to be more than such an engine would still owe.
+// A pod is frozen when its metrics endpoint answers and the counters on the page do not move, although
+// requests run: an exporter hangs, or a proxy answers with an old page. Such a pod looks like one that no
+// request reaches. What its engine did is unknown and not zero, so the pod gives no sample. The counters of
+// a slow engine, and of one that counts requests when they end, do not move in every bin either. So a
+// pod counts as frozen only when more requests ran than such an engine would have left uncounted.
 
-// secondsPerCount is in which time an engine counts something of a request that runs, in seconds. An engine
-// that counts its steps does so until the first token, others in the end. Neither is taken to be less
-// than the bound on the first token.
+// secondsPerCount is the seconds within which an engine counts a request that runs: an engine that counts
+// its steps until the first token, others until the end. The result is never below the bound on
+// the first token.
 func secondsPerCount(t *Totals, ttft float64) float64 {
 	mean := t.E2E.mean()
 	if first := t.TTFT.mean(); t.Steps.Known() && first.Known() {

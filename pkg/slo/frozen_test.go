@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// served is a pod with so many requests running and waiting. Its engine has served 10 requests
-// in each of so many seconds.
+// served is a pod with these numbers of requests running and waiting. Its engine has served 10
+// requests a second for this number of seconds.
 func served(running, waiting, seconds float64) Pod {
 	n := Reading(10 * seconds)
 	none := Histogram{Count: Unknown(), Sum: Unknown()}
@@ -36,8 +36,8 @@ func slowPrompts(seconds float64) Pod {
 	return p
 }
 
-// TestSampler_frozen: a pod whose counters stand still while requests run gives no sample, and its bin is not calm.
-// An engine that has nothing to do, is slow, or counts late gives one.
+// TestSampler_frozen: a pod whose counters do not move while requests run gives no sample, and its bin is not
+// calm. An engine without requests, a slow engine, and one that counts requests when they end give a sample.
 func TestSampler_frozen(t *testing.T) {
 	gaugesOnly := func(float64) Pod {
 		p, none := served(8, 0, 0), Histogram{Count: Unknown(), Sum: Unknown()}
@@ -88,7 +88,7 @@ func TestSampler_frozen(t *testing.T) {
 	}
 }
 
-// TestBin_someFrozen: frozen pods are taken for the mean of the others, while these are half.
+// TestBin_someFrozen: while at least half of the pods have samples, frozen pods count as their mean.
 func TestBin_someFrozen(t *testing.T) {
 	b := closed(200, 100, 0)
 	b.ready, b.frozen = 4, 2
@@ -101,7 +101,7 @@ func TestBin_someFrozen(t *testing.T) {
 	}
 }
 
-// TestSample_believed: a counter that stands still beside others that move is unknown.
+// TestSample_believed: a counter that did not move is unknown if another counter shows that it must have moved.
 func TestSample_believed(t *testing.T) {
 	whole := sample{firsts: 100, finished: 90, prompt: 1000, generated: 5000, gaps: 4900, runningBefore: 20, running: 30}
 	for name, change := range map[string]func(*sample){
@@ -139,7 +139,7 @@ func TestSample_believed(t *testing.T) {
 	}
 }
 
-// TestState_believed: what waits by a gauge that stands still is no more than the queue-proxies have open.
+// TestState_believed: in a frozen pod no more requests wait than the queue-proxies have open.
 func TestState_believed(t *testing.T) {
 	s := State{Sampler: sampler{Pods: []podCounters{{pod: PodHash("a"), uncounted: minUncounted}, {pod: PodHash("b"), uncounted: 4}}}}
 	for _, c := range []struct {

@@ -21,7 +21,7 @@ type podCounters struct {
 	phased, phasedLate float64
 	waiting, running   float64 // requests, not counters
 	at                 float64 // when the pod was read, in Unix seconds
-	// uncounted is how many requests should have been counted since a counter gained last.
+	// uncounted is the number of requests that should have been counted since a counter moved last.
 	uncounted float64
 }
 
@@ -141,9 +141,9 @@ func (c podCounters) gain(before podCounters) (sample, bool) {
 	}, true
 }
 
-// uncountedSince is how many requests an engine that works should have counted since a counter gained last,
-// by Little's law: those that ran, by the time in which one of them is counted. It is 0
-// where a counter has moved, or none is known.
+// uncountedSince is the number of requests that a working engine should have counted since a counter moved
+// last: by Little's law the requests that ran, times the seconds, by secondsPerCount. It is 0
+// if a counter has moved, or no counter is known.
 func (c podCounters) uncountedSince(before podCounters, secondsPerCount float64) float64 {
 	now, was, known := c.fields(), before.fields(), false
 	for i := firstCounter; i < endCounter; i++ {

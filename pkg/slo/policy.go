@@ -43,8 +43,8 @@ func (s *State) inEngineRequests(in Input) Input {
 	return in
 }
 
-// believed is the input in which no more requests wait in a frozen pod than the queue-proxies have open: a
-// gauge that stands still as well does not hold replicas for ever.
+// believed is the input in which no more requests wait in a frozen pod than the queue-proxies have open. The
+// gauges of such a pod may be frozen, too, and would hold replicas for ever.
 func (s *State) believed(in Input) Input {
 	if !in.InFlight.Known() {
 		return in

@@ -103,8 +103,8 @@ func (d sample) perRank(ranks int) sample {
 	return d
 }
 
-// believed makes unknown what did not move although other counters of the same page show that it must have: a
-// request that finished has begun, had a prompt, and made a token.
+// believed makes a counter unknown that did not move although another counter of the page shows that it must
+// have moved: a request that finished has begun, had a prompt, and made a token.
 func (d sample) believed() sample {
 	if !(d.finished > 0) {
 		return d
