@@ -9,23 +9,32 @@ import (
 	"strings"
 )
 
-// The families of an activator's page that count the requests that it holds, and one that
-// every activator has.
+// The families of an activator's page that count the requests that it holds, the mean number
+// of the last second, and one that every activator has.
 const (
-	activatorQueued = "kn_revision_request_queued"
-	activatorActive = "kn_revision_request_active"
-	activatorMark   = "kn_activator_"
-	targetInfo      = "target_info"
+	activatorQueued      = "kn_revision_request_queued"
+	activatorActive      = "kn_revision_request_active"
+	activatorConcurrency = "kn_revision_request_concurrency"
+	activatorMark        = "kn_activator_"
+	targetInfo           = "target_info"
 )
 
 // maxActivatorRevisions bounds the revisions of one page: OpenTelemetry keeps those of
 // revisions that are gone.
 const maxActivatorRevisions = 100_000
 
-// readActivator reads what an activator holds, by revision. Revisions without a request
-// are left out. A page that is not an activator's is an error.
-func readActivator(page io.Reader, limit int64) (map[Key]activatorHeld, error) {
-	held := map[Key]activatorHeld{}
+// activatorPage is one reading of an activator.
+type activatorPage struct {
+	// held is what the counters say, without revisions of which they count no request.
+	held map[Key]activatorHeld
+	// reports is true where the page has concurrencies, busy the revisions whose is not 0.
+	reports bool
+	busy    map[Key]bool
+}
+
+// readActivator reads an activator's page. A page that is not an activator's is an error.
+func readActivator(page io.Reader, limit int64) (activatorPage, error) {
+	read := activatorPage{held: map[Key]activatorHeld{}, busy: map[Key]bool{}}
 	limited := &io.LimitedReader{R: page, N: limit + 1}
 	lines := bufio.NewReaderSize(limited, 16<<10)
 	isActivator := false
@@ -34,29 +43,30 @@ func readActivator(page io.Reader, limit int64) (map[Key]activatorHeld, error) {
 		whole := err == nil || errors.Is(err, io.EOF)
 		if whole && len(line) > 0 {
 			isActivator = isActivator || bytes.HasPrefix(line, []byte(activatorMark)) || bytes.HasPrefix(line, []byte(targetInfo)) && bytes.Contains(line, []byte(`"activator"`))
-			if err := addActivatorLine(held, line); err != nil {
-				return nil, err
+			if err := read.add(line); err != nil {
+				return activatorPage{}, err
 			}
 		}
 		switch {
 		case err == nil, errors.Is(err, bufio.ErrBufferFull): // no line that is read is so long
 		case errors.Is(err, io.EOF) && limited.N <= 0:
-			return nil, failed(causeTooLarge, "the page is larger than %d bytes", limit)
+			return activatorPage{}, failed(causeTooLarge, "the page is larger than %d bytes", limit)
 		case errors.Is(err, io.EOF):
 			if !isActivator {
-				return nil, failed("not_engine", "the page is not that of an activator")
+				return activatorPage{}, failed("not_engine", "the page is not that of an activator")
 			}
-			return held, nil
+			return read, nil
 		default:
-			return nil, err
+			return activatorPage{}, err
 		}
 	}
 }
 
-// addActivatorLine adds one line of the page.
-func addActivatorLine(held map[Key]activatorHeld, line []byte) error {
-	queued := bytes.HasPrefix(line, []byte(activatorQueued+"{"))
-	if !queued && !bytes.HasPrefix(line, []byte(activatorActive+"{")) {
+// add adds one line of the page.
+func (p *activatorPage) add(line []byte) error {
+	family, _, _ := bytes.Cut(line, []byte("{"))
+	name := string(family)
+	if name != activatorQueued && name != activatorActive && name != activatorConcurrency {
 		return nil
 	}
 	end := bytes.LastIndexByte(line, '}')
@@ -68,6 +78,7 @@ func addActivatorLine(held map[Key]activatorHeld, line []byte) error {
 	if err != nil || !(n >= -maxRequests && n <= maxRequests) {
 		return failed(causeImplausible, "the page has the value %.30q", value)
 	}
+	p.reports = p.reports || name == activatorConcurrency
 	if n <= 0 { // counters that began in the middle of a request may be below
 		return nil
 	}
@@ -76,16 +87,20 @@ func addActivatorLine(held map[Key]activatorHeld, line []byte) error {
 	if rev.Namespace == "" || rev.Name == "" {
 		return failed("parse", "a line without a revision: %.60q", line)
 	}
-	if _, known := held[rev]; !known && len(held) >= maxActivatorRevisions {
+	if len(p.held)+len(p.busy) >= maxActivatorRevisions {
 		return failed(causeTooLarge, "requests of more than %d revisions", maxActivatorRevisions)
 	}
-	h := held[rev]
-	if queued {
+	h := p.held[rev]
+	switch name {
+	case activatorConcurrency:
+		p.busy[rev] = true
+		return nil
+	case activatorQueued:
 		h.queued += n
-	} else {
+	default:
 		h.active += n
 	}
-	held[rev] = h
+	p.held[rev] = h
 	return nil
 }
 

@@ -74,9 +74,10 @@ type activator struct {
 	// soon has room for one: the next reading comes after fastActivator.
 	soon chan struct{}
 
-	held map[Key]activatorHeld
-	good time.Time
-	err  error
+	held    map[Key]activatorHeld
+	counted map[Key]counted
+	good    time.Time
+	err     error
 }
 
 // activatorHeld is what one activator holds of a revision.
@@ -171,12 +172,12 @@ func (a *activators) follow(ctx context.Context, r *activator, address string) {
 		case <-timer.C:
 		}
 		began := time.Now()
-		held, err := a.read(conn)
+		page, err := a.read(conn)
 		ended = time.Now()
 		if ctx.Err() != nil {
 			return
 		}
-		for _, rev := range a.store(r, held, err) {
+		for _, rev := range a.store(r, page, err) {
 			a.changed(rev)
 		}
 		if err != nil {
@@ -217,25 +218,25 @@ func (a *activators) hurry() {
 }
 
 // read reads one page.
-func (a *activators) read(conn *httpget.Connection) (held map[Key]activatorHeld, err error) {
+func (a *activators) read(conn *httpget.Connection) (page activatorPage, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			held, err = nil, failed(causePanic, "reading the activator: %v", cause)
+			page, err = activatorPage{}, failed(causePanic, "reading the activator: %v", cause)
 		}
 	}()
 	var response httpget.Response
 	if err := conn.Get(time.Now().Add(a.timeout), &response); err != nil {
-		return nil, err
+		return activatorPage{}, err
 	}
 	defer conn.Done(&response)
 	if response.Status != 200 {
-		return nil, statusFailure(&response, "redirect")
+		return activatorPage{}, statusFailure(&response, "redirect")
 	}
 	return readActivator(&response, maxActivatorPage)
 }
 
 // store keeps a reading and returns the revisions whose number of waiting requests has changed.
-func (a *activators) store(r *activator, held map[Key]activatorHeld, err error) (changed []Key) {
+func (a *activators) store(r *activator, page activatorPage, err error) (changed []Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if (err == nil) != (r.err == nil) {
@@ -247,8 +248,10 @@ func (a *activators) store(r *activator, held map[Key]activatorHeld, err error) 
 	}
 	r.err = err
 	if err != nil {
+		r.counted = nil // its counters may begin anew
 		return nil
 	}
+	held := a.believed(r, page)
 	for rev, h := range held {
 		if r.held[rev].queued != h.queued {
 			changed = append(changed, rev)

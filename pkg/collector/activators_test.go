@@ -263,8 +263,8 @@ func TestReadActivator_refuses(t *testing.T) {
 		"larger":        "kn_activator_x 1\n" + strings.Repeat("# x\n", 1000),
 		"absurd number": "kn_activator_x 1\nkn_revision_request_active{k8s_namespace_name=\"a\",kn_revision_name=\"b\"} 1e9\n",
 	} {
-		if held, err := readActivator(strings.NewReader(page), 2000); err == nil {
-			t.Errorf("%s: %v, want an error", name, held)
+		if read, err := readActivator(strings.NewReader(page), 2000); err == nil {
+			t.Errorf("%s: %v, want an error", name, read)
 		}
 	}
 }
@@ -272,8 +272,8 @@ func TestReadActivator_refuses(t *testing.T) {
 func FuzzReadActivator(f *testing.F) {
 	f.Add(activatorPageOf(3, 4))
 	f.Fuzz(func(t *testing.T, page string) {
-		held, err := readActivator(strings.NewReader(page), 1<<20)
-		for rev, h := range held {
+		read, err := readActivator(strings.NewReader(page), 1<<20)
+		for rev, h := range read.held {
 			if err != nil || rev.Name == "" || !(h.queued >= 0 && h.active >= 0) {
 				t.Errorf("%v: %+v, %v", rev, h, err)
 			}
