@@ -41,6 +41,16 @@ func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (nex
 	return next, errors.Join(errs...)
 }
 
+// hide hides from the picker a pod that was born while the webhook was away: the picker would name
+// it before the gateway knows its address. One that is Ready may serve already and stays.
+func (r *Reconciler) hide(ctx context.Context, pod *corev1.Pod, plan manifest.Plan) error {
+	_, ready := readySince(pod)
+	if plan.Hold == 0 || ready || has(pod.Annotations, inference.ActivePortsKey) || has(pod.Annotations, inference.LLMDActivePortsKey) {
+		return nil
+	}
+	return r.patchPod(ctx, pod, "annotations", map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
+}
+
 func hidden(pod *corev1.Pod) bool {
 	for _, key := range []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} {
 		if v, ok := pod.Annotations[key]; ok && v == "" {

@@ -83,6 +83,21 @@ func (c *cluster) pod(service, revision, name string, annotations map[string]str
 	c.seePods()
 }
 
+// setReady changes whether a pod is Ready.
+func (c *cluster) setReady(name string, ready bool) {
+	c.Helper()
+	status := corev1.ConditionFalse
+	if ready {
+		status = corev1.ConditionTrue
+	}
+	pod := c.livePod(name)
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status, LastTransitionTime: metav1.Now()}}
+	if _, err := c.kube.CoreV1().Pods("default").UpdateStatus(c.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		c.Fatal(err)
+	}
+	c.seePods()
+}
+
 // seePods brings the pod cache up to date.
 func (c *cluster) seePods() {
 	c.Helper()

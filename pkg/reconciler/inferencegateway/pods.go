@@ -68,8 +68,8 @@ func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) (ti
 	})
 	var errs []error
 	for _, pod := range pods {
-		if !leaves(pod, plan) {
-			errs = append(errs, r.labelPod(ctx, pod, plan))
+		if !leaves(pod, plan) { // hidden first: by its labels it may join the pool
+			errs = append(errs, r.hide(ctx, pod, plan), r.labelPod(ctx, pod, plan))
 		}
 	}
 	next, err := r.leave(ctx, pods, plan)

@@ -253,6 +253,36 @@ func TestReconcile_hiddenPodsAreShownAfterTheHold(t *testing.T) {
 	})
 }
 
+// A pod that was born while the webhook was away is hidden before it is Ready, and shown after the hold.
+// One that is Ready, or whose template says which ports serve, stays as it is.
+func TestReconcile_podsBornWithoutTheWebhookAreHidden(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
+		c.settle("qwen")
+		c.pod("qwen", "qwen-00001", "ready", nil)
+		c.pod("qwen", "qwen-00001", "starts", nil)
+		c.pod("qwen", "qwen-00001", "own", map[string]string{inference.ActivePortsKey: "8000"})
+		c.setReady("starts", false)
+		c.setReady("own", false)
+		c.reconcile("qwen")
+		for name, want := range map[string]bool{"ready": false, "starts": true, "own": false} {
+			if got := c.hides(name); got != want {
+				t.Errorf("%s is hidden: %v, want %v", name, got, want)
+			}
+		}
+		c.setReady("starts", true)
+		after := c.reconcile("qwen")
+		if after != 2*time.Second || !c.hides("starts") {
+			t.Fatalf("asks again after %v, hidden %v; want the hold, hidden", after, c.hides("starts"))
+		}
+		c.pass(after)
+		c.reconcile("qwen")
+		if c.hides("starts") {
+			t.Error("hidden still after the hold")
+		}
+	})
+}
+
 // A new leader has not seen the pod become Ready: the condition's own time counts.
 func TestReconcile_theHoldSurvivesAChangeOfLeader(t *testing.T) {
 	inCluster(t, func(c *cluster) {
