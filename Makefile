@@ -76,6 +76,7 @@ e2e-keda: ## A real KEDA on the same cluster: its scalers read our numbers (buil
 	@hack/e2e.sh keda
 
 .PHONY: e2e-full
+e2e-full: export FULL ?= 1
 e2e-full: export ZERO_CYCLES ?= 20
 e2e-full: export DRAIN_STREAMS ?= 90s-120s
 e2e-full: export SCALE_DOWNS ?= 50

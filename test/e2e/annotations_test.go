@@ -127,6 +127,7 @@ func (r revision) expectRefused(parts []string) {
 // Edits on a live revision: a bad one keeps the last good settings and touches
 // no pod; a good one takes effect within seconds, without a restart.
 func TestEditsOnALiveRevision(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := simulator(t, namespaceFor(t), "edits", annotations{"target": "2", "max-scale": "2"},
 		"--inter-token-latency=50ms", "--max-num-seqs=32").start()

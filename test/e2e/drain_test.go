@@ -232,6 +232,7 @@ func (r revision) staysReady() (stop func()) {
 // Four Ready pods with 40 streams are to be one: the others leave routing, keep their
 // streams to the end, and only then go.
 func TestDrainCutsNoStream(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s, r := drainable(t, "drain")
 	var old streams
@@ -337,6 +338,7 @@ func TestDrainRescue(t *testing.T) {
 
 // The leader is killed in the middle of a drain: the next one finds it going on.
 func TestDrainOverAKilledLeader(t *testing.T) {
+	onlyInFull(t)
 	s, r := drainable(t, "killed")
 	var old streams
 	old.begin(s)
@@ -410,6 +412,7 @@ func (s *service) rollOut(old revision, open *streams) {
 // Pods are evicted, as by kubectl drain: Kubernetes deletes them itself. Streams that last
 // longer than queue-proxy waits (30 s) end whole, and the pods go after them.
 func TestDrainEvictedPods(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := drainableService(t, "evicted")
 	s.annotations["knative-inference.dev/max-unavailable"] = "50%"

@@ -47,6 +47,7 @@ func TestDrainRolloutOneByOne(t *testing.T) {
 // are cut when its queue-proxy ends, about a minute later. Answers that end before the timeout
 // are whole, and so are all of the pod that stays.
 func TestDrainTimeout(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := drainableService(t, "timeout")
 	s.annotations["knative-inference.dev/drain-timeout"] = "10s"

@@ -55,6 +55,7 @@ func threeBusyEngines(t *testing.T, namespace, name string) (revision, []corev1.
 // waiting. max-scale-up-rate, which only the cluster's config map can set, bounds
 // every step to twice the Ready pods. Not parallel: it edits config-autoscaler.
 func TestAbsurdPageStaysWithinMaxScaleUpRate(t *testing.T) {
+	onlyInFull(t)
 	namespace := namespaceFor(t)
 	r, pods := threeBusyEngines(t, namespace, "absurd")
 	editConfig(t, "knative-serving", "config-autoscaler", map[string]string{"max-scale-up-rate": "2"})

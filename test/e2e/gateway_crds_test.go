@@ -22,6 +22,7 @@ var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Ver
 //
 // Sequential: the kinds are everybody's.
 func TestGatewayKindsDeletedAndRestored(t *testing.T) {
+	onlyInFull(t)
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "kinds", annotations{"min-scale": "1"}).
 		behindGateway(map[string]string{"knative-inference.dev/priority": "3"}).start()

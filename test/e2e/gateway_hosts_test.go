@@ -30,6 +30,7 @@ spec: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: %[3]s}}
 // another Service cannot have it; a host that the cluster does not allow is
 // refused at once, and taken away when it is allowed no more.
 func TestGatewayHosts(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	namespace := namespaceFor(t)
@@ -65,6 +66,7 @@ func TestGatewayHosts(t *testing.T) {
 //
 // Sequential: it changes the cluster's configuration.
 func TestGatewayHostTakenAway(t *testing.T) {
+	onlyInFull(t)
 	needGateway(t)
 	cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.models.example.com"})
 	t.Cleanup(func() { cluster.configureGateway(t, map[string]string{"allowed-hostnames": "*.{namespace}.{domain}"}) })

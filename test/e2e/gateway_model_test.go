@@ -69,6 +69,7 @@ func expectUnknown(t *testing.T, q question) {
 
 // Triton's paths through the Gateway, picked by Triton's own metrics.
 func TestGatewayTriton(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "triton", annotations{"min-scale": "2", "max-scale": "2", "knative-inference.dev/engine": "triton", "knative-inference.dev/metrics-port": "8000"}, "-token=5ms", "-triton").

@@ -17,6 +17,7 @@ import (
 // The annotation removed: everything of the gateway is gone, and Knative's own
 // path still serves. Asked for again: it is back. The Service deleted: gone.
 func TestGatewayGoesWithItsReason(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "leaving", annotations{"min-scale": "1"}).behindGateway(nil).start()

@@ -112,6 +112,7 @@ func askMany(t *testing.T, q question, n, clients int) map[string]int {
 // What the picker holds back while the only pod is full counts as in flight: the
 // pod's own requests alone would never ask for a second pod.
 func TestGatewayHeldRequestsScale(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "held", annotations{"min-scale": "1", "metric": "concurrency", "target": "40", "window": "10s", "max-scale": "3"}, "-seqs=1", "-token=500ms").behindGateway(nil).start()
@@ -142,6 +143,7 @@ func TestGatewayHeldRequestsScale(t *testing.T) {
 
 // The autoscaler counts what comes through the Gateway and scales on it, with our class.
 func TestGatewayConcurrencyScales(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	s := standIn(t, namespaceFor(t), "busy", annotations{"min-scale": "1", "metric": "concurrency", "target": "2", "max-scale": "4"}).behindGateway(nil).start()

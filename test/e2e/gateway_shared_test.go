@@ -13,6 +13,7 @@ import (
 // Two Services name one pool: they share its picker and their pods, each has an
 // objective of its own, and the pool goes with the last of them.
 func TestGatewaySharedPool(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	needGateway(t)
 	const pool = "gpus"

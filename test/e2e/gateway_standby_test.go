@@ -13,6 +13,7 @@ import (
 //
 // Sequential: it kills a replica of the product.
 func TestGatewayStandbyTakesOver(t *testing.T) {
+	onlyInFull(t)
 	needGateway(t)
 	namespace := namespaceFor(t)
 	there := standIn(t, namespace, "there", annotations{"min-scale": "1"}).behindGateway(nil).start()

@@ -101,6 +101,7 @@ func TestKServe(t *testing.T) {
 	t.Run("default class", func(t *testing.T) { kserveDefaultClass(t, namespace) })
 	t.Run("scales", func(t *testing.T) { kserveScales(t, namespace) })
 	t.Run("zero", func(t *testing.T) { kserveZero(t, namespace) })
+	t.Run("runtime", kserveRuntime)
 }
 
 // default-class names the class of an InferenceService that names none, and of no other. Its

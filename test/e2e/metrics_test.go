@@ -58,6 +58,7 @@ func TestEachMetricScalesUpAndDown(t *testing.T) {
 
 // Several metrics in one annotation: each asks, the largest want wins, whichever it is.
 func TestLargestOfSeveralMetricsWins(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := standIn(t, namespaceFor(t), "several", annotations{
 		"metric": "concurrency=10,kv_cache_usage_percent=70,num_requests_waiting=4", "target-utilization-percentage": "100",
@@ -80,6 +81,7 @@ func TestLargestOfSeveralMetricsWins(t *testing.T) {
 
 // Two Services side by side: the load of one never moves the other.
 func TestTwoServicesDoNotInfluenceEachOther(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	namespace := namespaceFor(t)
 	a := annotations{"metric": "concurrency=2,num_requests_running=2", "max-scale": "3"}

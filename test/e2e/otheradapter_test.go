@@ -152,6 +152,7 @@ func giveOther(t *testing.T, path, value string) {
 // its numbers at its own Service, and takes the API up when it is free. It is not parallel:
 // tests beside it ask for our metrics.
 func TestAnotherAdapter(t *testing.T) {
+	onlyInFull(t)
 	s := standIn(t, namespaceFor(t), "ours", annotations{"metric": "num_requests_running", "target": "4"}).start()
 	pod := s.current().readyPods()[0]
 	s.tell(pod, page{Running: 3})

@@ -20,6 +20,7 @@ import (
 // traffic when they are Ready; the old one goes to 0; a rollback to it, at 0, is
 // no different. No request is lost on the way.
 func TestRolloutAndRollbackLoseNothing(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := simulator(t, namespaceFor(t), "rollout", annotations{"target": "2", "target-utilization-percentage": "100"},
 		"--inter-token-latency=50ms", "--max-num-seqs=16").start()
@@ -142,6 +143,7 @@ func TestUnreachableRevisionWithoutReadyPodGoesToZero(t *testing.T) {
 
 // A missed progress deadline names the annotation that a slow model load needs.
 func TestMissedProgressDeadlineNamesTheAnnotation(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	s := standIn(t, namespaceFor(t), "slow", annotations{"target": "2"}, "--startup=-1s")
 	s.annotations["serving.knative.dev/progress-deadline"] = "10s"

@@ -19,6 +19,7 @@ import (
 // Secret; a token that changes, in engine and Secret, is used without a restart. The token
 // is in no log, no event and no status.
 func TestEngineToken(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	const first, second = "e2e-token-1-9f8e7d6c", "e2e-token-2-1a2b3c4d"
 	namespace := namespaceFor(t)

@@ -68,6 +68,7 @@ func expectServeMode(t *testing.T, r revision) {
 // Knative's own knobs keep their meaning: the first request lifts the revision
 // to its activation scale, and scale-down-delay holds it there after the last.
 func TestActivationScaleAndScaleDownDelay(t *testing.T) {
+	onlyInFull(t)
 	t.Parallel()
 	const delay = 20 * time.Second
 	s := simulator(t, namespaceFor(t), "knobs", annotations{"target": "10", "activation-scale": "3", "scale-down-delay": delay.String(), "window": "6s"},

@@ -29,7 +29,7 @@ const slowness = 4
 
 // pollEvery is how often a wait asks. Each question is two or three requests, and kube-apiserver takes
 // 10 to 20 ms of CPU time for one: at 100 ms, four tests side by side had a core for themselves.
-const pollEvery = 250 * time.Millisecond
+const pollEvery = 500 * time.Millisecond
 
 // eventually waits for a condition; check returns what it saw, for the failure message.
 func eventually(t *testing.T, usual time.Duration, what string, check func() (bool, string)) {

@@ -99,11 +99,14 @@ func sleeperService(t *testing.T, namespace, name string, a annotations) *servic
 	return s
 }
 
+// waitZero also waits for the activator to hear of it: Knative v0.50.0 panics on a request in
+// that moment, with any class (KNOWN_ISSUES.md, "The activator panics").
 func (r revision) waitZero() {
 	r.t.Helper()
 	_, longest := drainStreams(r.t) // the way begins when the last stream has ended
 	r.waitReplicas(longest+zeroSettle, "at zero", exactly(0))
 	eventually(r.t, settle, r.revision+" has no pod", func() (bool, string) { n := len(r.pods()); return n == 0, fmt.Sprint(n, " pods") })
+	time.Sleep(2 * time.Second)
 }
 
 // wakeTime sends n streams at zero and returns the time until spec.replicas is above 0.
@@ -135,7 +138,7 @@ func (r revision) wakeTime(all *streams, n int) time.Duration {
 // zero each of them mostly waits, in CI with a short grace period. TestZeroBlind has Knative's own.
 func TestZero(t *testing.T) {
 	withActivatorMetrics(t)
-	if !manyCycles(t) {
+	if !inFull() {
 		editConfig(t, "knative-serving", "config-autoscaler", map[string]string{"scale-to-zero-grace-period": zeroGrace.String()})
 	}
 	t.Run("together", func(t *testing.T) {
@@ -143,7 +146,7 @@ func TestZero(t *testing.T) {
 			"cycles": zeroCycles, "jump": zeroJumpAndReturn, "burst-capacity": zeroTargetBurstCapacity, "slo": zeroOnSLO,
 			"gateway": zeroBehindGateway,
 		}
-		if manyCycles(t) {
+		if inFull() {
 			maps.Copy(all, zeroGatewayFull())
 		}
 		for name, test := range all {
@@ -154,19 +157,8 @@ func TestZero(t *testing.T) {
 		}
 	})
 	t.Run("killed-leader", zeroOverAKilledLeader)
-	if manyCycles(t) {
+	if inFull() {
 		t.Run("gateway-killed-leader", zeroBehindGatewayOverAKilledLeader)
-	}
-}
-
-// manyCycles is true in make e2e-full, and not in CI.
-func manyCycles(t *testing.T) bool { return zeroTimes(t) >= 20 }
-
-// onlyInFull skips a test in CI.
-func onlyInFull(t *testing.T) {
-	t.Helper()
-	if !manyCycles(t) {
-		t.Skip("part of make e2e-full: ZERO_CYCLES is below 20")
 	}
 }
 
@@ -217,7 +209,7 @@ func zeroCycles(t *testing.T) {
 	// time of KPA, which shows how slow the machine is: on a quiet machine KPA took 86 ms and ours 244, at a
 	// load of 31 they took 480 and 1,691.
 	limit := max(500*time.Millisecond, 3*kpaAt)
-	if manyCycles(t) {
+	if cycles >= 20 {
 		limit = 200 * time.Millisecond
 	}
 	if late := oursAt - kpaAt; late > limit {
@@ -256,7 +248,7 @@ func zeroOnSLO(t *testing.T) {
 	var all streams
 	figure(t, fmt.Sprintf("%s: woken %v after the first request", t.Name(), r.wakeTime(&all, 6).Round(time.Millisecond)))
 	all.expectWhole(t, 6)
-	if manyCycles(t) {
+	if inFull() {
 		ended := time.Now()
 		r.waitReplicas(15*time.Minute, "at zero again", exactly(0))
 		figure(t, fmt.Sprintf("%s: at zero again %v after the last answer", t.Name(), time.Since(ended).Round(time.Second)))
@@ -265,6 +257,7 @@ func zeroOnSLO(t *testing.T) {
 
 // Without the activator's metrics one pod is kept, and the PodAutoscaler says why.
 func TestZeroBlind(t *testing.T) {
+	onlyInFull(t)
 	setActivatorMetrics(t, "")
 	r := sleeper(t, namespaceFor(t), "blind", nil).current()
 	eventually(t, settle, "the condition ScaleToZero names the setting", func() (bool, string) {

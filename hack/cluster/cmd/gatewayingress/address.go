@@ -17,7 +17,7 @@ const gatewayServices = "gateway.networking.k8s.io/gateway-name"
 // giveAddresses plays the cloud: a Gateway is Programmed only when its Service has an address.
 // kube-proxy makes the address work on the node and in pods.
 func giveAddresses(client kubernetes.Interface) {
-	for ; ; time.Sleep(500 * time.Millisecond) {
+	for ; ; time.Sleep(2 * time.Second) {
 		if err := giveMissing(context.Background(), client); err != nil {
 			log.Printf("addresses: %v", err)
 		}
