@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# errorlint, exhaustive, nilerr, unparam, gocritic, revive and lll over the whole tree, as
-# one tool of go vet: hack/tools/lint says what each is for. The modules are pinned in
-# hack/tools/go.mod.
+# go vet's own checks, errorlint, exhaustive, nilerr, unparam, gocritic, revive and lll over the
+# whole tree, the e2e tests included, as one tool of go vet: hack/tools/lint says what each is
+# for. The modules are pinned in hack/tools/go.mod.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$PWD/${OUTPUT:-_output}/bin

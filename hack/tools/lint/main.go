@@ -1,25 +1,29 @@
-// Command lint runs linters that neither go vet nor staticcheck has, as a tool of go vet:
+// Command lint runs go vet's own checks and linters that neither go vet nor staticcheck has, as
+// a tool of go vet, so that all share one pass over the packages and what they import:
 //
 //	go vet -vettool=$PWD/_output/bin/lint ./...
 //
 // As a vettool it gets each package type-checked, and go vet keeps what it learned
 // about the packages that a package imports, so a second run reads only what changed.
-// A finding that has to stay gets a comment at the end of its line:
+// A finding of a linter, not of go vet, that has to stay gets a comment at the end of its line:
 //
 //	if err == io.EOF { //nolint:errorlint the reason
 package main
 
 import (
+	"slices"
+
 	"codeberg.org/polyfloyd/go-errorlint/errorlint"
 	"github.com/go-critic/go-critic/checkers/analyzer"
 	"github.com/gostaticanalysis/nilerr"
 	"github.com/nishanths/exhaustive"
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/analysis/suite/vet"
 	"golang.org/x/tools/go/analysis/unitchecker"
 )
 
 func main() {
-	var checked []*analysis.Analyzer
+	checked := slices.Clone(vet.Suite)
 	for _, a := range linters() {
 		checked = append(checked, withIgnores(a))
 	}
