@@ -60,16 +60,20 @@ func hidden(pod *corev1.Pod) bool {
 	return false
 }
 
-// heldFor is how much of the hold is left; false while the pod is not Ready. It
-// counts from when we saw the pod Ready, or from the condition after a restart.
+// heldFor is how much of the hold is left; false while the pod is not Ready. It counts from when we
+// saw the pod Ready, because the gateway hears no earlier of it when the API server was slow to
+// say so; for one that was Ready before our term, from the condition.
 func (r *Reconciler) heldFor(pod *corev1.Pod, hold time.Duration) (time.Duration, bool) {
 	since, ready := readySince(pod)
 	if !ready {
 		return 0, false
 	}
 	now := r.now()
-	seen := r.ready.age(pod.UID, now)
-	return hold - max(seen, now.Sub(since)-conditionGrain), true
+	age := r.ready.age(pod.UID, now)
+	if !r.ledger.leads(since) {
+		age = max(age, now.Sub(since)-conditionGrain)
+	}
+	return hold - age, true
 }
 
 // readySince is when a pod became Ready; false while it is not.

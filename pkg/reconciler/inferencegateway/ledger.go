@@ -18,7 +18,7 @@ import (
 // another replica led would be counted for ever, and an object that was unwanted then
 // would go now without a drain.
 func (r *Reconciler) beginTerm(b pkgreconciler.Bucket, enqueue func(pkgreconciler.Bucket, types.NamespacedName)) error {
-	r.ledger.clear()
+	r.ledger.begin(r.now())
 	for _, s := range []*firstSeen{&r.stale, &r.ready, &r.leaving, &r.left, &r.introduced, &r.accepted} {
 		s.clear()
 	}
@@ -35,6 +35,8 @@ type ledger struct {
 	entries map[types.NamespacedName]entry
 	// wide counts the Services that want an object of a whole Gateway.
 	wide map[id]int
+	// term is when this replica became the leader.
+	term time.Time
 }
 
 type entry struct {
@@ -101,10 +103,19 @@ func (l *ledger) wants(object id) bool {
 	return l.wide[object] > 0
 }
 
-func (l *ledger) clear() {
+// begin forgets everything: this replica leads from now on.
+func (l *ledger) begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.term = now
 	l.entries, l.wide = nil, nil
+}
+
+// leads reports whether this replica led at a time already.
+func (l *ledger) leads(at time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.term.IsZero() && at.After(l.term)
 }
 
 // built is true once a Plan was made for every one of the Services.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	pkgreconciler "knative.dev/pkg/reconciler"
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/inference"
@@ -279,6 +281,24 @@ func TestReconcile_podsBornWithoutTheWebhookAreHidden(t *testing.T) {
 		c.reconcile("qwen")
 		if c.hides("starts") {
 			t.Error("hidden still after the hold")
+		}
+	})
+}
+
+// The API server said late that the pod is Ready, so the gateway has not heard of it for longer: the
+// hold begins now.
+func TestReconcile_theHoldBeginsWhenThePodIsSeenReady(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		svc := c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
+		if err := c.r.beginTerm(pkgreconciler.UniversalBucket(), func(pkgreconciler.Bucket, types.NamespacedName) {}); err != nil {
+			t.Fatal(err)
+		}
+		c.pass(time.Minute)
+		c.pod("qwen", "qwen-00001", "p1", map[string]string{inference.ActivePortsKey: ""})
+		c.pass(20 * time.Second)
+		left, ready := c.r.heldFor(c.r.podsOf(ownerOf(svc))[0], 2*time.Second)
+		if !ready || left != 2*time.Second {
+			t.Errorf("held for another %v, ready %v; want the whole hold", left, ready)
 		}
 	})
 }
