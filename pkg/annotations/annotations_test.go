@@ -135,6 +135,8 @@ func TestKinds_refuse(t *testing.T) {
 	f(autoscaling.SLOTTFTKey, "2", `from 1ms to 1h, such as "2s"`)
 	f(autoscaling.SLOGoalKey, "NaN", "a share of the requests in [0.5, 0.9999]")
 	f(autoscaling.EngineKey, "vlm", `did you mean "vllm"?, or remove`)
+	f(autoscaling.EngineKey, "TEI", `did you mean "text-embeddings-inference"?`)
+	f(autoscaling.EngineKey, "tensorrt-llm", `did you mean "trtllm-serve"?`)
 	f(autoscaling.MetricsPortKey, "8012", "queue-proxy")
 	f(autoscaling.MetricsPortKey, "0", "1 to 65535")
 	f(autoscaling.MetricsTokenSecretKey, "", "the name of a Secret")

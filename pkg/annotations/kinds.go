@@ -1,6 +1,7 @@
 package annotations
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,6 +102,8 @@ type Words struct {
 	List func() []string
 	// Empty allows the empty value, which means the default.
 	Empty bool
+	// Meant is the word of the list that people mean by another one, "" for none; nil where there are none.
+	Meant func(string) string
 	// Fix is what else can be done about a wrong word.
 	Fix string
 }
@@ -110,7 +113,7 @@ func words(list ...string) Words { return Words{List: func() []string { return l
 // Parse returns the word.
 func (k Words) Parse(v string) (string, error) {
 	if list := k.List(); !slices.Contains(list, v) && (v != "" || !k.Empty) {
-		return "", fmt.Errorf("%q is not one of %s%s%s", v, quoted(list, ", "), suggested(v, list), k.Fix)
+		return "", fmt.Errorf("%q is not one of %s%s%s", v, quoted(list, ", "), k.suggested(v), k.Fix)
 	}
 	return v, nil
 }
@@ -146,9 +149,13 @@ func quoted(list []string, separator string) string {
 }
 
 // suggested names the word that was probably meant.
-func suggested(v string, list []string) string {
-	if best := closest(v, list); best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
+func (k Words) suggested(v string) string {
+	best := closest(v, k.List())
+	if k.Meant != nil {
+		best = cmp.Or(k.Meant(v), best)
 	}
-	return ""
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
 }

@@ -29,7 +29,7 @@ func enginesWithAnother[T comparable](own func(engines.Engine) T) (text string) 
 // revision lists our annotations of a revision.
 func revision() []Annotation {
 	return []Annotation{
-		{Key: autoscaling.EngineKey, Kind: Words{List: engines.Names, Empty: true, Fix: ", or remove the annotation to detect the engine from its metrics"}, DefaultDoc: "detected from the metrics endpoint",
+		{Key: autoscaling.EngineKey, Kind: Words{List: engines.Names, Empty: true, Meant: engines.Meant, Fix: ", or remove the annotation to detect the engine from its metrics"}, DefaultDoc: "detected from the metrics endpoint",
 			Doc: "the inference engine: [what each reports](metrics.md#engines)"},
 		{Key: autoscaling.MetricsPortKey, Kind: Port{}, DefaultDoc: "the port of the user's container" + enginesWithAnother(func(e engines.Engine) int { return e.Port }),
 			Doc: "the container port of the engine's metrics endpoint"},

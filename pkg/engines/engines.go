@@ -19,8 +19,10 @@ import (
 // Engine is all that this program knows of one inference engine. Values are shared
 // and must not be changed.
 type Engine struct {
-	// Name is what users write in knative-inference.dev/engine.
+	// Name is what users write in knative-inference.dev/engine, Also what else people call the engine,
+	// in lower case: a message about such a word says Name.
 	Name string
+	Also []string
 	// Prefix begins the names of the engine's metrics; the engine is recognised by it.
 	Prefix string
 	// General engines have metric names that other programs use too: pages are compared
@@ -133,6 +135,16 @@ func Names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Meant is the name of the engine that people call by a word, "" if there is none.
+func Meant(word string) string {
+	for _, e := range registered {
+		if slices.Contains(e.Also, strings.ToLower(word)) {
+			return e.Name
+		}
+	}
+	return ""
 }
 
 // ByName finds an engine. Of one that is not known it returns the zero value, whose

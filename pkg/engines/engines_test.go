@@ -161,3 +161,19 @@ func TestEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// Another name of an engine is that of no other, in lower case.
+func TestMeant(t *testing.T) {
+	seen := map[string]string{}
+	for _, e := range engines.All() {
+		for _, word := range append(e.Also, e.Name) {
+			if other, ok := seen[word]; ok || word != strings.ToLower(word) {
+				t.Errorf("%q of %s: also of %q, or not in lower case", word, e.Name, other)
+			}
+			seen[word] = e.Name
+		}
+	}
+	if got := engines.Meant("Ray"); got != "ray-serve-llm" {
+		t.Errorf("Ray means %q", got)
+	}
+}

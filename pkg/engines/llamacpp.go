@@ -7,7 +7,7 @@ var _ = register(llamaCPP())
 // one was at hand. It has no histograms: latencies are unknown.
 func llamaCPP() Engine {
 	return Engine{
-		Name: "llama.cpp", Prefix: "llamacpp:",
+		Name: "llama.cpp", Also: []string{"llama-server", "llama-cpp-server"}, Prefix: "llamacpp:",
 		Signs:  []Sign{{"llama-server"}, {"llama.cpp"}},
 		Picker: Picker{Scorers: []string{QueueScorer}, Waiting: "llamacpp:requests_deferred", Running: "llamacpp:requests_processing"},
 		Doc: Doc{

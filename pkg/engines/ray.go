@@ -12,7 +12,7 @@ var _ = register(rayServeLLM())
 func rayServeLLM() Engine {
 	const prefix = "ray_vllm"
 	return Engine{
-		Name: "ray-serve-llm", Prefix: prefix, Port: 8080, Ranks: append(vllmRanks(), "ReplicaId", "WorkerId"),
+		Name: "ray-serve-llm", Also: []string{"ray", "ray-serve", "ray-llm"}, Prefix: prefix, Port: 8080, Ranks: append(vllmRanks(), "ReplicaId", "WorkerId"),
 		Signs: []Sign{{"ray-llm"}, {"ray.serve.llm"}},
 		Picker: Picker{
 			Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer},

@@ -7,7 +7,7 @@ var _ = register(textEmbeddings())
 // of a real one was at hand. No metric exists before the first request.
 func textEmbeddings() Engine {
 	return Engine{
-		Name: "text-embeddings-inference", Prefix: "te_",
+		Name: "text-embeddings-inference", Also: []string{"tei"}, Prefix: "te_",
 		Signs:  []Sign{{"text-embeddings-inference"}, {"text-embeddings-router"}},
 		Picker: Picker{Scorers: []string{QueueScorer}, Waiting: "te_queue_size"},
 		Doc: Doc{Remarks: map[Field]string{

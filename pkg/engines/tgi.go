@@ -8,7 +8,7 @@ var _ = register(tgi())
 // fit. Names are from its documentation; no page of a real one was at hand.
 func tgi() Engine {
 	return Engine{
-		Name: "tgi", Prefix: "tgi_",
+		Name: "tgi", Also: []string{"text-generation-inference", "huggingface-tgi"}, Prefix: "tgi_",
 		Signs:  []Sign{{"text-generation-inference"}, {"text-generation-launcher"}},
 		Picker: Picker{Scorers: []string{QueueScorer}, Waiting: "tgi_queue_size", Running: "tgi_batch_current_size"},
 		Doc: Doc{Remarks: map[Field]string{

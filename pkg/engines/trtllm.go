@@ -9,7 +9,7 @@ var _ = register(trtllmServe())
 func trtllmServe() Engine {
 	succeeded := Filter{Label: "finished_reason", Not: []string{"abort", "error", "cancelled"}}
 	return Engine{
-		Name: "trtllm-serve", Prefix: "trtllm_", Path: "/prometheus/metrics",
+		Name: "trtllm-serve", Also: []string{"tensorrt-llm", "trt-llm", "trtllm"}, Prefix: "trtllm_", Path: "/prometheus/metrics",
 		Signs:  []Sign{{"trtllm-serve"}},
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer}},
 		Doc:    Doc{Remarks: map[Field]string{Running: "1.3 or newer", Waiting: "1.3 or newer", KVUsage: "1.3 or newer", PromptTokens: "where its version has the counters"}},

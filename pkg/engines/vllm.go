@@ -13,7 +13,7 @@ var _ = register(vllm())
 // something in front of several vLLMs names theirs; tensor-parallel ranks do not report.
 func vllm() Engine {
 	return Engine{
-		Name: VLLM, Prefix: vllmPrefix, Ranks: vllmRanks(),
+		Name: VLLM, Also: []string{"vllm-openai", "vllm-cpu"}, Prefix: vllmPrefix, Ranks: vllmRanks(),
 		Signs:  []Sign{{"vllm"}},
 		Picker: Picker{Scorers: []string{QueueScorer, KVCacheScorer, PrefixCacheScorer, LoRAScorer}},
 		Rows: []Row{
