@@ -14,7 +14,8 @@
 #   hack/e2e.sh faults         random faults under steady load for DURATION (1h) from SEED (random, printed)
 #   hack/e2e.sh run REGEXP     some tests by name
 #
-# Longer: FULL=1 runs the tests that make e2e leaves to make e2e-full (as the groups gateway and run do); ZERO_CYCLES (3)
+# Longer: FULL=1 runs the tests that make e2e leaves to make e2e-full, and longer parts of some. The groups gateway
+# and run do that by themselves: FULL= hack/e2e.sh run REGEXP repeats a test as CI runs it. ZERO_CYCLES (3)
 # cycles to zero and back; SCALE_DOWNS (10) one after another under streams; DRAIN_STREAMS (20s-25s) is how long
 # the streams of the drain tests are; LIMIT (40m, of vllm 25m) ends a run.
 #

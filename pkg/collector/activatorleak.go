@@ -2,82 +2,88 @@ package collector
 
 import "time"
 
-// Knative's activator (v0.50.0) forgets to count a request down when its own code panics, for example
-// when a revision has just lost its last pod (index out of range in randomChoice2Policy of
-// pkg/activator/net). The counter then stands above 0 until the activator restarts, and
-// would keep the last pod of a revision that nobody asks. The activator's
-// concurrency does not have this mistake: a request that is held shows there.
+// Knative's activator (v0.50.0) counts a request as queued for ever when its own code panics, for
+// example when a revision has just lost its last pod (index out of range in
+// randomChoice2Policy of pkg/activator/net). Without the code below such a request would
+// keep the last pod of a revision that nobody asks. The activator's concurrency is right all the
+// same: a request that is queued shows as 1 from the second report on.
 
-// leakAfter is how long a concurrency of 0 has to contradict a counter before what the counter showed
-// all the time is taken for forgotten. The activator renews concurrencies each second, and the
-// first two may leave the first request out. Not measured: a minute of one pod, once for
-// each such panic, is cheap beside a request that is not seen because an activator is starved.
-const leakAfter = time.Minute
+const (
+	// leakAfter is how long a concurrency of 0 has to contradict the queue before the smallest queue of
+	// that time is taken for forgotten. The activator reports concurrencies each second. Not measured: a
+	// minute of one pod after each such panic is cheap beside a request that is not seen because the
+	// activator is starved.
+	leakAfter = time.Minute
+	// heldAfter is how long the concurrency has to show a request that only a forgotten one could be,
+	// before the forgotten ones count again. Not measured: a request that has ended shows
+	// for up to two seconds, the rest is for an activator that is late.
+	heldAfter = 5 * time.Second
+	// oneHeld is the concurrency of a request that is held; short ones are below it.
+	oneHeld = 0.99
+)
 
-// heldAfter is how long the concurrency has to show a request where none is left without the
-// forgotten ones, before these count again. A request that has ended shows for up to two
-// seconds; more is for an activator that is late. Not measured.
-const heldAfter = 5 * time.Second
-
-// counted is what an activator's counters of one revision have shown.
-type counted struct {
-	// idleSince is when the concurrency began to be 0 while the counters were not, busySince when it began
-	// to show a request while nothing but forgotten ones was counted; zero is no such
-	// time. least is the smallest count since idleSince.
-	idleSince, busySince time.Time
-	least                activatorHeld
-	// forgotten is what the activator no longer holds, and counts still.
-	forgotten activatorHeld
+// leak is what an activator has forgotten of one revision, and how that is found.
+type leak struct {
+	// forgotten requests are counted as queued and not held any more.
+	forgotten float64
+	// idleSince is when the concurrency began to be 0 while requests were queued, minQueued the fewest
+	// since then; heldSince when it began to show a request where all that are queued are
+	// forgotten. Zero is no such time.
+	idleSince, heldSince time.Time
+	minQueued            float64
 }
 
-// see takes a reading in and returns what the activator holds.
-func (c *counted) see(h activatorHeld, idle bool, now time.Time) activatorHeld {
-	c.forgotten = least(c.forgotten, h) // a counter that fell began anew
-	c.busySince = lasting(!idle && c.forgotten == h, c.busySince, now)
-	if !c.busySince.IsZero() && now.Sub(c.busySince) >= heldAfter {
-		c.forgotten = activatorHeld{}
+// observe takes a reading in. known is false where the page has no concurrency of the revision.
+func (l *leak) observe(h activatorHeld, concurrency float64, known bool, now time.Time) {
+	if h.queued < l.forgotten { // the counter began anew
+		*l = leak{}
 	}
-	if c.idleSince = lasting(idle, c.idleSince, now); c.idleSince.Equal(now) {
-		c.least = h
+	l.heldSince = since(known && concurrency >= h.active+oneHeld && h.queued == l.forgotten, l.heldSince, now)
+	if !l.heldSince.IsZero() && now.Sub(l.heldSince) >= heldAfter {
+		l.forgotten = 0
 	}
-	c.least = least(c.least, h)
-	if idle && now.Sub(c.idleSince) >= leakAfter {
-		c.forgotten = c.least
+	l.idleSince = since(known && concurrency == 0, l.idleSince, now)
+	if l.idleSince.Equal(now) {
+		l.minQueued = h.queued
 	}
-	return activatorHeld{queued: h.queued - c.forgotten.queued, active: h.active - c.forgotten.active}
+	l.minQueued = min(l.minQueued, h.queued)
+	if !l.idleSince.IsZero() && now.Sub(l.idleSince) >= leakAfter {
+		l.forgotten = l.minQueued
+	}
 }
 
-// lasting is since when something is true: since, or now where that is the beginning.
-func lasting(is bool, since, now time.Time) time.Time {
+// since is when something began to be true: before, or now where before is zero.
+func since(is bool, before, now time.Time) time.Time {
 	switch {
 	case !is:
 		return time.Time{}
-	case since.IsZero():
+	case before.IsZero():
 		return now
 	}
-	return since
+	return before
 }
 
-func least(a, b activatorHeld) activatorHeld {
-	return activatorHeld{queued: min(a.queued, b.queued), active: min(a.active, b.active)}
-}
-
-// believed takes from the counters what the activator has forgotten to count down, and says so
-// once; activators.mu is held.
-func (a *activators) believed(r *activator, p activatorPage) map[Key]activatorHeld {
-	now, before := a.now(), r.counted
-	r.counted = map[Key]counted{}
-	held := map[Key]activatorHeld{}
+// withoutForgotten is what an activator holds, without the requests that it has forgotten, and logs
+// each revision that has such requests once in a life of the activator; activators.mu is held.
+func (a *activators) withoutForgotten(r *activator, p activatorPage) map[Key]activatorHeld {
+	if p.started == "" || p.started != r.started {
+		r.leaks = nil
+	}
+	now, before := a.now(), r.leaks
+	r.started, r.leaks = p.started, map[Key]leak{}
+	held := make(map[Key]activatorHeld, len(p.held))
 	for rev, h := range p.held {
-		c := before[rev]
-		known := c.forgotten
-		if held[rev] = c.see(h, p.reports && !p.busy[rev], now); held[rev] == (activatorHeld{}) {
-			delete(held, rev)
+		l := before[rev]
+		was := l.forgotten
+		concurrency, known := p.concurrency[rev]
+		l.observe(h, concurrency, known, now)
+		r.leaks[rev] = l
+		if h.queued -= l.forgotten; h != (activatorHeld{}) {
+			held[rev] = h
 		}
-		r.counted[rev] = c
-		if c.forgotten.queued > known.queued || c.forgotten.active > known.active {
-			a.log.Warn("the activator counts requests that it does not hold (its concurrency is 0); they are left out until it restarts",
-				"pod", r.Name, "namespace", rev.Namespace, "revision", rev.Name, "queued", c.forgotten.queued, "active", c.forgotten.active)
+		if l.forgotten > was {
+			a.log.Warn("the activator counts queued requests that its concurrency of 0 denies, after a panic of its own; "+
+				"they are ignored until it restarts", "pod", r.Name, "namespace", rev.Namespace, "revision", rev.Name, "requests", l.forgotten)
 		}
 	}
 	return held

@@ -1,74 +1,74 @@
 package collector
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
 )
 
-// withConcurrency is an activator's page with a concurrency of the world's revision.
-func withConcurrency(page, concurrency string) string {
-	return page + "# TYPE kn_revision_request_concurrency gauge\nkn_revision_request_concurrency{k8s_namespace_name=\"" + rev.Namespace +
-		"\",kn_configuration_name=\"llm\",kn_revision_name=\"" + rev.Name + "\"} " + concurrency + "\n"
+// atActivatorWith has the activator that started then report these requests and this concurrency of
+// the world's revision. Without a start it is "".
+func (w *world) atActivatorWith(started string, queued, active int, concurrency string) {
+	page := activatorPageOf(queued, active) + "# TYPE kn_revision_request_concurrency gauge\n" +
+		fmt.Sprintf("kn_revision_request_concurrency{k8s_namespace_name=%q,kn_configuration_name=\"llm\",kn_revision_name=%q} %s\n", rev.Namespace, rev.Name, concurrency) +
+		"kn_revision_request_concurrency{otel_metric_overflow=\"true\"} 7\n"
+	if started != "" {
+		page += "process_start_time_seconds " + started + "\n"
+	}
+	w.set(activatorIP, func(p *fakePod) { p.statPage = answerText(page) })
 }
 
-func (w *world) atActivatorWith(queued, active int, concurrency string) {
-	w.set(activatorIP, func(p *fakePod) {
-		p.statPage = answerText(withConcurrency(activatorPageOf(queued, active), concurrency))
-	})
-}
-
-// A panic in the activator leaves a request counted for ever (Knative v0.50.0, seen on 30 November
-// 2026): the concurrency is 0. A minute later the request is left out; others are seen at once.
+// A panic in the activator leaves a request queued for ever (Knative v0.50.0, seen on 30 November
+// 2026) with a concurrency of 0. A minute later the request is ignored; others are seen at once.
 func TestActivators_forgottenRequests(t *testing.T) {
 	withActivator(t, nil, func(t *testing.T, w *world) {
-		w.atActivatorWith(1, 0, "1")
-		after(90 * time.Second)
-		wantReading(t, "open while one is held", w.observe().Open, 1)
-		w.atActivatorWith(1, 0, "0")
-		after(50 * time.Second)
-		wantReading(t, "open before the minute", w.observe().Open, 1)
-		after(15 * time.Second)
-		wantReading(t, "open after the minute", w.observe().Open, 0)
-		w.atActivatorWith(3, 0, "0") // two come; the first report leaves them out
-		after(1200 * time.Millisecond)
-		wantReading(t, "open with two more", w.observe().Open, 2)
-		w.atActivatorWith(1, 0, "0.4") // they ended
-		after(1200 * time.Millisecond)
-		wantReading(t, "open without them", w.observe().Open, 0)
+		is := func(queued, active int, concurrency string, wait time.Duration, want float64) {
+			t.Helper()
+			w.atActivatorWith("1.7e9", queued, active, concurrency)
+			after(wait)
+			wantReading(t, fmt.Sprintf("open of %d queued, %d active, concurrency %s", queued, active, concurrency), w.observe().Open, decider.Reading(want))
+		}
+		is(1, 0, "1", 90*time.Second, 1)
+		is(1, 0, "0", 50*time.Second, 1)
+		is(1, 0, "0", 15*time.Second, 0)
+		is(3, 0, "0", 1200*time.Millisecond, 2) // two come; the first report leaves them out
+		is(1, 0, "0.4", 20*time.Second, 0)      // short ones come and go
+		is(1, 1, "1", 20*time.Second, 1)        // a long one passes through
+		w.set(activatorIP, func(p *fakePod) { p.statPage = answerText("") })
+		after(2 * time.Second)
+		is(1, 0, "0", 1200*time.Millisecond, 0) // a reading that failed wakes nothing
+		is(1, 0, "1", 8*time.Second, 1)         // shown for longer than a request that ended
 	})
 }
 
-// What was forgotten counts again where the activator may have begun anew.
-func TestActivators_forgottenNoLonger(t *testing.T) {
-	for name, begins := range map[string]func(w *world){
-		"unreadable in between": func(w *world) {
-			w.set(activatorIP, func(p *fakePod) { p.statPage = answerText("") })
-			after(3 * time.Second)
-			w.atActivatorWith(1, 0, "0")
+// The requests of an activator that started anew are all believed, however many they are.
+func TestActivators_forgottenByTheProcessBefore(t *testing.T) {
+	for _, queued := range []int{1, 2, 3} {
+		withActivator(t, nil, func(t *testing.T, w *world) {
+			w.atActivatorWith("1.7e9", 2, 0, "0")
+			after(70 * time.Second)
+			wantReading(t, "open", w.observe().Open, 0)
+			w.atActivatorWith("1.8e9", queued, 0, "0")
 			after(1200 * time.Millisecond)
-		},
-		"shown by the concurrency": func(w *world) {
-			w.atActivatorWith(1, 0, "1")
-			after(7 * time.Second)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			withActivator(t, nil, func(t *testing.T, w *world) {
-				w.atActivatorWith(1, 0, "0")
-				after(70 * time.Second)
-				wantReading(t, "open", w.observe().Open, 0)
-				begins(w)
-				wantReading(t, "open again", w.observe().Open, 1)
-			})
+			wantReading(t, "open after the start", w.observe().Open, decider.Reading(queued))
 		})
 	}
 }
 
-// An activator whose page has no concurrencies is believed.
-func TestActivators_withoutConcurrency(t *testing.T) {
-	withActivator(t, nil, func(t *testing.T, w *world) {
-		w.atActivator(1, 0)
-		after(5 * time.Minute)
-		wantReading(t, "open", w.observe().Open, 1)
-	})
+// What contradicts nothing is believed: a page without the revision's concurrency, or without its start.
+func TestActivators_notForgotten(t *testing.T) {
+	for name, report := range map[string]func(w *world){
+		"no concurrency": func(w *world) { w.atActivator(1, 0) },
+		"no start":       func(w *world) { w.atActivatorWith("", 1, 0, "0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withActivator(t, nil, func(t *testing.T, w *world) {
+				report(w)
+				after(5 * time.Minute)
+				wantReading(t, "open", w.observe().Open, 1)
+			})
+		})
+	}
 }

@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
-// The families of an activator's page that count the requests that it holds, the mean number
-// of the last second, and one that every activator has.
+// The families of an activator's page that count the requests that it holds, their mean number
+// in the last second, when it started, and two that tell an activator from others.
 const (
-	activatorQueued      = "kn_revision_request_queued"
-	activatorActive      = "kn_revision_request_active"
-	activatorConcurrency = "kn_revision_request_concurrency"
+	activatorFamilies    = "kn_revision_request_"
+	activatorQueued      = activatorFamilies + "queued"
+	activatorActive      = activatorFamilies + "active"
+	activatorConcurrency = activatorFamilies + "concurrency"
+	activatorStarted     = "process_start_time_seconds "
 	activatorMark        = "kn_activator_"
 	targetInfo           = "target_info"
 )
@@ -25,16 +27,17 @@ const maxActivatorRevisions = 100_000
 
 // activatorPage is one reading of an activator.
 type activatorPage struct {
-	// held is what the counters say, without revisions of which they count no request.
+	// held is what its counters say, without revisions of which they count no request.
 	held map[Key]activatorHeld
-	// reports is true where the page has concurrencies, busy the revisions whose is not 0.
-	reports bool
-	busy    map[Key]bool
+	// concurrency is the mean number of requests in the last second, of revisions that have had one.
+	concurrency map[Key]float64
+	// started is when the activator started, as it writes it; "" is not said.
+	started string
 }
 
 // readActivator reads an activator's page. A page that is not an activator's is an error.
 func readActivator(page io.Reader, limit int64) (activatorPage, error) {
-	read := activatorPage{held: map[Key]activatorHeld{}, busy: map[Key]bool{}}
+	read := activatorPage{held: map[Key]activatorHeld{}, concurrency: map[Key]float64{}}
 	limited := &io.LimitedReader{R: page, N: limit + 1}
 	lines := bufio.NewReaderSize(limited, 16<<10)
 	isActivator := false
@@ -64,9 +67,14 @@ func readActivator(page io.Reader, limit int64) (activatorPage, error) {
 
 // add adds one line of the page.
 func (p *activatorPage) add(line []byte) error {
-	family, _, _ := bytes.Cut(line, []byte("{"))
-	name := string(family)
-	if name != activatorQueued && name != activatorActive && name != activatorConcurrency {
+	if bytes.HasPrefix(line, []byte(activatorStarted)) {
+		p.started = string(bytes.TrimSpace(line))
+	}
+	if !bytes.HasPrefix(line, []byte(activatorFamilies)) {
+		return nil
+	}
+	family, _, _ := strings.Cut(string(line), "{")
+	if family != activatorQueued && family != activatorActive && family != activatorConcurrency {
 		return nil
 	}
 	end := bytes.LastIndexByte(line, '}')
@@ -78,26 +86,41 @@ func (p *activatorPage) add(line []byte) error {
 	if err != nil || !(n >= -maxRequests && n <= maxRequests) {
 		return failed(causeImplausible, "the page has the value %.30q", value)
 	}
-	p.reports = p.reports || name == activatorConcurrency
-	if n <= 0 { // counters that began in the middle of a request may be below
-		return nil
-	}
 	labels := string(line[bytes.IndexByte(line, '{')+1 : end])
 	rev := Key{Namespace: label(labels, "k8s_namespace_name"), Name: label(labels, "kn_revision_name")}
-	if rev.Namespace == "" || rev.Name == "" {
-		return failed("parse", "a line without a revision: %.60q", line)
+	if family == activatorConcurrency {
+		return p.addConcurrency(rev, n)
 	}
-	if len(p.held)+len(p.busy) >= maxActivatorRevisions {
+	return p.addHeld(family, rev, n)
+}
+
+// addConcurrency adds a concurrency. That of no revision, which OpenTelemetry writes for those above
+// its limit, says nothing.
+func (p *activatorPage) addConcurrency(rev Key, n float64) error {
+	if _, known := p.concurrency[rev]; !known && len(p.concurrency) >= maxActivatorRevisions {
 		return failed(causeTooLarge, "requests of more than %d revisions", maxActivatorRevisions)
 	}
-	h := p.held[rev]
-	switch name {
-	case activatorConcurrency:
-		p.busy[rev] = true
+	if rev.Namespace != "" && rev.Name != "" {
+		p.concurrency[rev] += n
+	}
+	return nil
+}
+
+// addHeld adds a number of requests that are held.
+func (p *activatorPage) addHeld(family string, rev Key, n float64) error {
+	switch {
+	case n <= 0: // counters that began in the middle of a request may be below
 		return nil
-	case activatorQueued:
+	case rev.Namespace == "" || rev.Name == "":
+		return failed("parse", "a line of %s without a revision", family)
+	}
+	h, known := p.held[rev]
+	if !known && len(p.held) >= maxActivatorRevisions {
+		return failed(causeTooLarge, "requests of more than %d revisions", maxActivatorRevisions)
+	}
+	if family == activatorQueued {
 		h.queued += n
-	default:
+	} else {
 		h.active += n
 	}
 	p.held[rev] = h

@@ -74,8 +74,10 @@ type activator struct {
 	// soon has room for one: the next reading comes after fastActivator.
 	soon chan struct{}
 
-	held    map[Key]activatorHeld
-	counted map[Key]counted
+	held map[Key]activatorHeld
+	// leaks are those of the process that started then.
+	leaks   map[Key]leak
+	started string
 	good    time.Time
 	err     error
 }
@@ -248,10 +250,9 @@ func (a *activators) store(r *activator, page activatorPage, err error) (changed
 	}
 	r.err = err
 	if err != nil {
-		r.counted = nil // its counters may begin anew
 		return nil
 	}
-	held := a.believed(r, page)
+	held := a.withoutForgotten(r, page)
 	for rev, h := range held {
 		if r.held[rev].queued != h.queued {
 			changed = append(changed, rev)

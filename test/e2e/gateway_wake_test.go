@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// zeroGatewayFull are the parts of TestZero behind the gateway that take minutes each: they
-// run with the cycles of make e2e-full.
+// zeroGatewayFull are the parts of TestZero behind the gateway that take minutes each; make e2e-full runs
+// them.
 func zeroGatewayFull() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
 		"gateway-priorities": zeroPriorities, "gateway-kpa": zeroOfKPABehindGateway, "gateway-failing-starts": zeroFailingStarts,

@@ -57,7 +57,7 @@ func kserveRuntime(t *testing.T) {
 	t.Cleanup(func() { // while KServe's controller is there to take its finalizers off
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
-		for _, args := range [][]string{{"-n", namespace, "delete", "inferenceservices", "--all", "--timeout=110s"}, {"delete", "clusterservingruntime", "e2e-sim"}} {
+		for _, args := range [][]string{{"-n", namespace, "delete", "inferenceservices", "--all", "--timeout=110s"}, {"delete", "clusterservingruntime", "e2e-sim", "--ignore-not-found"}} {
 			if out, err := testbed.Kubectl(ctx, "", args...); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -29,26 +29,29 @@ func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (nex
 		}
 		left, ready := r.heldFor(pod, plan.Hold)
 		switch {
-		case !ready:
+		case !ready && plan.Hold > 0:
+			r.ready.forget(pod.UID)
 		case left > 0:
 			if next == 0 || left < next {
 				next = left
 			}
 		default:
-			errs = append(errs, r.patchPod(ctx, pod, "annotations", shown(pod, portOf(plan, pod.Labels[serving.RevisionLabelKey]))))
+			errs = append(errs, r.patchPod(ctx, pod, map[string]any{"annotations": shown(pod, portOf(plan, pod.Labels[serving.RevisionLabelKey]))}))
 		}
 	}
 	return next, errors.Join(errs...)
 }
 
 // hide hides from the picker a pod that was born while the webhook was away: the picker would name
-// it before the gateway knows its address. One that is Ready may serve already and stays.
+// it before the gateway knows its address. One that is Ready may serve already and stays as it is. A
+// cache that is late must not hide such a pod, so the patch holds for the pod as it was read.
 func (r *Reconciler) hide(ctx context.Context, pod *corev1.Pod, plan manifest.Plan) error {
 	_, ready := readySince(pod)
 	if plan.Hold == 0 || ready || has(pod.Annotations, inference.ActivePortsKey) || has(pod.Annotations, inference.LLMDActivePortsKey) {
 		return nil
 	}
-	return r.patchPod(ctx, pod, "annotations", map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""})
+	return r.patchPod(ctx, pod, map[string]any{"resourceVersion": pod.ResourceVersion,
+		"annotations": map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}})
 }
 
 func hidden(pod *corev1.Pod) bool {

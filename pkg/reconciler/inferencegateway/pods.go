@@ -68,9 +68,14 @@ func (r *Reconciler) label(ctx context.Context, o owner, plan manifest.Plan) (ti
 	})
 	var errs []error
 	for _, pod := range pods {
-		if !leaves(pod, plan) { // hidden first: by its labels it may join the pool
-			errs = append(errs, r.hide(ctx, pod, plan), r.labelPod(ctx, pod, plan))
+		if leaves(pod, plan) {
+			continue
 		}
+		if err := r.hide(ctx, pod, plan); err != nil { // hidden first: by its labels it may join the pool
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, r.labelPod(ctx, pod, plan))
 	}
 	next, err := r.leave(ctx, pods, plan)
 	return next, errors.Join(append(errs, err)...)
@@ -87,7 +92,7 @@ func (r *Reconciler) labelPod(ctx context.Context, pod *corev1.Pod, plan manifes
 	if len(change) == 0 {
 		return nil
 	}
-	return r.patchPod(ctx, pod, "labels", change)
+	return r.patchPod(ctx, pod, map[string]any{"labels": change})
 }
 
 // foreignKeys are the labels that a pod has for somebody else's pool, which goes
@@ -163,20 +168,20 @@ func has(m map[string]string, key string) bool {
 	return ok
 }
 
-// patchPod patches labels or annotations of one pod; the UID keeps the patch off
-// a successor of the name.
-func (r *Reconciler) patchPod(ctx context.Context, pod *corev1.Pod, field string, change map[string]any) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, field: change}})
+// patchPod patches the metadata of one pod; the UID keeps the patch off a successor of the name.
+func (r *Reconciler) patchPod(ctx context.Context, pod *corev1.Pod, metadata map[string]any) error {
+	metadata["uid"] = pod.UID
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		return err
 	}
 	_, err = r.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch,
 		metav1.PatchOptions{FieldManager: fieldManager})
 	if apierrs.IsNotFound(err) || apierrs.IsConflict(err) {
-		return nil // gone; its successor has an event of its own
+		return nil // gone or changed; the event of its successor, or of the change, comes
 	}
 	if err != nil {
-		return fmt.Errorf("patching %s of pod %s/%s: %w", field, pod.Namespace, pod.Name, err)
+		return fmt.Errorf("patching pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return nil
 }

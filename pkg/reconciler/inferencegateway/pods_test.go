@@ -255,19 +255,19 @@ func TestReconcile_hiddenPodsAreShownAfterTheHold(t *testing.T) {
 	})
 }
 
-// A pod that was born while the webhook was away is hidden before it is Ready, and shown after the hold.
-// One that is Ready, or whose template says which ports serve, stays as it is.
+// A pod that was born while the webhook was away is hidden while it starts, and shown after the
+// hold. One that may serve already, or whose template says which ports serve, stays as it is.
 func TestReconcile_podsBornWithoutTheWebhookAreHidden(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
 		c.settle("qwen")
-		c.pod("qwen", "qwen-00001", "ready", nil)
+		c.pod("qwen", "qwen-00001", "serves", nil)
 		c.pod("qwen", "qwen-00001", "starts", nil)
-		c.pod("qwen", "qwen-00001", "own", map[string]string{inference.ActivePortsKey: "8000"})
 		c.setReady("starts", false)
+		c.pod("qwen", "qwen-00001", "own", map[string]string{inference.ActivePortsKey: "8000"})
 		c.setReady("own", false)
 		c.reconcile("qwen")
-		for name, want := range map[string]bool{"ready": false, "starts": true, "own": false} {
+		for name, want := range map[string]bool{"serves": false, "starts": true, "own": false} {
 			if got := c.hides(name); got != want {
 				t.Errorf("%s is hidden: %v, want %v", name, got, want)
 			}
@@ -277,10 +277,33 @@ func TestReconcile_podsBornWithoutTheWebhookAreHidden(t *testing.T) {
 		if after != 2*time.Second || !c.hides("starts") {
 			t.Fatalf("asks again after %v, hidden %v; want the hold, hidden", after, c.hides("starts"))
 		}
+		c.setReady("starts", false)
 		c.pass(after)
 		c.reconcile("qwen")
-		if c.hides("starts") {
+		c.setReady("starts", true)
+		if c.reconcile("qwen"); !c.hides("starts") {
+			t.Error("shown without a whole hold after it became Ready again")
+		}
+		c.pass(after)
+		if c.reconcile("qwen"); c.hides("starts") {
 			t.Error("hidden still after the hold")
+		}
+	})
+}
+
+// A Service that leaves the gateway shows its pods, also those that are not Ready yet.
+func TestReconcile_startingPodsAreShownWhenTheGatewayGoes(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.service("qwen", with(map[string]string{inference.EndpointHoldKey: "2s"}))
+		c.settle("qwen")
+		c.pod("qwen", "qwen-00001", "starts", nil)
+		c.setReady("starts", false)
+		if c.reconcile("qwen"); !c.hides("starts") {
+			t.Fatal("not hidden")
+		}
+		c.service("qwen", nil)
+		if c.reconcile("qwen"); c.hides("starts") {
+			t.Error("hidden for good")
 		}
 	})
 }
