@@ -38,7 +38,8 @@ func (r Resolver) defaultMetric(pa *v1alpha1.PodAutoscaler) decider.Metric {
 
 // NamesMetric reports whether the annotations name a metric, or an objective, which means slo.
 func NamesMetric(pa *v1alpha1.PodAutoscaler) bool {
-	return strings.TrimSpace(pa.Annotations[knautoscaling.MetricAnnotationKey]) != "" || hasAny(pa, only(annotations.SLOOnly))
+	metric := strings.TrimSpace(pa.Annotations[knautoscaling.MetricAnnotationKey])
+	return metric != "" || hasAny(pa, only(annotations.SLOOnly))
 }
 
 // hasAny reports whether a PodAutoscaler has one of the annotations.

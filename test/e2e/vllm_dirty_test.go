@@ -171,7 +171,7 @@ func (r revision) leavesStream(events int) bool {
 			events--
 		}
 	}
-	return events == 0
+	return events == 0 && lines.Err() == nil
 }
 
 // stall is the length of one pause of the engine's processes. The collector gives a page 1 s at

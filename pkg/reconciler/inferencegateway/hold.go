@@ -36,7 +36,8 @@ func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (nex
 				next = left
 			}
 		default:
-			errs = append(errs, r.patchPod(ctx, pod, map[string]any{"annotations": shown(pod, portOf(plan, pod.Labels[serving.RevisionLabelKey]))}))
+			change := shown(pod, portOf(plan, pod.Labels[serving.RevisionLabelKey]))
+			errs = append(errs, r.patchPod(ctx, pod, map[string]any{"annotations": change}))
 		}
 	}
 	return next, errors.Join(errs...)
@@ -47,11 +48,16 @@ func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (nex
 // cache that is late must not hide such a pod, so the patch holds for the pod as it was read.
 func (r *Reconciler) hide(ctx context.Context, pod *corev1.Pod, plan manifest.Plan) error {
 	_, ready := readySince(pod)
-	if plan.Hold == 0 || ready || has(pod.Annotations, inference.ActivePortsKey) || has(pod.Annotations, inference.LLMDActivePortsKey) {
+	told := has(pod.Annotations, inference.ActivePortsKey) || has(pod.Annotations, inference.LLMDActivePortsKey)
+	if plan.Hold == 0 || ready || told {
 		return nil
 	}
-	return r.patchPod(ctx, pod, map[string]any{"resourceVersion": pod.ResourceVersion,
-		"annotations": map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}})
+	return r.patchPod(ctx, pod, map[string]any{"resourceVersion": pod.ResourceVersion, "annotations": noPorts()})
+}
+
+// noPorts are the annotations of a pod that is hidden from the picker.
+func noPorts() map[string]any {
+	return map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}
 }
 
 func hidden(pod *corev1.Pod) bool {

@@ -61,7 +61,7 @@ func (r *Reconciler) leavePod(ctx context.Context, pod *corev1.Pod, plan manifes
 		return min(patient, syncRetry), nil
 	case !hidden(pod):
 		r.left.age(pod.UID, r.now())
-		return plan.Hold, r.patchPod(ctx, pod, map[string]any{"annotations": map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}})
+		return plan.Hold, r.patchPod(ctx, pod, map[string]any{"annotations": noPorts()})
 	}
 	if wait := plan.Hold - r.left.age(pod.UID, r.now()); wait > 0 {
 		return wait, nil
