@@ -61,6 +61,8 @@ const (
 	ConditionScaleToZero = "ScaleToZero"
 	// ConditionDraining is True while pods that were given up work off their requests.
 	ConditionDraining = "Draining"
+	// ConditionPodsStart is False while a container does not start; the reason is Kubernetes' own.
+	ConditionPodsStart = "PodsStart"
 	// ConditionEngineReadable is False while the metrics endpoint of some engine, or
 	// of an endpoint picker, cannot be read; the reason is the cause.
 	ConditionEngineReadable = "EngineReadable"
@@ -89,6 +91,7 @@ const (
 	ReasonDrainTimeout     = "DrainTimeout"
 	ReasonNothingDrains    = "NothingDrains"
 	ReasonBudgetNotOurs    = "BudgetNotOurs"
+	ReasonPodsStart        = "PodsStart"
 )
 
 // ServingGate is the readiness gate of pods of our class, and the type of its condition in

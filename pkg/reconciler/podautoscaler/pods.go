@@ -27,7 +27,11 @@ type podIndex struct {
 // podCounts counts a revision's pods that are not being deleted. Ready are those that
 // serve, and draining those that are given up; returning ones are not Ready any more, or
 // not yet, for their gate alone.
-type podCounts struct{ ready, unschedulable, draining, returning int32 }
+type podCounts struct {
+	ready, unschedulable, draining, returning int32
+	// failing is a container that does not start, of the pod whose name is the first.
+	failing failure
+}
 
 // available are the pods that serve or can at once.
 func (c podCounts) available() int32 { return c.ready + c.returning }
@@ -79,6 +83,9 @@ func (p podIndex) counts(rev collector.Key) podCounts {
 		closed := gate == drain.Closed
 		if closed {
 			c.draining++
+		}
+		if f := failureOf(pod); f.pod != "" && (c.failing.pod == "" || f.pod < c.failing.pod) {
+			c.failing = f
 		}
 		switch {
 		case IsReady(pod) && !closed:
@@ -175,7 +182,8 @@ func Slim(obj any) (any, error) {
 	var failing []corev1.ContainerStatus
 	for _, c := range pod.Status.ContainerStatuses {
 		if cannotStart(c) {
-			failing = append(failing, corev1.ContainerStatus{State: c.State, Ready: c.Ready, RestartCount: c.RestartCount})
+			failing = append(failing, corev1.ContainerStatus{Name: c.Name, State: c.State, LastTerminationState: c.LastTerminationState,
+				Ready: c.Ready, RestartCount: c.RestartCount})
 		}
 	}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP,

@@ -83,6 +83,7 @@ func (r *Reconciler) report(ctx context.Context, pa *v1alpha1.PodAutoscaler, rep
 	}
 	markActive(pa, rep)
 	markDraining(pa, rep)
+	r.markStarting(ctx, pa, rep.counts.failing)
 	r.markAnnotations(ctx, pa, rep.refused)
 	r.markScaleToZero(pa, rep)
 	r.markReadable(ctx, pa, rep.settings)

@@ -1,0 +1,60 @@
+package podautoscaler
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
+)
+
+// The condition PodsStart and one event name the container that crashes; when it runs, all start again.
+func TestReconcile_podsThatDoNotStart(t *testing.T) {
+	crashing := func(restarts int32, waits string) *corev1.Pod {
+		p := pod("llm-1", "a")
+		p.Status.Conditions = nil
+		c := corev1.ContainerStatus{Name: "user-container", RestartCount: restarts,
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 5, Message: "out of memory"}}}
+		if waits != "" {
+			c.State.Waiting = &corev1.ContainerStateWaiting{Reason: waits}
+		}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "queue-proxy", RestartCount: 0}, c}
+		if _, err := Slim(p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	replace := func(b *bench, p *corev1.Pod) {
+		if err := b.pods.Update(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pa := initialized(autoscaler("llm-1", 1), time.Hour)
+	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), crashing(1, ""))
+	got := b.reconcile(pa)
+	if c := got.Status.GetCondition(autoscaling.ConditionPodsStart); c != nil {
+		t.Errorf("after one end: %v, want no condition", c)
+	}
+	var message string
+	for i, p := range []*corev1.Pod{crashing(2, "CrashLoopBackOff"), crashing(3, ""), crashing(4, "CrashLoopBackOff")} {
+		replace(b, p)
+		got = b.reconcile(got)
+		c := got.Status.GetCondition(autoscaling.ConditionPodsStart)
+		if c == nil || !c.IsFalse() || c.Reason != "CrashLoopBackOff" || !strings.Contains(c.Message, "user-container of pod a") || !strings.Contains(c.Message, "exit code 5") {
+			t.Fatalf("condition %v, want the container and its exit code", c)
+		}
+		if i > 0 && c.Message != message {
+			t.Errorf("the message changed from %q to %q", message, c.Message)
+		}
+		message = c.Message
+		if n := strings.Count(b.eventText(), "CrashLoopBackOff"); i == 0 && n == 0 || i > 0 && n > 0 {
+			t.Errorf("attempt %d: %d events", i, n)
+		}
+	}
+	replace(b, pod("llm-1", "a"))
+	if c := b.reconcile(got).Status.GetCondition(autoscaling.ConditionPodsStart); c == nil || !c.IsTrue() || c.Message != "" {
+		t.Errorf("when it runs: %v, want True", c)
+	}
+}
