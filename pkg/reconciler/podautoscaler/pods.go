@@ -182,8 +182,8 @@ func Slim(obj any) (any, error) {
 	var failing []corev1.ContainerStatus
 	for _, c := range pod.Status.ContainerStatuses {
 		if cannotStart(c) {
-			failing = append(failing, corev1.ContainerStatus{Name: c.Name, State: c.State, LastTerminationState: c.LastTerminationState,
-				Ready: c.Ready, RestartCount: c.RestartCount})
+			failing = append(failing, corev1.ContainerStatus{Name: c.Name, State: c.State, Ready: c.Ready,
+				LastTerminationState: c.LastTerminationState, RestartCount: c.RestartCount})
 		}
 	}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP,
