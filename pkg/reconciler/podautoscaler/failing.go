@@ -20,6 +20,12 @@ type failure struct {
 	code  int32
 }
 
+// reportedCrashes is the number of restarts from which a container that crashes is reported: Knative takes the
+// report for the end of the revision's start, so two failed starts, as of an engine whose
+// GPU was not free yet, are no report. Kubernetes' third restart comes after about 40 s.
+// Not measured.
+const reportedCrashes = 3
+
 // failureOf is the first container of a pod that does not start.
 func failureOf(pod *corev1.Pod) failure {
 	if IsReady(pod) {
@@ -39,20 +45,23 @@ func failureOf(pod *corev1.Pod) failure {
 		if t := c.LastTerminationState.Terminated; t != nil {
 			f.ended, f.code = true, t.ExitCode
 		}
-		return f
+		if f.reason != "CrashLoopBackOff" || c.RestartCount >= reportedCrashes {
+			return f
+		}
 	}
 	return failure{}
 }
 
-// markStarting says which container does not start. Knative hears of a container that crashes only when
-// something changes about the revision; this condition does, and the Service then fails with
-// the container's exit code, as it does within a minute with Knative's own class.
+// markStarting says which container does not start while the revision starts for the first time. Knative
+// looks at a container that crashes only when something changes about the revision; this condition
+// does, and the Service then fails with the container's exit code, as it does within a minute with
+// Knative's own class. A revision that has served is left alone: Knative would take it for unreachable.
 func (r *Reconciler) markStarting(ctx context.Context, pa *v1alpha1.PodAutoscaler, f failure) {
 	c := apis.Condition{
 		Type: autoscaling.ConditionPodsStart, Status: corev1.ConditionTrue, Severity: apis.ConditionSeverityInfo,
 		Reason: autoscaling.ReasonPodsStart,
 	}
-	if f != (failure{}) {
+	if f != (failure{}) && !pa.Status.IsScaleTargetInitialized() {
 		c.Status, c.Reason, c.Message = corev1.ConditionFalse, f.reason, f.text(pa.Namespace)
 	}
 	old := pa.Status.GetCondition(c.Type)

@@ -31,14 +31,19 @@ func TestReconcile_podsThatDoNotStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pa := initialized(autoscaler("llm-1", 1), time.Hour)
-	b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), crashing(1, ""))
+	served := initialized(autoscaler("llm-1", 1), time.Hour)
+	b := newBench(t, 1, served, readySKS(served), target("llm-1", 1), crashing(9, "CrashLoopBackOff"))
+	if c := b.reconcile(served).Status.GetCondition(autoscaling.ConditionPodsStart); c != nil {
+		t.Errorf("of a revision that has served: %v, want no condition", c)
+	}
+	pa := autoscaler("llm-1", 1)
+	b = newBench(t, 1, pa, readySKS(pa), target("llm-1", 1), crashing(2, "CrashLoopBackOff"))
 	got := b.reconcile(pa)
 	if c := got.Status.GetCondition(autoscaling.ConditionPodsStart); c != nil {
-		t.Errorf("after one end: %v, want no condition", c)
+		t.Errorf("after two failed starts: %v, want no condition", c)
 	}
 	var message string
-	for i, p := range []*corev1.Pod{crashing(2, "CrashLoopBackOff"), crashing(3, ""), crashing(4, "CrashLoopBackOff")} {
+	for i, p := range []*corev1.Pod{crashing(3, "CrashLoopBackOff"), crashing(4, ""), crashing(5, "CrashLoopBackOff")} {
 		replace(b, p)
 		got = b.reconcile(got)
 		c := got.Status.GetCondition(autoscaling.ConditionPodsStart)
