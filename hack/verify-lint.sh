@@ -8,4 +8,4 @@ bin=$PWD/${OUTPUT:-_output}/bin
 mkdir -p "$bin"
 tested=$(GOWORK=off go test -C hack/tools ./lint) || { echo "$tested"; exit 1; }
 GOWORK=off go build -C hack/tools -o "$bin/lint" ./lint
-go vet -vettool="$bin/lint" -tags=e2e ./... || { echo "fix the findings; for a linter named before the finding, //nolint:NAME reason at the end of the line does, too"; exit 1; }
+go vet -vettool="$bin/lint" -tags=e2e ./... || { echo "fix the findings; a finding that begins with the name of a linter can be kept by //nolint:NAME reason at the end of its line"; exit 1; }

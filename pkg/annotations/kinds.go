@@ -102,7 +102,7 @@ type Words struct {
 	List func() []string
 	// Empty allows the empty value, which means the default.
 	Empty bool
-	// Meant is the word of the list that people mean by another one, "" for none; nil where there are none.
+	// Meant returns the word of the list that a user means by another word, or ""; nil suggests by spelling only.
 	Meant func(string) string
 	// Fix is what else can be done about a wrong word.
 	Fix string

@@ -53,5 +53,5 @@ func counted(metrics string) bool {
 	return false
 }
 
-// TemplatePath is where an annotation under the template of a Service stands, for messages.
+// TemplatePath is the path of an annotation in the template of a Service, as messages name it.
 func TemplatePath(key string) string { return "spec.template." + path(key) }

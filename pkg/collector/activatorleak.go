@@ -2,35 +2,38 @@ package collector
 
 import "time"
 
-// Knative's activator (v0.50.0) counts a request as queued for ever when its own code panics, for
-// example when a revision has just lost its last pod (index out of range in
-// randomChoice2Policy of pkg/activator/net). Without the code below such a request would
-// keep the last pod of a revision that nobody asks. The activator's concurrency is right all the
-// same: a request that is queued shows as 1 from the second report on.
+// Knative's activator (v0.50.0) counts a request as queued for ever when the activator's code panics, for
+// example when a revision has just lost its last pod (index out of range in randomChoice2Policy of
+// pkg/activator/net). The count would keep the last pod of a revision that gets no requests. The concurrency
+// that the activator reports is not affected by the panic: from the second report on, each queued
+// request adds 1 to the concurrency.
 
 const (
-	// leakAfter is how long a concurrency of 0 has to contradict the queue before the smallest queue of
-	// that time is taken for forgotten. The activator reports concurrencies each second. Not measured: a
-	// minute of one pod after each such panic is cheap beside a request that is not seen because the
-	// activator is starved.
+	// leakAfter is the time for which the concurrency has to be 0 before the requests that were queued all
+	// that time are ignored. The activator reports its concurrency each second. Not measured: one
+	// pod for a minute after each panic costs less than a real request that is ignored because the
+	// activator is starved and reports late.
 	leakAfter = time.Minute
-	// heldAfter is how long the concurrency has to show a request that only a forgotten one could be,
-	// before the forgotten ones count again. Not measured: a request that has ended shows
-	// for up to two seconds, the rest is for an activator that is late.
+	// heldAfter is the time for which the concurrency has to show a request, while all queued requests are
+	// ignored, before they count again. Not measured: a request that has ended is part of the
+	// concurrency for up to two seconds; the rest allows for an activator that reports late.
 	heldAfter = 5 * time.Second
-	// oneHeld is the concurrency of a request that is held; short ones are below it.
+	// oneHeld is the lowest concurrency that a queued request makes; shorter requests make less.
 	oneHeld = 0.99
 )
 
-// leak is what an activator has forgotten of one revision, and how that is found.
+// leak is the number of requests of one revision that an activator counts as queued and does not hold,
+// and what is needed to find that number.
 type leak struct {
-	// forgotten requests are counted as queued and not held any more.
+	// forgotten is that number.
 	forgotten float64
-	// idleSince is when the concurrency began to be 0 while requests were queued, minQueued the fewest
-	// since then; heldSince when it began to show a request where all that are queued are
-	// forgotten. Zero is no such time.
-	idleSince, heldSince time.Time
-	minQueued            float64
+	// idleSince is the time since which the concurrency is 0 while requests are queued; zero: it is not.
+	idleSince time.Time
+	// minQueued is the smallest number of queued requests since idleSince.
+	minQueued float64
+	// heldSince is the time since which the concurrency shows a request while all queued requests are
+	// forgotten; zero: it does not.
+	heldSince time.Time
 }
 
 // observe takes a reading in. known is false where the page has no concurrency of the revision.
@@ -52,7 +55,8 @@ func (l *leak) observe(h activatorHeld, concurrency float64, known bool, now tim
 	}
 }
 
-// since is when something began to be true: before, or now where before is zero.
+// since is the time at which a condition became true: before, or now if before is zero. It is zero while
+// the condition is false.
 func since(is bool, before, now time.Time) time.Time {
 	switch {
 	case !is:
@@ -63,28 +67,29 @@ func since(is bool, before, now time.Time) time.Time {
 	return before
 }
 
-// withoutForgotten is what an activator holds, without the requests that it has forgotten, and logs
-// each revision that has such requests once in a life of the activator; activators.mu is held.
+// withoutForgotten removes the forgotten requests from a page and returns what the activator holds. It logs
+// when the number of forgotten requests of a revision rises. The caller holds activators.mu.
 func (a *activators) withoutForgotten(r *activator, p activatorPage) map[Key]activatorHeld {
 	if p.started == "" || p.started != r.started {
 		r.leaks = nil
 	}
 	now, before := a.now(), r.leaks
 	r.started, r.leaks = p.started, map[Key]leak{}
-	held := make(map[Key]activatorHeld, len(p.held))
 	for rev, h := range p.held {
 		l := before[rev]
 		was := l.forgotten
 		concurrency, known := p.concurrency[rev]
 		l.observe(h, concurrency, known, now)
 		r.leaks[rev] = l
-		if h.queued -= l.forgotten; h != (activatorHeld{}) {
-			held[rev] = h
+		h.queued -= l.forgotten
+		p.held[rev] = h
+		if h == (activatorHeld{}) {
+			delete(p.held, rev)
 		}
 		if l.forgotten > was {
 			a.log.Warn("the activator counts queued requests that its concurrency of 0 denies, after a panic of its own; "+
 				"they are ignored until it restarts", "pod", r.Name, "namespace", rev.Namespace, "revision", rev.Name, "requests", l.forgotten)
 		}
 	}
-	return held
+	return p.held
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// The families of an activator's page that count the requests that it holds, their mean number
-// in the last second, when it started, and two that tell an activator from others.
+// The families of an activator's page that are read: queued and active requests, their mean number in the last
+// second, the start time of the process, and two by which an activator is recognised.
 const (
 	activatorFamilies    = "kn_revision_request_"
 	activatorQueued      = activatorFamilies + "queued"
@@ -27,11 +27,11 @@ const maxActivatorRevisions = 100_000
 
 // activatorPage is one reading of an activator.
 type activatorPage struct {
-	// held is what its counters say, without revisions of which they count no request.
+	// held has the counters of each revision that has a request.
 	held map[Key]activatorHeld
-	// concurrency is the mean number of requests in the last second, of revisions that have had one.
+	// concurrency is the mean number of requests in the last second, of each revision that has had a request.
 	concurrency map[Key]float64
-	// started is when the activator started, as it writes it; "" is not said.
+	// started is the page's line with the start time of the activator; "" if the page has none.
 	started string
 }
 

@@ -58,11 +58,11 @@ func keepLast(spec Spec, obs Observation, d Decision) outcome {
 // wakeUp applies wake. At zero its reason counts even if the memory of a metric wants the
 // replica already: without a request that replica would not have come.
 func (d *Decision) wakeUp(spec Spec, obs Observation) {
-	rule := d.move
+	apply := d.move
 	if obs.Replicas == 0 && noDemand(*d) {
-		rule = d.moveWhy
+		apply = d.moveWhy
 	}
-	rule("requests wait", wake(spec, obs, *d))
+	apply("requests wait", wake(spec, obs, *d))
 }
 
 // wake raises the count for the requests that wait, or are open in pods that drain, while

@@ -19,9 +19,9 @@ import (
 // Engine is all that this program knows of one inference engine. Values are shared
 // and must not be changed.
 type Engine struct {
-	// Name is what users write in knative-inference.dev/engine, Also what else people call the engine,
-	// in lower case: a message about such a word says Name.
+	// Name is what users write in knative-inference.dev/engine.
 	Name string
+	// Also lists other names of the engine, in lower case. A message that refuses one of them suggests Name.
 	Also []string
 	// Prefix begins the names of the engine's metrics; the engine is recognised by it.
 	Prefix string
@@ -137,7 +137,7 @@ func Names() []string {
 	return names
 }
 
-// Meant is the name of the engine that people call by a word, "" if there is none.
+// Meant returns the name of the engine that has another name (Also), or "" if there is none.
 func Meant(word string) string {
 	for _, e := range registered {
 		if slices.Contains(e.Also, strings.ToLower(word)) {

@@ -61,7 +61,8 @@ const (
 	ConditionScaleToZero = "ScaleToZero"
 	// ConditionDraining is True while pods that were given up work off their requests.
 	ConditionDraining = "Draining"
-	// ConditionPodsStart is False while a container does not start; the reason is Kubernetes' own.
+	// ConditionPodsStart is False while a container does not start at the first start of a revision; the
+	// reason is that of Kubernetes.
 	ConditionPodsStart = "PodsStart"
 	// ConditionEngineReadable is False while the metrics endpoint of some engine, or
 	// of an endpoint picker, cannot be read; the reason is the cause.

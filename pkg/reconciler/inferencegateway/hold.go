@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,13 +44,13 @@ func (r *Reconciler) show(ctx context.Context, o owner, plan manifest.Plan) (nex
 	return next, errors.Join(errs...)
 }
 
-// hide hides from the picker a pod that was born while the webhook was away: the picker would name
-// it before the gateway knows its address. One that is Ready may serve already and stays as it is. A
-// cache that is late must not hide such a pod, so the patch holds for the pod as it was read.
+// hide hides a pod from the picker if the pod was created while the webhook was away: the picker would name
+// the pod before the gateway knows its address. A Ready pod may serve already and is not hidden. The patch has
+// the pod's resourceVersion, so that a stale cache does not hide a pod that has become Ready.
 func (r *Reconciler) hide(ctx context.Context, pod *corev1.Pod, plan manifest.Plan) error {
 	_, ready := readySince(pod)
-	told := has(pod.Annotations, inference.ActivePortsKey) || has(pod.Annotations, inference.LLMDActivePortsKey)
-	if plan.Hold == 0 || ready || told {
+	named := slices.ContainsFunc(portKeys(), func(key string) bool { return has(pod.Annotations, key) })
+	if plan.Hold == 0 || ready || named {
 		return nil
 	}
 	return r.patchPod(ctx, pod, map[string]any{"resourceVersion": pod.ResourceVersion, "annotations": noPorts()})
@@ -57,11 +58,18 @@ func (r *Reconciler) hide(ctx context.Context, pod *corev1.Pod, plan manifest.Pl
 
 // noPorts are the annotations of a pod that is hidden from the picker.
 func noPorts() map[string]any {
-	return map[string]any{inference.ActivePortsKey: "", inference.LLMDActivePortsKey: ""}
+	none := map[string]any{}
+	for _, key := range portKeys() {
+		none[key] = ""
+	}
+	return none
 }
 
+// portKeys are the annotations from which pickers read the ports of a pod.
+func portKeys() []string { return []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} }
+
 func hidden(pod *corev1.Pod) bool {
-	for _, key := range []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} {
+	for _, key := range portKeys() {
 		if v, ok := pod.Annotations[key]; ok && v == "" {
 			return true
 		}
@@ -69,9 +77,9 @@ func hidden(pod *corev1.Pod) bool {
 	return false
 }
 
-// heldFor is how much of the hold is left; false while the pod is not Ready. It counts from when we
-// saw the pod Ready, because the gateway hears no earlier of it when the API server was slow to
-// say so; for one that was Ready before our term, from the condition.
+// heldFor is how much of the hold is left; false while the pod is not Ready. The hold begins when this
+// replica sees that the pod is Ready: when the API server is slow, the gateway learns of the pod no
+// earlier. For a pod that was Ready before this replica led, the hold begins at the time of the condition.
 func (r *Reconciler) heldFor(pod *corev1.Pod, hold time.Duration) (time.Duration, bool) {
 	since, ready := readySince(pod)
 	if !ready {
@@ -98,7 +106,7 @@ func readySince(pod *corev1.Pod) (time.Time, bool) {
 // shown is the change of annotations: the pool's port, or none without a pool.
 func shown(pod *corev1.Pod, port int64) map[string]any {
 	change := map[string]any{}
-	for _, key := range []string{inference.ActivePortsKey, inference.LLMDActivePortsKey} {
+	for _, key := range portKeys() {
 		if v, ok := pod.Annotations[key]; !ok || v != "" {
 			continue
 		}

@@ -29,7 +29,7 @@ type podIndex struct {
 // not yet, for their gate alone.
 type podCounts struct {
 	ready, unschedulable, draining, returning int32
-	// failing is a container that does not start, of the pod whose name is the first.
+	// failing is the container that does not start of the first such pod by name.
 	failing failure
 }
 
