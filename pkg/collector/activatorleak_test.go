@@ -40,6 +40,8 @@ func TestActivators_forgottenRequests(t *testing.T) {
 		after(2 * time.Second)
 		is(1, 0, "0", 1200*time.Millisecond, 0) // a reading that failed wakes nothing
 		is(1, 0, "1", 8*time.Second, 1)         // shown for longer than a request that ended
+		is(3, 0, "0", 70*time.Second, 0)
+		is(2, 0, "0", 1200*time.Millisecond, 2) // fewer than were forgotten: the counter began anew
 	})
 }
 
@@ -61,7 +63,11 @@ func TestActivators_forgottenByTheProcessBefore(t *testing.T) {
 func TestActivators_notForgotten(t *testing.T) {
 	for name, report := range map[string]func(w *world){
 		"no concurrency": func(w *world) { w.atActivator(1, 0) },
-		"no start":       func(w *world) { w.atActivatorWith("", 1, 0, "0") },
+		"no concurrency of this revision": func(w *world) {
+			page := activatorPageOf(1, 0) + "kn_revision_request_concurrency{k8s_namespace_name=\"default\",kn_revision_name=\"llm-000010\"} 0\nprocess_start_time_seconds 1.7e9\n"
+			w.set(activatorIP, func(p *fakePod) { p.statPage = answerText(page) })
+		},
+		"no start": func(w *world) { w.atActivatorWith("", 1, 0, "0") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			withActivator(t, nil, func(t *testing.T, w *world) {

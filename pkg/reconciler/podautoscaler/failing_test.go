@@ -63,3 +63,23 @@ func TestReconcile_podsThatDoNotStart(t *testing.T) {
 		t.Errorf("when it runs: %v, want True", c)
 	}
 }
+
+// Of several containers that do not start the first by pod is reported, and the two reasons that
+// alternate while an image cannot be pulled are one.
+func TestCounts_failing(t *testing.T) {
+	waits := func(name, reason string) *corev1.Pod {
+		p := pod("llm-1", name)
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "user-container", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}
+		return p
+	}
+	for _, reason := range []string{"ErrImagePull", "ImagePullBackOff"} {
+		pa := autoscaler("llm-1", 1)
+		b := newBench(t, 1, pa, readySKS(pa), target("llm-1", 4), pod("llm-1", "a", ready()), waits("d", "CreateContainerError"), waits("b", reason), waits("c", "CreateContainerError"))
+		want := failure{pod: "b", container: "user-container", reason: "ImagePullBackOff"}
+		for range 8 { // the index has no order
+			if got := b.pods.counts(revisionOf(pa)).failing; got != want {
+				t.Fatalf("failing %+v, want %+v", got, want)
+			}
+		}
+	}
+}
