@@ -21,6 +21,7 @@ func totals(st *engine.Stat, last decider.Totals, b *bounds) decider.Totals {
 	return decider.Totals{
 		Known:            true,
 		Ranks:            st.Ranks,
+		Fullest:          fullest(st),
 		Steps:            total(st.Steps, maxTokens),
 		Preemptions:      total(st.Preemptions, maxTokens),
 		Finished:         total(st.Finished, maxTokens),
@@ -34,6 +35,18 @@ func totals(st *engine.Stat, last decider.Totals, b *bounds) decider.Totals {
 		QueueTime:        histogram(st.QueueTime, last.QueueTime, &b.queueTime),
 		PrefillTime:      histogram(st.PrefillTime, last.PrefillTime, &b.prefillTime),
 		PromptLengths:    histogram(st.PromptLengths, last.PromptLengths, &b.promptLengths),
+	}
+}
+
+// fullest is the rank of a page that is given the most, the zero value where it is not known.
+func fullest(st *engine.Stat) decider.FullestRank {
+	f := st.Fullest
+	if !(f.PromptTokens > 0 && f.PromptTokens <= st.PromptTokens && st.PromptTokens <= maxTokens) {
+		return decider.FullestRank{}
+	}
+	return decider.FullestRank{
+		Share:   decider.Reading(f.PromptTokens / st.PromptTokens),
+		Running: total(f.Running, maxEngineRequests), Waiting: total(f.Waiting, maxEngineRequests),
 	}
 }
 

@@ -14,6 +14,8 @@ type (
 	Totals = slo.Totals
 	// Histogram is a latency histogram since the engine began.
 	Histogram = slo.Histogram
+	// FullestRank is the data-parallel rank of a pod that computed the most prompt tokens.
+	FullestRank = slo.FullestRank
 )
 
 // Unknown returns the reading of something that could not be measured.

@@ -39,9 +39,20 @@ func demandSentence(p slo.Parts) string {
 	}
 	s += "; one replica sustains " + number(float64(p.CapacityRPS)) + " requests/s within the objective"
 	if p.Limit != "" {
-		s += " (limited by " + limitText(p.Limit) + ")"
+		s += " (limited by " + limitText(p.Limit) + skewText(p.RankSkew) + ")"
 	}
 	return s + "."
+}
+
+// mentionedSkew is how many times the mean rank's requests the fullest rank is given where the sentence mentions it.
+const mentionedSkew = 1.1
+
+// skewText says that a pod's fullest data-parallel rank limits the pod; empty where its ranks are equally loaded.
+func skewText(skew slo.Reading) string {
+	if !(skew >= mentionedSkew) {
+		return ""
+	}
+	return " of a pod's fullest data-parallel rank, which gets " + number(float64(skew)) + " times the requests of the mean rank"
 }
 
 // ratioSentence says in which unit the demand is, where engine requests are not HTTP

@@ -99,6 +99,16 @@ func NewConfig() Config {
 	}
 }
 
+// fullRanks is the data-parallel ranks that a pod's capacity is worth: fewer than Ranks where RankSkew fills one of
+// them before the others.
+func (c Config) fullRanks() float64 {
+	n := float64(max(c.Ranks, 1))
+	if n == 1 || c.RankSkew == 0 {
+		return n
+	}
+	return 1 / max(c.RankSkew, (1-c.RankSkew)/(n-1))
+}
+
 // PodGPUs is the GPUs of one pod.
 func (c Config) PodGPUs() int { return max(c.Engine.TensorParallel, 1) * max(c.Ranks, 1) }
 

@@ -36,7 +36,7 @@ func initial(cfg Config, first []trace.Request) int32 {
 	if busiest == 0 {
 		return cfg.Min
 	}
-	size := math.Ceil(headroom * busiest / m.sustained(cfg.Engine, cfg.SLO) / float64(max(cfg.Ranks, 1)))
+	size := math.Ceil(headroom * busiest / m.sustained(cfg.Engine, cfg.SLO) / cfg.fullRanks())
 	return int32(min(max(size, float64(cfg.Min)), float64(cfg.Max)))
 }
 

@@ -113,6 +113,17 @@ func (s *samples) inFlight(at time.Duration, cfg Config) decider.Reading {
 	return decider.Reading(min(s.last.Running+s.last.Waiting, s.before))
 }
 
+// fullest is the rank with the most prompt tokens, the zero value where there is one or nothing was computed.
+func fullest(c *engine.Counters) decider.FullestRank {
+	if c.Fullest.PromptTokens == 0 {
+		return decider.FullestRank{}
+	}
+	return decider.FullestRank{
+		Share:   decider.Reading(float64(c.Fullest.PromptTokens) / float64(c.PromptTokens)),
+		Running: decider.Reading(c.Fullest.Running), Waiting: decider.Reading(c.Fullest.Waiting),
+	}
+}
+
 // totals is a page's counters. Its counts are one allocation, which is not used again.
 func (o *observed) totals(c *engine.Counters) decider.Totals {
 	all := make([]float64, len(o.ttft)+len(o.itl)+3*len(o.e2e)+len(o.prompts))
@@ -128,7 +139,7 @@ func (o *observed) totals(c *engine.Counters) decider.Totals {
 		return h
 	}
 	return decider.Totals{
-		Known: true, Ranks: o.ranks, Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions),
+		Known: true, Ranks: o.ranks, Fullest: fullest(c), Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions),
 		Finished:     decider.Reading(c.Completed),
 		PromptTokens: decider.Reading(c.PromptTokens), CachedTokens: decider.Reading(c.CachedTokens),
 		GenerationTokens: decider.Reading(c.GenerationTokens), KVCapacity: o.capacity,

@@ -98,10 +98,10 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// times is the capacity of a replica whose ranks are all like this one.
-func (c capacity) times(ranks int) capacity {
-	c.ranks *= float64(ranks)
-	c.rate *= float64(ranks)
+// times is the capacity of a replica with that many ranks like this one.
+func (c capacity) times(ranks float64) capacity {
+	c.ranks *= ranks
+	c.rate *= ranks
 	return c
 }
 

@@ -18,8 +18,8 @@ func (s *concurrencyLimit) observe(b *bin) {
 	}
 	highest := 0.0
 	for _, d := range b.samples {
-		if d.running <= MaxRequests {
-			highest = max(highest, math.Floor(d.running))
+		if d.mostRunning() <= MaxRequests {
+			highest = max(highest, math.Floor(d.mostRunning()))
 		}
 	}
 	if highest > s.Highest {
@@ -29,7 +29,7 @@ func (s *concurrencyLimit) observe(b *bin) {
 	for _, d := range b.samples {
 		// A prompt is counted when it has been computed: without one, the steps may be full of it.
 		roomInSteps := d.steps > 0 && d.firsts > 0 && d.prompt >= 0 && max(d.prompt-d.cached, 0) < roomyStep*d.steps
-		atLimit = atLimit || d.steadyWithQueue && roomInSteps && d.running == s.Highest
+		atLimit = atLimit || d.steadyWithQueue && roomInSteps && d.mostRunning() == s.Highest
 	}
 	switch {
 	case atLimit:

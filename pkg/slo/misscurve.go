@@ -187,11 +187,20 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 // time that it may take than the engine computes in what is left of that time. One of a single token
 // has no time between tokens.
 func (d sample) slow(b *bin) float64 {
-	bound, c, h := b.objective.ITL.Seconds(), b.capacity, b.hangUps
-	if !(d.gaps > 0 && d.gapSum >= 0) || c.base >= bound {
+	if !(d.gaps > 0 && d.gapSum >= 0) || b.capacity.base >= b.objective.ITL.Seconds() {
 		return 0
 	}
-	mean, rate := d.gapSum/d.gaps, max(d.begun(), 0)/max(d.seconds, minSeconds)
+	slow := 0.0
+	for _, g := range d.groups() {
+		slow += g.requests * d.slowIn(g, b)
+	}
+	return slow
+}
+
+// slowIn is that share of the requests of a group of ranks.
+func (d sample) slowIn(g rankGroup, b *bin) float64 {
+	bound, c, h := b.objective.ITL.Seconds(), b.capacity, b.hangUps
+	mean, rate := g.gap*d.gapSum/d.gaps, g.load*max(d.begun(), 0)/max(d.seconds, minSeconds)
 	share := func(tokens, secondsPerToken float64) float64 {
 		met := rate * tokens * secondsPerToken // prompts during the answer
 		spread := max(c.prompt*math.Sqrt(2*met)/tokens, bound/itlSpreadDivisor)

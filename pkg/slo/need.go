@@ -32,6 +32,9 @@ type Parts struct {
 	// RequestRatio is the engine requests per HTTP request; NaN when not known, and 1 is then
 	// assumed. Demand and CapacityRPS are engine requests.
 	RequestRatio Reading `json:"requestRatio"`
+	// RankSkew is how many times the requests of a pod's mean data-parallel rank the fullest one is given; 1
+	// where they are equally loaded, or a pod is one engine.
+	RankSkew Reading `json:"rankSkew"`
 	// Backlog is the requests that wait and that more replicas can take.
 	Backlog Reading `json:"backlog"`
 	// StartupTime is seconds from a pod's creation to Ready.
@@ -65,7 +68,7 @@ type Parts struct {
 func (p Parts) valid() bool {
 	for _, r := range [...]Reading{
 		p.CapacityRPS, p.Demand, p.Work, p.Backlog, p.StartupTime, p.GrowthFactor, p.TargetLoad, p.Floor, p.Need,
-		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment, p.RequestRatio, p.FloorTTFT, p.FloorITL,
+		p.NeedLevel, p.NeedPast, p.ConcurrencyTarget, p.Attainment, p.RequestRatio, p.RankSkew, p.FloorTTFT, p.FloorITL,
 	} {
 		if r.Known() && !(r >= 0 && r < 1e30) {
 			return false

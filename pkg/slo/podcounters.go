@@ -20,7 +20,9 @@ type podCounters struct {
 	// phased is the requests whose queue time was counted, phasedLate those of them that it made late.
 	phased, phasedLate float64
 	waiting, running   float64 // requests, not counters
-	at                 float64 // when the pod was read, in Unix seconds
+	// fullestWaiting and fullestRunning are those of the fullest rank, unknownCount where it is not known.
+	fullestWaiting, fullestRunning float64
+	at                             float64 // when the pod was read, in Unix seconds
 	// uncounted is the number of requests that should have been counted since a counter moved last.
 	uncounted float64
 }
@@ -29,19 +31,19 @@ type podCounters struct {
 const firstCounter, endCounter = 2, 20
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [24]*float64 {
+func (c *podCounters) fields() [26]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
 		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.firstSum,
 		&c.gapsBelowLower, &c.gapsBelowUpper,
 		&c.phased, &c.phasedLate,
-		&c.waiting, &c.running, &c.at, &c.uncounted,
+		&c.waiting, &c.running, &c.at, &c.uncounted, &c.fullestWaiting, &c.fullestRunning,
 	}
 }
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [24]float64
+	var list [26]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -88,6 +90,7 @@ func countersOf(p Pod, ttft, itl float64, ph *phases) podCounters {
 		firstSum: total(t.TTFT.Sum), gapsBelowLower: gapsLower, gapsBelowUpper: gapsUpper,
 		phased: phased, phasedLate: phasedLate,
 		waiting: total(p.Waiting), running: total(p.Running),
+		fullestWaiting: total(t.Fullest.Waiting), fullestRunning: total(t.Fullest.Running),
 	}
 }
 
@@ -246,7 +249,8 @@ func (s *sampler) read(pods []Pod, b *bin) {
 			_, _, d.gapPosition = p.Totals.ITL.around(itl)
 			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
 			d.seconds = d.interval
-			b.samples = append(b.samples, d.believed().perRank(p.ranks()))
+			d = d.believed().perRank(p.ranks())
+			b.samples = append(b.samples, d.withFullest(p, before, now))
 		}
 	}
 	for _, c := range read {

@@ -116,7 +116,8 @@ func workOf(d sample, r request) queueEvidence {
 		return queueEvidence{}
 	}
 	made := min(max(d.generated, d.running*d.seconds*d.gaps/d.gapSum, 0), maxGain)
-	return queueEvidence{Prompt: max(d.prompt-d.cached, 0), Output: made, Seconds: d.seconds, Request: r}
+	full := max(d.fullest.share*d.ranks, 1) // a pod can do no more when its fullest rank cannot
+	return queueEvidence{Prompt: max(d.prompt-d.cached, 0) * full, Output: made * full, Seconds: d.seconds, Request: r}
 }
 
 // done is the share of a capacity for requests like Request that was done.

@@ -41,6 +41,8 @@ type sample struct {
 	// ranks is the data-parallel ranks of the pod. Every other number is that of one rank, in
 	// the mean.
 	ranks float64
+	// fullest is what the fullest rank has of the pod's requests, the zero value where the ranks are equally loaded.
+	fullest fullest
 }
 
 // lateFirstTokens is the share of requests whose first token came after the bound.
@@ -232,9 +234,10 @@ func (d sample) queueLasted(seconds float64) bool {
 }
 
 // elapsed is the time in which a sample was gained: that between the readings, or
-// where an engine was busy all of that time, that of its steps.
+// where an engine was busy all of that time, that of its steps. Ranks that are unequally loaded
+// make steps of different times, and as many of each as nobody reports.
 func (d sample) elapsed(readings float64) float64 {
-	if !(d.outputs > 0 && d.steps > 0 && d.gapSum > alwaysBusy*readings) {
+	if d.fullest.share > 0 || !(d.outputs > 0 && d.steps > 0 && d.gapSum > alwaysBusy*readings) {
 		return readings
 	}
 	return min(max(d.steps*d.gapSum/d.outputs, readings/maxDrift), readings*maxDrift)

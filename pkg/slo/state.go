@@ -9,7 +9,7 @@ import (
 
 // StateVersion changes with the meaning of State. A state of another version
 // is not used: the policy begins anew. Every change of what is stored raises it.
-const StateVersion = 9
+const StateVersion = 10
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below
@@ -36,6 +36,7 @@ type State struct {
 	Misses      missCurve        `json:"misses"`
 	Startups    startupTimes     `json:"startups,omitzero"`
 	Missing     missingReplicas  `json:"missing,omitzero"`
+	Skew        rankSkew         `json:"skew,omitzero"`
 
 	// KV is the size of one rank's KV cache in tokens, 0 when not known; Ranks is the
 	// data-parallel ranks of a pod, 0 is one.
@@ -93,7 +94,7 @@ func (s *State) Valid() error {
 func (s *State) valid() bool {
 	for _, l := range [...]interface{ valid() bool }{
 		&s.Counter, &s.Sampler, &s.Arrivals, &s.Ratio, &s.Lengths, &s.Outputs, &s.StepTime, &s.Concurrency, &s.Queue,
-		&s.KVBackoff, &s.Misses, &s.Startups, &s.Missing,
+		&s.KVBackoff, &s.Misses, &s.Startups, &s.Missing, &s.Skew,
 	} {
 		if !l.valid() {
 			return false

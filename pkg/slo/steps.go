@@ -20,6 +20,8 @@ func (s *State) readPods(in Input, b *bin) {
 	s.Sampler.read(in.Pods, b)
 	s.Outputs.observe(b)
 	b.complete(s.Outputs.estimate(), s.Lengths.estimate())
+	s.Skew.observe(b)
+	b.fullRanks = max(float64(b.ranks)/s.Skew.estimate(), 1)
 }
 
 // countRequests turns HTTP requests into the engines', and learns their lengths. The bound on
@@ -75,8 +77,8 @@ func (s *State) countStartups(b *bin) {
 // which load.
 func (s *State) weighMisses(b *bin) {
 	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.ranks)}
-	b.capacity = b.replica.capacity(b.request, b.limits).times(b.ranks)
-	b.promised = b.replica.capacity(b.request, unlearned).times(b.ranks).rate
+	b.capacity = b.replica.capacity(b.request, b.limits).times(b.fullRanks)
+	b.promised = b.replica.capacity(b.request, unlearned).times(b.fullRanks).rate
 	b.attainment = s.Misses.attainment()
 	if s.StepTime.Samples >= 1 {
 		b.unloaded = b.capacity.unloaded()
@@ -93,6 +95,7 @@ func (s *State) makePlan(b *bin) {
 	}
 	s.Plan = e.parts(b.objective)
 	s.Plan.Attainment, s.Plan.RequestRatio = s.Misses.attainment(), Reading(b.requestRatio)
+	s.Plan.RankSkew = Reading(s.Skew.estimate())
 	s.Plan.FloorTTFT = Reading(max(b.unloaded.ttft-(b.ttft-b.objective.TTFT.Seconds()), 0))
 	s.Plan.FloorITL = Reading(b.unloaded.itl)
 }

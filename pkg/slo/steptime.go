@@ -50,7 +50,11 @@ func (f *regression) fade() {
 // so tokens per step would say too much of its prompts.
 func (f *regression) add(prior StepTime, d sample, context float64) {
 	step := d.gapSum / d.gaps
-	others, prompt := d.gapSum/d.seconds, max(d.prompt-d.cached, 0)/d.seconds*step
+	others, prompt := 0.0, 0.0
+	for _, g := range d.groups() {
+		others += g.requests * g.load * g.gap * d.gapSum / d.seconds
+		prompt += g.requests * g.load * g.gap * max(d.prompt-d.cached, 0) / d.seconds * step
+	}
 	if !(step > 0 && step < maxStep) || others > MaxRequests || prompt > maxStepPrompt {
 		return
 	}

@@ -12,19 +12,22 @@ import (
 func (p *Parser) fill(s *Stat) {
 	s.reset(p.current.name)
 	p.cache = unknownCache()
-	var known [engines.Fields]bool
+	var rows [engines.Fields]int
 	s.Ranks = 0
 	for i := range p.totals {
 		r, t := &p.current.rows[i], &p.totals[i]
-		if t.n == 0 || known[r.Field] && !r.Plus {
+		if t.n == 0 || rows[r.Field] != 0 && !r.Plus {
 			continue
 		}
 		p.set(s, r, t)
 		if r.Field == engines.Running && !r.Plus {
 			s.Ranks = t.rankCount()
 		}
-		known[r.Field] = true
+		if rows[r.Field] == 0 {
+			rows[r.Field] = i + 1
+		}
 	}
+	s.Fullest = p.fullest(s.Ranks, &rows)
 	p.cache.complete(s)
 }
 

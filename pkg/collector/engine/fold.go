@@ -19,8 +19,8 @@ type total struct {
 	n        int
 	// value is the sum or the largest, squares the sum of squares.
 	value, squares float64
-	// ranks holds one value per data-parallel rank where ranks are folded; rankIndex has the
-	// identities of all ranks that labels name, with their places in ranks.
+	// ranks holds one value per data-parallel rank where ranks are folded or counted; rankIndex has
+	// the identities of all ranks that labels name, with their places in ranks.
 	ranks     []float64
 	rankIndex map[uint64]int
 	hist      histogram
@@ -55,7 +55,7 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 		t.value += v
 		t.squares += square(v)
 		if rank != 0 {
-			_, _ = t.rankPlace(rank) // beyond maxRanks they are added up and not counted
+			_ = t.addRank(rank, v, sum) // beyond maxRanks they are added up and not counted
 		}
 	case engines.Largest:
 		if t.n == 1 {
@@ -63,18 +63,21 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 		}
 		t.value = math.Max(t.value, v)
 	case engines.SumRanks, engines.WeightedRanks:
-		return t.addRank(rank, v)
+		return t.addRank(rank, v, math.Max)
 	}
 	return nil
 }
 
-func (t *total) addRank(rank uint64, v float64) error {
+func sum(a, b float64) float64 { return a + b }
+
+// addRank folds one series of a rank into what its other series had.
+func (t *total) addRank(rank uint64, v float64, fold func(a, b float64) float64) error {
 	i, err := t.rankPlace(rank)
 	switch {
 	case err != nil:
 		return err
 	case i < len(t.ranks):
-		t.ranks[i] = math.Max(t.ranks[i], v)
+		t.ranks[i] = fold(t.ranks[i], v)
 	default:
 		t.ranks = append(t.ranks, v)
 	}
@@ -140,6 +143,14 @@ func (t *total) rankCount() int {
 		return n
 	}
 	return 0
+}
+
+// of is the value of one rank, NaN where no series names the rank.
+func (t *total) of(rank uint64) float64 {
+	if i, ok := t.rankIndex[rank]; ok {
+		return t.ranks[i]
+	}
+	return math.NaN()
 }
 
 // addLoRA keeps the lists of the newest series: the value is the time of writing.

@@ -5,6 +5,9 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // A pod's KV cache is as full as the caches of its ranks are for the requests in them.
@@ -90,4 +93,35 @@ func parseLike(t *testing.T, l *Layout, page string) (s Stat) {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// The fullest rank is the one that computed the most prompt tokens, whatever runs at this moment.
+func TestParse_fullestRank(t *testing.T) {
+	const even = `vllm:num_requests_running{engine="0"} 5 vllm:num_requests_running{engine="1"} 9 vllm:num_requests_waiting{engine="0"} 2 vllm:num_requests_waiting{engine="1"} 0 `
+	nan := math.NaN()
+	for name, tt := range map[string]struct {
+		series string
+		want   FullestRank
+	}{
+		"one of two":                  {even + `vllm:prompt_tokens_total{engine="0"} 300 vllm:prompt_tokens_total{engine="1"} 100`, FullestRank{300, 5, 2}},
+		"the other":                   {even + `vllm:prompt_tokens_total{engine="1"} 300 vllm:prompt_tokens_total{engine="0"} 100`, FullestRank{300, 9, 0}},
+		"equal tokens, more running":  {even + `vllm:prompt_tokens_total{engine="0"} 100 vllm:prompt_tokens_total{engine="1"} 100`, FullestRank{100, 9, 0}},
+		"two models of a rank":        {even + `vllm:prompt_tokens_total{engine="0",model_name="a"} 80 vllm:prompt_tokens_total{engine="0",model_name="b"} 80 vllm:prompt_tokens_total{engine="1",model_name="a"} 100`, FullestRank{160, 5, 2}},
+		"one rank":                    {`vllm:num_requests_running{engine="0"} 5 vllm:prompt_tokens_total{engine="0"} 300`, FullestRank{}},
+		"no prompts yet":              {even + `vllm:prompt_tokens_total{engine="0"} 0 vllm:prompt_tokens_total{engine="1"} 0`, FullestRank{}},
+		"tokens of one rank only":     {even + `vllm:prompt_tokens_total{engine="0"} 300`, FullestRank{}},
+		"tokens of all ranks at once": {even + `vllm:prompt_tokens_total{model_name="a"} 300`, FullestRank{}},
+		"tokens of three ranks":       {even + `vllm:prompt_tokens_total{engine="0"} 300 vllm:prompt_tokens_total{engine="1"} 100 vllm:prompt_tokens_total{engine="2"} 100`, FullestRank{}},
+		"a rank with NaN":             {even + `vllm:prompt_tokens_total{engine="0"} 300 vllm:prompt_tokens_total{engine="1"} NaN`, FullestRank{}},
+		"a rank below zero":           {even + `vllm:prompt_tokens_total{engine="0"} 300 vllm:prompt_tokens_total{engine="1"} -1`, FullestRank{}},
+		"no queue reported":           {`vllm:num_requests_running{engine="0"} 5 vllm:num_requests_running{engine="1"} 9 vllm:prompt_tokens_total{engine="0"} 300 vllm:prompt_tokens_total{engine="1"} 100`, FullestRank{300, 5, nan}},
+	} {
+		page := strings.ReplaceAll(tt.series, " vllm", "\nvllm") + "\n"
+		layout := &Layout{}
+		for _, how := range []string{"parsed", "learned", "recalled"} {
+			if s := parseLike(t, layout, page); !cmp.Equal(s.Fullest, tt.want, cmpopts.EquateNaNs()) {
+				t.Errorf("%s, %s: the fullest rank is %+v, want %+v", name, how, s.Fullest, tt.want)
+			}
+		}
+	}
 }

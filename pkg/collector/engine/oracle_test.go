@@ -115,6 +115,7 @@ func flattenHistogram(byName map[string][]series, name string, f *dto.MetricFami
 func oracle(c *compiled, byName map[string][]series) Stat {
 	s := NewStat(c.name)
 	known := map[engines.Field]bool{}
+	ranks := map[engines.Field]map[string]float64{}
 	parts := map[engines.Field]float64{engines.KVUsed: nan, engines.KVBlocks: nan, engines.KVBlockSize: nan}
 	for _, r := range c.rows {
 		if known[r.Field] && !r.Plus {
@@ -144,8 +145,61 @@ func oracle(c *compiled, byName map[string][]series) Stat {
 			continue
 		}
 		oracleScalar(&s, c, r, kept)
+		oracleByRank(ranks, c, r, kept)
 	}
+	s.Fullest = oracleFullest(s.Ranks, ranks)
 	return oracleCache(s, parts)
+}
+
+// oracleByRank adds what each rank has of a field.
+func oracleByRank(ranks map[engines.Field]map[string]float64, c *compiled, r engines.Row, kept []series) {
+	folded := r.Fold == engines.SumRanks || r.Fold == engines.WeightedRanks
+	byRank := map[string]float64{}
+	for _, x := range kept {
+		id := oracleRank(c, x)
+		v, seen := byRank[id]
+		switch {
+		case !folded && strings.Trim(id, "|") == "":
+		case !folded:
+			byRank[id] = v + x.value
+		case !seen || x.value > v || math.IsNaN(x.value):
+			byRank[id] = x.value
+		}
+	}
+	if ranks[r.Field] == nil {
+		ranks[r.Field] = byRank
+		return
+	}
+	for id := range ranks[r.Field] {
+		if v, ok := byRank[id]; ok {
+			ranks[r.Field][id] += v
+		} else {
+			ranks[r.Field][id] = nan
+		}
+	}
+}
+
+// oracleFullest is the rank with the most prompt tokens, all of which have to be known.
+func oracleFullest(n int, ranks map[engines.Field]map[string]float64) FullestRank {
+	all := []FullestRank{}
+	for id, tokens := range ranks[engines.PromptTokens] {
+		f := FullestRank{tokens, nan, nan}
+		if v, ok := ranks[engines.Running][id]; ok {
+			f.Running = v
+		}
+		if v, ok := ranks[engines.Waiting][id]; ok {
+			f.Waiting = v
+		}
+		all = append(all, f)
+	}
+	bad := func(f FullestRank) bool { return !(f.PromptTokens >= 0) }
+	if n == 0 || len(all) != n || slices.ContainsFunc(all, bad) {
+		return FullestRank{}
+	}
+	if f := slices.MaxFunc(all, FullestRank.compare); f.PromptTokens > 0 {
+		return f
+	}
+	return FullestRank{}
 }
 
 // oracleCache works out the size and the share of the KV cache from the page.

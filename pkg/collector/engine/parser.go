@@ -300,10 +300,10 @@ func (p *Parser) add(s slot) error {
 const rankFactor = 0x9E3779B97F4A7C15
 
 // rank identifies the data-parallel rank of the lexed sample, by all labels that name one; 0 when neither the fold
-// nor the count of ranks asks for the rank, or no label names one to be counted.
+// nor the field asks for the rank, or no label names one to be counted.
 func (p *Parser) rank(r *engines.Row) uint64 {
 	folded := r.Fold == engines.SumRanks || r.Fold == engines.WeightedRanks
-	if !folded && r.Field != engines.Running {
+	if !folded && !byRank(r.Field) {
 		return 0
 	}
 	id, named := uint64(0), false

@@ -7,6 +7,8 @@ type Counters struct {
 	// Running, Waiting and KVUsage (0..1) are of this moment.
 	Running, Waiting int
 	KVUsage          float64
+	// Fullest is the rank with the most prompt tokens, of a pod with several.
+	Fullest FullestRank
 	// Steps is scheduler steps, Preemptions and Completed are requests.
 	Steps, Preemptions, Completed int64
 	// PromptTokens are counted when the prompt is complete, GenerationTokens when made.
@@ -29,6 +31,12 @@ type Counters struct {
 	QueueTime, PrefillTime            time.Duration
 	Prompts                           int64
 	QueueTimes, PrefillTimes, Lengths Histogram
+}
+
+// FullestRank is the engine of a pod that computed the most prompt tokens.
+type FullestRank struct {
+	Running, Waiting int
+	PromptTokens     int64
 }
 
 // Counters returns the counters at a time that is not before the last
