@@ -24,6 +24,7 @@ func sensitivityCells() []sensitivityCell {
 		{"failures", "eight tenants, pods fail each 20 min, 20 % of the readings too", "--synthetic tenants --scale 2 --failures 20m --scrape-loss 0.2", ours},
 		{"batches", "rise on L40S, 4 prompts a request, half hang up, 3 tokens a step", ramp + "--engine l40s-llama-3.1-8b --prompts-per-request 4 --abort 0.5 --tokens-per-step 3", ours},
 		{"small cache", "rise on RTX 4090 (41,408 tokens), 2 ranks, 20 GPUs", ramp + "--scale 2 --engine rtx4090-llama-3.1-8b --ranks 2 --gpus 20", ours},
+		{"unequal ranks", "rise, 2 ranks, three quarters of a pod's requests go to one", ramp + "--scale 2 --ranks 2 --rank-skew 0.75", ours},
 		{"16 at once", "rise with --max-num-seqs 16, 20 other requests/s", ramp + "--other-requests 20 --engine ROOT/hack/benchpolicy/testdata/sixteen.json", ours},
 		{"other bursts", "noise, 50 other requests/s for 20 s of every 5 min", "--synthetic burst --scale 2 --to 40m --other-requests 50 --other-requests-for 20s", ours},
 		{"hang-ups", "rise, a fifth of the clients hang up at the first token", ramp + "--scale 2 --abort 0.2 --abort-within 0", ours},
