@@ -64,6 +64,8 @@ func architecture() []rule {
 		{pkg: "pkg/drain", pure: true, why: "pods in, plan out"},
 		{pkg: "pkg/terminating", never: []string{"k8s.io/api/", "k8s.io/client-go"}, why: "it asks queue-proxies and knows no cluster"},
 		{pkg: "pkg/handover", pure: true, why: "values in, decision out"},
+		{pkg: "pkg/election", why: "leases in, leaders out"},
+		{pkg: "pkg/election/electiontest", why: "for tests alone"},
 		{pkg: "pkg/liveness", pure: true, why: "beats in, standstills out"},
 		{pkg: "pkg/liveness/livenesstest", repo: []string{"pkg/liveness"}, never: kubernetes, why: "for tests alone"},
 		{pkg: "pkg/servingcert", repo: []string{"pkg/liveness"}, why: "a certificate in a Secret"},
