@@ -23,7 +23,7 @@ func options() server.Options {
 	pflag.DurationVar(&o.QueueProxyInterval, "queue-proxy-interval", o.QueueProxyInterval, "time between two scrapes of a pod's queue-proxy, which reports once a second")
 	pflag.DurationVar(&o.EngineInterval, "engine-interval", o.EngineInterval, "time between two scrapes of a pod's engine")
 	pflag.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "how long a dead leader is waited for")
-	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica")
+	pflag.Uint32Var(&o.Buckets, "buckets", o.Buckets, "leases that revisions are spread over, the same on every replica; with more than one the replicas balance them among themselves")
 	pflag.StringVar(&o.Record, "record", o.Record, "write every decision to this file, for ipa simulate --recorded; kubectl get --raw /apis/custom.metrics.k8s.io/v1beta2/recording fetches it")
 	pflag.IntVar(&o.RecordLimit, "record-limit", o.RecordLimit, "size in MiB from which the recording becomes FILE.1 and a new one begins")
 	pflag.Usage = usage

@@ -1,6 +1,9 @@
-// Package handover decides whether a leader gives up its lease because it cannot reach the
-// pods while another replica can: a leader whose node lost the pod network, but not the API
-// server, would hold every count for good. Values in, decision out.
+// Package handover decides when a leader gives up leases. Values in, decision out.
+//
+// A leader that cannot reach the pods while another replica can gives up all of them (Judge): a
+// leader whose node lost the pod network, but not the API server, would hold every count for good.
+// A leader that leads more than its share of the buckets gives one after the other to replicas that
+// lead fewer (Balance).
 package handover
 
 import "time"
@@ -18,6 +21,12 @@ const (
 	// three times the interval of publishing.
 	MaxAge = 30 * time.Second
 )
+
+// Replica is what one replica publishes of itself.
+type Replica struct {
+	View
+	Election
+}
 
 // View is what one replica sees: the number of metrics endpoints that should be read, and of those
 // that it can read.
@@ -44,7 +53,7 @@ type Judge struct {
 // those of the other replicas that are younger than MaxAge. now needs a monotonic reading.
 // It is true once the leader has seen too little, and another replica clearly more, for
 // patience without a break. A replica that does not lead never gives up.
-func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []View) bool {
+func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []Replica) bool {
 	if !leads || own.share() >= lowShare || !better(own, others) {
 		j.since = time.Time{}
 		return false
@@ -56,7 +65,7 @@ func (j *Judge) GiveUp(now time.Time, leads bool, own View, others []View) bool 
 }
 
 // better reports whether another replica clearly sees more of about the same pods.
-func better(own View, others []View) bool {
+func better(own View, others []Replica) bool {
 	for _, v := range others {
 		if v.Endpoints*2 >= own.Endpoints && v.share() >= own.share()+advantage && v.Readable > own.Readable {
 			return true

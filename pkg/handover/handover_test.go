@@ -34,7 +34,7 @@ func TestGiveUp(t *testing.T) {
 			at, gave := start, time.Duration(-1)
 			for _, m := range tt.story {
 				for range m.times {
-					if j.GiveUp(at, !tt.standby, m.own, []View{m.other}) && gave < 0 {
+					if j.GiveUp(at, !tt.standby, m.own, []Replica{{View: m.other}}) && gave < 0 {
 						gave = at.Sub(start)
 					}
 					at = at.Add(5 * time.Second)

@@ -10,14 +10,14 @@ const forgetAfter = 10 * time.Minute
 
 // entry is what one replica publishes; Beat makes each entry differ from the one before.
 type entry struct {
-	View
+	Replica
 	Beat int64 `json:"beat"`
 }
 
-// Entry is what a replica publishes of its view at now. No two of them are the same, for replicas
+// Entry is what a replica publishes of itself at now. No two of them are the same, for replicas
 // publish less often than once a second.
-func Entry(v View, now time.Time) (string, error) {
-	text, err := json.Marshal(entry{View: v, Beat: now.Unix()})
+func Entry(r Replica, now time.Time) (string, error) {
+	text, err := json.Marshal(entry{Replica: r, Beat: now.Unix()})
 	return string(text), err
 }
 
@@ -32,11 +32,11 @@ type change struct {
 	at   time.Time
 }
 
-// Fresh returns the views out of other replicas' entries, by the names of the replicas, that changed
-// within MaxAge. An entry that cannot be read is left out. An entry that is seen for the first time
-// may be of any age, and counts once it changes. gone are the replicas that fell silent long ago:
-// their entries are to be removed.
-func (p *Peers) Fresh(entries map[string]string, now time.Time) (views []View, gone []string) {
+// Fresh returns the other replicas whose entries, by the names of the replicas, changed within MaxAge.
+// An entry that cannot be read is left out. An entry that is seen for the first time may be of any age,
+// and counts once it changes. gone are the replicas that fell silent long ago: their entries are to be
+// removed.
+func (p *Peers) Fresh(entries map[string]string, now time.Time) (fresh []Replica, gone []string) {
 	if p.changes == nil {
 		p.changes = map[string]change{}
 	}
@@ -55,8 +55,8 @@ func (p *Peers) Fresh(entries map[string]string, now time.Time) (views []View, g
 			gone = append(gone, name)
 			delete(p.changes, name)
 		case age < MaxAge && json.Unmarshal([]byte(text), &e) == nil:
-			views = append(views, e.View)
+			fresh = append(fresh, e.Replica)
 		}
 	}
-	return views, gone
+	return fresh, gone
 }

@@ -9,8 +9,9 @@ import (
 // A replica that is gone is no better replica, whatever it published last.
 func TestPeers(t *testing.T) {
 	start := time.Now()
+	election := Election{Identity: "b_1", Buckets: 10, Ready: true}
 	published := func(beat time.Duration) string {
-		text, err := Entry(View{Endpoints: 20, Readable: 20}, start.Add(beat))
+		text, err := Entry(Replica{View: View{Endpoints: 20, Readable: 20}, Election: election}, start.Add(beat))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestPeers(t *testing.T) {
 		{"is new again", 61*time.Second + forgetAfter, published(60 * time.Second), false, false},
 	} {
 		views, gone := p.Fresh(map[string]string{"b": step.entry}, start.Add(step.at))
-		if want := []View{{20, 20}}; step.fresh != slices.Equal(views, want) || !step.fresh && len(views) > 0 || step.gone != slices.Contains(gone, "b") {
+		if want := []Replica{{View{20, 20}, election}}; step.fresh != slices.Equal(views, want) || !step.fresh && len(views) > 0 || step.gone != slices.Contains(gone, "b") {
 			t.Errorf("%s: %v, gone %v", step.name, views, gone)
 		}
 	}

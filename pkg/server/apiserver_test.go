@@ -117,6 +117,13 @@ func (a *apiServer) until(path string, ended <-chan error, is func(*unstructured
 	}
 }
 
+// stored is the object at a path; nil is none.
+func (a *apiServer) stored(path string) *unstructured.Unstructured {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.objects[path]
+}
+
 func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -59,6 +59,14 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), readable(col), ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
+	election, err := newElection(b, ctrl)
+	if err != nil {
+		return part{}, err
+	}
+	if election != nil {
+		save := states.saveBucket(ctrl.Scaler, ctrl.Leads)
+		seen.balancer = newBalancer(balancer{elector: election, ready: ready, save: save, log: b.log}, b.LeaseDuration, b.reg)
+	}
 	alive := loopsAlive(col.Ticked, ctrl.Scaler)
 	return part{ready: ready, onOwn: ctrl.Resync, alive: alive, run: func(ctx context.Context) error {
 		states.loadFirst(ctx)
@@ -70,7 +78,10 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			func(ctx context.Context) error {
 				leading, stop := states.untilSaved(ctx, ctrl.Scaler, ctrl.Leads)
 				defer stop()
-				return controller.StartAll(leading, ctrl.Impl)
+				return runAll(leading,
+					func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+					func(ctx context.Context) error { return runElection(ctx, election) },
+				)
 			},
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
 			func(ctx context.Context) error { return followPoolChanges(ctx, b.reader, ctrl.Resync) },

@@ -6,10 +6,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
+	"knative.dev/pkg/reconciler"
 	palisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/apis/autoscaling"
@@ -132,6 +134,17 @@ func (c *checkpoints) save(ctx context.Context, l loops, leads func(collector.Ke
 			c.log.Warn("state is not stored", "error", err)
 		}
 	})
+}
+
+// saveBucket returns what stores the states of a bucket's revisions before another replica leads them.
+func (c *checkpoints) saveBucket(l loops, leads func(collector.Key) bool) func(context.Context, reconciler.Bucket) {
+	return func(ctx context.Context, bucket reconciler.Bucket) {
+		ctx, cancel := context.WithTimeout(ctx, finalSave)
+		defer cancel()
+		c.save(ctx, l, func(rev collector.Key) bool {
+			return leads(rev) && bucket.Has(types.NamespacedName{Namespace: rev.Namespace, Name: rev.Name})
+		})
+	}
 }
 
 func (c *checkpoints) prune(ctx context.Context, leads func(collector.Key) bool) {

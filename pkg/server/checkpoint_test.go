@@ -71,6 +71,25 @@ func stored(t *testing.T, kube *fake.Clientset) (revisions []string) {
 	return revisions
 }
 
+// oneRevision is a bucket.
+type oneRevision string
+
+func (b oneRevision) Name() string                      { return string(b) }
+func (b oneRevision) Has(key types.NamespacedName) bool { return key.Name == string(b) }
+
+// Before a bucket is given up, the states of its revisions are stored, and no others.
+func TestCheckpoints_ofABucket(t *testing.T) {
+	kube := fake.NewClientset()
+	c, _ := testCheckpoints(t, kube, map[string]string{"given": "1", "kept": "2"})
+	l := &fakeLoops{states: map[collector.Key]decider.State{revision("given"): {Ready: 3}, revision("kept"): {Ready: 4}}}
+	leads := func(collector.Key) bool { return true }
+	c.loadFirst(t.Context())
+	c.saveBucket(l, leads)(t.Context(), oneRevision("given"))
+	if got := stored(t, kube); !slices.Equal(got, []string{"given"}) {
+		t.Errorf("%q stored, want the revision of the bucket", got)
+	}
+}
+
 // Each replica stores the states of the revisions that it leads, once a minute, and the next
 // process goes on from them. A state of another PodAutoscaler of the same name is left aside
 // with an event.

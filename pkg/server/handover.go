@@ -29,7 +29,8 @@ const (
 // errGaveUp ends the process, which releases its leases; the kubelet starts it again.
 var errGaveUp = errors.New("gave up leading: most metrics endpoints cannot be reached from here, and another replica reaches them. Look at the network of this node")
 
-// views publishes what this replica can read, and ends a leader that sees less than another.
+// views publishes what this replica can read, and ends a leader that sees less than another. With
+// several buckets a leader of too many gives one to another replica.
 type views struct {
 	leases coordinationclient.LeaseInterface
 	own    func() handover.View
@@ -38,6 +39,8 @@ type views struct {
 	log    *slog.Logger
 	judge  handover.Judge
 	peers  handover.Peers
+	// balancer is nil with one bucket.
+	balancer *balancer
 }
 
 func newViews(leases coordinationclient.LeaseInterface, own func() handover.View, leads func() bool,
@@ -52,20 +55,22 @@ func newViews(leases coordinationclient.LeaseInterface, own func() handover.View
 // run publishes until ctx ends, or returns errGaveUp.
 func (v *views) run(ctx context.Context) error {
 	return every(ctx, viewInterval, func(ctx context.Context) error {
-		others, err := v.exchange(ctx, time.Now())
+		own := handover.Replica{View: v.own(), Election: v.balancer.election()}
+		others, err := v.exchange(ctx, own, time.Now())
 		if err != nil {
 			v.log.Warn("what this replica can read is not published; trying again", "error", err)
 		}
-		if v.judge.GiveUp(time.Now(), v.leads(), v.own(), others) {
+		if v.judge.GiveUp(time.Now(), v.leads(), own.View, others) {
 			return errGaveUp
 		}
+		v.balancer.step(ctx, time.Now(), own, others)
 		return nil
 	})
 }
 
-// exchange writes our view and returns those of the other replicas that are fresh.
-func (v *views) exchange(ctx context.Context, now time.Time) ([]handover.View, error) {
-	text, err := handover.Entry(v.own(), now)
+// exchange writes our entry and returns the other replicas whose entries are fresh.
+func (v *views) exchange(ctx context.Context, own handover.Replica, now time.Time) ([]handover.Replica, error) {
+	text, err := handover.Entry(own, now)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +99,8 @@ func (v *views) exchange(ctx context.Context, now time.Time) ([]handover.View, e
 	return others, nil
 }
 
-// others returns the fresh views of the other replicas, and removes the entries of those that are gone.
-func (v *views) others(annotations map[string]string, now time.Time) []handover.View {
+// others returns the other replicas whose entries are fresh, and removes the entries of those that are gone.
+func (v *views) others(annotations map[string]string, now time.Time) []handover.Replica {
 	entries := map[string]string{}
 	for key, text := range annotations {
 		if pod, ours := strings.CutPrefix(key, viewPrefix); ours && pod != v.pod {

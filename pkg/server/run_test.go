@@ -83,14 +83,32 @@ func get(t *testing.T, port int, path string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-// A process with the autoscaler takes its lease, decides for a revision of the class, scales
-// it, is alive, and ends without an error when it is asked to.
+// A process with the autoscaler takes its leases, decides for a revision of the class, scales
+// it, is alive, and ends without an error and without a lease when it is asked to.
 func TestRun_autoscaler(t *testing.T) {
+	for _, buckets := range []uint32{1, 10} {
+		t.Run(fmt.Sprint(buckets, " buckets"), func(t *testing.T) { runAutoscaler(t, buckets) })
+	}
+}
+
+func runAutoscaler(t *testing.T, buckets uint32) {
 	a := clusterOf(t)
 	o := runOptions(t, a, Autoscaler)
+	o.Buckets = buckets
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, o, slog.New(slog.DiscardHandler)) }() // goroutines of libraries outlive the test
+	held := func(u *unstructured.Unstructured) bool { return holderOf(u) != "" }
+	holders := map[string]bool{}
+	for i := range buckets {
+		if err := a.until(leasePath(o, i), ended, held); err != nil {
+			t.Fatal(err)
+		}
+		holders[holderOf(a.stored(leasePath(o, i)))] = true
+	}
+	if len(holders) != 1 {
+		t.Errorf("one process holds leases as %v: two electors run", holders)
+	}
 	for path, is := range map[string]func(*unstructured.Unstructured) bool{
 		"/apis/apps/v1/namespaces/models/deployments/llm-deployment": func(u *unstructured.Unstructured) bool {
 			n, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "replicas")
@@ -107,11 +125,27 @@ func TestRun_autoscaler(t *testing.T) {
 	}
 	if code, body := get(t, o.MetricsPort, "/metrics"); code != http.StatusOK || !strings.Contains(body, `ipa_desired_replicas{`) {
 		t.Errorf("/metrics: %d, without the decision of the revision:\n%s", code, body)
+	} else if balances := strings.Contains(body, "\nipa_buckets_led 10\n"); balances != (buckets == 10) {
+		t.Errorf("ten led buckets are published: %v, with %d buckets", balances, buckets)
 	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("Run = %v, want none when it is asked to end", err)
 	}
+	for i := range buckets {
+		if holder := holderOf(a.stored(leasePath(o, i))); holder != "" {
+			t.Errorf("the lease of bucket %d is still held by %s", i, holder)
+		}
+	}
+}
+
+func leasePath(o Options, bucket uint32) string {
+	return "/apis/coordination.k8s.io/v1/namespaces/" + o.Namespace + "/leases/" + o.leaseName(component, bucket)
+}
+
+func holderOf(lease *unstructured.Unstructured) string {
+	holder, _, _ := unstructured.NestedString(lease.Object, "spec", "holderIdentity")
+	return holder
 }
 
 // The first part that fails ends the others, and Run says what failed.

@@ -149,8 +149,13 @@ func restConfig(o Options) (*rest.Config, error) {
 func withLeaderElection(ctx context.Context, o Options, prefix string, kube kubernetes.Interface) context.Context {
 	c := o.leases()
 	c.Buckets = o.Buckets
-	c.LeaseName = func(i uint32) string { return fmt.Sprintf("%s-%02d-of-%02d", prefix, i, o.Buckets) }
+	c.LeaseName = func(i uint32) string { return o.leaseName(prefix, i) }
 	return kle.WithStandardLeaderElectorBuilder(ctx, kube, c)
+}
+
+// leaseName is that of the lease of a bucket.
+func (o Options) leaseName(prefix string, bucket uint32) string {
+	return fmt.Sprintf("%s-%02d-of-%02d", prefix, bucket, o.Buckets)
 }
 
 // leases are the times that every lease of ours keeps: the leader renews every retry period and

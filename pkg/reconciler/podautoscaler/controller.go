@@ -79,10 +79,36 @@ type Controller struct {
 
 // Leads reports whether this process acts for a revision.
 func (c *Controller) Leads(rev collector.Key) bool {
-	l, ok := c.Reconciler.(interface {
-		IsLeaderFor(types.NamespacedName) bool
-	})
+	l, ok := c.Reconciler.(leadership)
 	return ok && l.IsLeaderFor(keyOf(rev))
+}
+
+// Elected has another elector than knative.dev/pkg's decide which revisions this process acts for: the
+// caller promotes and demotes what is returned. Call it before the controller is started.
+func (c *Controller) Elected() (reconciler.LeaderAware, error) {
+	leader, ok := c.Reconciler.(electable)
+	if !ok {
+		return nil, fmt.Errorf("the reconciler %T does not follow an election", c.Reconciler)
+	}
+	c.Reconciler = elected{leader, leader}
+	return leader, nil
+}
+
+// electable is the generated reconciler.
+type electable interface {
+	controller.Reconciler
+	reconciler.LeaderAware
+	leadership
+}
+
+type leadership interface {
+	IsLeaderFor(key types.NamespacedName) bool
+}
+
+// elected is a reconciler without Promote and Demote: knative.dev/pkg runs no elector for it.
+type elected struct {
+	controller.Reconciler
+	leadership
 }
 
 // LeadsAny reports whether this process acts for any revision.
