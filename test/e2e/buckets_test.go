@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-inference/autoscaler-adapter/test/load"
+)
+
+// With four buckets a replica that dies loses its buckets to the other one. When the replica is back, the other one
+// gives it two of the four, one after the other, and the count of a revision under load never dips.
+func TestBucketsAreBalanced(t *testing.T) {
+	onlyInFull(t)
+	const buckets = 4
+	setBuckets(t, buckets)
+	s := simulator(t, namespaceFor(t), "buckets",
+		annotations{"target": "2", "max-scale": "10", "target-utilization-percentage": "100"}, "--inter-token-latency=50ms", "--max-num-seqs=32").start()
+	clients := s.clients(load.Shape{Prompt: 4, Tokens: 20}, 6)
+	r := s.current()
+	r.waitReplicas(settle, "what six clients ask for", atLeast(3))
+	_, pod := holderOf(t, bucketLease(0, buckets))
+	h, killed := r.watchReplicas(), time.Now()
+	t.Logf("%s of %s; buckets by pod: %v", kill(t, pod), pod, bucketsByPod(t, buckets))
+	eventually(t, time.Minute, "the other replica leads all buckets", func() (bool, string) {
+		led := bucketsByPod(t, buckets)
+		return len(led) == 1 && led[pod] == 0, fmt.Sprint(led)
+	})
+	t.Logf("one replica leads all after %v", time.Since(killed).Round(time.Second))
+	eventually(t, 6*time.Minute, "each replica leads two buckets", func() (bool, string) {
+		led := bucketsByPod(t, buckets)
+		return slices.Equal(slices.Collect(maps.Values(led)), []int{2, 2}), fmt.Sprint(led)
+	})
+	figure(t, fmt.Sprintf("%s: balanced %v after a replica was killed", t.Name(), time.Since(killed).Round(time.Second)))
+	clients.Set(12)
+	r.waitReplicas(settle, "what twelve clients ask for", atLeast(6))
+	if from, to, fell := h.fell(killed); fell {
+		t.Errorf("the count dipped from %d to %d under steady load: %v", from.replicas, to.replicas, h)
+	}
+	clients.Stop()
+}
+
+func bucketLease(i, buckets int) string {
+	return fmt.Sprintf("%s-%02d-of-%02d", ownName, i, buckets)
+}
+
+// bucketsByPod counts the buckets that each pod leads.
+func bucketsByPod(t *testing.T, buckets int) map[string]int {
+	t.Helper()
+	led := map[string]int{}
+	for i := range buckets {
+		_, pod := holderOf(t, bucketLease(i, buckets))
+		led[pod]++
+	}
+	return led
+}
+
+// setBuckets restarts the autoscaler with that many buckets, and at the end of the test as it was.
+func setBuckets(t *testing.T, buckets int) {
+	t.Helper()
+	setArgument(t, fmt.Sprintf(`{"op": "add", "path": %%q, "value": "--buckets=%d"}`, buckets))
+	t.Cleanup(func() { setArgument(t, `{"op": "remove", "path": %q}`) })
+	eventually(t, time.Minute, "every bucket has a leader", func() (bool, string) {
+		led := map[string]int{}
+		for i := range buckets {
+			name := bucketLease(i, buckets)
+			lease, err := cluster.kube.CoordinationV1().Leases(ownNamespace).Get(t.Context(), name, metav1.GetOptions{})
+			if err != nil || lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+				return false, fmt.Sprintf("%s: %v", name, err)
+			}
+			led[*lease.Spec.HolderIdentity]++
+		}
+		return true, fmt.Sprint(led)
+	})
+}
+
+// setArgument changes the second argument of the autoscaler, and waits until both replicas run with the change.
+func setArgument(t *testing.T, operation string) {
+	t.Helper()
+	// The context of a test has ended when its clean-up runs.
+	ctx, cancel := context.WithTimeout(context.Background(), slowness*3*time.Minute)
+	defer cancel()
+	deployments := cluster.kube.AppsV1().Deployments(ownNamespace)
+	patch := "[" + fmt.Sprintf(operation, "/spec/template/spec/containers/0/args/1") + "]"
+	changed, err := deployments.Patch(ctx, ownName, types.JSONPatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		d, err := deployments.Get(ctx, ownName, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.Status
+		if s.ObservedGeneration >= changed.Generation && s.UpdatedReplicas == 2 && s.ReadyReplicas == 2 && s.Replicas == 2 {
+			return
+		}
+		time.Sleep(pollEvery)
+	}
+}
