@@ -228,7 +228,7 @@ func (b *bench) decisions(ctx context.Context) (err error) {
 			probes = append(probes, r)
 		}
 	}
-	b.report.Decisions, err = probe(ctx, b.clients.kube, b.fleet, probes, b.probes)
+	b.report.Decisions, err = probe(ctx, b.clients.kube, b.fleet, probes[:min(b.probes, len(probes))])
 	d := b.report.Decisions
 	b.progress("decisions: p50 %.0f ms, p99 %.0f ms, largest %.0f ms from the change to the patch, %d of %d without an answer", d.P50, d.P99, d.Max, d.Failed, d.Count)
 	return err

@@ -25,46 +25,51 @@ import (
 var as = []string{"kpa", "concurrency", "slo"}
 
 func main() {
-	dir := flag.String("dir", "test/knative", "directory with groups.txt, results.json and reasons.txt")
-	doc := flag.String("doc", "docs/knative-e2e.md", "document with the table")
-	add := flag.String("add", "", "results to take in, as=FILE, separated by commas")
-	commit := flag.String("commit", "", "commit that was tested")
-	date := flag.String("date", "", "day of the run")
-	check := flag.Bool("check", false, "only say what is wrong")
-	list := flag.Bool("groups", false, "only list the groups")
+	var o options
+	flag.StringVar(&o.dir, "dir", "test/knative", "directory with groups.txt, results.json and reasons.txt")
+	flag.StringVar(&o.doc, "doc", "docs/knative-e2e.md", "document with the table")
+	flag.StringVar(&o.add, "add", "", "results to take in, as=FILE, separated by commas")
+	flag.StringVar(&o.stamp.Commit, "commit", "", "commit that was tested")
+	flag.StringVar(&o.stamp.Date, "date", "", "day of the run")
+	flag.BoolVar(&o.check, "check", false, "only say what is wrong")
+	flag.BoolVar(&o.list, "groups", false, "only list the groups")
 	flag.Parse()
-	err := run(*dir, *doc, *add, stamp{*commit, *date}, mode{*check, *list})
-	if err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "knativetable:", err)
 		os.Exit(1)
 	}
 }
 
-type mode struct{ check, list bool }
+// options are the flags.
+type options struct {
+	dir, doc, add string
+	stamp         stamp
+	check, list   bool
+}
 
-func run(dir, doc, add string, s stamp, m mode) error {
-	b, err := load(dir)
+func run(o options) error {
+	b, err := load(o.dir)
 	if err != nil {
 		return err
 	}
-	if m.list {
+	if o.list {
 		for _, g := range b.groups {
 			fmt.Println(g)
 		}
 		return nil
 	}
-	if m.check {
-		return errors.Join(b.problems(), b.compare(doc))
+	if o.check {
+		return errors.Join(b.problems(), b.compare(o.doc))
 	}
-	for _, one := range strings.FieldsFunc(add, func(r rune) bool { return r == ',' }) {
-		if err := b.add(one, s); err != nil {
+	for _, one := range strings.FieldsFunc(o.add, func(r rune) bool { return r == ',' }) {
+		if err := b.add(one, o.stamp); err != nil {
 			return err
 		}
 	}
-	if err := b.results.write(filepath.Join(dir, "results.json")); err != nil {
+	if err := b.results.write(filepath.Join(o.dir, "results.json")); err != nil {
 		return err
 	}
-	return b.write(doc)
+	return b.write(o.doc)
 }
 
 // add takes the results of one file in.

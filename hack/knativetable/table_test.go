@@ -101,7 +101,7 @@ func story(t *testing.T, reasons string) (dir, doc string) {
 
 func TestRun_addsARunAndChecks(t *testing.T) {
 	dir, doc := story(t, "e2e TestA ours: needs a | thing\ne2e TestB slo: slow machine\ne2e TestC slo: cut short\n")
-	if err := run(dir, doc, "slo="+filepath.Join(dir, "run.json"), today, mode{}); err != nil {
+	if err := run(options{dir: dir, doc: doc, add: "slo=" + filepath.Join(dir, "run.json"), stamp: today}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(doc)
@@ -117,23 +117,23 @@ func TestRun_addsARunAndChecks(t *testing.T) {
 			t.Errorf("the document lacks %q:\n%s", want, text)
 		}
 	}
-	if err := run(dir, doc, "", stamp{}, mode{check: true}); err != nil {
+	if err := run(options{dir: dir, doc: doc, check: true}); err != nil {
 		t.Errorf("check: %v", err)
 	}
-	if err := run(dir, doc, "nonsense="+filepath.Join(dir, "run.json"), today, mode{}); err == nil {
+	if err := run(options{dir: dir, doc: doc, add: "nonsense=" + filepath.Join(dir, "run.json"), stamp: today}); err == nil {
 		t.Error("a column that there is not was taken")
 	}
 }
 
 func TestCheck_namesWhatIsWrong(t *testing.T) {
 	dir, doc := story(t, "e2e TestA kpa: passes there\n")
-	if err := run(dir, doc, "slo="+filepath.Join(dir, "run.json"), today, mode{}); err != nil {
+	if err := run(options{dir: dir, doc: doc, add: "slo=" + filepath.Join(dir, "run.json"), stamp: today}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(doc, []byte(begin+"\nedited\n"+end), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := run(dir, doc, "", stamp{}, mode{check: true})
+	err := run(options{dir: dir, doc: doc, check: true})
 	for _, want := range []string{"TestA/linear fails as slo", "TestB fails as slo", "fails no more; remove the reason", "is not what the results make"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to name %q", err, want)
@@ -168,7 +168,7 @@ func TestRow_when(t *testing.T) {
 
 // The table of this repository is that of its results, and each failure has a reason.
 func TestRepository(t *testing.T) {
-	if err := run("../../test/knative", "../../docs/knative-e2e.md", "", stamp{}, mode{check: true}); err != nil {
+	if err := run(options{dir: "../../test/knative", doc: "../../docs/knative-e2e.md", check: true}); err != nil {
 		t.Error(err)
 	}
 }

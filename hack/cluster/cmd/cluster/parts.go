@@ -106,7 +106,7 @@ func finishKServe(p paths, dir string, _ *progress) error {
 	if err := writeImage(dir, "manager", "dev.local/kserve-controller:"+kserveVersion); err != nil {
 		return err
 	}
-	return keepFolders(p, dir, kserveModule(), kservePath, "config")
+	return keepFolders(p, dir, upstream{kserveModule(), kservePath}, "config")
 }
 
 // finishKEDA writes both images, with the programs where KEDA's manifests call them: the API
@@ -116,12 +116,18 @@ func finishKEDA(p paths, dir string, _ *progress) error {
 	return errors.Join(
 		writeImageAt(dir, "operator", "dev.local/keda:"+kedaVersion, "/keda"),
 		writeImageAt(dir, "adapter", "dev.local/keda-metrics-apiserver:"+kedaVersion, "/keda-adapter"),
-		keepFolders(p, dir, kedaModule(), kedaPath, "config"))
+		keepFolders(p, dir, upstream{kedaModule(), kedaPath}, "config"))
 }
 
-// keepFolders copies folders of the upstream at path into the build.
-func keepFolders(p paths, dir string, m module, path string, folders ...string) error {
-	root, err := moduleDir(p, m, path)
+// upstream is a dependency of a module, by its module path.
+type upstream struct {
+	of   module
+	path string
+}
+
+// keepFolders copies folders of an upstream into the build.
+func keepFolders(p paths, dir string, from upstream, folders ...string) error {
+	root, err := moduleDir(p, from.of, from.path)
 	if err != nil {
 		return err
 	}
@@ -149,6 +155,6 @@ func finishEnvoyAIGateway(p paths, dir string, _ *progress) error {
 	return errors.Join(
 		writeImage(dir, "controller", "dev.local/ai-gateway-controller:"+aiGatewayVersion),
 		writeImageAt(dir, "envoy-gateway", "dev.local/envoy-gateway:"+envoyGatewayVersion, "/envoy-gateway"),
-		keepFolders(p, dir, m, envoyGatewayPath, "charts/gateway-helm"),
-		keepFolders(p, dir, m, aiGatewayPath, "manifests", "examples/inference-pool"))
+		keepFolders(p, dir, upstream{m, envoyGatewayPath}, "charts/gateway-helm"),
+		keepFolders(p, dir, upstream{m, aiGatewayPath}, "manifests", "examples/inference-pool"))
 }
