@@ -36,6 +36,12 @@ type outcome struct {
 
 func (o outcome) done() bool { return o.finding == nil && o.err == nil && !o.wait }
 
+// wanted is an object as it should be, with its kind.
+type wanted struct {
+	resource
+	object *unstructured.Unstructured
+}
+
 // ensure brings one object about. A steady state makes no call.
 func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) outcome {
 	res, ok := resourceOf(obj.GroupVersionKind())
@@ -51,16 +57,17 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 	if res.custom && !r.watches.serves(res.GroupVersionResource) {
 		return outcome{wait: true} // its CRD went between looking and writing; its own event comes
 	}
-	want, err := b.decorate(obj)
+	object, err := b.decorate(obj)
 	if err != nil {
 		return outcome{err: err}
 	}
-	live, err := r.live(ctx, res, want)
+	want := wanted{res, object}
+	live, err := r.live(ctx, want)
 	if err != nil {
 		return outcome{err: err}
 	}
 	if live == nil {
-		return r.write(ctx, b, res, want, false)
+		return r.write(ctx, b, want, false)
 	}
 	switch b.owner.claimOn(live, obj.Ownership) {
 	case leaving:
@@ -74,11 +81,11 @@ func (r *Reconciler) ensure(ctx context.Context, b bound, obj manifest.Object) o
 		}
 		r.event(b.owner, corev1.EventTypeNormal, "Adopted", fmt.Sprintf("%s %s was taken over, as annotation %s asks.", res.kind, live.GetName(), inference.AdoptKey))
 	case mine:
-		if upToDate(want, live) {
+		if upToDate(object, live) {
 			return outcome{}
 		}
 	}
-	return r.write(ctx, b, res, want, true)
+	return r.write(ctx, b, want, true)
 }
 
 // unlisted names a kind that must be known before an object is written, and is
@@ -101,13 +108,12 @@ func (r *Reconciler) unlisted(res resource) string {
 
 // live is the object as it is: from the cache, or from the API server for one
 // without our label, which the cache does not hold.
-func (r *Reconciler) live(ctx context.Context, res resource,
-	want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	if live := r.watches.get(res.GroupVersionResource, want.GetNamespace(), want.GetName()); live != nil {
+func (r *Reconciler) live(ctx context.Context, want wanted) (*unstructured.Unstructured, error) {
+	namespace, name := want.object.GetNamespace(), want.object.GetName()
+	if live := r.watches.get(want.GroupVersionResource, namespace, name); live != nil {
 		return live, nil
 	}
-	live, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).Get(
-		ctx, want.GetName(), metav1.GetOptions{})
+	live, err := r.client.Resource(want.GroupVersionResource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrs.IsNotFound(err) {
 		return nil, nil
 	}
@@ -116,26 +122,26 @@ func (r *Reconciler) live(ctx context.Context, res resource,
 
 // write applies. What is new is not forced, so that an object of another that
 // came in between is a conflict and not ours.
-func (r *Reconciler) write(ctx context.Context, b bound, res resource, want *unstructured.Unstructured,
-	force bool) outcome {
-	_, err := r.client.Resource(res.GroupVersionResource).Namespace(want.GetNamespace()).
-		Apply(ctx, want.GetName(), want, metav1.ApplyOptions{FieldManager: fieldManager, Force: force})
+func (r *Reconciler) write(ctx context.Context, b bound, want wanted, force bool) outcome {
+	namespace, name := want.object.GetNamespace(), want.object.GetName()
+	_, err := r.client.Resource(want.GroupVersionResource).Namespace(namespace).
+		Apply(ctx, name, want.object, metav1.ApplyOptions{FieldManager: fieldManager, Force: force})
 	if err != nil {
-		return refusedBy(err, res, want)
+		return refusedBy(err, want)
 	}
-	r.log.Info("applied", "kind", want.GetKind(), "namespace", want.GetNamespace(), "name", want.GetName(), "service", b.owner.name)
+	r.log.Info("applied", "kind", want.kind, "namespace", namespace, "name", name, "service", b.owner.name)
 	return outcome{}
 }
 
 // refusedBy returns why the API server refused an object. A conflict is left out:
 // the next reconciliation reads the newer object.
-func refusedBy(err error, res resource, want *unstructured.Unstructured) outcome {
-	err = fmt.Errorf("applying %s %s/%s: %w", res.kind, want.GetNamespace(), want.GetName(), err)
+func refusedBy(err error, want wanted) outcome {
+	err = fmt.Errorf("applying %s %s/%s: %w", want.kind, want.object.GetNamespace(), want.object.GetName(), err)
 	if apierrs.IsConflict(err) {
 		return outcome{err: err}
 	}
 	return outcome{err: err, finding: &manifest.Finding{
-		Type: conditionOf(res), Status: string(metav1.ConditionFalse), Reason: "ApplyFailed", Message: err.Error() + "; it is tried again.",
+		Type: conditionOf(want.resource), Status: string(metav1.ConditionFalse), Reason: "ApplyFailed", Message: err.Error() + "; it is tried again.",
 	}}
 }
 

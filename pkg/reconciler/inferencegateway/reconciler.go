@@ -253,6 +253,13 @@ type applied struct {
 	wait, complete bool
 }
 
+// add takes over what became of one more object, and returns whether that one is complete.
+func (a *applied) add(one applied) bool {
+	a.findings, a.err = append(a.findings, one.findings...), errors.Join(a.err, one.err)
+	a.wait, a.complete = a.wait || one.wait, a.complete && one.complete
+	return one.complete
+}
+
 // applyAll brings the objects about in order: what serves the Gateway first. What
 // fails there is reported and does not keep the Service's own objects, only a new
 // route, which would serve without it. Of the Service's own objects it ends at the
@@ -261,7 +268,7 @@ type applied struct {
 func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) applied {
 	done := applied{complete: true}
 	for _, obj := range plan.Gateway {
-		if !r.applyOne(ctx, b, plan, obj, &done) {
+		if !done.add(r.applyOne(ctx, b, plan, obj)) {
 			break
 		}
 	}
@@ -272,8 +279,8 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 			break
 		}
 		if obj.Stage == manifest.StageComing {
-			r.applyComing(ctx, b, plan, obj, &done)
-		} else if !r.applyOne(ctx, b, plan, obj, &done) {
+			done.add(r.applyComing(ctx, b, plan, obj))
+		} else if !done.add(r.applyOne(ctx, b, plan, obj)) {
 			break
 		}
 	}
@@ -282,34 +289,28 @@ func (r *Reconciler) applyAll(ctx context.Context, b bound, plan manifest.Plan) 
 
 // applyComing brings a coming route about. One that cannot be is tried again soon, and is no error:
 // the wait between errors grows, and introducing must end its own wait in time.
-func (r *Reconciler) applyComing(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object, done *applied) {
-	var one applied
-	if r.applyOne(ctx, b, plan, obj, &one) {
-		return
+func (r *Reconciler) applyComing(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object) applied {
+	one := r.applyOne(ctx, b, plan, obj)
+	if one.complete {
+		return one
 	}
 	if one.err != nil {
 		r.log.Warn("cannot introduce a pool", "namespace", obj.GetNamespace(), "route", obj.GetName(), "error", one.err)
 	}
-	done.findings, done.wait, done.complete = append(done.findings, one.findings...), true, false
+	return applied{findings: one.findings, wait: true}
 }
 
-// applyOne brings one object about and notes in done what became of it; false
-// when it is not as it should be yet.
-func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object,
-	done *applied) bool {
+// applyOne brings one object about; it is complete when the object is as it should be.
+func (r *Reconciler) applyOne(ctx context.Context, b bound, plan manifest.Plan, obj manifest.Object) applied {
 	if f := r.notYet(b, plan, obj); f != nil {
-		done.findings, done.complete = append(done.findings, *f), false
-		return false
+		return applied{findings: []manifest.Finding{*f}}
 	}
 	o := r.ensure(ctx, b, obj)
-	if o.done() {
-		return true
-	}
-	done.err, done.wait, done.complete = errors.Join(done.err, o.err), done.wait || o.wait, false
+	one := applied{err: o.err, wait: o.wait, complete: o.done()}
 	if o.finding != nil {
-		done.findings = append(done.findings, *o.finding)
+		one.findings = []manifest.Finding{*o.finding}
 	}
-	return false
+	return one
 }
 
 // notYet holds a route back until every picker that it needs answers and the Gateway
