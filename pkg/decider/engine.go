@@ -18,11 +18,11 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 	if !spec.Reachable {
 		picked &^= stabilization
 	}
-	n := ts.count(d, pods, spec, t, obs)
+	n := ts.count(pods, spec, t, obs)
 	w := newWant(t, pods.observed(d), n)
 	a := wantInput{spec: spec, obs: obs, metric: t.Metric, replicas: n, confirmed: n, holdDown: spec.StableWindow}
 	if n > obs.Replicas {
-		a.confirmed = ts.count(d, survey(spec, &d, obs, twoSamples), spec, t, obs)
+		a.confirmed = ts.count(survey(spec, &d, obs, twoSamples), spec, t, obs)
 		a.seenOutside = countSeenOutside(d, t, obs)
 	}
 	if d.Kind == Backlog && !ts.Backlog.measured() {
@@ -34,11 +34,11 @@ func engineWant(spec Spec, t Target, ts TargetState, obs Observation) (Want, Tar
 
 // count is the number of replicas for what a metric is over the pods; the present replicas
 // if it is known of none.
-func (ts TargetState) count(d Description, pods podSum, spec Spec, t Target, obs Observation) int32 {
-	switch {
-	case pods.known == 0:
+func (ts TargetState) count(pods podSum, spec Spec, t Target, obs Observation) int32 {
+	if pods.known == 0 {
 		return obs.Replicas
-	case d.Kind == Backlog:
+	}
+	if d, _ := t.Metric.Describe(); d.Kind == Backlog {
 		return ts.Backlog.count(pods, spec, t, obs)
 	}
 	return pods.count(spec, t, obs)
