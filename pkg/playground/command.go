@@ -3,7 +3,6 @@ package playground
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -28,7 +27,7 @@ with a live page in the browser. Needs no cluster and no root.`,
 			return exit{2, fmt.Errorf("unexpected argument %q; see --help", args[0])}
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			return serve(c.Context(), control, listen, c.OutOrStdout(), c.ErrOrStderr())
+			return serve(c, control, listen)
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit{2, fmt.Errorf("%w; see --help", err)} })
@@ -70,18 +69,19 @@ const greeting = `Playground: http://%[1]s
   Ctrl-C ends it.
 `
 
-func serve(ctx context.Context, c Control, listen string, stdout, stderr io.Writer) error {
+// serve runs the playground until the context of its command ends.
+func serve(command *cobra.Command, c Control, listen string) error {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the API server's library greets
-	w, err := NewWorld(c, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	w, err := NewWorld(c, slog.New(slog.NewTextHandler(command.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return exit{2, err}
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	l, err := (&net.ListenConfig{}).Listen(command.Context(), "tcp", listen)
 	if err != nil {
 		return exit{1, fmt.Errorf("--listen: %w; write an address and a port such as 127.0.0.1:8090, port 0 for a free one", err)}
 	}
-	fmt.Fprintf(stdout, greeting, l.Addr())
-	ctx, cancel := context.WithCancel(ctx)
+	fmt.Fprintf(command.OutOrStdout(), greeting, l.Addr())
+	ctx, cancel := context.WithCancel(command.Context())
 	defer cancel()
 	failed := make(chan error, 2)
 	go func() { failed <- w.Run(ctx) }()
