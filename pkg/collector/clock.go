@@ -1,6 +1,9 @@
 package collector
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // clock is the time of the collector: the wall clock at its start plus the
 // monotonic time since then. A wall clock that is set later moves nothing, so that
@@ -17,6 +20,19 @@ func newClock(wall func() time.Time) clock {
 }
 
 func (k clock) now() time.Time { return k.epoch.Add(time.Since(k.start)) }
+
+// waitForSecond sleeps until the clock's next whole second, and returns false when ctx ends.
+func (k clock) waitForSecond(ctx context.Context) bool {
+	now := k.now()
+	timer := time.NewTimer(now.Truncate(time.Second).Add(time.Second).Sub(now))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
 
 // toWall returns the wall clock's time of a collector's time, when the wall clock
 // is at wall and the collector's at now.
