@@ -72,10 +72,18 @@ func frames(t *testing.T, base string, limit time.Duration, enough func(Frame) b
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	// A browser takes no other type for events.
+	if kind, cache := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); kind != "text/event-stream" || cache != "no-store" {
+		t.Fatalf("the events are %s, cached %s", kind, cache)
+	}
 	var last Frame
 	for d := newEvents(resp.Body); ; {
+		before := last.T
 		if err := d.next(&last); err != nil {
 			t.Fatalf("after %v: %v; the last frame was %+v", limit, err, last)
+		}
+		if last.T < before {
+			t.Fatalf("the frame of %v s came after that of %v s", last.T, before)
 		}
 		if enough(last) {
 			return last
@@ -177,8 +185,9 @@ func TestPlayground_fasterWithEveryPolicy(t *testing.T) {
 // The largest number of replicas holds for every policy, and for one that wants more than it.
 func TestPlayground_max(t *testing.T) {
 	base := start(t, func(c *Control) { c.Shape, c.Speed, c.Policy, c.Max = "steady", 60, "static:replicas=8", 3 })
-	if f := frames(t, base, 20*time.Second, func(f Frame) bool { return f.Ready > 1 && f.T > 180 }); f.Wanted != 3 || f.Ready != 3 {
-		t.Errorf("%d wanted and %d Ready of at most 3", f.Wanted, f.Ready)
+	if f := frames(t, base, 20*time.Second, func(f Frame) bool { return f.Ready > 1 && f.T > 180 }); f.Wanted != 3 || f.Ready != 3 ||
+		len(f.Pages) != 3 || f.KV == nil || f.TTFT == nil {
+		t.Errorf("%+v, want 3 wanted and Ready, with pages and latencies", f)
 	}
 }
 
@@ -253,7 +262,6 @@ func TestWorld_forgets(t *testing.T) {
 	}
 	seen("a", "b")
 	seen("b", "c")
-	seen("b", "c")
 	if len(w.created) != 2 || len(w.addresses) != 2 || len(w.counted) > 2 || len(w.stats) > 2 {
 		t.Errorf("kept %v, %v, %v, %v", w.created, w.addresses, w.counted, w.stats)
 	}
@@ -269,6 +277,10 @@ func TestRun_words(t *testing.T) {
 		want string
 	}{
 		{[]string{"--help"}, 0, "a name of ipa simulate --profiles (default"},
+		{[]string{"--help"}, 0, "shape of the load: day, steady, burst, step, ramp, silence (default"},
+		{[]string{"--help"}, 0, "to Ready (default 20s)"},
+		{[]string{"--input", "0"}, 2, "input: 0 must be from 1 to 30000"},
+		{[]string{"--output", "0"}, 2, "output: 0 must be from 1 to 4000"},
 		{[]string{"--engine", "gameboy"}, 2, `there is no profile "gameboy"; ipa simulate --profiles lists`},
 		{[]string{"--listen", "8089"}, 1, "write an address and a port such as 127.0.0.1:8090"},
 		{[]string{"--load", "storm"}, 2, "one of day"},

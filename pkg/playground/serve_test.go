@@ -1,0 +1,122 @@
+package playground
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knative-inference/autoscaler-adapter/pkg/decider"
+	"github.com/knative-inference/autoscaler-adapter/pkg/simulator"
+)
+
+// eventually asks an address until it answers with a code and a text; pods are scraped four times a second.
+func eventually(t *testing.T, address string, code int, text string) http.Header {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == code && strings.Contains(string(b), text) {
+			return resp.Header
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("%s: %d %.300s, want %d with %q", address, resp.StatusCode, b, code, text)
+		}
+	}
+}
+
+// The command prints addresses that answer, and ends without an error when it is told to.
+func TestCommand_serves(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, w := io.Pipe()
+	command := New()
+	command.SetArgs([]string{"--listen", "127.0.0.1:0", "--lead", "0s", "--load", "steady"})
+	command.SetOut(w)
+	done := make(chan error, 1)
+	go func() { done <- command.ExecuteContext(ctx); w.Close() }()
+	addresses := 0
+	for lines := bufio.NewScanner(r); addresses < 3 && lines.Scan(); {
+		if address := regexp.MustCompile(`http://\S+`).FindString(lines.Text()); address != "" {
+			addresses++
+			eventually(t, address, http.StatusOK, "")
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	cancel()
+	if err := <-done; err != nil || addresses != 3 {
+		t.Errorf("%d addresses, and at the end %v; want 3 and no error", addresses, err)
+	}
+}
+
+// In real time the collector reads the pods' pages over HTTP, and the page, the API and every policy get what it read.
+func TestServe_realTime(t *testing.T) {
+	base, w := startWorld(t, func(c *Control) { c.Shape, c.Rate, c.Lead = "steady", 30, 0 })
+	const api = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/"
+	const part = "revisions.serving.knative.dev/playground-00001/slo_unschedulable_replicas"
+	for _, c := range []struct {
+		path       string
+		code       int
+		kind, text string
+	}{
+		{"/", 200, "text/html; charset=utf-8", "uPlot"},
+		{"/nothing", 404, "", ""},
+		{"/choices", 200, "application/json", `"policies":["ipa","kpa",`},
+		{"/choices", 200, "application/json", `"shapes":[{"Name":"day",`},
+		{"/pods/pod-00000/metrics", 200, "text/plain; version=0.0.4", "vllm:num_requests_running"},
+		{"/pods/pod-00009/metrics", 404, "", "no Ready pod"},
+		{api + "revisions.serving.knative.dev/playground-00001/num_requests_running", 200, "", `"value"`},
+		{api + "revisions.serving.knative.dev/another/num_requests_running", 404, "", "could not find"},
+		{api + "services.serving.knative.dev/playground/requests_per_second", 200, "", `"value"`},
+		{api + "pods/*/num_requests_running", 200, "", `"name":"pod-00000"`},
+		{strings.Replace(api, "default", "kube-system", 1) + "pods/*/num_requests_running", 200, "", `"items":[]`},
+		{api + part, 200, "", `"value"`},
+	} {
+		if kind := eventually(t, base+c.path, c.code, c.text).Get("Content-Type"); c.kind != "" && kind != c.kind {
+			t.Errorf("%s: it is %s, want %s", c.path, kind, c.kind)
+		}
+	}
+	frames(t, base, 20*time.Second, func(f Frame) bool { return f.Live && f.Why != "" && len(f.Wants) == 1 })
+
+	p := &readings{seen: make(chan bool, 1)}
+	w.mu.Lock()
+	w.control.Policy, w.policy = "readings", p // as Set does
+	w.asked = w.clock(time.Now())
+	w.mu.Unlock()
+	select {
+	case ok := <-p.seen:
+		if !ok {
+			t.Error("the policy does not get the Ready pods, their replicas and requests")
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("another policy in real time is not asked")
+	}
+	eventually(t, base+api+part, http.StatusNotFound, "")
+	frames(t, base, 20*time.Second, func(f Frame) bool { return f.Live && f.Wanted == 2 && f.Why == "scripted" && f.Wants == nil })
+}
+
+// readings is a policy that says whether it got what the collector reads.
+type readings struct {
+	scripted
+	seen chan bool
+}
+
+func (r *readings) Want(o decider.Observation) (simulator.Want, error) {
+	select {
+	case r.seen <- o.Replicas >= 1 && len(o.Pods) >= 1 && o.Pods[0].Running.Known() && o.Concurrency.Stable.Known():
+	default:
+	}
+	r.want = 2
+	return r.scripted.Want(o)
+}
