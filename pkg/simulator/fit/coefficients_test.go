@@ -102,6 +102,10 @@ func TestOverhead(t *testing.T) {
 	if got, want := firstTokenCost(windows, linear()), math.Pow(math.Log(1.1), 2)/5; math.Abs(got-want) > 1e-9 {
 		t.Errorf("one window 10 %% off costs %v, want %v", got, want)
 	}
+	windows = append(windows, window{n: 4, busy: 1, step: 1000}) // says nothing of first tokens
+	if got, want := firstTokenCost(windows, linear()), math.Pow(math.Log(1.1), 2)/5; !(math.Abs(got-want) < 1e-9) {
+		t.Errorf("beside a window without first tokens it costs %v, want %v", got, want)
+	}
 	if got := firstTokenCost(windows[:4], linear()); got != 0 {
 		t.Errorf("too few windows cost %v", got)
 	}
@@ -139,9 +143,35 @@ func made(p engine.Profile, speed float64) (windows []window) {
 // Windows of a known engine that is three times as slow are known by it.
 func TestNearest(t *testing.T) {
 	for _, p := range []engine.Profile{engine.Profiles()[0], neutral()} {
-		if best, speed := nearest(made(p, 3)); best.Name != p.Name || math.Abs(speed-3) > 1e-9 {
+		windows := made(p, 3)
+		windows[len(windows)/2].step *= 1.01 // the median is another window
+		if best, speed := nearest(windows); best.Name != p.Name || math.Abs(speed-3) > 1e-9 {
 			t.Errorf("%s three times as slow is %s %v times as slow", p.Name, best.Name, speed)
 		}
+	}
+}
+
+// The windows of an engine that no known one is near to give a profile that predicts other windows, and the API server's time.
+func TestProfileOf(t *testing.T) {
+	truth := slow()
+	truth.PerKVToken *= 2
+	windows := made(truth, 1)
+	for i := range windows {
+		w := &windows[i]
+		w.filling, w.busy, w.length = .1+.01*float64(i%9), 1, 50+10*float64(i%4)
+		w.step = predict(*w, truth)
+		w.ttft = firstToken(*w, truth) + 5000
+	}
+	p, _, _ := profileOf(windows)
+	for _, w := range []window{
+		{n: 3, kv: 2500, filling: .15, prompt: 40}, {n: 5, kv: 4500, filling: .1, prompt: 90}, {n: 7, kv: 1500}, {n: 9, kv: 6000, filling: .2, prompt: 20},
+	} {
+		if got, want := predict(w, p), predict(w, truth); !(math.Abs(got/want-1) < .02) {
+			t.Errorf("%+v: %v µs, want %v", w, got, want)
+		}
+	}
+	if d := p.RequestOverhead - 5*time.Millisecond; d.Abs() > 500*time.Microsecond {
+		t.Errorf("the API server's time is %v, want 5ms", p.RequestOverhead)
 	}
 }
 
@@ -157,7 +187,7 @@ func TestSolve(t *testing.T) {
 	for speed, within := range map[float64]float64{1: 1e-6, 2: .03} {
 		got := solve(windows, truth, speed)
 		for i, want := range []float64{5000, 300, .2, 40} {
-			if math.Abs(got[i]/want-1) > within {
+			if !(math.Abs(got[i]/want-1) <= within) {
 				t.Errorf("prior times %v: coefficient %d is %v, want %v", speed, i, got[i], want)
 			}
 		}
@@ -203,7 +233,13 @@ func TestSeen_says(t *testing.T) {
 		{"no first tokens", seen{windows: []window{first}, most: 8, atMost: 5, full: 5, capacity: 100},
 			[]string{"the API server's time is that of servers on GPUs"}, []string{"never reached"}},
 	} {
-		source := c.seen.complete(linear(), neutral()).Source
+		c.seen.revision = "a/b"
+		p := c.seen.complete(engine.Profiles()[0], neutral())
+		source := p.Source
+		if p.Name != "recorded-a/b" || p.GPU != "" || p.Model != "" || p.TensorParallel != 1 || !strings.HasPrefix(source, "learned from ") ||
+			!strings.Contains(source, " windows of a/b in a recording, beginning at neutral; ") {
+			t.Errorf("%s: %+v", c.name, p)
+		}
 		for _, s := range c.has {
 			if !strings.Contains(source, s) {
 				t.Errorf("%s: %q lacks %q", c.name, source, s)

@@ -44,12 +44,12 @@ func TestNonNegative_againstItsConditions(t *testing.T) {
 	}
 }
 
-// The closed form of a single column is sum(xy)/sum(xx).
+// The closed form of a single column is sum(xy)/sum(xx), each row divided by its size.
 func TestNonNegative_oneColumn(t *testing.T) {
 	var normal [4][5]float64
-	add(&normal, [5]float64{2, 0, 0, 0, 3}, 1)
-	add(&normal, [5]float64{4, 0, 0, 0, 9}, 1)
-	if got, want := nonNegative(normal)[0], (2.*3+4*9)/(2*2+4*4); math.Abs(got-want) > 1e-12 {
+	add(&normal, [5]float64{2, 0, 0, 0, 3}, 3)
+	add(&normal, [5]float64{4, 0, 0, 0, 9}, 9)
+	if got, want := nonNegative(normal)[0], (2.*3/9+4*9/81.)/(2*2/9.+4*4/81.); math.Abs(got-want) > 1e-12 {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -61,6 +61,9 @@ func TestIntegrate_againstOverlaps(t *testing.T) {
 		all := make([]engine.Completion, 40)
 		for i := range all {
 			first := time.Duration(rng.Int64N(int64(20 * time.Second)))
+			if i%2 == 1 {
+				first = all[i-1].FirstToken // two prompts of one step
+			}
 			all[i] = engine.Completion{
 				Request:    engine.Request{Prompt: 1 + rng.IntN(2000), Output: 2 + rng.IntN(300)},
 				FirstToken: first, LastToken: first + time.Duration(1+rng.Int64N(int64(5*time.Second))),

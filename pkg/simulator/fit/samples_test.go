@@ -152,6 +152,9 @@ func TestSeen_oneAbsurdPage(t *testing.T) {
 		return s
 	}
 	want := look(clean)
+	if len(want.windows) < 100 {
+		t.Fatalf("%d windows of a clean recording: the test shows nothing", len(want.windows))
+	}
 	for name, breaks := range map[string]func(*decider.Pod, decider.Reading){
 		"steps":             func(p *decider.Pod, x decider.Reading) { p.Totals.Steps = x },
 		"generated tokens":  func(p *decider.Pod, x decider.Reading) { p.Totals.ITL.Count = x },

@@ -48,6 +48,22 @@ func TestSeen_closesAWindow(t *testing.T) {
 			now.TTFT.Count = 14
 			want.filling, want.ttft, want.length = 80./tokenBudget, 0, 0
 		}, false},
+		{"as few steps and tokens as are enough", func(_ *opened, now *decider.Totals, want *window) {
+			now.Steps, now.ITL.Count, now.ITL.Sum = 120, 1050, 21
+			want.n, want.prompt, want.filling, want.ttft, want.length, want.busy = 2.5, 800, 1, 0, 0, .04
+		}, false},
+		{"five prompts are enough", func(_ *opened, now *decider.Totals, want *window) {
+			now.TTFT = decider.Histogram{Count: 15, Sum: 3}
+			want.filling, want.ttft, want.length = 80./tokenBudget, 200_000, 3200
+		}, false},
+		{"first tokens without time", func(_ *opened, now *decider.Totals, want *window) {
+			now.TTFT.Sum = 2
+			want.ttft, want.length = 0, 0
+		}, false},
+		{"no request came: what decodes came before", func(_ *opened, now *decider.Totals, want *window) {
+			now.TTFT, now.PromptTokens, now.CachedTokens = decider.Histogram{Count: 10, Sum: 2}, 5000, 1000
+			want.prompt, want.filling, want.ttft, want.length = 0, 0, 0, 0
+		}, false},
 		{"too few steps", func(_ *opened, now *decider.Totals, _ *window) { now.Steps = 119 }, true},
 		{"too few tokens", func(_ *opened, now *decider.Totals, _ *window) { now.ITL.Count = 1049 }, true},
 		{"no time passed", func(_ *opened, now *decider.Totals, _ *window) { now.ITL.Sum = 20 }, true},
@@ -87,9 +103,14 @@ func TestSeen_limited(t *testing.T) {
 		{"five times at 8 with a queue", [][2]decider.Reading{{8, 1}, {8, 2}, {8, 1}, {8, 3}, {8, 1}}, 8},
 		{"four times are too few", [][2]decider.Reading{{8, 1}, {8, 2}, {8, 1}, {8, 3}}, 256},
 		{"five of seven: the others had no queue", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 0}, {8, 0}}, 256},
+		{"eight of ten are enough", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 0}, {8, 0}}, 8},
+		{"one at a time", [][2]decider.Reading{{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, 1},
+		{"nothing ran: what waits has another reason", [][2]decider.Reading{{0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}}, 256},
 		{"then it ran nine", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {9, 1}}, 256},
 		{"fewer at other times do not matter", [][2]decider.Reading{{8, 1}, {3, 0}, {8, 1}, {8, 1}, {7, 9}, {8, 1}, {8, 1}}, 8},
+		{"running requests that are not known prove nothing", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {decider.Unknown(), 1}}, 256},
 		{"a queue that is not known proves nothing", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, decider.Reading(math.NaN())}}, 256},
+		{"nor does it disprove anything", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, decider.Unknown()}, {8, decider.Unknown()}}, 8},
 		{"it ran more than the known profile allows", [][2]decider.Reading{{300, 0}}, 300},
 	} {
 		s := &seen{capacity: 50_000}
@@ -97,9 +118,9 @@ func TestSeen_limited(t *testing.T) {
 			s.look(decider.Pod{Running: l[0], Waiting: l[1]})
 		}
 		p := engine.Profiles()[0]
-		p.MaxNumSeqs = 256
+		p.MaxNumSeqs, p.MaxNumBatchedTokens = 256, 128
 		got := s.complete(p, p)
-		if got.MaxNumSeqs != c.want || got.KVTokens != 50_000 || got.MaxNumBatchedTokens < got.MaxNumSeqs {
+		if got.MaxNumSeqs != c.want || got.KVTokens != 50_000 || got.MaxNumBatchedTokens != max(128, got.MaxNumSeqs) {
 			t.Errorf("%s: max_num_seqs %d of %d KV tokens, want %d of 50000", c.name, got.MaxNumSeqs, got.KVTokens, c.want)
 		}
 	}
@@ -137,6 +158,11 @@ func TestErrorsOf(t *testing.T) {
 	r.measured[0].FirstToken = r.measured[0].Arrival
 	if got, err := errorsOf(r, engine.Profile{}); err != nil || len(got) == 0 || !sameError(got[0], Error{"r", "ttft", 1, 2.5, .5}) {
 		t.Errorf("%+v, %v; want a mean of 0 and 2 s, and a median of 0.5", got, err)
+	}
+	// Where no request has a time between tokens, there is no error of it.
+	r.measured, r.simulated = r.measured[:1], r.simulated[:1]
+	if got, err := errorsOf(r, engine.Profile{}); err != nil || slices.ContainsFunc(got, func(e Error) bool { return e.Metric == "tpot" }) {
+		t.Errorf("%+v, %v; want no time between the tokens of one token", got, err)
 	}
 	if got := want[0].Relative(); math.Abs(got-2./3) > 1e-9 {
 		t.Errorf("2.5 of 1.5 s is %+.3f off, want +0.667", got)
