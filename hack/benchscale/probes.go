@@ -63,7 +63,8 @@ func (s *scaled) when(key string) time.Time {
 // probeLimit is how long an answer is waited for.
 const probeLimit = 20 * time.Second
 
-// probe times one change for each revision: all its pods have a burst from one moment on. An answer that does not come counts as failed.
+// probe times one change for each revision: all its pods have a burst from one moment on.
+// An answer that does not come counts as failed.
 func probe(ctx context.Context, kube kubernetes.Interface, f *fleet, probes []revision) (l latencies, err error) {
 	var s scaled
 	watching, stop := context.WithCancel(ctx)

@@ -1,6 +1,7 @@
 package playground
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -72,7 +73,8 @@ const greeting = `Playground: http://%[1]s
 // serve runs the playground until the context of its command ends.
 func serve(command *cobra.Command, c Control, listen string) error {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // the API server's library greets
-	w, err := NewWorld(c, slog.New(slog.NewTextHandler(command.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	warnings := slog.NewTextHandler(command.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})
+	w, err := NewWorld(c, slog.New(warnings))
 	if err != nil {
 		return exit{2, err}
 	}
@@ -81,20 +83,24 @@ func serve(command *cobra.Command, c Control, listen string) error {
 		return exit{1, fmt.Errorf("--listen: %w; write an address and a port such as 127.0.0.1:8090, port 0 for a free one", err)}
 	}
 	fmt.Fprintf(command.OutOrStdout(), greeting, l.Addr())
-	ctx, cancel := context.WithCancel(command.Context())
-	defer cancel()
-	failed := make(chan error, 2)
-	go func() { failed <- w.Run(ctx) }()
-	go func() { failed <- w.Serve(ctx, l) }()
-	err = <-failed
-	cancel()
-	if other := <-failed; err == nil {
-		err = other
-	}
+	err = together(command.Context(), w.Run, func(ctx context.Context) error { return w.Serve(ctx, l) })
 	if err != nil {
 		return exit{1, err}
 	}
 	return nil
+}
+
+// together runs two functions until one of them ends, ends the other, and returns the first error.
+func together(ctx context.Context, one, other func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	for _, f := range []func(context.Context) error{one, other} {
+		go func() { failed <- f(ctx) }()
+	}
+	err := <-failed
+	cancel()
+	return cmp.Or(err, <-failed)
 }
 
 func shapeNames() string {

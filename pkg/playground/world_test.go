@@ -99,6 +99,18 @@ func TestWorld_asksThePolicy(t *testing.T) {
 	}
 }
 
+// All requests of a step arrive.
+func TestWorld_submits(t *testing.T) {
+	w := lockedWorld(t)
+	w.load.rate = 100 // and a quarter of it at the beginning of the day
+	if err := w.advance(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := w.fleet.Point(w.fleet.Now()); err != nil || p.ArrivalsPerSecond < 20 || p.ArrivalsPerSecond > 30 {
+		t.Errorf("%v requests/s, %v; want about 25", p.ArrivalsPerSecond, err)
+	}
+}
+
 // Before the collector has anything, a policy in real time is not asked.
 func TestWorld_asksNobodyWithoutNumbers(t *testing.T) {
 	w, p := lockedWorld(t), &scripted{want: 3}
@@ -111,7 +123,7 @@ func TestWorld_asksNobodyWithoutNumbers(t *testing.T) {
 // The real loop's decision moves the fleet and is on the page, unless another policy decides or it is none yet.
 func TestWorld_acts(t *testing.T) {
 	decided := multiscaler.Record{Time: time.Now(), Decision: decider.Decision{
-		Replicas: 3, Wants: []decider.Want{{Metric: decider.SLO, Replicas: 3}, {Metric: decider.Running, Replicas: -1}}}}
+		Replicas: 3, Wants: []decider.Want{{Metric: decider.SLO, Replicas: 3}, {Metric: decider.Running, Replicas: -1}, {Metric: decider.Waiting, Replicas: 0}}}}
 	for _, c := range []struct {
 		name   string
 		record multiscaler.Record
@@ -119,7 +131,7 @@ func TestWorld_acts(t *testing.T) {
 		wanted int32
 		wants  []want
 	}{
-		{"decided", decided, nil, 3, []want{{"slo", 3}}},
+		{"decided", decided, nil, 3, []want{{"slo", 3}, {string(decider.Waiting), 0}}},
 		{"not yet", multiscaler.Record{Decision: decided.Decision}, nil, 1, nil},
 		{"another policy decides", decided, &scripted{}, 1, nil},
 	} {

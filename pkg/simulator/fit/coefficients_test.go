@@ -151,7 +151,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// The windows of an engine that no known one is near to give a profile that predicts other windows, and the API server's time.
+// The windows of an engine that is near to no known one give a profile that predicts other windows,
+// and the API server's time.
 func TestProfileOf(t *testing.T) {
 	truth := slow()
 	truth.PerKVToken *= 2
