@@ -10,8 +10,7 @@ import (
 
 func podNamed(name string, ready bool) collector.Pod { return collector.Pod{Name: name, Ready: ready} }
 
-// Only Ready pods have pages, which are those of now; a queue-proxy's report is renewed once a simulated second of
-// a viewer's time.
+// Only Ready pods have pages. A queue-proxy's report is renewed once a second of real time, whatever the speed.
 func TestWorld_follow(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct {
@@ -25,7 +24,7 @@ func TestWorld_follow(t *testing.T) {
 		w.control.Speed, w.reported = c.speed, -c.since // and it is 0 now
 		w.last.Pods = []decider.Pod{{Name: "a", Phase: decider.Starting}, {Name: "b", Phase: decider.Ready, Running: 2, Age: time.Minute}}
 		if !w.follow(now) || w.follow(now) {
-			t.Errorf("speed %v: the pods changed once, and the second time nothing did", c.speed)
+			t.Errorf("speed %v: want a change at the first call and none at the second", c.speed)
 		}
 		p, ok := w.pages.byName["b"]
 		if len(w.pages.byName) != 1 || len(w.pages.byIP) != 1 || !ok || p.pod.Running != 2 || w.pages.byIP[w.addresses["b"]].pod.Name != "b" {

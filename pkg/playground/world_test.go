@@ -112,7 +112,7 @@ func TestWorld_submits(t *testing.T) {
 }
 
 // Before the collector has anything, a policy in real time is not asked.
-func TestWorld_asksNobodyWithoutNumbers(t *testing.T) {
+func TestWorld_asksOnlyWithNumbers(t *testing.T) {
 	w, p := lockedWorld(t), &scripted{want: 3}
 	w.policy = p
 	if err := w.advance(10 * time.Second); err != nil || len(p.asked) > 0 {
@@ -120,7 +120,7 @@ func TestWorld_asksNobodyWithoutNumbers(t *testing.T) {
 	}
 }
 
-// The real loop's decision moves the fleet and is on the page, unless another policy decides or it is none yet.
+// The real loop's decision scales the fleet and is on the page, unless there is none yet or another policy decides.
 func TestWorld_acts(t *testing.T) {
 	decided := multiscaler.Record{Time: time.Now(), Decision: decider.Decision{
 		Replicas: 3, Wants: []decider.Want{{Metric: decider.SLO, Replicas: 3}, {Metric: decider.Running, Replicas: -1}, {Metric: decider.Waiting, Replicas: 0}}}}
@@ -150,7 +150,7 @@ func TestWorld_acts(t *testing.T) {
 	}
 }
 
-// What a cluster's activator and Deployment would say is the fleet's.
+// The requests in the activator and the replicas of the Deployment are those of the fleet.
 func TestWorld_answersForTheCluster(t *testing.T) {
 	w := lockedWorld(t)
 	w.last.Replicas, w.last.Queued = 4, 7
@@ -160,6 +160,6 @@ func TestWorld_answersForTheCluster(t *testing.T) {
 		t.Errorf("%d replicas, %v", n, ok)
 	}
 	if o, ok := (observer{w}).Observe(revision); o.Queued != 7 || ok {
-		t.Errorf("%v queued, %v; want 7, and nothing of pods that nobody reads", o.Queued, ok)
+		t.Errorf("%v queued, %v; want 7, and false because no pod is read", o.Queued, ok)
 	}
 }

@@ -58,7 +58,7 @@ func TestSeen_add(t *testing.T) {
 	}{
 		{"steady", func([]look) {}, []window{whole, whole}},
 		{"a page without counters", func(l []look) { l[3].pod.Totals.Known = false }, []window{whole}},
-		{"a counter that nobody believes", func(l []look) { l[3].pod.Totals.Steps = 1e15 }, []window{whole}},
+		{"a counter beyond all engines", func(l []look) { l[3].pod.Totals.Steps = 1e15 }, []window{whole}},
 		{"the sum of the seconds is not known", func(l []look) { l[3].pod.Totals.ITL.Sum = decider.Unknown() }, []window{whole}},
 		{"fewer steps: it was started again", restarted(func(t *decider.Totals) { t.Steps -= 301 }), []window{whole}},
 		{"fewer tokens", restarted(func(t *decider.Totals) { t.ITL.Count -= 3001 }), []window{whole}},

@@ -57,7 +57,7 @@ func (*refusing) Simulate(engine.Profile) ([]engine.Completion, error) {
 	return nil, errors.New("too small")
 }
 
-// The cost of a point is the mean mismatch of the runs, and the way from the start.
+// The cost of a point is the mean mismatch of the runs plus that of its distance from the start.
 func TestStart_cost(t *testing.T) {
 	right := &two{fake: fake{measured: answers(1, 1)}, simulated: answers(1, 1)}
 	wrong := &two{fake: fake{measured: answers(1, 1)}, simulated: answers(2, 2)}
@@ -76,7 +76,7 @@ func TestStart_cost(t *testing.T) {
 		{"one of two is wrong", t.Context(), []Run{right, wrong}, [6]float64{}, off / 2},
 		{"far from the start", t.Context(), []Run{right}, [6]float64{2, 0, 0, 0, 0, -1}, 5 * priorWeight},
 		{"a run that it cannot serve", t.Context(), []Run{right, &refusing{}}, [6]float64{}, impossible},
-		{"the user has gone", over, []Run{right}, [6]float64{}, impossible},
+		{"the context has ended", over, []Run{right}, [6]float64{}, impossible},
 	} {
 		if got := (start{profile: neutral(), speed: 1}).cost(c.ctx, c.runs, c.at[:]); !(math.Abs(got-c.want) < 1e-9) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)

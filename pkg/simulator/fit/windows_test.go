@@ -110,7 +110,7 @@ func TestSeen_limited(t *testing.T) {
 		{"fewer at other times do not matter", [][2]decider.Reading{{8, 1}, {3, 0}, {8, 1}, {8, 1}, {7, 9}, {8, 1}, {8, 1}}, 8},
 		{"running requests that are not known prove nothing", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {decider.Unknown(), 1}}, 256},
 		{"a queue that is not known proves nothing", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, decider.Reading(math.NaN())}}, 256},
-		{"nor does it disprove anything", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, decider.Unknown()}, {8, decider.Unknown()}}, 8},
+		{"a queue that is not known is not counted", [][2]decider.Reading{{8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, decider.Unknown()}, {8, decider.Unknown()}}, 8},
 		{"it ran more than the known profile allows", [][2]decider.Reading{{300, 0}}, 300},
 	} {
 		s := &seen{capacity: 50_000}
