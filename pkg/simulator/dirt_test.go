@@ -266,3 +266,24 @@ func TestConfig_dirt(t *testing.T) {
 		}
 	}
 }
+
+// What is hidden of a pod is hidden of its fullest rank.
+func TestHideables_fullestRank(t *testing.T) {
+	fullest := func(names ...string) decider.FullestRank {
+		f := fleetOf(t, 1, func(c *Config) { c.Hide, c.Ranks, c.RankSkew, c.Engine.MaxNumSeqs = names, 2, 1, 2 })
+		submit(t, f, 0, 5, 4000)
+		return observe(t, f, 5*time.Second).Pods[0].Totals.Fullest
+	}
+	if f := fullest(); f.Share != 1 || f.Running != 2 || f.Waiting != 3 {
+		t.Fatalf("the fullest rank is %+v, want two that run and three that wait", f)
+	}
+	if f := fullest("running"); f.Running.Known() || f.Waiting != 3 {
+		t.Errorf("without running requests the fullest rank is %+v", f)
+	}
+	if f := fullest("queue"); f.Waiting.Known() || f.Running != 2 {
+		t.Errorf("without the queue the fullest rank is %+v", f)
+	}
+	if f := fullest("prompt-tokens"); f != (decider.FullestRank{}) {
+		t.Errorf("without prompt tokens the fullest rank is %+v", f)
+	}
+}

@@ -17,8 +17,14 @@ type hideable struct {
 func hideables() []hideable {
 	noHistogram := decider.Histogram{Count: decider.Unknown(), Sum: decider.Unknown()}
 	return []hideable{
-		{"running", "requests that run", func(p *decider.Pod) { p.Running = decider.Unknown() }},
-		{"queue", "requests that wait in the engine", func(p *decider.Pod) { p.Waiting = decider.Unknown() }},
+		{"running", "requests that run", func(p *decider.Pod) {
+			p.Running = decider.Unknown()
+			p.Totals.Fullest = withoutRunning(p.Totals.Fullest)
+		}},
+		{"queue", "requests that wait in the engine", func(p *decider.Pod) {
+			p.Waiting = decider.Unknown()
+			p.Totals.Fullest = withoutWaiting(p.Totals.Fullest)
+		}},
 		{"kv", "usage of the KV cache", func(p *decider.Pod) { p.KVCache = decider.Unknown() }},
 		{"kv-capacity", "size of the KV cache", func(p *decider.Pod) { p.Totals.KVCapacity = decider.Unknown() }},
 		{"steps", "steps of the scheduler", func(p *decider.Pod) { p.Totals.Steps = decider.Unknown() }},
@@ -26,6 +32,7 @@ func hideables() []hideable {
 		{"preemptions", "requests that were preempted", func(p *decider.Pod) { p.Totals.Preemptions = decider.Unknown() }},
 		{"prompt-tokens", "tokens of prompts", func(p *decider.Pod) {
 			p.PromptTokens, p.Totals.PromptTokens = decider.Unknown(), decider.Unknown()
+			p.Totals.Fullest = decider.FullestRank{}
 		}},
 		{"cached-tokens", "tokens that the prefix cache had", func(p *decider.Pod) { p.Totals.CachedTokens = decider.Unknown() }},
 		{"generation-tokens", "tokens of answers", func(p *decider.Pod) {
@@ -42,6 +49,22 @@ func hideables() []hideable {
 			p.PromptTokens, p.GenerationTokens, p.Totals = decider.Unknown(), decider.Unknown(), decider.Totals{}
 		}},
 	}
+}
+
+// withoutRunning is a rank whose running requests are not reported; no rank stays none.
+func withoutRunning(f decider.FullestRank) decider.FullestRank {
+	if f != (decider.FullestRank{}) {
+		f.Running = decider.Unknown()
+	}
+	return f
+}
+
+// withoutWaiting is the same without those that wait.
+func withoutWaiting(f decider.FullestRank) decider.FullestRank {
+	if f != (decider.FullestRank{}) {
+		f.Waiting = decider.Unknown()
+	}
+	return f
 }
 
 // HideableNames are what Config.Hide can name.
