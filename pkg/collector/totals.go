@@ -38,14 +38,14 @@ func totals(st *engine.Stat, last decider.Totals, b *bounds) decider.Totals {
 	}
 }
 
-// fullest is the rank of a page that is given the most, the zero value where it is not known.
+// fullest is the rank of a page that computed the most prompt tokens, the zero value where it is not known.
 func fullest(st *engine.Stat) decider.FullestRank {
 	f := st.Fullest
 	if !(f.PromptTokens > 0 && f.PromptTokens <= st.PromptTokens && st.PromptTokens <= maxTokens) {
 		return decider.FullestRank{}
 	}
 	return decider.FullestRank{
-		Share:   decider.Reading(f.PromptTokens / st.PromptTokens),
+		ID: float64(f.ID), PromptTokens: decider.Reading(f.PromptTokens),
 		Running: total(f.Running, maxEngineRequests), Waiting: total(f.Waiting, maxEngineRequests),
 	}
 }

@@ -80,3 +80,33 @@ func TestCollector_counts_arrivals(t *testing.T) {
 		}
 	})
 }
+
+// The fullest rank of a page is believed where its prompt tokens are a part of the pod's.
+func TestTotals_fullestRank(t *testing.T) {
+	nan := math.NaN()
+	for name, c := range map[string]struct {
+		of   float64 // the pod's prompt tokens
+		rank engine.FullestRank
+		want bool
+	}{
+		"three of four":        {400, engine.FullestRank{ID: 7, PromptTokens: 300, Running: 5, Waiting: 2}, true},
+		"unknown what runs":    {400, engine.FullestRank{ID: 7, PromptTokens: 300, Running: nan, Waiting: -2}, true},
+		"more than the pod":    {200, engine.FullestRank{PromptTokens: 300}, false},
+		"the pod is unknown":   {nan, engine.FullestRank{PromptTokens: 300}, false},
+		"the rank is unknown":  {400, engine.FullestRank{PromptTokens: nan}, false},
+		"no rank":              {400, engine.FullestRank{}, false},
+		"an absurd pod":        {1e30, engine.FullestRank{PromptTokens: 300}, false},
+		"endless prompts":      {math.Inf(1), engine.FullestRank{PromptTokens: math.Inf(1)}, false},
+		"an absurd count runs": {400, engine.FullestRank{PromptTokens: 300, Running: 1e30}, true},
+	} {
+		stat := engine.NewStat("vllm")
+		stat.PromptTokens, stat.Fullest = c.of, c.rank
+		got := totals(&stat, decider.Totals{}, &bounds{}).Fullest
+		if got.PromptTokens.Known() != true || (got.PromptTokens > 0) != c.want {
+			t.Errorf("%s: %+v, want a rank: %v", name, got, c.want)
+		}
+		if c.want && (got.ID != float64(c.rank.ID) || got.Running.Known() != (c.rank.Running == 5) || got.Waiting.Known() != (c.rank.Waiting >= 0)) {
+			t.Errorf("%s: %+v of %+v", name, got, c.rank)
+		}
+	}
+}

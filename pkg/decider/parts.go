@@ -51,7 +51,7 @@ func Parts() []Part {
 		{"unavoidable_misses", "ratio", "share of misses that no number of replicas would help", true, func(p SLOParts) Reading { return p.Floor }},
 		{"unloaded_ttft", "seconds", "time to the first token of the mean request on an engine without load; 0 until it is learned", true, func(p SLOParts) Reading { return p.FloorTTFT }},
 		{"unloaded_itl", "seconds", "the same of the mean time per further token", true, func(p SLOParts) Reading { return p.FloorITL }},
-		{"rank_skew", "", "how many times the requests of a pod's mean data-parallel rank the fullest one is given", true, func(p SLOParts) Reading { return p.RankSkew }},
+		{"rank_skew", "", "prompt tokens that a pod's fullest data-parallel rank is given, divided by those of its mean rank", true, func(p SLOParts) Reading { return p.RankSkew }},
 		{"engine_requests_per_http_request", "", "unknown at first, and 1 is then assumed", true, func(p SLOParts) Reading { return p.RequestRatio }},
 	}
 }

@@ -9,6 +9,9 @@ import (
 // sloSentences explain what the metric slo needs. Every number may be unknown.
 func sloSentences(p slo.Parts, o Objective) []string {
 	sentences := []string{demandSentence(p)}
+	if s := skewSentence(p); s != "" {
+		sentences = append(sentences, s)
+	}
 	if s := ratioSentence(p); s != "" {
 		sentences = append(sentences, s)
 	}
@@ -39,20 +42,22 @@ func demandSentence(p slo.Parts) string {
 	}
 	s += "; one replica sustains " + number(float64(p.CapacityRPS)) + " requests/s within the objective"
 	if p.Limit != "" {
-		s += " (limited by " + limitText(p.Limit) + skewText(p.RankSkew) + ")"
+		s += " (limited by " + limitText(p.Limit) + ")"
 	}
 	return s + "."
 }
 
-// mentionedSkew is how many times the mean rank's requests the fullest rank is given where the sentence mentions it.
+// mentionedSkew is how many times the mean rank's requests the fullest rank is given from where a sentence says so.
 const mentionedSkew = 1.1
 
-// skewText says that a pod's fullest data-parallel rank limits the pod; empty where its ranks are equally loaded.
-func skewText(skew slo.Reading) string {
-	if !(skew >= mentionedSkew) {
+// skewSentence says that a pod's fullest data-parallel rank is full before the others; empty where its ranks are
+// equally loaded.
+func skewSentence(p slo.Parts) string {
+	if !(p.RankSkew >= mentionedSkew) || p.Limit == noEngineMetrics {
 		return ""
 	}
-	return " of a pod's fullest data-parallel rank, which gets " + number(float64(skew)) + " times the requests of the mean rank"
+	return "The fullest data-parallel rank of a pod is given " + number(float64(p.RankSkew)) +
+		" times the prompt tokens of the mean rank, and is full before the others."
 }
 
 // ratioSentence says in which unit the demand is, where engine requests are not HTTP

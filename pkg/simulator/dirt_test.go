@@ -274,7 +274,7 @@ func TestHideables_fullestRank(t *testing.T) {
 		submit(t, f, 0, 5, 4000)
 		return observe(t, f, 5*time.Second).Pods[0].Totals.Fullest
 	}
-	if f := fullest(); f.Share != 1 || f.Running != 2 || f.Waiting != 3 {
+	if f := fullest(); f.PromptTokens != 2*100 || f.Running != 2 || f.Waiting != 3 {
 		t.Fatalf("the fullest rank is %+v, want two that run and three that wait", f)
 	}
 	if f := fullest("running"); f.Running.Known() || f.Waiting != 3 {

@@ -119,7 +119,7 @@ func fullest(c *engine.Counters) decider.FullestRank {
 		return decider.FullestRank{}
 	}
 	return decider.FullestRank{
-		Share:   decider.Reading(float64(c.Fullest.PromptTokens) / float64(c.PromptTokens)),
+		ID: float64(c.Fullest.Number), PromptTokens: decider.Reading(c.Fullest.PromptTokens),
 		Running: decider.Reading(c.Fullest.Running), Waiting: decider.Reading(c.Fullest.Waiting),
 	}
 }

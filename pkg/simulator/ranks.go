@@ -125,10 +125,10 @@ func (r *ranks) Counters(at time.Duration) engine.Counters {
 	c := r.first.Counters(at)
 	squares := c.KVUsage * c.KVUsage
 	c.Fullest = engine.FullestRank{Running: c.Running, Waiting: c.Waiting, PromptTokens: c.PromptTokens}
-	for _, e := range r.more {
+	for i, e := range r.more {
 		m := e.Counters(at)
 		if m.PromptTokens > c.Fullest.PromptTokens {
-			c.Fullest = engine.FullestRank{Running: m.Running, Waiting: m.Waiting, PromptTokens: m.PromptTokens}
+			c.Fullest = engine.FullestRank{Number: i + 1, Running: m.Running, Waiting: m.Waiting, PromptTokens: m.PromptTokens}
 		}
 		squares += m.KVUsage * m.KVUsage
 		c.Add(m)

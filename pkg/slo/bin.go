@@ -28,8 +28,8 @@ type bin struct {
 
 	// ranks is the data-parallel ranks of a pod, at least 1.
 	ranks int
-	// fullRanks is the ranks that a pod's capacity is worth: all, or fewer where one is full before the others.
-	fullRanks float64
+	// effectiveRanks is the ranks that a pod's capacity is worth.
+	effectiveRanks float64
 	// requestRatio is the engine requests per HTTP request, NaN when not known.
 	requestRatio float64
 	// others is set while some HTTP requests are known to reach no engine.

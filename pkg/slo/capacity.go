@@ -12,8 +12,9 @@ type capacity struct {
 	// limit names what limits the rate: compute, ITL, KV or sequences, or
 	// "queue" when a queue showed that the rate is less.
 	limit string
-	// ranks is how many engines share the rate, at least 1; work, base and prompt are those of one.
-	ranks float64
+	// ranks is how many engines share the rate, at least 1, and allRanks how many the replica has; they differ
+	// where the fullest is given more than the others. work, base and prompt are those of one.
+	ranks, allRanks float64
 }
 
 // limits is what was learned of a replica besides its step time.
@@ -63,7 +64,7 @@ type replica struct {
 // without prompts. The counters do not say which engine it is. The higher rate counts,
 // up to maxHidden times the other, and the miss curve finds the load if that is too much.
 func (m replica) capacity(r request, l limits) capacity {
-	c := capacity{ranks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
+	c := capacity{ranks: 1, allRanks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
 	tokens := r.Output * m.step.token(r.context())
 	c.work = max(c.prompt+tokens, minWork)
 	c.rate, c.limit = m.limited(r, c, l, c.work)
@@ -98,9 +99,9 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// times is the capacity of a replica with that many ranks like this one.
-func (c capacity) times(ranks float64) capacity {
-	c.ranks *= ranks
+// times is the capacity of a replica with all these ranks, of which so many share the rate.
+func (c capacity) times(ranks float64, all int) capacity {
+	c.ranks, c.allRanks = c.ranks*ranks, c.allRanks*float64(all)
 	c.rate *= ranks
 	return c
 }
@@ -108,8 +109,17 @@ func (c capacity) times(ranks float64) capacity {
 // running is the mean requests in one replica at a rate: the concurrency to
 // which Knative's own autoscaler would have to be set for the same load.
 func (c capacity) running(rate float64) float64 {
-	rho := min(rate/c.ranks*c.work, maxComputeLoad)
+	fullest, others := rate/c.ranks, c.allRanks-1
+	all := c.runningInRank(fullest)
+	if others > 0 {
+		all += others * c.runningInRank((rate-fullest)/others)
+	}
+	return max(all, minConcurrencyTarget)
+}
+
+// runningInRank is the mean requests in one rank at its rate.
+func (c capacity) runningInRank(rate float64) float64 {
+	rho := min(rate*c.work, maxComputeLoad)
 	// A request is there for a step per token, and for its prompt's share of them.
-	seconds := (c.output*c.base + c.work) / (1 - rho)
-	return max(rate*seconds, minConcurrencyTarget)
+	return rate * (c.output*c.base + c.work) / (1 - rho)
 }

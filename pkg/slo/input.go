@@ -60,15 +60,17 @@ type Totals struct {
 	// Ranks is the data-parallel ranks whose sums these are: engines of their own, with a
 	// queue and a KV cache each; 0 is one.
 	Ranks int `json:",omitzero"`
-	// Fullest is the rank that was given the most; the zero value where there is one rank, or where the
-	// engine does not report its ranks apart.
+	// Fullest is the rank that computed the most prompt tokens since the engine began; the zero value where
+	// there is one rank, or where the engine does not report its ranks apart.
 	Fullest FullestRank `json:",omitzero"`
 }
 
-// FullestRank is the data-parallel rank of a pod that computed the most prompt tokens since the engine began.
+// FullestRank is one data-parallel rank of a pod.
 type FullestRank struct {
-	// Share is the share of the pod's prompt tokens that the rank computed, from 1/Ranks to 1.
-	Share Reading
+	// ID tells the rank from the pod's others, 0 to 2^32.
+	ID float64
+	// PromptTokens is the counter of the rank.
+	PromptTokens Reading
 	// Running and Waiting are the requests that the rank runs, and those in its queue.
 	Running, Waiting Reading
 }

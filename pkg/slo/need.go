@@ -32,8 +32,8 @@ type Parts struct {
 	// RequestRatio is the engine requests per HTTP request; NaN when not known, and 1 is then
 	// assumed. Demand and CapacityRPS are engine requests.
 	RequestRatio Reading `json:"requestRatio"`
-	// RankSkew is how many times the requests of a pod's mean data-parallel rank the fullest one is given; 1
-	// where they are equally loaded, or a pod is one engine.
+	// RankSkew is the prompt tokens that a pod's fullest data-parallel rank is given, divided by those of its
+	// mean rank; 1 where the ranks are equally loaded, or a pod is one engine.
 	RankSkew Reading `json:"rankSkew"`
 	// Backlog is the requests that wait and that more replicas can take.
 	Backlog Reading `json:"backlog"`

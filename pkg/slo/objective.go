@@ -76,13 +76,13 @@ func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	}
 }
 
-// rankConcurrency is the requests that each rank of a pod runs at once: what
-// queue-proxies let in is shared, what engines take each has.
-func (o Objective) rankConcurrency(ranks int) int {
+// rankConcurrency is the requests that the fullest rank of a pod runs at once: what
+// queue-proxies let in the ranks share, as they share the requests; what engines take each has.
+func (o Objective) rankConcurrency(effectiveRanks float64) int {
 	if o.MaxNumSeqs >= defaultConcurrency {
 		return o.MaxNumSeqs
 	}
-	return (o.MaxNumSeqs + ranks - 1) / ranks
+	return int(math.Ceil(float64(o.MaxNumSeqs) / effectiveRanks))
 }
 
 // WithDefaults fills in what was left at zero.

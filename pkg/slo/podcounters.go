@@ -20,30 +20,31 @@ type podCounters struct {
 	// phased is the requests whose queue time was counted, phasedLate those of them that it made late.
 	phased, phasedLate float64
 	waiting, running   float64 // requests, not counters
-	// fullestWaiting and fullestRunning are those of the fullest rank, unknownCount where it is not known.
-	fullestWaiting, fullestRunning float64
-	at                             float64 // when the pod was read, in Unix seconds
+	at                 float64 // when the pod was read, in Unix seconds
 	// uncounted is the number of requests that should have been counted since a counter moved last.
 	uncounted float64
+	// rank is the fullest of several ranks.
+	rank rankCounters
 }
 
 // firstCounter and endCounter are the part of fields that only grows.
 const firstCounter, endCounter = 2, 20
 
 // fields are all of them, in the order in which they are stored.
-func (c *podCounters) fields() [26]*float64 {
+func (c *podCounters) fields() [31]*float64 {
 	return [...]*float64{
 		&c.pod, &c.startupSeen, &c.steps, &c.prompt, &c.cached, &c.generated, &c.finished, &c.preempted,
 		&c.firsts, &c.firstTokensBelowLower, &c.firstTokensBelowUpper, &c.gaps, &c.gapSum, &c.ended, &c.endedSum, &c.firstSum,
 		&c.gapsBelowLower, &c.gapsBelowUpper,
 		&c.phased, &c.phasedLate,
-		&c.waiting, &c.running, &c.at, &c.uncounted, &c.fullestWaiting, &c.fullestRunning,
+		&c.waiting, &c.running, &c.at, &c.uncounted,
+		&c.rank.id, &c.rank.tokens, &c.rank.running, &c.rank.waiting, &c.rank.given, &c.rank.all, &c.rank.requests,
 	}
 }
 
 // MarshalJSON writes a list of the fields.
 func (c podCounters) MarshalJSON() ([]byte, error) {
-	var list [26]float64
+	var list [31]float64
 	for i, f := range c.fields() {
 		list[i] = *f
 	}
@@ -90,7 +91,7 @@ func countersOf(p Pod, ttft, itl float64, ph *phases) podCounters {
 		firstSum: total(t.TTFT.Sum), gapsBelowLower: gapsLower, gapsBelowUpper: gapsUpper,
 		phased: phased, phasedLate: phasedLate,
 		waiting: total(p.Waiting), running: total(p.Running),
-		fullestWaiting: total(t.Fullest.Waiting), fullestRunning: total(t.Fullest.Running),
+		rank: t.Fullest.rankCounters(),
 	}
 }
 
@@ -168,9 +169,12 @@ func (c podCounters) uncountedSince(before podCounters, secondsPerCount float64)
 // frozen reports whether the counters stand still for longer than an engine that works can explain.
 func (c podCounters) frozen() bool { return c.uncounted >= minUncounted }
 
-// steadyWithQueue reports whether a pod ran as many requests as before, and let others
-// wait both times, with kv percent of its KV cache in use.
+// steadyWithQueue reports whether a pod, or the fullest of its ranks, ran as many requests as before, and let
+// others wait both times, with kv percent of the KV cache in use.
 func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
+	if d, b := c.rank, before.rank; d.same(b) && d.running >= 0 && b.running >= 0 {
+		c.running, before.running, c.waiting, before.waiting = d.running, b.running, d.waiting, b.waiting
+	}
 	room := min(roomyKV, fullKV*c.running/(c.running+1))
 	return c.running >= 1 && c.running == before.running && c.waiting >= 1 && before.waiting >= 1 && float64(kv) < room
 }
@@ -237,6 +241,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		}
 		if seen {
 			now.uncounted = now.uncountedSince(before, secondsPerCount(p.Totals, b.ttft))
+			now.rank = now.rank.since(before.rank, now.prompt-before.prompt, max(now.firsts, now.finished)-max(before.firsts, before.finished))
 		}
 		read = append(read, now)
 		d, ok := now.gain(before)
@@ -250,7 +255,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
 			d.seconds = d.interval
 			d = d.believed().perRank(p.ranks())
-			b.samples = append(b.samples, d.withFullest(p, before, now))
+			b.samples = append(b.samples, d.withFullest(before.rank, now.rank))
 		}
 	}
 	for _, c := range read {

@@ -43,6 +43,9 @@ type sample struct {
 	ranks float64
 	// fullest is what the fullest rank has of the pod's requests, the zero value where the ranks are equally loaded.
 	fullest fullest
+	// skew is how many times the requests of the mean rank the fullest one is given, and skewWeight the requests that
+	// show it, 0 where that is not known.
+	skew, skewWeight float64
 }
 
 // lateFirstTokens is the share of requests whose first token came after the bound.
@@ -234,8 +237,8 @@ func (d sample) queueLasted(seconds float64) bool {
 }
 
 // elapsed is the time in which a sample was gained: that between the readings, or
-// where an engine was busy all of that time, that of its steps. Ranks that are unequally loaded
-// make steps of different times, and as many of each as nobody reports.
+// where an engine was busy all of that time, that of its steps. Unequal ranks make steps of different
+// lengths, and the page does not report how many each made.
 func (d sample) elapsed(readings float64) float64 {
 	if d.fullest.share > 0 || !(d.outputs > 0 && d.steps > 0 && d.gapSum > alwaysBusy*readings) {
 		return readings

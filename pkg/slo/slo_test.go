@@ -105,7 +105,7 @@ func TestCurve_followsWhatWasMissed(t *testing.T) {
 // judged is what a curve makes of a bin on one engine that sustains 5 requests/s.
 func (t *missCurve) judged(b bin) {
 	b.objective = b.objective.WithDefaults()
-	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100, ranks: 1}
+	b.capacity = capacity{rate: 5, work: 0.1, base: 0.01, output: 100, ranks: 1, allRanks: 1}
 	b.promised = 5
 	b.followed = []float64{0}
 	for i := range b.samples {
@@ -598,7 +598,7 @@ func TestRanks(t *testing.T) {
 	}
 	m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: .1}
 	c := m.capacity(newLengths().request, limits{Concurrency: 256})
-	if four := c.times(4); four.rate != 4*c.rate || math.Abs(four.running(4)-4*c.running(1)) > 1e-9 {
+	if four := c.times(4, 4); four.rate != 4*c.rate || math.Abs(four.running(4)-4*c.running(1)) > 1e-9 {
 		t.Errorf("%+v of %+v", four, c)
 	}
 	pods := []Pod{{Totals: &Totals{Known: true, KVCapacity: 4000, Ranks: 4}}, {Totals: &Totals{}}}

@@ -122,13 +122,14 @@ func (s *State) continued(now time.Time) State {
 // users and stay, as does the attainment. k is what the limits of that engine divided its rate by.
 func (s *State) forgetEngine(k float64) {
 	s.StepTime, s.KVBackoff, s.Concurrency, s.Queue = regression{}, kvBackoff{1}, concurrencyLimit{}, queueEvidence{}
+	s.Skew = rankSkew{}
 	s.Misses.forgetEngine(k)
 }
 
 // dividedBy is by what the limits that were learned divide the rate that the model of a step promises.
 func (s *State) dividedBy(o Objective) float64 {
 	factor, _ := s.StepTime.estimate()
-	assumed, r := o.rankConcurrency(max(s.Ranks, 1)), s.Lengths.estimate()
+	assumed, r := o.rankConcurrency(s.effectiveRanks()), s.Lengths.estimate()
 	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate()}
 	l := limits{s.Concurrency.estimate(assumed), s.Queue.estimate()}
 	return m.capacity(r, limits{Concurrency: assumed}).rate / m.capacity(r, l).rate

@@ -7,7 +7,11 @@ import "math"
 
 // startOverOnAnotherEngine begins another engine with what is believed of any.
 func (s *State) startOverOnAnotherEngine(in Input, b *bin) {
-	s.Ranks = ranksOf(in, s.Ranks)
+	ranks := ranksOf(in, s.Ranks)
+	if ranks != s.Ranks {
+		s.Skew = rankSkew{}
+	}
+	s.Ranks = ranks
 	b.ranks = max(s.Ranks, 1)
 	if before := *s; !s.sameEngine(in) {
 		s.forgetEngine(before.dividedBy(b.objective))
@@ -21,7 +25,7 @@ func (s *State) readPods(in Input, b *bin) {
 	s.Outputs.observe(b)
 	b.complete(s.Outputs.estimate(), s.Lengths.estimate())
 	s.Skew.observe(b)
-	b.fullRanks = max(float64(b.ranks)/s.Skew.estimate(), 1)
+	b.effectiveRanks = s.effectiveRanks()
 }
 
 // countRequests turns HTTP requests into the engines', and learns their lengths. The bound on
@@ -53,7 +57,7 @@ func (s *State) timeSteps(b *bin) {
 // steps promise.
 func (s *State) limitConcurrency(b *bin) {
 	s.Concurrency.observe(b)
-	b.limits.Concurrency = s.Concurrency.estimate(b.objective.rankConcurrency(b.ranks))
+	b.limits.Concurrency = s.Concurrency.estimate(b.objective.rankConcurrency(b.effectiveRanks))
 	s.Queue.observe(b)
 	if b.learns() {
 		b.limits.QueueShare = s.Queue.estimate()
@@ -76,9 +80,9 @@ func (s *State) countStartups(b *bin) {
 // weighMisses computes what a replica sustains, and learns which share of the requests missed at
 // which load.
 func (s *State) weighMisses(b *bin) {
-	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.ranks)}
-	b.capacity = b.replica.capacity(b.request, b.limits).times(b.fullRanks)
-	b.promised = b.replica.capacity(b.request, unlearned).times(b.fullRanks).rate
+	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.effectiveRanks)}
+	b.capacity = b.replica.capacity(b.request, b.limits).times(b.effectiveRanks, b.ranks)
+	b.promised = b.replica.capacity(b.request, unlearned).times(b.effectiveRanks, b.ranks).rate
 	b.attainment = s.Misses.attainment()
 	if s.StepTime.Samples >= 1 {
 		b.unloaded = b.capacity.unloaded()

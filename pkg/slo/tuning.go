@@ -181,14 +181,17 @@ const (
 	// maxRanks is the most believable ranks of a pod. Not tuned.
 	maxRanks = 1024
 	// equalRanks is how many times the requests of the mean rank the fullest one may be given while the ranks
-	// count as equally loaded.
+	// of a sample count as equally loaded. Origin: not measured.
 	equalRanks = 1.1
-	// requestVariance is the mean square of a request's tokens in units of their mean's square.
-	requestVariance = 3.0
-	// fewRunning is the requests per rank whose number says little of how long requests take.
+	// tokenMoment is the mean square of the tokens of a request, in units of the square of their mean.
+	// Origin: about 3 in the published traces.
+	tokenMoment = 3.0
+	// fewRunning is the requests of a rank below which its share of the pod's requests says nothing of a full
+	// rank. Origin: not measured.
 	fewRunning = 4.0
-	// skewWeight is the weight of the last bin in what is learned of unequal ranks.
-	skewWeight = 0.1
+	// shareFade is what a bin leaves of the tokens that ranks were given before: half in six minutes.
+	// Origin: not measured.
+	shareFade = 0.98
 	// alwaysBusy is the mean requests running from which an engine has no idle moment, and maxDrift how
 	// many times the time between two readings may be that between the two pages: pages are read at
 	// their own times, and some readings fail. Origin: not measured. Half and twice: alwaysBusy matters

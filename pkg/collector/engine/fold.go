@@ -19,8 +19,8 @@ type total struct {
 	n        int
 	// value is the sum or the largest, squares the sum of squares.
 	value, squares float64
-	// ranks holds one value per data-parallel rank where ranks are folded or counted; rankIndex has
-	// the identities of all ranks that labels name, with their places in ranks.
+	// ranks holds one value per data-parallel rank that labels name, rankIndex their places by identity; both are
+	// empty where the row is not wanted by rank.
 	ranks     []float64
 	rankIndex map[uint64]int
 	hist      histogram
@@ -70,7 +70,7 @@ func (t *total) add(f engines.Fold, rank uint64, v float64) error {
 
 func sum(a, b float64) float64 { return a + b }
 
-// addRank folds one series of a rank into what its other series had.
+// addRank folds one series into the value of its rank.
 func (t *total) addRank(rank uint64, v float64, fold func(a, b float64) float64) error {
 	i, err := t.rankPlace(rank)
 	switch {

@@ -9,6 +9,8 @@ import (
 // FullestRank is the data-parallel rank that computed the most prompt tokens since the engine began. It is the zero
 // value where there is one rank, or where the page does not report the ranks apart.
 type FullestRank struct {
+	// ID tells the rank from the page's others: a hash of its labels, the same as long as the process lives.
+	ID uint32
 	// PromptTokens is those tokens, above 0.
 	PromptTokens float64
 	// Running and Waiting are requests of this moment, NaN where they are not reported for this rank.
@@ -23,7 +25,7 @@ func byRank(f engines.Field) bool {
 // compare orders ranks by what they are given, and where that is equal by what they do.
 func (f FullestRank) compare(g FullestRank) int {
 	return cmp.Or(cmp.Compare(f.PromptTokens, g.PromptTokens), cmp.Compare(f.Running, g.Running),
-		cmp.Compare(f.Waiting, g.Waiting))
+		cmp.Compare(f.Waiting, g.Waiting), cmp.Compare(f.ID, g.ID))
 }
 
 // fullest is that rank of a page with so many ranks. rows has the row, counted from 1, that each field's number is
@@ -36,7 +38,10 @@ func (p *Parser) fullest(ranks int, rows *[engines.Fields]int) FullestRank {
 	}
 	most := FullestRank{}
 	for id, i := range prompts.rankIndex {
-		f := FullestRank{prompts.ranks[i], p.totalOf(rows[engines.Running]).of(id), p.waitingOf(id, rows)}
+		f := FullestRank{
+			ID: uint32(id >> 32), PromptTokens: prompts.ranks[i],
+			Running: p.totalOf(rows[engines.Running]).of(id), Waiting: p.waitingOf(id, rows),
+		}
 		if !(f.PromptTokens >= 0) {
 			return FullestRank{}
 		}

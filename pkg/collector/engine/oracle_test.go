@@ -183,7 +183,7 @@ func oracleByRank(ranks map[engines.Field]map[string]float64, c *compiled, r eng
 func oracleFullest(n int, ranks map[engines.Field]map[string]float64) FullestRank {
 	all := []FullestRank{}
 	for id, tokens := range ranks[engines.PromptTokens] {
-		f := FullestRank{tokens, nan, nan}
+		f := FullestRank{PromptTokens: tokens, Running: nan, Waiting: nan}
 		if v, ok := ranks[engines.Running][id]; ok {
 			f.Running = v
 		}

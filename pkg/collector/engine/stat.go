@@ -21,7 +21,7 @@ type Stat struct {
 	// Ranks is the data-parallel ranks that report requests, each an engine of its own, where
 	// there are several; otherwise 0.
 	Ranks int
-	// Fullest is the rank that is given the most.
+	// Fullest is the rank that computed the most prompt tokens.
 	Fullest FullestRank
 	// KVUsage is the used share of the KV cache, 0..1 (what the requests in it meet, see engines.Weighted).
 	KVUsage float64

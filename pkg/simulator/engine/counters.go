@@ -35,8 +35,9 @@ type Counters struct {
 
 // FullestRank is the engine of a pod that computed the most prompt tokens.
 type FullestRank struct {
-	Running, Waiting int
-	PromptTokens     int64
+	// Number is its place among the engines, from 0.
+	Number, Running, Waiting int
+	PromptTokens             int64
 }
 
 // Counters returns the counters at a time that is not before the last
