@@ -56,6 +56,13 @@ func TestSLOSentences(t *testing.T) {
 		}, "Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
 			"To be ready for growth, 3.6 replicas are needed. 99.4 % of recent requests met TTFT <= 2s + 1ms per prompt token and ITL <= 100ms (goal 99 %). " +
 			"1 request waits. No node is found for 2 replicas."},
+		{"unequal ranks", func(p *SLOParts, _ *Objective) { p.RankSkew, p.Need = 1.5, 2.8 },
+			"Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
+				"The fullest data-parallel rank of a pod is given 1.5 times the prompt tokens of the mean rank, and is full before the others. " +
+				"99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},
+		{"nearly equal ranks", func(p *SLOParts, _ *Objective) { p.RankSkew, p.Need = 1.09, 2.8 },
+			"Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
+				"99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},
 		{"sixteen prompts in an HTTP request", func(p *SLOParts, _ *Objective) { p.RequestRatio, p.Need = 16, 2.8 },
 			"Demand is 6.0 requests/s; one replica sustains 2.14 requests/s within the objective (limited by concurrent requests). " +
 				"Demand is in engine requests, 16 for each HTTP request. 99.4 % of recent requests met TTFT <= 2s and ITL <= 100ms (goal 99 %). Nothing waits."},

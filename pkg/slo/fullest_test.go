@@ -14,8 +14,8 @@ func TestRankCounters_share(t *testing.T) {
 		requests float64
 		want     float64
 	}{
-		"three quarters of many requests": {75, 2, 1e6, .7491},
-		"three quarters of 100":           {75, 2, 100, .6617},
+		"three quarters of many requests": {75, 2, 1e6, .7493},
+		"three quarters of 100":           {75, 2, 100, .6779},
 		"three of the first four":         {75, 2, 4, .5},
 		"the largest of many by chance":   {13, 16, 100, 1. / 16},
 		"all of one rank":                 {100, 4, 50, 1},
