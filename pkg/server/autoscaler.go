@@ -11,6 +11,7 @@ import (
 	painformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler"
 
 	"github.com/knative-inference/autoscaler-adapter/pkg/collector"
+	"github.com/knative-inference/autoscaler-adapter/pkg/election"
 	"github.com/knative-inference/autoscaler-adapter/pkg/handover"
 	"github.com/knative-inference/autoscaler-adapter/pkg/inferencepool"
 	"github.com/knative-inference/autoscaler-adapter/pkg/metricsapi"
@@ -47,11 +48,8 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	warm := rollup.NewWarmUp(served, b.log)
 	api, err := metricsapi.New(metricsapi.Options{
 		RESTConfig: b.cfg, Registerer: b.reg, Namespace: b.Namespace, Name: component, Port: b.MetricsAPIPort, Log: b.log,
-		Limit:     limitConnections,
-		Alive:     b.alive,
-		Recording: serveRecording(b.Record, rec),
-		Register:  func() bool { return b.own.get().RegisterMetricsAPI },
-		View:      served,
+		Limit: limitConnections, Alive: b.alive, Recording: serveRecording(b.Record, rec), View: served,
+		Register: func() bool { return b.own.get().RegisterMetricsAPI },
 	})
 	if err != nil {
 		return part{}, fmt.Errorf("building the metrics API: %w", err)
@@ -59,13 +57,13 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 	seen := newViews(kubeclient.Get(ctx).CoordinationV1().Leases(b.Namespace), readable(col), ctrl.LeadsAny, b.log)
 	keeper := &terminating.Keeper{Log: b.log}
 	ready := func() bool { return api.Ready() && warm.Ready(time.Now()) }
-	election, err := newElection(b, ctrl)
+	elected, err := newElection(b, ctrl)
 	if err != nil {
 		return part{}, err
 	}
-	if election != nil {
+	if elected != nil {
 		save := states.saveBucket(ctrl.Scaler, ctrl.Leads)
-		seen.balancer = newBalancer(balancer{elector: election, ready: ready, save: save, log: b.log}, b.LeaseDuration, b.reg)
+		seen.balancer = newBalancer(balancer{elector: elected, ready: ready, save: save, log: b.log}, b.LeaseDuration, b.reg)
 	}
 	alive := loopsAlive(col.Ticked, ctrl.Scaler)
 	return part{ready: ready, onOwn: ctrl.Resync, alive: alive, run: func(ctx context.Context) error {
@@ -75,14 +73,7 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			func(ctx context.Context) error { tokens.Run(ctx); return nil },
 			func(ctx context.Context) error { return seen.run(ctx) },
 			func(ctx context.Context) error { return states.run(ctx, ctrl.Scaler, ctrl.Leads) },
-			func(ctx context.Context) error {
-				leading, stop := states.untilSaved(ctx, ctrl.Scaler, ctrl.Leads)
-				defer stop()
-				return runAll(leading,
-					func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
-					func(ctx context.Context) error { return runElection(ctx, election) },
-				)
-			},
+			func(ctx context.Context) error { return lead(ctx, states, ctrl, elected) },
 			func(ctx context.Context) error { pools.Run(ctx); return nil },
 			func(ctx context.Context) error { return followPoolChanges(ctx, b.reader, ctrl.Resync) },
 			newActivatorPods(kubeclient.Get(ctx), b.KnativeNamespace, col.SetActivators).run,
@@ -91,6 +82,16 @@ func newAutoscaler(b *base, rec *recording.Writer) (part, error) {
 			api.Run,
 		)
 	}}, nil
+}
+
+// lead runs the controller and e, and stores the states before this replica stops leading.
+func lead(ctx context.Context, states *checkpoints, ctrl *podautoscaler.Controller, e *election.Elector) error {
+	leading, stop := states.untilSaved(ctx, ctrl.Scaler, ctrl.Leads)
+	defer stop()
+	return runAll(leading,
+		func(ctx context.Context) error { return controller.StartAll(ctx, ctrl.Impl) },
+		func(ctx context.Context) error { return runElection(ctx, e) },
+	)
 }
 
 // readable is how many of the endpoints of pods this replica can read.

@@ -252,16 +252,20 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		default:
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
 			_, _, d.gapPosition = p.Totals.ITL.around(itl)
-			d.interval, d.steadyWithQueue = max(at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
-			d.seconds = d.interval
-			d = d.believed().perRank(p.ranks())
-			b.samples = append(b.samples, d.withFullest(before.rank, now.rank))
+			b.samples = append(b.samples, d.between(before, now, p))
 		}
 	}
 	for _, c := range read {
 		b.followed = append(b.followed, c.pod)
 	}
 	s.Pods, s.TTFT, s.ITL = read, b.ttft, itl
+}
+
+// between completes what a pod did between two readings.
+func (d sample) between(before, now podCounters, p Pod) sample {
+	d.interval, d.steadyWithQueue = max(now.at-before.at, minSeconds), now.steadyWithQueue(before, p.KVCache)
+	d.seconds = d.interval
+	return d.believed().perRank(p.ranks()).withFullest(before.rank, now.rank)
 }
 
 // bound is what first tokens are counted against, in seconds, with a mean prompt.

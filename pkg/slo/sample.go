@@ -48,6 +48,14 @@ type sample struct {
 	skew, skewWeight float64
 }
 
+// fullest is what the fullest of several ranks has of a pod.
+type fullest struct {
+	// share is the share of the pod's requests that the rank is given, running that of those that run.
+	share, running float64
+	// requests is how many the rank ran at the second reading.
+	requests float64
+}
+
 // lateFirstTokens is the share of requests whose first token came after the bound.
 // Within a bucket the share falls geometrically from edge to edge: most of what lies
 // above 1 s lies near 1 s. Without the histogram the queue says how many.

@@ -143,6 +143,11 @@ func (s *State) sameEngine(in Input) bool {
 	return !(before > 0 && math.Abs(s.KV/before-1) > sameKV)
 }
 
+// effectiveRanks is the ranks that a pod's capacity is worth: all, or fewer where one is full before the others.
+func (s *State) effectiveRanks() float64 {
+	return max(float64(max(s.Ranks, 1))/s.Skew.estimate(), 1)
+}
+
 // ranksOf is the most ranks of the Ready pods that report anything, or what was known before.
 func ranksOf(in Input, before int) int {
 	ranks := 0
