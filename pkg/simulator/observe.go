@@ -139,8 +139,8 @@ func (o *observed) totals(c *engine.Counters) decider.Totals {
 		return h
 	}
 	return decider.Totals{
-		Known: true, Ranks: o.ranks, Fullest: fullest(c), Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions),
-		Finished:     decider.Reading(c.Completed),
+		Known: true, Ranks: o.ranks, Fullest: fullest(c),
+		Steps: decider.Reading(c.Steps), Preemptions: decider.Reading(c.Preemptions), Finished: decider.Reading(c.Completed),
 		PromptTokens: decider.Reading(c.PromptTokens), CachedTokens: decider.Reading(c.CachedTokens),
 		GenerationTokens: decider.Reading(c.GenerationTokens), KVCapacity: o.capacity,
 		TTFT: histogram(o.ttft, &c.TTFTs, c.TTFT.Seconds()), ITL: histogram(o.itl, &c.TokenGaps, c.TokenGap.Seconds()),

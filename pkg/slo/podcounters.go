@@ -241,7 +241,8 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		}
 		if seen {
 			now.uncounted = now.uncountedSince(before, secondsPerCount(p.Totals, b.ttft))
-			now.rank = now.rank.since(before.rank, now.prompt-before.prompt, max(now.firsts, now.finished)-max(before.firsts, before.finished))
+			begun := max(now.firsts, now.finished) - max(before.firsts, before.finished)
+			now.rank = now.rank.since(before.rank, now.prompt-before.prompt, begun)
 		}
 		read = append(read, now)
 		d, ok := now.gain(before)

@@ -16,36 +16,53 @@ import (
 	"github.com/knative-inference/autoscaler-adapter/test/load"
 )
 
-// With four buckets a replica that dies loses its buckets to the other one. When the replica is back, the other one
-// gives it two of the four, one after the other, and the count of a revision under load never dips.
+// Four buckets are balanced between the two replicas after a rollout, and again after one of them was killed. The count
+// of a revision under load never dips.
 func TestBucketsAreBalanced(t *testing.T) {
 	onlyInFull(t)
 	const buckets = 4
 	setBuckets(t, buckets)
 	s := simulator(t, namespaceFor(t), "buckets",
-		annotations{"target": "2", "max-scale": "10", "target-utilization-percentage": "100"}, "--inter-token-latency=50ms", "--max-num-seqs=32").start()
+		annotations{"target": "2", "max-scale": "10", "target-utilization-percentage": "100"},
+		"--inter-token-latency=50ms", "--max-num-seqs=32").start()
 	clients := s.clients(load.Shape{Prompt: 4, Tokens: 20}, 6)
 	r := s.current()
 	r.waitReplicas(settle, "what six clients ask for", atLeast(3))
-	_, pod := holderOf(t, bucketLease(0, buckets))
-	h, killed := r.watchReplicas(), time.Now()
-	t.Logf("%s of %s; buckets by pod: %v", kill(t, pod), pod, bucketsByPod(t, buckets))
-	eventually(t, time.Minute, "the other replica leads all buckets", func() (bool, string) {
-		led := bucketsByPod(t, buckets)
-		return len(led) == 1 && led[pod] == 0, fmt.Sprint(led)
+	h, began := r.watchReplicas(), time.Now()
+	waitBalanced(t, buckets, "a rollout")
+	identity, pod := holderOf(t, bucketLease(0, buckets))
+	t.Logf("%s of %s", kill(t, pod), pod)
+	eventually(t, time.Minute, "the killed process leads no bucket", func() (bool, string) {
+		for i := range buckets {
+			if now, _ := holderOf(t, bucketLease(i, buckets)); now == identity {
+				return false, bucketLease(i, buckets)
+			}
+		}
+		return true, ""
 	})
-	t.Logf("one replica leads all after %v", time.Since(killed).Round(time.Second))
-	eventually(t, 6*time.Minute, "each replica leads two buckets", func() (bool, string) {
-		led := bucketsByPod(t, buckets)
-		return slices.Equal(slices.Collect(maps.Values(led)), []int{2, 2}), fmt.Sprint(led)
-	})
-	figure(t, fmt.Sprintf("%s: balanced %v after a replica was killed", t.Name(), time.Since(killed).Round(time.Second)))
+	waitBalanced(t, buckets, "the death of a replica")
 	clients.Set(12)
 	r.waitReplicas(settle, "what twelve clients ask for", atLeast(6))
-	if from, to, fell := h.fell(killed); fell {
+	if from, to, fell := h.fell(began); fell {
 		t.Errorf("the count dipped from %d to %d under steady load: %v", from.replicas, to.replicas, h)
 	}
 	clients.Stop()
+	waitBothReplicas(t)
+}
+
+// waitBalanced waits until each of two replicas leads half of the buckets, and logs each change on the way.
+func waitBalanced(t *testing.T, buckets int, after string) {
+	t.Helper()
+	began, last := time.Now(), ""
+	eventually(t, 6*time.Minute, "each replica leads half of the buckets", func() (bool, string) {
+		led := bucketsByPod(t, buckets)
+		if now := fmt.Sprint(led); now != last {
+			t.Logf("%v after %s: %s", time.Since(began).Round(time.Second), after, now)
+			last = now
+		}
+		return slices.Equal(slices.Collect(maps.Values(led)), []int{buckets / 2, buckets / 2}), last
+	})
+	figure(t, fmt.Sprintf("%s: balanced %v after %s", t.Name(), time.Since(began).Round(time.Second), after))
 }
 
 func bucketLease(i, buckets int) string {
