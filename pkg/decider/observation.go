@@ -14,7 +14,7 @@ type (
 	Totals = slo.Totals
 	// Histogram is a latency histogram since the engine began.
 	Histogram = slo.Histogram
-	// FullestRank is the data-parallel rank of a pod that computed the most prompt tokens.
+	// FullestRank is one data-parallel rank of a pod.
 	FullestRank = slo.FullestRank
 )
 

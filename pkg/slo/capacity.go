@@ -99,7 +99,7 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// times is the capacity of a replica with all these ranks, of which so many share the rate.
+// times is the capacity of a replica with all these ranks whose rate is worth a number of equal ones.
 func (c capacity) times(ranks float64, all int) capacity {
 	c.ranks, c.allRanks = c.ranks*ranks, c.allRanks*float64(all)
 	c.rate *= ranks

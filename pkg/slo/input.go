@@ -67,7 +67,7 @@ type Totals struct {
 
 // FullestRank is one data-parallel rank of a pod.
 type FullestRank struct {
-	// ID tells the rank from the pod's others, 0 to 2^32.
+	// ID is the identity of the rank in its pod, 0 to 2^32.
 	ID float64
 	// PromptTokens is the counter of the rank.
 	PromptTokens Reading

@@ -4,7 +4,7 @@ import "math"
 
 // rankCounters is what a pod's fullest data-parallel rank reported last, and what it was given lately.
 type rankCounters struct {
-	// id tells the rank from the others; tokens is its counter of prompt tokens, running and waiting are requests.
+	// id is the identity of the rank in its pod, tokens its counter of prompt tokens; running and waiting are requests.
 	// All are unknownCount where the rank is not known.
 	id, tokens, running, waiting float64
 	// given and all are the prompt tokens of the rank and of the pod, requests those of the pod that began: faded

@@ -9,7 +9,7 @@ import (
 // FullestRank is the data-parallel rank that computed the most prompt tokens since the engine began. It is the zero
 // value where there is one rank, or where the page does not report the ranks apart.
 type FullestRank struct {
-	// ID tells the rank from the page's others: a hash of its labels, the same as long as the process lives.
+	// ID is a hash of the labels of the rank, the same for each page until the process ends.
 	ID uint32
 	// PromptTokens is those tokens, above 0.
 	PromptTokens float64
@@ -28,7 +28,7 @@ func (f FullestRank) compare(g FullestRank) int {
 		cmp.Compare(f.Waiting, g.Waiting), cmp.Compare(f.ID, g.ID))
 }
 
-// fullest is that rank of a page with so many ranks. rows has the row, counted from 1, that each field's number is
+// fullest is that rank of a page with a number of ranks. rows has the row, counted from 1, that each field's number is
 // from. A rank is the fullest when it is given the most to do: what runs at this moment says less, because it
 // changes whenever an answer ends.
 func (p *Parser) fullest(ranks int, rows *[engines.Fields]int) FullestRank {
