@@ -17,7 +17,7 @@ import (
 )
 
 // Four buckets are balanced between the two replicas after a rollout, and again after one of them was killed. The count
-// of a revision under load never dips.
+// of a revision under load never falls below what the load asks for.
 func TestBucketsAreBalanced(t *testing.T) {
 	onlyInFull(t)
 	const buckets = 4
@@ -43,8 +43,11 @@ func TestBucketsAreBalanced(t *testing.T) {
 	waitBalanced(t, buckets, "the death of a replica")
 	clients.Set(12)
 	r.waitReplicas(settle, "what twelve clients ask for", atLeast(6))
-	if from, to, fell := h.fell(began); fell {
-		t.Errorf("the count dipped from %d to %d under steady load: %v", from.replicas, to.replicas, h)
+	for _, c := range h.since(began) {
+		if c.replicas < 3 {
+			t.Errorf("the count fell below the 3 replicas that six clients ask for: %v", h)
+			break
+		}
 	}
 	clients.Stop()
 	waitBothReplicas(t)
