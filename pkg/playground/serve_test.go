@@ -18,7 +18,11 @@ import (
 // eventually asks an address until it answers with a code and a text; pods are scraped four times a second.
 func eventually(t *testing.T, address string, code int, text string) http.Header {
 	t.Helper()
-	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
 		resp, err := http.Get(address)
 		if err != nil {
 			t.Fatal(err)
@@ -31,7 +35,9 @@ func eventually(t *testing.T, address string, code int, text string) http.Header
 		if resp.StatusCode == code && strings.Contains(string(b), text) {
 			return resp.Header
 		}
-		if time.Since(began) > 20*time.Second {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
 			t.Fatalf("%s: %d %.300s, want %d with %q", address, resp.StatusCode, b, code, text)
 		}
 	}
