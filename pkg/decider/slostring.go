@@ -47,7 +47,7 @@ func demandSentence(p slo.Parts) string {
 	return s + "."
 }
 
-// mentionedSkew is how many times the mean rank's requests the fullest rank is given from where a sentence says so.
+// mentionedSkew is the smallest skew of a pod's ranks that a sentence mentions.
 const mentionedSkew = 1.1
 
 // skewSentence says that a pod's fullest data-parallel rank is full before the others; empty where its ranks are

@@ -205,16 +205,23 @@ func TestBalance_rollout(t *testing.T) {
 	}
 }
 
+// balancedFleet starts two replicas, one after the other, and waits until each leads five of the ten buckets.
+func balancedFleet(t *testing.T) (f *fleet, a, b *runningReplica) {
+	t.Helper()
+	f = newFleet(t)
+	a = f.start("a", "a_1")
+	time.Sleep(time.Minute)
+	b = f.start("b", "b_1")
+	time.Sleep(readyAfter + time.Minute + settled)
+	f.balanced("at first", 5)
+	return f, a, b
+}
+
 // A replica that dies has its buckets led by the other after the lease duration, and gets its share
 // back once it runs again.
 func TestBalance_deadReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t)
-		a := f.start("a", "a_1")
-		time.Sleep(time.Minute)
-		b := f.start("b", "b_1")
-		time.Sleep(readyAfter + time.Minute + settled)
-		f.balanced("at first", 5)
+		f, a, b := balancedFleet(t)
 		f.kill(b)
 		time.Sleep(time.Minute)
 		if led := f.referee.Led(); led["a"] != 10 {
@@ -234,12 +241,7 @@ func TestBalance_deadReplica(t *testing.T) {
 // gets no bucket back while it cannot reach them: the two do not fight.
 func TestBalance_replicaCutOffFromPods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t)
-		a := f.start("a", "a_1")
-		time.Sleep(time.Minute)
-		b := f.start("b", "b_1")
-		time.Sleep(readyAfter + time.Minute + settled)
-		f.balanced("at first", 5)
+		f, a, b := balancedFleet(t)
 		b.noPods.Store(true)
 		time.Sleep(time.Minute)
 		select {

@@ -19,11 +19,11 @@ func hideables() []hideable {
 	return []hideable{
 		{"running", "requests that run", func(p *decider.Pod) {
 			p.Running = decider.Unknown()
-			p.Totals.Fullest = withoutRunning(p.Totals.Fullest)
+			changeFullest(p, func(f *decider.FullestRank) { f.Running = decider.Unknown() })
 		}},
 		{"queue", "requests that wait in the engine", func(p *decider.Pod) {
 			p.Waiting = decider.Unknown()
-			p.Totals.Fullest = withoutWaiting(p.Totals.Fullest)
+			changeFullest(p, func(f *decider.FullestRank) { f.Waiting = decider.Unknown() })
 		}},
 		{"kv", "usage of the KV cache", func(p *decider.Pod) { p.KVCache = decider.Unknown() }},
 		{"kv-capacity", "size of the KV cache", func(p *decider.Pod) { p.Totals.KVCapacity = decider.Unknown() }},
@@ -51,20 +51,11 @@ func hideables() []hideable {
 	}
 }
 
-// withoutRunning is a rank whose running requests are not reported; no rank stays none.
-func withoutRunning(f decider.FullestRank) decider.FullestRank {
-	if f != (decider.FullestRank{}) {
-		f.Running = decider.Unknown()
+// changeFullest changes the fullest rank of a pod that has one.
+func changeFullest(p *decider.Pod, change func(*decider.FullestRank)) {
+	if f := &p.Totals.Fullest; *f != (decider.FullestRank{}) {
+		change(f)
 	}
-	return f
-}
-
-// withoutWaiting is the same without those that wait.
-func withoutWaiting(f decider.FullestRank) decider.FullestRank {
-	if f != (decider.FullestRank{}) {
-		f.Waiting = decider.Unknown()
-	}
-	return f
 }
 
 // HideableNames are what Config.Hide can name.

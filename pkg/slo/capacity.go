@@ -99,7 +99,7 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// times is the capacity of a replica with all these ranks whose rate is worth a number of equal ones.
+// times is the capacity of a replica with all these ranks, which sustains as much as that many equally loaded ranks.
 func (c capacity) times(ranks float64, all int) capacity {
 	c.ranks, c.allRanks = c.ranks*ranks, c.allRanks*float64(all)
 	c.rate *= ranks

@@ -220,8 +220,8 @@ func TestRankSkew(t *testing.T) {
 	}
 }
 
-// TestEffectiveRanks: a pod of two ranks of which one is given three quarters is worth 1.33 of them; another engine
-// or number of ranks begins with equal ones.
+// TestEffectiveRanks: two ranks are worth 1.33 where one is given three quarters of the requests. Another engine, and
+// another number of ranks, begin with equal ranks.
 func TestEffectiveRanks(t *testing.T) {
 	s := &State{Ranks: 2, Skew: rankSkew{.5}}
 	if got := s.effectiveRanks(); math.Abs(got-4./3) > 1e-9 {

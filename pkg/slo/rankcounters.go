@@ -31,9 +31,9 @@ func (r rankCounters) same(before rankCounters) bool {
 	return r.tokens > 0 && r.id >= 0 && r.id == before.id
 }
 
-// since adds what was given since before, where the pod's prompt tokens grew by prompt in requests. Bins in
-// which little ran say nothing: a balancer that gives each of few requests to the first idle rank loads that rank only.
-// Nothing is kept of another rank, or from before a restart.
+// since adds to the faded sums what the rank was given since the reading before; prompt and requests are what the pod
+// was given in that time. A bin counts only if the rank was busy: a balancer that prefers the first idle rank
+// gives nearly all requests to that rank while few come. The sums begin anew with another rank, and after a restart.
 func (r rankCounters) since(before rankCounters, prompt, requests float64) rankCounters {
 	gained := r.tokens - before.tokens
 	if !r.same(before) || !(gained >= 0 && prompt >= gained && prompt <= maxGain && requests >= 0) {
@@ -57,8 +57,8 @@ func (r rankCounters) busyness(before rankCounters) float64 {
 	return (r.running + before.running) / 2
 }
 
-// share is the share of the pod's prompt tokens that the rank is given, less what is chance: of equal ranks
-// that are chosen by lot one has more than the others, too.
+// share is the rank's share of the pod's prompt tokens, less what chance explains: where ranks are chosen by lot, one
+// of them gets more than the others, too.
 func (r rankCounters) share(ranks int) float64 {
 	equal := 1 / float64(ranks)
 	if ranks < 2 || !(r.all > 0 && r.requests > 0) {

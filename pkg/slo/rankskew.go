@@ -1,8 +1,9 @@
 package slo
 
-// rankSkew learns how many times the requests of the mean rank the fullest one is given.
+// rankSkew learns the skew of a pod's ranks: the requests that the fullest rank is given, divided by those of the mean
+// rank.
 type rankSkew struct {
-	// Excess is by how much that is above 1.
+	// Excess is the skew minus 1.
 	Excess float64 `json:"excess,omitempty"`
 }
 
@@ -19,7 +20,7 @@ func (s *rankSkew) observe(b *bin) {
 	}
 }
 
-// estimate is how many times the requests of the mean rank the fullest one is given, at least 1.
+// estimate is the skew, at least 1.
 func (s *rankSkew) estimate() float64 { return 1 + s.Excess }
 
 func (s *rankSkew) valid() bool { return s.Excess >= 0 && s.Excess <= maxRanks }

@@ -43,8 +43,8 @@ type sample struct {
 	ranks float64
 	// fullest is what the fullest rank has of the pod's requests, the zero value where the ranks are equally loaded.
 	fullest fullest
-	// skew is how many times the requests of the mean rank the fullest one is given, and skewWeight the requests that
-	// show it, 0 where that is not known.
+	// skew is the requests that the fullest rank is given, divided by those of the mean rank; skewWeight is the
+	// number of requests that show the skew, 0 where it is not known.
 	skew, skewWeight float64
 }
 

@@ -28,9 +28,9 @@ func (f FullestRank) compare(g FullestRank) int {
 		cmp.Compare(f.Waiting, g.Waiting), cmp.Compare(f.ID, g.ID))
 }
 
-// fullest is that rank of a page with a number of ranks. rows has the row, counted from 1, that each field's number is
-// from. A rank is the fullest when it is given the most to do: what runs at this moment says less, because it
-// changes whenever an answer ends.
+// fullest returns the fullest rank of a page. ranks is the number of ranks on the page; rows has, for each field, the
+// row that its number is from, counted from 1. A rank is the fullest when it is given the most to do: what runs at
+// this moment says less, because it changes whenever an answer ends.
 func (p *Parser) fullest(ranks int, rows *[engines.Fields]int) FullestRank {
 	prompts := p.totalOf(rows[engines.PromptTokens])
 	if ranks == 0 || len(prompts.rankIndex) != ranks {

@@ -179,7 +179,7 @@ func oracleByRank(ranks map[engines.Field]map[string]float64, c *compiled, r eng
 	}
 }
 
-// oracleFullest is the rank with the most prompt tokens, all of which have to be known.
+// oracleFullest is the rank with the most prompt tokens. It is unknown unless the tokens of every rank are known.
 func oracleFullest(n int, ranks map[engines.Field]map[string]float64) FullestRank {
 	all := []FullestRank{}
 	for id, tokens := range ranks[engines.PromptTokens] {
