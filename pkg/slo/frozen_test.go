@@ -72,7 +72,7 @@ func TestSampler_frozen(t *testing.T) {
 		for i := range c.bins + 1 {
 			b = newBin(Objective{}.WithDefaults(), Input{Time: now, Ready: 1}, []float32{100})
 			b.ttft = 2
-			s.read([]Pod{c.page(float64(i))}, b)
+			s.read([]Pod{c.page(float64(i))}, 1, b)
 			now = now.Add(BinWidth)
 		}
 		known := 1 // of a pod that began anew there is no gain

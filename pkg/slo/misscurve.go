@@ -184,8 +184,9 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 // meet without any load judges nothing.
 //
 // Clients that hang up leave short answers. Such an answer is slow when more prompts come in the
-// time that it may take than the engine computes in what is left of that time. One of a single token
-// has no time between tokens.
+// time that it may take than the engine computes in what is left of that time, and at most as often as
+// an output is; an answer of fewer tokens than an output more often, as it is shorter. One of a single
+// token has no time between tokens.
 func (d sample) slow(b *bin) float64 {
 	if !(d.gaps > 0 && d.gapSum >= 0) || b.capacity.base >= b.objective.ITL.Seconds() {
 		return 0
@@ -213,7 +214,7 @@ func (d sample) slowIn(g rankGroup, b *bin) float64 {
 	slow, free := (1-h.share)*share(h.whole, mean), max(1-rate*c.prompt, minFreeTime)
 	for i := range hangUpPoints {
 		if further := h.at((float64(i)+0.5)/hangUpPoints) - 1; further >= 1 {
-			slow += h.share / hangUpPoints * min(share(further, bound/(free*free)), most)
+			slow += h.share / hangUpPoints * min(share(further, bound/(free*free)), most*max(d.judgedTokens/further, 1))
 		}
 	}
 	return slow

@@ -183,7 +183,7 @@ func (c podCounters) steadyWithQueue(before podCounters, kv Reading) bool {
 type sampler struct {
 	// TTFT is the bound in seconds that first tokens were counted against.
 	TTFT float64 `json:"ttft,omitempty"`
-	// ITL is the bound in seconds that gaps were counted against.
+	// ITL is the bound in seconds that gaps were counted against: the objective's, times the tokens of a gap.
 	ITL float64 `json:"itl,omitempty"`
 	// Phases says which times in the queue make a request late.
 	Phases phases `json:"phases,omitzero"`
@@ -202,9 +202,9 @@ func (s *sampler) find(hash float64) (podCounters, bool) {
 
 // read samples every pod that is followed into a bin, and notes what it read. The
 // counters of a pod that cannot be read are kept for its next reading.
-func (s *sampler) read(pods []Pod, b *bin) {
+func (s *sampler) read(pods []Pod, tokensPerOutput float64, b *bin) {
 	at := float64(b.end.UnixMilli()) / 1000
-	itl := b.objective.ITL.Seconds()
+	itl := s.gapBound(b.objective.ITL.Seconds(), tokensPerOutput)
 	moved, itlMoved, shares := s.TTFT != b.ttft, s.ITL != itl, s.Phases.Late
 	s.Phases.observe(b.objective, b.ttft, pods)
 	b.hopeless, b.byPhases = s.Phases.Hopeless, s.Phases.known()
@@ -253,6 +253,7 @@ func (s *sampler) read(pods []Pod, b *bin) {
 		default:
 			_, _, d.bucketPosition = p.Totals.TTFT.around(b.ttft)
 			_, _, d.gapPosition = p.Totals.ITL.around(itl)
+			d.judgedTokens = itl / b.objective.ITL.Seconds()
 			b.samples = append(b.samples, d.between(before, now, p))
 		}
 	}
@@ -276,6 +277,15 @@ func (s *sampler) bound(o Objective, prompt float64) float64 {
 	bound := o.TTFT.Seconds() + o.TTFTPerToken.Seconds()*prompt
 	if s.TTFT > 0 && math.Abs(bound/s.TTFT-1) < sameBound && o.TTFTPerToken > 0 {
 		return s.TTFT
+	}
+	return bound
+}
+
+// gapBound is what gaps of so many tokens are counted against, in seconds. It moves as the bound on first tokens does.
+func (s *sampler) gapBound(itl, tokens float64) float64 {
+	bound := itl * tokens
+	if tokens > 1 && s.ITL > itl && math.Abs(bound/s.ITL-1) < sameBound {
+		return s.ITL
 	}
 	return bound
 }

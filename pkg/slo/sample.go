@@ -26,8 +26,9 @@ type sample struct {
 	firstTokensBelowLower, firstTokensBelowUpper, bucketPosition float64
 	// gapsBelowLower, gapsBelowUpper and gapPosition are the same for gaps and the ITL objective.
 	gapsBelowLower, gapsBelowUpper, gapPosition float64
-	// singleGaps is set when each gap is that of one token.
-	singleGaps bool
+	// judgedTokens is the tokens in whose time, by the objective, a gap is not slow, and 0 where a gap is that of
+	// another number of tokens.
+	judgedTokens float64
 	// waitingBefore and waiting are the requests in the engine's queue at the first and at
 	// the second reading, waitingThroughout whichever is less.
 	waitingBefore, waiting, waitingThroughout float64
@@ -78,13 +79,13 @@ func above(n, belowLower, belowUpper, position float64) float64 {
 	return aboveLower * math.Pow(aboveUpper/max(aboveLower, 1e-12), position)
 }
 
-// slowGaps is the share of gaps longer than the objective; 1 where that is not known, for gaps are
-// not reported, not those of single tokens, or too few.
+// slowGaps is the share of outputs that took longer than the objective gives their tokens; 1 where that
+// is not known, for gaps are not reported, are those of whole requests, or too few.
 func (d sample) slowGaps() float64 {
-	if d.gaps < minGaps || d.gapsBelowLower < 0 || d.gapsBelowUpper < 0 || !d.singleGaps {
+	if d.outputs < minGaps || d.gapsBelowLower < 0 || d.gapsBelowUpper < 0 || d.judgedTokens == 0 {
 		return 1
 	}
-	return above(d.gaps, d.gapsBelowLower, d.gapsBelowUpper, d.gapPosition)
+	return above(d.outputs, d.gapsBelowLower, d.gapsBelowUpper, d.gapPosition)
 }
 
 // lateByQueue is the share of requests that wait in the engine's queue for longer than a
@@ -148,17 +149,18 @@ func (d sample) observesRequests() bool {
 // of several tokens (speculative decoding) for those that it brought, tokensPerOutput where the
 // sample does not show how many.
 func (d sample) perToken(tokensPerOutput float64) sample {
-	d.outputs, d.singleGaps = d.gaps, false
+	d.outputs = d.gaps
 	tokensPerOutput = d.tokensPerOutput(tokensPerOutput)
+	if math.Abs(tokensPerOutput-d.judgedTokens) > sameBound*tokensPerOutput {
+		d.judgedTokens = 0
+	}
 	switch further := d.further(); {
 	case !(d.gaps > 0):
 	case d.observesRequests():
 		d.gapSum *= further / d.gaps
-		d.gaps, d.outputs = further, further
+		d.gaps, d.outputs, d.judgedTokens = further, further, 0
 	case tokensPerOutput > 1:
 		d.gaps *= tokensPerOutput
-	default:
-		d.singleGaps = true
 	}
 	return d
 }

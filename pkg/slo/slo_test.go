@@ -232,7 +232,7 @@ func (t *startupTimes) read(pods ...Pod) {
 	var s sampler
 	for i, p := range pods {
 		b := &bin{end: time.Unix(int64(10*i), 0), ttft: 2}
-		s.read([]Pod{p}, b)
+		s.read([]Pod{p}, 1, b)
 		t.observe(b)
 	}
 }
@@ -825,7 +825,7 @@ func evenly(share, whole float64) hangUps {
 
 // TestSample_slowShort: answers of a token have no gap, and short ones are not slow more often than single gaps are.
 func TestSample_slowShort(t *testing.T) {
-	d := sample{firsts: 70, gaps: 1000, gapSum: 25, seconds: 10, singleGaps: true, gapsBelowLower: 990, gapsBelowUpper: 1000}
+	d := sample{firsts: 70, gaps: 1000, gapSum: 25, seconds: 10, outputs: 1000, judgedTokens: 1, gapsBelowLower: 990, gapsBelowUpper: 1000}
 	b := &bin{objective: Objective{ITL: 100 * time.Millisecond}, capacity: capacity{base: .012, prompt: .074, output: 20}}
 	slow := func(h hangUps) float64 {
 		b.hangUps = h
@@ -835,9 +835,54 @@ func TestSample_slowShort(t *testing.T) {
 		t.Errorf("%.3f are slow that hang up at the first token, want none", got)
 	}
 	about(t, "within ten tokens", slow(hangUps{.9, 200, 5.5}), .9*.01*.75, .002)
+	d.gaps, d.judgedTokens = 3000, 3
+	about(t, "within six tokens, three at once", slow(hangUps{.9, 200, 3}), .9*.01*(0+3/1.25+3/2.75+1)/4, .002)
 	d.gapsBelowLower = unknownCount
 	if got := slow(hangUps{.9, 200, 5.5}); got < .05 {
 		t.Errorf("%.3f are slow where gaps are not known by length, want more", got)
+	}
+}
+
+// TestSampler_gapsOfSeveralTokens: gaps are counted against the time that the objective gives their tokens, while these
+// are nearly as many as those that the bound is for.
+func TestSampler_gapsOfSeveralTokens(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		first, then, own   float64
+		bound, judged, all float64
+	}{
+		{"one", 1, 1, 1, .1, 1, .5},
+		{"three", 3, 3, 3, .3, 3, .1},
+		{"hardly more", 3, 3.3, 3.3, .3, 3, .1},
+		{"more", 3, 4, 4, .4, 4, 1},
+		{"others than was learned", 3, 3, 2, .3, 0, 1},
+		{"back to one", 3, 1, 1, .1, 1, 1},
+	} {
+		bounds, counts := []float64{.05, .1, .15, .3, .4}, []float64{0, 50, 80, 90, 100}
+		page := func(i float64) []Pod {
+			h := Histogram{Bounds: bounds, Counts: make([]float64, len(counts)), Count: Reading(100 * i), Sum: Reading(i)}
+			for j := range counts {
+				h.Counts[j] = counts[j] * i
+			}
+			return []Pod{{Name: "a", Totals: &Totals{Known: true, ITL: h, TTFT: Histogram{Count: Reading(i)}, Steps: Reading(100 * i),
+				GenerationTokens: Reading(i + 100*i*c.own), Finished: Reading(i)}}}
+		}
+		var s sampler
+		var b *bin
+		for i, tokens := range []float64{c.first, c.then} {
+			b = newBin(Objective{ITL: 100 * time.Millisecond}, Input{Time: time.Unix(int64(10*i), 0)}, nil)
+			b.ttft = 2
+			s.read(page(float64(i+1)), tokens, b)
+		}
+		if len(b.samples) != 1 {
+			t.Fatalf("%s: %d samples", c.name, len(b.samples))
+		}
+		d := b.samples[0].perToken(c.then)
+		about(t, c.name+": bound", s.ITL, c.bound, 1e-9)
+		about(t, c.name+": slow outputs", d.slowGaps(), c.all, 1e-9)
+		if math.Abs(d.judgedTokens-c.judged) > 1e-9 {
+			t.Errorf("%s: judged for %v tokens, want %v", c.name, d.judgedTokens, c.judged)
+		}
 	}
 }
 

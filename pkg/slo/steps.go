@@ -21,7 +21,7 @@ func (s *State) startOverOnAnotherEngine(in Input, b *bin) {
 // readPods makes a sample of what each pod did, by the bound on first tokens so far.
 func (s *State) readPods(in Input, b *bin) {
 	b.ttft = s.Sampler.bound(b.objective, s.Lengths.estimate().Prompt)
-	s.Sampler.read(in.Pods, b)
+	s.Sampler.read(in.Pods, s.Outputs.estimate(), b)
 	s.Outputs.observe(b)
 	b.complete(s.Outputs.estimate(), s.Lengths.estimate())
 	s.Skew.observe(b)

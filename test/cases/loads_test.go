@@ -106,6 +106,21 @@ func TestLoads_tokensPerStep(t *testing.T) {
 	}
 }
 
+// Where clients hang up within the first tenth of the answer, too.
+func TestLoads_tokensPerStepAndHangUps(t *testing.T) {
+	trace := input(t, "loads/rise.csv")
+	for _, tt := range []struct{ share, tokens string }{{"0.2", "3"}, {"0.5", "1.5"}, {"0.5", "3"}, {"0.5", "8"}, {"0.9", "3"}} {
+		t.Run(tt.share+" "+tt.tokens, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"--trace", trace, "--policy", "ipa", "--abort", tt.share, "--abort-within", "0.1"}
+			one, several := simulate(t, args...), simulate(t, append(args, "--tokens-per-step", tt.tokens)...)
+			if several.GPUHours > 1.05*one.GPUHours || several.Within < 0.99 {
+				t.Errorf("%s tokens a step: %.2f %% at %.2f GPU-hours; one token: %.2f %% at %.2f", tt.tokens, 100*several.Within, several.GPUHours, 100*one.Within, one.GPUHours)
+			}
+		})
+	}
+}
+
 // A metrics endpoint that takes 1.3 s while requests wait costs no policy of ours its scale-up:
 // the jump itself, before the new pods are there, is late with any endpoint.
 func TestLoads_slowEndpoint(t *testing.T) {
