@@ -197,8 +197,8 @@ const (
 	// their own times, and some readings fail. Origin: not measured. Half and twice: alwaysBusy matters
 	// (2: failures -3.8 pt, -2.0 %; 8: failures -0.9 pt, -0.7 %); maxDrift small effect.
 	alwaysBusy, maxDrift = 4, 2.5
-	// sameBound is a share: a TTFT bound that depends on the mean prompt moves when it would change by
-	// more. Origin: not measured. Half and twice: small effect.
+	// sameBound is a share: a TTFT bound that depends on the mean prompt, and the bound on gaps of several
+	// tokens, move when they would change by more. Origin: not measured. Half and twice: small effect.
 	sameBound = 0.2
 )
 
