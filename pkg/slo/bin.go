@@ -14,8 +14,9 @@ type bin struct {
 	// arrivals is the requests of each bin that ended since the last call, oldest
 	// first; unknownCount where they are not known.
 	arrivals []float32
-	// queuedGain is by how many HTTP requests the queues outside of the engines grew.
-	queuedGain float64
+	// queuedGain is by how many HTTP requests the queues outside of the engines grew, queuedBefore the engine
+	// requests in them when the bin before ended.
+	queuedGain, queuedBefore float64
 	// wakes is set where what waited for the first Ready pod reached it in these bins, or may have.
 	wakes bool
 	// samples is what the pods did; followed are the pods whose counters are followed.

@@ -50,6 +50,8 @@ type replica struct {
 	step stepTime
 	// itl is the objective in seconds, kvTokens the KV cache that is planned with; 0 is unknown.
 	itl, kvTokens float64
+	// letIn is the requests that queue-proxies let into the fullest rank at once, 0 where that is not limited.
+	letIn int
 }
 
 // capacity solves the steady state. With load rho = rate*work a step takes
@@ -62,14 +64,17 @@ type replica struct {
 // reading of the weights, a prompt seems to cost a base less than it computes, until steps are
 // full: then the rate is 1/(work+base), and before that a step is as long as
 // without prompts. The counters do not say which engine it is. The higher rate counts,
-// up to maxHidden times the other, and the miss curve finds the load if that is too much.
+// up to maxHidden times the other, and the miss curve finds the load if that is too much. Where it is
+// queue-proxies that hold requests back, the curve does not see their misses, and the lower rate counts.
 func (m replica) capacity(r request, l limits) capacity {
 	c := capacity{ranks: 1, allRanks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
 	tokens := r.Output * m.step.token(r.context())
 	c.work = max(c.prompt+tokens, minWork)
 	c.rate, c.limit = m.limited(r, c, l, c.work)
-	hidden, _ := m.limited(r, c, l, max(tokens, minWork))
-	c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate))
+	if heldOutside := c.limit == "sequences" && l.Concurrency == m.letIn; !heldOutside {
+		hidden, _ := m.limited(r, c, l, max(tokens, minWork))
+		c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate))
+	}
 	if l.QueueShare > 0 {
 		c.rate *= l.QueueShare
 		c.limit = "queue"

@@ -41,13 +41,14 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 	}
 	promised := b.promised * binSeconds
 	fleet := b.lastArrivals / (float64(b.ready) * promised)
-	late := queuedTooLong(b)
+	late := b.lateOutside()
 	for _, d := range b.samples {
 		seen, missed := d.misses(b)
 		seen, missed = seen*d.ranks, missed*d.ranks
-		if late || d.queueTooLong(b.ttft) {
+		if d.queueTooLong(b.ttft) {
 			missed = seen
 		}
+		missed = max(missed, late*seen)
 		t.countAll(seen, missed+b.hopeless*(seen-missed))
 		if !b.reachesTTFT() { // only slow answers say something of the load
 			missed = seen * d.slow(b)
@@ -57,7 +58,7 @@ func (t *missCurve) count(b *bin) (visited [loadSteps]bool) {
 			share = max(share, last[1])
 		}
 		last[1] = share
-		if b.objective.Has(FeatureCurve) && !late && t.Outcomes.add(share, seen, missed) {
+		if b.objective.Has(FeatureCurve) && late == 0 && t.Outcomes.add(share, seen, missed) {
 			visited[stepOf(share*b.promised/b.capacity.rate)] = true
 		}
 	}
@@ -146,12 +147,33 @@ func (t *missCurve) valid() bool {
 		t.Outcomes.valid()
 }
 
-// queuedTooLong reports whether what waits outside of the engines waits for longer
-// than a first token may take. The engines count from when a request reaches them,
-// so that behind an endpoint picker all would look well however long it holds them.
-func queuedTooLong(b *bin) bool {
-	q := b.queued
-	return q.Known() && float64(q) > b.ttft*b.capacity.rate*float64(b.ready)
+// lateOutside is the share of a bin's requests that wait outside of the engines for longer than a first
+// token may take, where the queue grew or shrank evenly. The engines count from when a request reaches
+// them, so that behind an endpoint picker, or with containerConcurrency, all would look well however long
+// they wait there.
+func (b *bin) lateOutside() float64 {
+	if !b.queued.Known() {
+		return 0
+	}
+	tolerable, now := b.ttft*b.throughput(), float64(b.queued)
+	shortest, longest := min(now, b.queuedBefore), max(now, b.queuedBefore)
+	switch {
+	case longest <= tolerable:
+		return 0
+	case shortest >= tolerable:
+		return 1
+	}
+	return 1 - (tolerable-shortest)/(longest-shortest)
+}
+
+// throughput is the requests per second that the Ready pods begin while others wait: what they began, within
+// what the model of a step promises and what refutes the model.
+func (b *bin) throughput() float64 {
+	begun, most := 0.0, b.capacity.rate*float64(b.ready)
+	for _, d := range b.samples {
+		begun += max(d.begun(), 0) * d.ranks / max(d.seconds, minSeconds)
+	}
+	return min(max(begun, refutedThreshold*most), most)
 }
 
 // queueTooLong reports whether the engine's queue was twice what it begins within

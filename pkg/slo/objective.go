@@ -85,6 +85,14 @@ func (o Objective) rankConcurrency(effectiveRanks float64) int {
 	return int(math.Ceil(float64(o.MaxNumSeqs) / effectiveRanks))
 }
 
+// letIn is the same where queue-proxies limit that number, and 0 where they do not.
+func (o Objective) letIn(effectiveRanks float64) int {
+	if o.MaxNumSeqs >= defaultConcurrency {
+		return 0
+	}
+	return o.rankConcurrency(effectiveRanks)
+}
+
 // WithDefaults fills in what was left at zero.
 func (o Objective) WithDefaults() Objective {
 	if o.StartupTime == 0 {

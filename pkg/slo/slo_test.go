@@ -144,22 +144,50 @@ func TestMissCurve_putsAnEpisodeDownToItsBeginning(t *testing.T) {
 // An engine's time to the first token begins when the request reaches it.
 func TestMissCurve_requestsQueuedOutsideAreLate(t *testing.T) {
 	for _, tt := range []struct {
-		queued Reading
-		missed float64
-		ttft   float64
+		before, queued, missed float64
+		ttft                   float64
 	}{
-		{Unknown(), 0, 1}, {0, 0, 1}, {9, 0, 1}, {11, 50, 1}, {Unknown(), 0, 2}, {-5, 0, 1}, // a pod does 5/s, and TTFT may be 1 s: of two pods 10
-		{19, 0, 2}, {21, 50, 2},
+		// A pod does 5/s, and TTFT may be 1 s: of two pods 10.
+		{0, math.NaN(), 0, 1}, {0, 0, 0, 1}, {9, 9, 0, 1}, {0, 9, 0, 1}, {11, 11, 50, 1}, {0, 20, 25, 1}, {20, 0, 25, 1},
+		{0, math.NaN(), 0, 2}, {-5, -5, 0, 1}, {19, 19, 0, 2}, {21, 21, 50, 2}, {30, 1e300, 50, 1}, {10, math.Inf(1), 0, 1},
 	} {
 		var m missCurve
-		d := sample{firsts: 50, firstTokensBelowLower: 50, firstTokensBelowUpper: 50, gaps: 5000, gapSum: 100, seconds: 10}
+		d := sample{firsts: 50, firstTokensBelowLower: 50, firstTokensBelowUpper: 50, gaps: 5000, gapSum: 100, seconds: 10, ranks: 1}
 		o := Objective{TTFT: time.Second, ITL: time.Second, Goal: 0.99}
-		m.judged(bin{objective: o, ready: 2, queued: tt.queued, ttft: tt.ttft, lastArrivals: 100, samples: []sample{d}})
-		if math.Abs(m.Late-tt.missed) > 1 {
-			t.Errorf("%v late with %v queued, want %v", m.Late, tt.queued, tt.missed)
+		m.judged(bin{objective: o, ready: 2, queued: Reading(tt.queued), queuedBefore: tt.before, ttft: tt.ttft, lastArrivals: 100, samples: []sample{d, d}})
+		if math.Abs(m.Late-2*tt.missed) > 1 {
+			t.Errorf("%v late with %v and %v queued, want %v", m.Late, tt.before, tt.queued, 2*tt.missed)
 		}
 		if counted := len(m.Outcomes) > 0; counted != (tt.missed == 0) {
 			t.Errorf("with %v queued the load was counted: %v", tt.queued, counted)
+		}
+	}
+}
+
+// TestBin_throughput: what the pods begin, if that is not more than the model of a step promises, nor so little
+// that the model would be refuted.
+func TestBin_throughput(t *testing.T) {
+	for _, tt := range []struct{ begun, want float64 }{{80, 8}, {120, 10}, {10, 6.7}, {unknownCount, 6.7}} {
+		b := bin{ready: 2, capacity: capacity{rate: 5}, samples: []sample{{firsts: tt.begun, finished: unknownCount, seconds: 10, ranks: 1}}}
+		about(t, fmt.Sprint(tt.begun, " begun"), b.throughput(), tt.want, 1e-9)
+	}
+}
+
+// TestCapacity_ofFullSlots: where queue-proxies hold requests back, nothing more is promised than the sum of the parts of
+// a step; in other cases prompts may hide.
+func TestCapacity_ofFullSlots(t *testing.T) {
+	m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: .1}
+	r := request{Prompt: 4000, Output: 200, Computed: 1}
+	for _, c := range []struct {
+		letIn, slots int
+		hides        bool
+	}{{24, 24, false}, {24, 16, true}, {0, 24, true}, {0, 256, true}, {24, 256, true}} {
+		m.letIn = c.letIn
+		l := limits{Concurrency: c.slots}
+		got := m.capacity(r, l)
+		sum, _ := m.limited(r, got, l, got.work)
+		if hides := got.rate > sum; hides != c.hides || got.rate < sum {
+			t.Errorf("%+v: %v requests/s (%s), and %v as the sum", c, got.rate, got.limit, sum)
 		}
 	}
 }

@@ -130,7 +130,8 @@ func (s *State) forgetEngine(k float64) {
 func (s *State) dividedBy(o Objective) float64 {
 	factor, _ := s.StepTime.estimate()
 	assumed, r := o.rankConcurrency(s.effectiveRanks()), s.Lengths.estimate()
-	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate()}
+	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate(),
+		letIn: o.letIn(s.effectiveRanks())}
 	l := limits{s.Concurrency.estimate(assumed), s.Queue.estimate()}
 	return m.capacity(r, limits{Concurrency: assumed}).rate / m.capacity(r, l).rate
 }

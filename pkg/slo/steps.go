@@ -36,6 +36,7 @@ func (s *State) countRequests(in Input, b *bin) {
 	s.Ratio.observe(b)
 	b.requestRatio, b.others = s.Ratio.estimate(), s.Ratio.others()
 	b.queued *= Reading(s.ratio())
+	b.queuedBefore = max(float64(b.queued)-b.queuedGain*s.ratio(), 0)
 	s.Arrivals.observe(b)
 	b.lastArrivals = b.arrivedLast(s.Arrivals.last())
 	s.Lengths.observe(b)
@@ -49,7 +50,7 @@ func (s *State) timeSteps(b *bin) {
 	factor, _ := s.StepTime.estimate()
 	b.replica = replica{
 		step: stepTime{b.objective.Prior, factor}, itl: b.objective.ITL.Seconds(),
-		kvTokens: s.KV * s.KVBackoff.estimate(),
+		kvTokens: s.KV * s.KVBackoff.estimate(), letIn: b.objective.letIn(b.effectiveRanks),
 	}
 }
 
