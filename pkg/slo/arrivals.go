@@ -195,7 +195,7 @@ func (b *bin) demand() []float32 {
 		convert(demand, b.requestRatio)
 		return demand
 	}
-	if b.others && !b.calm() {
+	if b.others && b.mayGiveUp() {
 		perBin = max(perBin, b.seen()*min(b.requestRatio, 1)/float64(len(demand)))
 	}
 	for i := range demand {

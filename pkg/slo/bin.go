@@ -76,6 +76,14 @@ func (b *bin) complete(tokensPerOutput float64, mean request) {
 	}
 }
 
+// begunPerSecond is the requests that the pods began, per second.
+func (b *bin) begunPerSecond() (perSecond float64) {
+	for _, d := range b.samples {
+		perSecond += max(d.begun(), 0) * d.ranks / max(d.seconds, minSeconds)
+	}
+	return perSecond
+}
+
 // learns reports whether engines are learned from, which an ablation can switch off.
 func (b *bin) learns() bool { return b.objective.Has(FeatureLearning) }
 

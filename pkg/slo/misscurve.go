@@ -169,11 +169,8 @@ func (b *bin) lateOutside() float64 {
 // throughput is the requests per second that the Ready pods begin while others wait: what they began, within
 // what the model of a step promises and what refutes the model.
 func (b *bin) throughput() float64 {
-	begun, most := 0.0, b.capacity.rate*float64(b.ready)
-	for _, d := range b.samples {
-		begun += max(d.begun(), 0) * d.ranks / max(d.seconds, minSeconds)
-	}
-	return min(max(begun, refutedThreshold*most), most)
+	most := b.capacity.rate * float64(b.ready)
+	return min(max(b.begunPerSecond(), refutedThreshold*most), most)
 }
 
 // queueTooLong reports whether the engine's queue was twice what it begins within

@@ -963,14 +963,29 @@ func TestLengths_hostile(t *testing.T) {
 	}
 }
 
-// TestBin_demandOfAQueue: requests that give up in a queue never begin, and are demand all the same.
+// TestBin_demandOfAQueue: requests that give up in a queue never begin, and are demand all the same. A
+// request that waits for a moment shows none of these: a burst of others would be demand for an hour.
 func TestBin_demandOfAQueue(t *testing.T) {
-	b := closed(1000, 200, 0)
-	b.requestRatio, b.others = .95, true
-	calm := b.demand()[0]
-	b.queuedGain = 1
-	if got := b.demand()[0]; calm != 400 || got < 949 || got > 951 {
-		t.Errorf("%v engine requests in calm and %v with a queue, want 400 and 950", calm, got)
+	for _, c := range []struct {
+		name   string
+		change func(*bin)
+		want   float64
+	}{
+		{"calm", func(*bin) {}, 400},
+		{"one waits in an engine", func(b *bin) { b.samples[0].waitingThroughout = 1 }, 400},
+		{"many wait in an engine", func(b *bin) { b.samples[0].waitingThroughout = 400 }, 950},
+		{"some wait outside", func(b *bin) { b.queued, b.queuedBefore = 9, 9 }, 400},
+		{"a queue outside that was empty before", func(b *bin) { b.queued = 400 }, 400},
+		{"many wait outside", func(b *bin) { b.queued, b.queuedBefore = 400, 400 }, 950},
+		{"the queue outside is not known", func(b *bin) { b.queued, b.queuedBefore = Unknown(), math.NaN() }, 400},
+		{"a pod is frozen", func(b *bin) { b.frozen = 1 }, 950},
+	} {
+		b := closed(1000, 200, 0)
+		b.requestRatio, b.others, b.ttft = .95, true, 2
+		c.change(b)
+		if got := b.demand()[0]; math.Abs(float64(got)-c.want) > 1 {
+			t.Errorf("%s: %v engine requests, want %v", c.name, got, c.want)
+		}
 	}
 }
 
