@@ -276,7 +276,7 @@ const (
 	// 20 s in five minutes (means of 3 seeds): rise 8.3 GPU-hours, conv x8 9.0; without keptEngineBins conv
 	// 10.4, without any of them 12.0 and 12.7. Half and twice: fewOthers no effect, for the others of the
 	// cells are many; below it clean loads would count as if they had some. minOthersBins matters (15:
-	// other bursts -0.1 pt, -24.7 %; 60: other bursts +0.1 pt, +22.6 %); keptEngineBins matters (30: other
+	// other bursts -0.3 pt, +2.4 %; 60: other bursts +0.1 pt, +22.6 %); keptEngineBins matters (30: other
 	// bursts +0.1 pt, +22.6 %).
 	fewOthers, minOthersBins, keptEngineBins = 0.03, 30, 60
 	// lengthsFade is per bin: half of the weight is of the last 10 minutes. Origin: not measured; the study
