@@ -228,8 +228,8 @@ func TestEffectiveRanks(t *testing.T) {
 		t.Errorf("%v effective ranks, want 1.33", got)
 	}
 	o := Objective{}.WithDefaults()
-	if o.LimitConcurrency(24); o.rankConcurrency(s.effectiveRanks()) != 18 {
-		t.Errorf("the fullest rank runs %d of the 24 requests that its pod takes, want three quarters", o.rankConcurrency(s.effectiveRanks()))
+	if o.LimitConcurrency(24); o.rankConcurrency(s.effectiveRanks(), 1) != 18 {
+		t.Errorf("the fullest rank runs %d of the 24 requests that its pod takes, want three quarters", o.rankConcurrency(s.effectiveRanks(), 1))
 	}
 	if s.forgetEngine(1); s.Skew.estimate() != 1 {
 		t.Error("another engine begins with the skew of the one before")

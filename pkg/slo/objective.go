@@ -76,21 +76,22 @@ func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	}
 }
 
-// rankConcurrency is the requests that the fullest rank of a pod runs at once: what
-// queue-proxies let in the ranks share, as they share the requests; what engines take each has.
-func (o Objective) rankConcurrency(effectiveRanks float64) int {
+// rankConcurrency is the engine requests that the fullest rank of a pod runs at once: what engines take each rank
+// has; what queue-proxies let in are HTTP requests, of perHTTP engine requests each, that the ranks share.
+func (o Objective) rankConcurrency(effectiveRanks, perHTTP float64) int {
 	if o.MaxNumSeqs >= defaultConcurrency {
 		return o.MaxNumSeqs
 	}
-	return int(math.Ceil(float64(o.MaxNumSeqs) / effectiveRanks))
+	let := math.Round(float64(o.MaxNumSeqs) * max(perHTTP, 1))
+	return int(math.Ceil(min(let/effectiveRanks, defaultConcurrency)))
 }
 
 // letIn is the same where queue-proxies limit that number, and 0 where they do not.
-func (o Objective) letIn(effectiveRanks float64) int {
+func (o Objective) letIn(effectiveRanks, perHTTP float64) int {
 	if o.MaxNumSeqs >= defaultConcurrency {
 		return 0
 	}
-	return o.rankConcurrency(effectiveRanks)
+	return o.rankConcurrency(effectiveRanks, perHTTP)
 }
 
 // WithDefaults fills in what was left at zero.

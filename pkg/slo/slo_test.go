@@ -168,13 +168,14 @@ func TestMissCurve_requestsQueuedOutsideAreLate(t *testing.T) {
 // that the model would be refuted.
 func TestBin_throughput(t *testing.T) {
 	for _, tt := range []struct{ begun, want float64 }{{80, 8}, {120, 10}, {10, 6.7}, {unknownCount, 6.7}} {
-		b := bin{ready: 2, capacity: capacity{rate: 5}, samples: []sample{{firsts: tt.begun, finished: unknownCount, seconds: 10, ranks: 1}}}
+		pods := []sample{{firsts: tt.begun, finished: unknownCount, seconds: 10, ranks: 1}}
+		b := bin{ready: 2, capacity: capacity{rate: 5}, samples: pods}
 		about(t, fmt.Sprint(tt.begun, " begun"), b.throughput(), tt.want, 1e-9)
 	}
 }
 
-// TestCapacity_ofFullSlots: where queue-proxies hold requests back, nothing more is promised than the sum of the parts of
-// a step; in other cases prompts may hide.
+// TestCapacity_ofFullSlots: where queue-proxies hold requests back, nothing more is promised than the sum of the
+// parts of a step; in other cases prompts may hide.
 func TestCapacity_ofFullSlots(t *testing.T) {
 	m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: .1}
 	r := request{Prompt: 4000, Output: 200, Computed: 1}
@@ -634,11 +635,16 @@ func TestRanks(t *testing.T) {
 		t.Error("ranks or their KV cache are not those of the pod")
 	}
 	o := Objective{}.WithDefaults()
-	if o.rankConcurrency(4) != 256 {
-		t.Errorf("%d requests in a rank", o.rankConcurrency(4))
+	if o.rankConcurrency(4, 1) != 256 {
+		t.Errorf("%d requests in a rank", o.rankConcurrency(4, 1))
 	}
-	if o.LimitConcurrency(10); o.rankConcurrency(4) != 3 {
-		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4))
+	if o.LimitConcurrency(10); o.rankConcurrency(4, 1) != 3 {
+		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4, 1))
+	}
+	for perHTTP, want := range map[float64]int{3.98: 10, .2: 3, 1000: defaultConcurrency} {
+		if got := o.rankConcurrency(4, perHTTP); got != want {
+			t.Errorf("%d requests in a rank of a pod that takes 10 HTTP requests of %v, want %d", got, perHTTP, want)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // StateVersion changes with the meaning of State. A state of another version
 // is not used: the policy begins anew. Every change of what is stored raises it.
-const StateVersion = 10
+const StateVersion = 11
 
 // State is what the SLO policy remembers: what each learner does, and the last plan. It
 // holds no more than an hour of bins and the counters of maxFollowedPods pods: below
@@ -126,12 +126,20 @@ func (s *State) forgetEngine(k float64) {
 	s.Misses.forgetEngine(k)
 }
 
+// ratio is the engine requests per HTTP request, 1 while that is not known.
+func (s *State) ratio() float64 {
+	if r := s.Ratio.estimate(); !math.IsNaN(r) {
+		return r
+	}
+	return 1
+}
+
 // dividedBy is by what the limits that were learned divide the rate that the model of a step promises.
 func (s *State) dividedBy(o Objective) float64 {
 	factor, _ := s.StepTime.estimate()
-	assumed, r := o.rankConcurrency(s.effectiveRanks()), s.Lengths.estimate()
+	assumed, r := o.rankConcurrency(s.effectiveRanks(), s.ratio()), s.Lengths.estimate()
 	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate(),
-		letIn: o.letIn(s.effectiveRanks())}
+		letIn: o.letIn(s.effectiveRanks(), s.ratio())}
 	l := limits{s.Concurrency.estimate(assumed), s.Queue.estimate()}
 	return m.capacity(r, limits{Concurrency: assumed}).rate / m.capacity(r, l).rate
 }

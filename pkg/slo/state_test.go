@@ -68,7 +68,7 @@ func TestState_stored(t *testing.T) {
 		t.Errorf("read again:\n%s\nnot\n%s", again, text)
 	}
 	for _, bad := range []string{
-		`{"v":10,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":10,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
+		`{"v":11,"sampler":{"pods":[[1,2]]},"kvBackoff":{"share":1}}`, `{"v":11,"sampler":{"pods":[{}]}}`, `{"v":"x"}`, `[]`,
 	} {
 		if err := json.Unmarshal([]byte(bad), &read); err == nil {
 			t.Errorf("%s is read", bad)

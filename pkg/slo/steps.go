@@ -1,7 +1,5 @@
 package slo
 
-import "math"
-
 // The steps of closeBin, in their order. Each has its learners observe the bin, and puts their
 // estimates into it.
 
@@ -50,7 +48,7 @@ func (s *State) timeSteps(b *bin) {
 	factor, _ := s.StepTime.estimate()
 	b.replica = replica{
 		step: stepTime{b.objective.Prior, factor}, itl: b.objective.ITL.Seconds(),
-		kvTokens: s.KV * s.KVBackoff.estimate(), letIn: b.objective.letIn(b.effectiveRanks),
+		kvTokens: s.KV * s.KVBackoff.estimate(), letIn: b.objective.letIn(b.effectiveRanks, s.ratio()),
 	}
 }
 
@@ -58,7 +56,7 @@ func (s *State) timeSteps(b *bin) {
 // steps promise.
 func (s *State) limitConcurrency(b *bin) {
 	s.Concurrency.observe(b)
-	b.limits.Concurrency = s.Concurrency.estimate(b.objective.rankConcurrency(b.effectiveRanks))
+	b.limits.Concurrency = s.Concurrency.estimate(b.objective.rankConcurrency(b.effectiveRanks, s.ratio()))
 	s.Queue.observe(b)
 	if b.learns() {
 		b.limits.QueueShare = s.Queue.estimate()
@@ -81,7 +79,7 @@ func (s *State) countStartups(b *bin) {
 // weighMisses computes what a replica sustains, and learns which share of the requests missed at
 // which load.
 func (s *State) weighMisses(b *bin) {
-	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.effectiveRanks)}
+	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.effectiveRanks, s.ratio())}
 	b.capacity = b.replica.capacity(b.request, b.limits).times(b.effectiveRanks, b.ranks)
 	b.promised = b.replica.capacity(b.request, unlearned).times(b.effectiveRanks, b.ranks).rate
 	b.attainment = s.Misses.attainment()
@@ -103,12 +101,4 @@ func (s *State) makePlan(b *bin) {
 	s.Plan.RankSkew = Reading(s.Skew.estimate())
 	s.Plan.FloorTTFT = Reading(max(b.unloaded.ttft-(b.ttft-b.objective.TTFT.Seconds()), 0))
 	s.Plan.FloorITL = Reading(b.unloaded.itl)
-}
-
-// ratio is the engine requests per HTTP request, 1 while that is not known.
-func (s *State) ratio() float64 {
-	if r := s.Ratio.estimate(); !math.IsNaN(r) {
-		return r
-	}
-	return 1
 }

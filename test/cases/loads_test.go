@@ -129,12 +129,12 @@ func TestLoads_tokensPerStepAndHangUps(t *testing.T) {
 func TestLoads_containerConcurrency(t *testing.T) {
 	trace := input(t, "loads/rise.csv")
 	for _, tt := range []struct {
-		limit string
-		hours float64
-	}{{"6", 36.5}, {"24", 14.5}, {"64", 9.8}} {
-		t.Run(tt.limit, func(t *testing.T) {
+		limit, prompts string // the limit is of HTTP requests, of so many prompts each
+		hours          float64
+	}{{"6", "1", 36.5}, {"24", "1", 14.5}, {"64", "1", 9.8}, {"6", "4", 14.5}, {"4", "16", 9.8}} {
+		t.Run(tt.limit+" of "+tt.prompts, func(t *testing.T) {
 			t.Parallel()
-			f := simulate(t, "--trace", trace, "--policy", "ipa", "--container-concurrency", tt.limit)
+			f := simulate(t, "--trace", trace, "--policy", "ipa", "--container-concurrency", tt.limit, "--prompts-per-request", tt.prompts)
 			if f.Within < 0.99 || f.GPUHours > tt.hours {
 				t.Errorf("%.2f %% within the objective at %.2f GPU-hours; want 99 %% at most %.1f", 100*f.Within, f.GPUHours, tt.hours)
 			}
