@@ -126,7 +126,7 @@ type Observation struct {
 	// time; it decreases only when the observer restarts.
 	Arrivals Reading
 	// Queued is the number of requests that wait in front of the engines now: in the
-	// activator, the queue-proxies, and the endpoint picker.
+	// activators and the endpoint picker. What waits in queue-proxies is not reported.
 	Queued Reading
 	// Open is the requests of the revision that are open anywhere: in activators and
 	// pickers, queue-proxies and engines; unknown unless all of them are known now. The

@@ -183,7 +183,7 @@ func (b *bin) enginePerBin(ratio float64) (requests float64, known bool) {
 
 // demand is the engine requests of each bin that ended. Where HTTP requests are other
 // requests, the engines' own count is used: a ratio would take a burst of one kind
-// for one of both. Requests that give up in a queue never begin, so while something waits
+// for one of both. Requests that give up in a queue never begin, so while clients may give up
 // the ratio's share of the HTTP requests is the least.
 func (b *bin) demand() []float32 {
 	if math.IsNaN(b.requestRatio) || b.requestRatio == 1 {

@@ -14,8 +14,8 @@ type bin struct {
 	// arrivals is the requests of each bin that ended since the last call, oldest
 	// first; unknownCount where they are not known.
 	arrivals []float32
-	// queuedGain is by how many HTTP requests the queues outside of the engines grew, queuedBefore the engine
-	// requests in them when the bin before ended.
+	// queuedGain is by how many HTTP requests the queues outside of the engines grew. queuedBefore is the engine
+	// requests in them when the bin before ended; queued, too, is engine requests once these are counted.
 	queuedGain, queuedBefore float64
 	// wakes is set where what waited for the first Ready pod reached it in these bins, or may have.
 	wakes bool
@@ -76,12 +76,13 @@ func (b *bin) complete(tokensPerOutput float64, mean request) {
 	}
 }
 
-// begunPerSecond is the requests that the pods began, per second.
+// begunPerSecond is the engine requests that the Ready pods began, per second; those that are not followed or not
+// read count as the mean of the others.
 func (b *bin) begunPerSecond() (perSecond float64) {
 	for _, d := range b.samples {
 		perSecond += max(d.begun(), 0) * d.ranks / max(d.seconds, minSeconds)
 	}
-	return perSecond
+	return perSecond * max(float64(b.ready)/float64(max(len(b.samples), 1)), 1)
 }
 
 // learns reports whether engines are learned from, which an ablation can switch off.

@@ -1,5 +1,7 @@
 package slo
 
+import "math"
+
 // capacity is what one replica sustains.
 type capacity struct {
 	// work is the seconds of engine that a request takes besides the fixed part
@@ -65,16 +67,14 @@ type replica struct {
 // full: then the rate is 1/(work+base), and before that a step is as long as
 // without prompts. The counters do not say which engine it is. The higher rate counts,
 // up to maxHidden times the other, and the miss curve finds the load if that is too much. Where it is
-// queue-proxies that hold requests back, the curve does not see their misses, and the lower rate counts.
+// queue-proxies that hold requests back, the curve does not see their misses, and the sum bounds the rate.
 func (m replica) capacity(r request, l limits) capacity {
 	c := capacity{ranks: 1, allRanks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
 	tokens := r.Output * m.step.token(r.context())
 	c.work = max(c.prompt+tokens, minWork)
 	c.rate, c.limit = m.limited(r, c, l, c.work)
-	if heldOutside := c.limit == "sequences" && l.Concurrency == m.letIn; !heldOutside {
-		hidden, _ := m.limited(r, c, l, max(tokens, minWork))
-		c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate))
-	}
+	hidden, _ := m.limited(r, c, l, max(tokens, minWork))
+	c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate, m.let(c)))
 	if l.QueueShare > 0 {
 		c.rate *= l.QueueShare
 		c.limit = "queue"
@@ -91,17 +91,29 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	case free < maxComputeLoad:
 		rate, limit = max(free, minComputeLoad)/work, "ITL"
 	}
-	slotSeconds := c.base * r.Output // a request's time in its slot, without load
-	slots := float64(l.Concurrency)
-	if least := slots / (slotSeconds + slots*work); least < rate {
+	if least := c.ofSlots(l.Concurrency, work); least < rate {
 		rate, limit = least, "sequences"
 	}
 	if kv := maxKVLoad * m.kvTokens; kv > 0 {
-		if least := kv / (slotSeconds*r.context() + kv*work); least < rate {
+		if least := kv / (c.base*r.Output*r.context() + kv*work); least < rate {
 			rate, limit = least, "KV"
 		}
 	}
 	return rate, limit
+}
+
+// ofSlots is the rate of an engine whose slots are full, when a request lengthens steps by work.
+func (c capacity) ofSlots(slots int, work float64) float64 {
+	return float64(slots) / (c.base*c.output + float64(slots)*work)
+}
+
+// let is the rate of an engine that runs what queue-proxies let in, and takes the sum of its parts; endless where
+// that is not limited.
+func (m replica) let(c capacity) float64 {
+	if m.letIn <= 0 {
+		return math.Inf(1)
+	}
+	return c.ofSlots(m.letIn, c.work)
 }
 
 // times is the capacity of a replica with all these ranks, which sustains as much as that many equally loaded ranks.

@@ -148,7 +148,7 @@ func (t *missCurve) valid() bool {
 }
 
 // lateOutside is the share of a bin's requests that wait outside of the engines for longer than a first
-// token may take, where the queue grew or shrank evenly. The engines count from when a request reaches
+// token may take, if the queue grew or shrank evenly. The engines count from when a request reaches
 // them, so that behind an endpoint picker, or with containerConcurrency, all would look well however long
 // they wait there.
 func (b *bin) lateOutside() float64 {
@@ -166,8 +166,8 @@ func (b *bin) lateOutside() float64 {
 	return 1 - (tolerable-shortest)/(longest-shortest)
 }
 
-// throughput is the requests per second that the Ready pods begin while others wait: what they began, within
-// what the model of a step promises and what refutes the model.
+// throughput is the requests per second that the Ready pods begin while others wait: what they began, at most what
+// the model of a step promises, and at least the share of the promise below which the model would be refuted.
 func (b *bin) throughput() float64 {
 	most := b.capacity.rate * float64(b.ready)
 	return min(max(b.begunPerSecond(), refutedThreshold*most), most)
@@ -204,8 +204,8 @@ func (d sample) misses(b *bin) (seen, missed float64) {
 //
 // Clients that hang up leave short answers. Such an answer is slow when more prompts come in the
 // time that it may take than the engine computes in what is left of that time, and at most as often as
-// an output is; an answer of fewer tokens than an output more often, as it is shorter. One of a single
-// token has no time between tokens.
+// an output is slow; an answer of half the tokens of an output, at most twice as often. An answer of a
+// single token has no time between tokens.
 func (d sample) slow(b *bin) float64 {
 	if !(d.gaps > 0 && d.gapSum >= 0) || b.capacity.base >= b.objective.ITL.Seconds() {
 		return 0

@@ -19,7 +19,7 @@ type Objective struct {
 	TTFTPerToken time.Duration
 	// StartupTime is assumed from a pod's creation to Ready until it was seen; 0 is 2 min.
 	StartupTime time.Duration
-	// MaxNumSeqs is the engine's limit of running requests; 0 is vLLM's 256.
+	// MaxNumSeqs is vLLM's 256 engine requests, for which 0 stands, or fewer HTTP requests: see LimitConcurrency.
 	MaxNumSeqs int
 	// Prior is the step time to begin with; the zero value suits an 8B model on an A100.
 	Prior StepTime
@@ -68,7 +68,7 @@ const (
 // Has reports whether a part of the policy is on.
 func (o Objective) Has(p Feature) bool { return o.DisabledFeatures&p == 0 }
 
-// LimitConcurrency is for a revision whose queue-proxies let only that many requests into a
+// LimitConcurrency is for a revision whose queue-proxies let only that many HTTP requests into a
 // replica at once; 0 is no limit.
 func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	if containerConcurrency > 0 && containerConcurrency < defaultConcurrency {
@@ -86,12 +86,13 @@ func (o Objective) rankConcurrency(effectiveRanks, perHTTP float64) int {
 	return int(math.Ceil(min(let/effectiveRanks, defaultConcurrency)))
 }
 
-// letIn is the same where queue-proxies limit that number, and 0 where they do not.
+// letIn is the same where queue-proxies limit the number of requests, and 0 where engines do.
 func (o Objective) letIn(effectiveRanks, perHTTP float64) int {
-	if o.MaxNumSeqs >= defaultConcurrency {
+	let := o.rankConcurrency(effectiveRanks, perHTTP)
+	if let >= defaultConcurrency {
 		return 0
 	}
-	return o.rankConcurrency(effectiveRanks, perHTTP)
+	return let
 }
 
 // WithDefaults fills in what was left at zero.

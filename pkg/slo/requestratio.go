@@ -61,16 +61,18 @@ func (b *bin) calm() bool {
 	return !(b.queued > 0) && b.queuedGain == 0
 }
 
-// mayGiveUp reports whether requests wait in an engine or outside for as long as a first token may take, so that
-// clients may give up. A request that waits for a moment is not one of these.
+// mayGiveUp reports whether requests wait in an engine or outside for as long as a persistent queue takes to go, or
+// as long as a first token may take if that is less, so that clients may give up. A request that waits for a moment is
+// not one of these.
 func (b *bin) mayGiveUp() bool {
+	wait := min(b.ttft, persistentQueue)
 	for _, d := range b.samples {
-		if d.queueLasted(b.ttft) {
+		if d.queueLasted(wait) {
 			return true
 		}
 	}
 	outside := min(float64(b.queued), b.queuedBefore)
-	return b.frozen > 0 || outside > 0 && outside >= b.ttft*b.begunPerSecond()
+	return b.frozen > 0 || outside > 0 && outside >= wait*b.begunPerSecond()
 }
 
 // known reports whether enough requests were seen.

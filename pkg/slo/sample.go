@@ -26,8 +26,8 @@ type sample struct {
 	firstTokensBelowLower, firstTokensBelowUpper, bucketPosition float64
 	// gapsBelowLower, gapsBelowUpper and gapPosition are the same for gaps and the ITL objective.
 	gapsBelowLower, gapsBelowUpper, gapPosition float64
-	// judgedTokens is the tokens in whose time, by the objective, a gap is not slow, and 0 where a gap is that of
-	// another number of tokens.
+	// judgedTokens is the tokens in whose time, by the objective, a gap is not slow, and 0 where a gap has more or
+	// fewer tokens by a share of sameBound.
 	judgedTokens float64
 	// waitingBefore and waiting are the requests in the engine's queue at the first and at
 	// the second reading, waitingThroughout whichever is less.

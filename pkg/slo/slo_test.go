@@ -167,28 +167,33 @@ func TestMissCurve_requestsQueuedOutsideAreLate(t *testing.T) {
 // TestBin_throughput: what the pods begin, if that is not more than the model of a step promises, nor so little
 // that the model would be refuted.
 func TestBin_throughput(t *testing.T) {
-	for _, tt := range []struct{ begun, want float64 }{{80, 8}, {120, 10}, {10, 6.7}, {unknownCount, 6.7}} {
+	for _, tt := range []struct{ begun, want float64 }{{40, 8}, {60, 10}, {10, 6.7}, {unknownCount, 6.7}} {
 		pods := []sample{{firsts: tt.begun, finished: unknownCount, seconds: 10, ranks: 1}}
 		b := bin{ready: 2, capacity: capacity{rate: 5}, samples: pods}
-		about(t, fmt.Sprint(tt.begun, " begun"), b.throughput(), tt.want, 1e-9)
+		about(t, fmt.Sprint(tt.begun, " begun in one of two"), b.throughput(), tt.want, 1e-9)
 	}
 }
 
-// TestCapacity_ofFullSlots: where queue-proxies hold requests back, nothing more is promised than the sum of the
-// parts of a step; in other cases prompts may hide.
-func TestCapacity_ofFullSlots(t *testing.T) {
-	m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: .1}
-	r := request{Prompt: 4000, Output: 200, Computed: 1}
-	for _, c := range []struct {
-		letIn, slots int
-		hides        bool
-	}{{24, 24, false}, {24, 16, true}, {0, 24, true}, {0, 256, true}, {24, 256, true}} {
-		m.letIn = c.letIn
-		l := limits{Concurrency: c.slots}
-		got := m.capacity(r, l)
-		sum, _ := m.limited(r, got, l, got.work)
-		if hides := got.rate > sum; hides != c.hides || got.rate < sum {
-			t.Errorf("%+v: %v requests/s (%s), and %v as the sum", c, got.rate, got.limit, sum)
+// TestCapacity_letIn: where queue-proxies hold requests back, no more is promised than full slots do, if a step takes
+// the sum of its parts; the promise has no jump from one number of slots to the next, nor when fewer are learned.
+func TestCapacity_letIn(t *testing.T) {
+	for _, itl := range []float64{.05, .1} {
+		m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: itl}
+		r := request{Prompt: 4000, Output: 200, Computed: 1}
+		free := m.capacity(r, limits{Concurrency: defaultConcurrency})
+		if sum, _ := m.limited(r, free, limits{Concurrency: defaultConcurrency}, free.work); free.rate <= sum {
+			t.Errorf("%v requests/s without a limit, want more than %v, for prompts may hide", free.rate, sum)
+		}
+		for n := 1; n < defaultConcurrency; n++ {
+			m.letIn = n
+			got, full := m.capacity(r, limits{Concurrency: n}), free.ofSlots(n, free.work)
+			sum, _ := m.limited(r, got, limits{Concurrency: n}, got.work)
+			if got.rate > max(sum, full)*(1+1e-9) || got.rate < min(sum, full) || got.rate > free.rate {
+				t.Fatalf("%d let in: %v requests/s; full slots do %v, an endless engine %v", n, got.rate, full, free.rate)
+			}
+			if learned := m.capacity(r, limits{Concurrency: max(n-1, 1)}); learned.rate > got.rate*(1+1e-9) {
+				t.Fatalf("%d let in: %v requests/s, and %v when one less was learned", n, got.rate, learned.rate)
+			}
 		}
 	}
 }
@@ -640,6 +645,9 @@ func TestRanks(t *testing.T) {
 	}
 	if o.LimitConcurrency(10); o.rankConcurrency(4, 1) != 3 {
 		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4, 1))
+	}
+	if o.letIn(4, 1000) != 0 || o.letIn(4, 1) != 3 {
+		t.Errorf("%d and %d let into a rank, want no limit but the engine's, and 3", o.letIn(4, 1000), o.letIn(4, 1))
 	}
 	for perHTTP, want := range map[float64]int{3.98: 10, .2: 3, 1000: defaultConcurrency} {
 		if got := o.rankConcurrency(4, perHTTP); got != want {

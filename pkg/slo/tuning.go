@@ -198,7 +198,7 @@ const (
 	// (2: failures -3.8 pt, -2.0 %; 8: failures -0.9 pt, -0.7 %); maxDrift small effect.
 	alwaysBusy, maxDrift = 4, 2.5
 	// sameBound is a share: a TTFT bound that depends on the mean prompt, and the bound on gaps of several
-	// tokens, move when they would change by more. Origin: not measured. Half and twice: small effect.
+	// tokens, move when they would change by more than that. Origin: not measured. Half and twice: small effect.
 	sameBound = 0.2
 )
 
@@ -366,7 +366,8 @@ const (
 	persistentQueue = 2.5
 	// A capacity is refuted when less than refutedThreshold of it was done under a queue, and stays so
 	// below upheldThreshold. Origin: not measured; two thirds, and higher so that it does not
-	// alternate. Half and twice of each: no effect.
+	// alternate. What pods begin under a queue is not taken for less than refutedThreshold of the promise
+	// either. Half and twice of each: no effect.
 	refutedThreshold, upheldThreshold = 0.67, 0.8
 	// maxShareStep is what a bin leaves of the share at least: slow disks and throttles pass. Origin:
 	// with 0.8 a fleet of 7 that hung for a minute asked for 19 replicas, without a limit for 205. Half
