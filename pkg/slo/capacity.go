@@ -52,8 +52,8 @@ type replica struct {
 	step stepTime
 	// itl is the objective in seconds, kvTokens the KV cache that is planned with; 0 is unknown.
 	itl, kvTokens float64
-	// letIn is the requests that queue-proxies let into the fullest rank at once, 0 where that is not limited.
-	letIn int
+	// maxAdmitted is the engine requests that queue-proxies admit to the fullest rank at once, 0 where they set no limit.
+	maxAdmitted int
 }
 
 // capacity solves the steady state. With load rho = rate*work a step takes
@@ -66,15 +66,16 @@ type replica struct {
 // reading of the weights, a prompt seems to cost a base less than it computes, until steps are
 // full: then the rate is 1/(work+base), and before that a step is as long as
 // without prompts. The counters do not say which engine it is. The higher rate counts,
-// up to maxHidden times the other, and the miss curve finds the load if that is too much. Where it is
-// queue-proxies that hold requests back, the curve does not see their misses, and the sum bounds the rate.
+// up to maxHidden times the other, and the miss curve finds the load if that is too much. Requests that
+// queue-proxies hold back miss in front of the engine, where the curve does not see the misses: the sum then
+// bounds the rate.
 func (m replica) capacity(r request, l limits) capacity {
 	c := capacity{ranks: 1, allRanks: 1, base: m.step.base(), prompt: m.step.prompt(r), output: r.Output}
 	tokens := r.Output * m.step.token(r.context())
 	c.work = max(c.prompt+tokens, minWork)
 	c.rate, c.limit = m.limited(r, c, l, c.work)
 	hidden, _ := m.limited(r, c, l, max(tokens, minWork))
-	c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate, m.let(c)))
+	c.rate = max(c.rate, min(hidden, maxComputeLoad/(c.work+c.base), maxHidden*c.rate, m.rateOfAdmitted(c)))
 	if l.QueueShare > 0 {
 		c.rate *= l.QueueShare
 		c.limit = "queue"
@@ -91,7 +92,7 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	case free < maxComputeLoad:
 		rate, limit = max(free, minComputeLoad)/work, "ITL"
 	}
-	if least := c.ofSlots(l.Concurrency, work); least < rate {
+	if least := c.rateOfFullSlots(l.Concurrency, work); least < rate {
 		rate, limit = least, "sequences"
 	}
 	if kv := maxKVLoad * m.kvTokens; kv > 0 {
@@ -102,18 +103,18 @@ func (m replica) limited(r request, c capacity, l limits, work float64) (rate fl
 	return rate, limit
 }
 
-// ofSlots is the rate of an engine whose slots are full, when a request lengthens steps by work.
-func (c capacity) ofSlots(slots int, work float64) float64 {
+// rateOfFullSlots is the rate of an engine whose slots are full, when a request lengthens steps by work.
+func (c capacity) rateOfFullSlots(slots int, work float64) float64 {
 	return float64(slots) / (c.base*c.output + float64(slots)*work)
 }
 
-// let is the rate of an engine that runs what queue-proxies let in, and takes the sum of its parts; endless where
-// that is not limited.
-func (m replica) let(c capacity) float64 {
-	if m.letIn <= 0 {
+// rateOfAdmitted is the rate of an engine that runs all requests that queue-proxies admit, and whose steps take the
+// sum of their parts. It is infinite where queue-proxies set no limit.
+func (m replica) rateOfAdmitted(c capacity) float64 {
+	if m.maxAdmitted <= 0 {
 		return math.Inf(1)
 	}
-	return c.ofSlots(m.letIn, c.work)
+	return c.rateOfFullSlots(m.maxAdmitted, c.work)
 }
 
 // times is the capacity of a replica with all these ranks, which sustains as much as that many equally loaded ranks.

@@ -148,9 +148,8 @@ func (t *missCurve) valid() bool {
 }
 
 // lateOutside is the share of a bin's requests that wait outside of the engines for longer than a first
-// token may take, if the queue grew or shrank evenly. The engines count from when a request reaches
-// them, so that behind an endpoint picker, or with containerConcurrency, all would look well however long
-// they wait there.
+// token may take, if the queue grew or shrank evenly. An engine counts from when a request reaches the engine,
+// and does not report the time in an endpoint picker or in front of containerConcurrency.
 func (b *bin) lateOutside() float64 {
 	if !b.queued.Known() {
 		return 0

@@ -19,7 +19,8 @@ type Objective struct {
 	TTFTPerToken time.Duration
 	// StartupTime is assumed from a pod's creation to Ready until it was seen; 0 is 2 min.
 	StartupTime time.Duration
-	// MaxNumSeqs is vLLM's 256 engine requests, for which 0 stands, or fewer HTTP requests: see LimitConcurrency.
+	// MaxNumSeqs is the engine requests that an engine runs at once, or fewer HTTP requests: see LimitConcurrency.
+	// 0 is vLLM's default, 256 engine requests.
 	MaxNumSeqs int
 	// Prior is the step time to begin with; the zero value suits an 8B model on an A100.
 	Prior StepTime
@@ -76,23 +77,22 @@ func (o *Objective) LimitConcurrency(containerConcurrency int) {
 	}
 }
 
-// rankConcurrency is the engine requests that the fullest rank of a pod runs at once: what engines take each rank
-// has; what queue-proxies let in are HTTP requests, of perHTTP engine requests each, that the ranks share.
+// rankConcurrency is the engine requests that the fullest rank of a pod runs at once. An engine's limit holds for each
+// rank. The ranks of a pod share the HTTP requests that queue-proxies admit, of perHTTP engine requests each.
 func (o Objective) rankConcurrency(effectiveRanks, perHTTP float64) int {
 	if o.MaxNumSeqs >= defaultConcurrency {
 		return o.MaxNumSeqs
 	}
-	let := math.Round(float64(o.MaxNumSeqs) * max(perHTTP, 1))
-	return int(math.Ceil(min(let/effectiveRanks, defaultConcurrency)))
+	admitted := math.Round(float64(o.MaxNumSeqs) * max(perHTTP, 1))
+	return int(math.Ceil(min(admitted/effectiveRanks, defaultConcurrency)))
 }
 
-// letIn is the same where queue-proxies limit the number of requests, and 0 where engines do.
-func (o Objective) letIn(effectiveRanks, perHTTP float64) int {
-	let := o.rankConcurrency(effectiveRanks, perHTTP)
-	if let >= defaultConcurrency {
+// maxAdmitted is a rank's slots where queue-proxies limit these, and 0 where the engine does.
+func (o Objective) maxAdmitted(slots int) int {
+	if slots >= defaultConcurrency {
 		return 0
 	}
-	return let
+	return slots
 }
 
 // WithDefaults fills in what was left at zero.

@@ -281,7 +281,8 @@ func (s *sampler) bound(o Objective, prompt float64) float64 {
 	return bound
 }
 
-// gapBound is what gaps of so many tokens are counted against, in seconds. It moves as the bound on first tokens does.
+// gapBound is the bound in seconds on gaps of several tokens. Like the bound on first tokens, it moves only when the
+// tokens have changed much.
 func (s *sampler) gapBound(itl, tokens float64) float64 {
 	bound := itl * tokens
 	if tokens > 1 && s.ITL > itl && math.Abs(bound/s.ITL-1) < sameBound {

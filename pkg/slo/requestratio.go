@@ -61,9 +61,8 @@ func (b *bin) calm() bool {
 	return !(b.queued > 0) && b.queuedGain == 0
 }
 
-// mayGiveUp reports whether requests wait in an engine or outside for as long as a persistent queue takes to go, or
-// as long as a first token may take if that is less, so that clients may give up. A request that waits for a moment is
-// not one of these.
+// mayGiveUp reports whether requests wait for so long that clients may give up: in an engine or outside, for
+// persistentQueue or for the bound on the first token, whichever is less.
 func (b *bin) mayGiveUp() bool {
 	wait := min(b.ttft, persistentQueue)
 	for _, d := range b.samples {

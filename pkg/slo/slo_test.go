@@ -174,9 +174,10 @@ func TestBin_throughput(t *testing.T) {
 	}
 }
 
-// TestCapacity_letIn: where queue-proxies hold requests back, no more is promised than full slots do, if a step takes
-// the sum of its parts; the promise has no jump from one number of slots to the next, nor when fewer are learned.
-func TestCapacity_letIn(t *testing.T) {
+// TestCapacity_maxAdmitted: where queue-proxies hold requests back, the rate is at most that of full slots whose steps
+// take the sum of their parts. The rate does not jump from one number of slots to the next, nor when a lower limit is
+// learned.
+func TestCapacity_maxAdmitted(t *testing.T) {
 	for _, itl := range []float64{.05, .1} {
 		m := replica{step: stepTime{defaultPrior(), [3]float64{1, 1, 1}}, itl: itl}
 		r := request{Prompt: 4000, Output: 200, Computed: 1}
@@ -185,8 +186,8 @@ func TestCapacity_letIn(t *testing.T) {
 			t.Errorf("%v requests/s without a limit, want more than %v, for prompts may hide", free.rate, sum)
 		}
 		for n := 1; n < defaultConcurrency; n++ {
-			m.letIn = n
-			got, full := m.capacity(r, limits{Concurrency: n}), free.ofSlots(n, free.work)
+			m.maxAdmitted = n
+			got, full := m.capacity(r, limits{Concurrency: n}), free.rateOfFullSlots(n, free.work)
 			sum, _ := m.limited(r, got, limits{Concurrency: n}, got.work)
 			if got.rate > max(sum, full)*(1+1e-9) || got.rate < min(sum, full) || got.rate > free.rate {
 				t.Fatalf("%d let in: %v requests/s; full slots do %v, an endless engine %v", n, got.rate, full, free.rate)
@@ -646,8 +647,9 @@ func TestRanks(t *testing.T) {
 	if o.LimitConcurrency(10); o.rankConcurrency(4, 1) != 3 {
 		t.Errorf("%d requests in a rank of a pod that takes 10", o.rankConcurrency(4, 1))
 	}
-	if o.letIn(4, 1000) != 0 || o.letIn(4, 1) != 3 {
-		t.Errorf("%d and %d let into a rank, want no limit but the engine's, and 3", o.letIn(4, 1000), o.letIn(4, 1))
+	if o.maxAdmitted(o.rankConcurrency(4, 1000)) != 0 || o.maxAdmitted(o.rankConcurrency(4, 1)) != 3 {
+		t.Errorf("%d and %d admitted to a rank, want no limit but the engine's, and 3",
+			o.maxAdmitted(o.rankConcurrency(4, 1000)), o.maxAdmitted(o.rankConcurrency(4, 1)))
 	}
 	for perHTTP, want := range map[float64]int{3.98: 10, .2: 3, 1000: defaultConcurrency} {
 		if got := o.rankConcurrency(4, perHTTP); got != want {
@@ -977,8 +979,8 @@ func TestLengths_hostile(t *testing.T) {
 	}
 }
 
-// TestBin_demandOfAQueue: requests that give up in a queue never begin, and are demand all the same. A
-// request that waits for a moment shows none of these: a burst of others would be demand for an hour.
+// TestBin_demandOfAQueue: requests that give up in a queue never begin, and are demand all the same. A request
+// that waits for a moment does not show that others gave up: a burst of other requests would be demand for an hour.
 func TestBin_demandOfAQueue(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -134,12 +134,21 @@ func (s *State) ratio() float64 {
 	return 1
 }
 
+// slots is the engine requests that the fullest rank of a pod runs at once, before a lower limit is learned.
+func (s *State) slots(o Objective) int { return o.rankConcurrency(s.effectiveRanks(), s.ratio()) }
+
+// replica is the model of one replica.
+func (s *State) replica(o Objective) replica {
+	factor, _ := s.StepTime.estimate()
+	return replica{
+		step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate(),
+		maxAdmitted: o.maxAdmitted(s.slots(o)),
+	}
+}
+
 // dividedBy is by what the limits that were learned divide the rate that the model of a step promises.
 func (s *State) dividedBy(o Objective) float64 {
-	factor, _ := s.StepTime.estimate()
-	assumed, r := o.rankConcurrency(s.effectiveRanks(), s.ratio()), s.Lengths.estimate()
-	m := replica{step: stepTime{o.Prior, factor}, itl: o.ITL.Seconds(), kvTokens: s.KV * s.KVBackoff.estimate(),
-		letIn: o.letIn(s.effectiveRanks(), s.ratio())}
+	assumed, r, m := s.slots(o), s.Lengths.estimate(), s.replica(o)
 	l := limits{s.Concurrency.estimate(assumed), s.Queue.estimate()}
 	return m.capacity(r, limits{Concurrency: assumed}).rate / m.capacity(r, l).rate
 }

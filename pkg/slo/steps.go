@@ -45,18 +45,14 @@ func (s *State) countRequests(in Input, b *bin) {
 // timeSteps models a replica by the time of its steps.
 func (s *State) timeSteps(b *bin) {
 	s.StepTime.observe(b)
-	factor, _ := s.StepTime.estimate()
-	b.replica = replica{
-		step: stepTime{b.objective.Prior, factor}, itl: b.objective.ITL.Seconds(),
-		kvTokens: s.KV * s.KVBackoff.estimate(), letIn: b.objective.letIn(b.effectiveRanks, s.ratio()),
-	}
+	b.replica = s.replica(b.objective)
 }
 
 // limitConcurrency learns how many requests run at once, and whether a queue refutes what the
 // steps promise.
 func (s *State) limitConcurrency(b *bin) {
 	s.Concurrency.observe(b)
-	b.limits.Concurrency = s.Concurrency.estimate(b.objective.rankConcurrency(b.effectiveRanks, s.ratio()))
+	b.limits.Concurrency = s.Concurrency.estimate(s.slots(b.objective))
 	s.Queue.observe(b)
 	if b.learns() {
 		b.limits.QueueShare = s.Queue.estimate()
@@ -79,7 +75,7 @@ func (s *State) countStartups(b *bin) {
 // weighMisses computes what a replica sustains, and learns which share of the requests missed at
 // which load.
 func (s *State) weighMisses(b *bin) {
-	unlearned := limits{Concurrency: b.objective.rankConcurrency(b.effectiveRanks, s.ratio())}
+	unlearned := limits{Concurrency: s.slots(b.objective)}
 	b.capacity = b.replica.capacity(b.request, b.limits).times(b.effectiveRanks, b.ranks)
 	b.promised = b.replica.capacity(b.request, unlearned).times(b.effectiveRanks, b.ranks).rate
 	b.attainment = s.Misses.attainment()

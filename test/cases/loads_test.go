@@ -109,7 +109,7 @@ func TestLoads_tokensPerStep(t *testing.T) {
 	}
 }
 
-// Where clients hang up within the first tenth of the answer, too.
+// Several tokens at once cost no more where clients hang up within the first tenth of the answer, either.
 func TestLoads_tokensPerStepAndHangUps(t *testing.T) {
 	trace := input(t, "loads/rise.csv")
 	for _, tt := range []struct{ share, tokens string }{{"0.2", "3"}, {"0.5", "1.5"}, {"0.5", "3"}, {"0.5", "8"}, {"0.9", "3"}} {
@@ -129,7 +129,7 @@ func TestLoads_tokensPerStepAndHangUps(t *testing.T) {
 func TestLoads_containerConcurrency(t *testing.T) {
 	trace := input(t, "loads/rise.csv")
 	for _, tt := range []struct {
-		limit, prompts string // the limit is of HTTP requests, of so many prompts each
+		limit, prompts string // containerConcurrency, and the prompts of each HTTP request
 		hours          float64
 	}{{"6", "1", 36.5}, {"24", "1", 14.5}, {"64", "1", 9.8}, {"6", "4", 14.5}, {"4", "16", 9.8}} {
 		t.Run(tt.limit+" of "+tt.prompts, func(t *testing.T) {
